@@ -1,0 +1,59 @@
+# make help lists the targets.
+
+DURATION ?= 60s
+ARGS     ?=
+FUZZTIME ?= 30s
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+GO       ?= go
+MODULE   := github.com/scalemodel/lamport
+LDFLAGS  := -s -w -X $(MODULE)/pkg/command.version=$(VERSION)
+LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+# The race detector needs a C compiler; without one the tests run all the same.
+RACE := $(if $(shell command -v $${CC:-gcc} 2>/dev/null),-race)
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test lint bench fuzz cross clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/launcher and bin/vm
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+run: build ## run the default cluster (DURATION=10s shortens it, ARGS='--seed 7' adds flags)
+	@bin/launcher run --duration $(DURATION) $(ARGS)
+
+test: ## run all tests
+	@$(if $(RACE),,echo 'no C compiler: the race detector is off';) \
+	$(GO) test $(RACE) -timeout 10m ./...
+
+lint: ## check format, vet, static analysis, shell scripts
+	$(GO) run $(LINTER) run ./...
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run; \
+	elif [ "$$CI" = true ]; then echo 'shellcheck is missing' >&2; exit 1; \
+	else echo 'shellcheck is missing: the scripts were not checked'; fi
+
+bench: ## run the benchmarks (docs/benchmarks.md says what they show)
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## fuzz each target for FUZZTIME
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+cross: ## build for all platforms into dist/
+	@for p in $(PLATFORMS); do \
+		echo "$$p"; \
+		mkdir -p "dist/$$p"; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o "dist/$$p/" ./cmd/... || exit 1; \
+	done
+
+clean: ## remove what was built (runs stay)
+	rm -rf bin dist
+	$(GO) clean -testcache
