@@ -1,0 +1,566 @@
+package logging
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/event"
+)
+
+// RecordKind is which field of a [Record] a line fills.
+type RecordKind uint8
+
+// The kinds of line. The three kinds of event are one kind of record.
+const (
+	StartRecord RecordKind = iota + 1
+	EventRecord
+	ResumeRecord
+	StopRecord
+)
+
+// String returns the kind's name: start, event, resume or stop.
+func (k RecordKind) String() string {
+	switch k {
+	case StartRecord:
+		return "start"
+	case EventRecord:
+		return "event"
+	case ResumeRecord:
+		return "resume"
+	case StopRecord:
+		return "stop"
+	}
+	return fmt.Sprintf("record(%d)", uint8(k))
+}
+
+// Record is one line of a log. Of the last four fields only the one that Kind
+// names is filled.
+type Record struct {
+	Line      int   // 1, 2, 3, … in the file
+	UnixMicro int64 // microseconds since 1970-01-01 UTC, 0 … 253402300799999999
+	ID        int   // the machine, 0 … 2³¹-1
+	Kind      RecordKind
+
+	Start  Start
+	Event  event.Event
+	Resume Resume
+	Stop   Stop
+}
+
+// Time returns when the line was written, in UTC.
+func (r *Record) Time() time.Time { return time.UnixMicro(r.UnixMicro).UTC() }
+
+// ErrTorn says that the last line has no newline: its writer was stopped in the
+// middle of it. All records before it are good.
+var ErrTorn = errors.New("the last line is torn")
+
+// Error says which line of a log cannot be read, and why.
+type Error struct {
+	File string // as given to NewReader
+	Line int    // 1, 2, 3, …
+	Msg  string // what was expected and what was found
+	Err  error  // ErrTorn, or what reading the file returned, or nil
+}
+
+// Error returns "file:line: message".
+func (e *Error) Error() string { return e.File + ":" + strconv.Itoa(e.Line) + ": " + e.Msg }
+
+// Unwrap returns e.Err.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Reader reads an event log, one line at a time. It takes exactly the lines
+// that a [Writer] writes, in any order and of any machine. It is not safe for
+// concurrent use.
+type Reader struct {
+	r    io.Reader
+	name string
+	err  error // sticky
+	line int   // the number of the last line taken
+	done int64 // bytes of the lines before the next
+
+	buf     []byte // buf[pos:end] is read and not yet taken
+	pos     int
+	end     int
+	readErr error // what r returned, once buf is used up
+
+	// Lines resemble the one before: the same machine, mostly the same day.
+	prefix []byte // " [INFO]  vm-0: " of the last line; empty at first
+	id     int    // in prefix
+	date   string // "2026-11-22" of the last line; empty at first
+	day    int64  // seconds from 1970 to date
+}
+
+// block is how much is asked of the file at once.
+const block = 64 << 10
+
+// NewReader returns a reader of the log in r. Errors call it by name, mostly
+// the file's.
+func NewReader(r io.Reader, name string) *Reader { return &Reader{r: r, name: name} }
+
+// Offset returns how many bytes the records returned so far take up: where the
+// file is to be cut off when the line after them is torn.
+func (r *Reader) Offset() int64 { return r.done }
+
+// Next reads the next record into rec. At the end of the log it returns
+// [io.EOF]; everything else is an [*Error], which is returned again by every
+// later call. A last line without newline is an error for which
+// errors.Is(err, ErrTorn) holds. On an error rec holds nothing of use.
+//
+// Reading an event into the same rec again and again does not allocate; lists
+// and names of other records are freshly allocated and may be kept.
+func (r *Reader) Next(rec *Record) error {
+	if r.err != nil {
+		return r.err
+	}
+	line, err := r.next()
+	if err != nil {
+		r.err = err
+		return err
+	}
+	r.line++
+	s := scanner{line: line}
+	if !r.record(&s, rec) {
+		r.err = r.fail("expected "+s.want+", found "+found(line[s.pos:]), nil)
+		return r.err
+	}
+	rec.Line = r.line
+	r.done += int64(len(line)) + 1
+	return nil
+}
+
+func (r *Reader) fail(msg string, err error) *Error {
+	return &Error{File: r.name, Line: r.line, Msg: msg, Err: err}
+}
+
+// next returns the next line without its newline. It is valid until the next
+// call.
+func (r *Reader) next() ([]byte, error) {
+	searched := 0
+	for {
+		unread := r.buf[r.pos:r.end]
+		if i := bytes.IndexByte(unread[searched:], '\n'); i >= 0 {
+			line := unread[:searched+i]
+			r.pos += len(line) + 1
+			return line, nil
+		}
+		searched = len(unread)
+		switch {
+		case searched >= MaxLine:
+			r.line++
+			return nil, r.fail(fmt.Sprintf("expected a line of at most %d bytes, found %s without an end",
+				MaxLine, found(unread)), nil)
+		case r.readErr == nil:
+			r.fill()
+		case r.readErr != io.EOF:
+			r.line++
+			return nil, r.fail("cannot read on: "+r.readErr.Error(), r.readErr)
+		case searched == 0:
+			return nil, io.EOF
+		default:
+			r.line++
+			return nil, r.fail("expected a newline after the last line, found it torn: "+found(unread), ErrTorn)
+		}
+	}
+}
+
+// fill reads once more, behind what is not yet taken.
+func (r *Reader) fill() {
+	if r.pos > 0 {
+		r.end = copy(r.buf, r.buf[r.pos:r.end])
+		r.pos = 0
+	}
+	if r.end == len(r.buf) { // at first, and for a line longer than all before
+		grown := make([]byte, min(max(2*len(r.buf), block), MaxLine))
+		copy(grown, r.buf)
+		r.buf = grown
+	}
+	for range 100 {
+		n, err := r.r.Read(r.buf[r.end:])
+		r.end += n
+		r.readErr = err
+		if n > 0 || err != nil {
+			return
+		}
+	}
+	r.readErr = io.ErrNoProgress
+}
+
+func (r *Reader) record(s *scanner, rec *Record) bool {
+	if !r.time(s, &rec.UnixMicro) || !r.machine(s) {
+		return false
+	}
+	rec.ID = r.id
+	switch kind := s.line[s.pos:]; {
+	case bytes.HasPrefix(kind, []byte("internal: ")):
+		s.pos += len("internal: ")
+		return s.event(rec.event(event.Internal)) && s.over()
+	case bytes.HasPrefix(kind, []byte("send: ")):
+		s.pos += len("send: ")
+		return s.send(rec.event(event.Send), int32(r.id)) && s.over()
+	case bytes.HasPrefix(kind, []byte("receive: ")):
+		s.pos += len("receive: ")
+		return s.receive(rec.event(event.Receive), int32(r.id)) && s.over()
+	case bytes.HasPrefix(kind, []byte("start: ")):
+		s.pos += len("start: ")
+		rec.reset(StartRecord)
+		return s.start(&rec.Start) && s.over()
+	case bytes.HasPrefix(kind, []byte("resume: ")):
+		s.pos += len("resume: ")
+		rec.reset(ResumeRecord)
+		return s.resume(&rec.Resume) && s.over()
+	case bytes.HasPrefix(kind, []byte("stop: ")):
+		s.pos += len("stop: ")
+		rec.reset(StopRecord)
+		return s.stop(&rec.Stop) && s.over()
+	}
+	return s.expected(`"start: ", "internal: ", "send: ", "receive: ", "resume: " or "stop: "`)
+}
+
+// event empties the record's event. A record that held an event has nothing in
+// its other fields, so there is no need to empty those for every line.
+func (r *Record) event(kind event.Kind) *event.Event {
+	if r.Kind != EventRecord {
+		r.reset(EventRecord)
+	}
+	r.Event = event.Event{Kind: kind}
+	return &r.Event
+}
+
+func (r *Record) reset(kind RecordKind) {
+	*r = Record{UnixMicro: r.UnixMicro, ID: r.ID, Kind: kind}
+}
+
+// time reads the time that a line begins with.
+func (r *Reader) time(s *scanner, micro *int64) bool {
+	t := s.line
+	ok := len(t) >= timeLen && t[10] == 'T' && t[13] == ':' && t[16] == ':' && t[19] == '.' && t[26] == 'Z'
+	if ok && string(t[:10]) != r.date {
+		ok = r.setDate(t[:10])
+	}
+	if ok {
+		hour, minute, second := get2(t[11:]), get2(t[14:]), get2(t[17:])
+		f1, f2, f3 := get2(t[20:]), get2(t[22:]), get2(t[24:])
+		ok = hour < 24 && minute < 60 && second < 60 && f1 < 100 && f2 < 100 && f3 < 100
+		*micro = (r.day+int64(hour*3600+minute*60+second))*1e6 + int64(f1*10000+f2*100+f3)
+	}
+	if !ok {
+		return s.expected("a time in UTC from 1970 to 9999 such as 2006-01-02T15:04:05.000000Z")
+	}
+	s.pos = timeLen
+	return true
+}
+
+// setDate is the rare case: the line is of another day than the one before.
+func (r *Reader) setDate(date []byte) bool {
+	day, err := time.Parse(time.DateOnly, string(date))
+	if err != nil || day.Year() < 1970 {
+		return false
+	}
+	r.date, r.day = string(date), day.Unix()
+	return true
+}
+
+// get2 returns the number that two digits stand for, 100 or more if they are
+// no digits.
+func get2(b []byte) uint32 {
+	tens, ones := uint32(b[0]-'0'), uint32(b[1]-'0')
+	if tens > 9 || ones > 9 {
+		return 100
+	}
+	return tens*10 + ones
+}
+
+// machine reads the level and the machine's name into r.id.
+func (r *Reader) machine(s *scanner) bool {
+	rest := s.line[s.pos:]
+	if len(r.prefix) > 0 && bytes.HasPrefix(rest, r.prefix) {
+		s.pos += len(r.prefix)
+		return true
+	}
+	var id uint64
+	from := s.pos
+	if !s.text(level) || !s.number(&id, maxID, "machine") || !s.text(": ") {
+		return false
+	}
+	r.id = int(id)
+	r.prefix = append(r.prefix[:0], s.line[from:s.pos]...)
+	return true
+}
+
+// scanner takes a line apart from left to right. Its methods return false when
+// something else was expected at pos; want says what.
+type scanner struct {
+	line []byte
+	pos  int
+	want string
+}
+
+func (s *scanner) expected(want string) bool {
+	s.want = want
+	return false
+}
+
+// text takes t.
+func (s *scanner) text(t string) bool {
+	if !s.at(t) {
+		return s.expected(strconv.Quote(t))
+	}
+	s.pos += len(t)
+	return true
+}
+
+// at reports whether t comes next.
+func (s *scanner) at(t string) bool {
+	rest := s.line[s.pos:]
+	return len(rest) >= len(t) && string(rest[:len(t)]) == t
+}
+
+// over reports whether the line is at its end.
+func (s *scanner) over() bool {
+	return s.pos == len(s.line) || s.expected("the end of the line")
+}
+
+// number takes a whole number up to limit in its only form: digits, without
+// leading zeros.
+func (s *scanner) number(v *uint64, limit uint64, name string) bool {
+	return s.numberFrom(v, 0, limit, name)
+}
+
+func (s *scanner) numberFrom(v *uint64, least, limit uint64, name string) bool {
+	var n uint64
+	i := s.pos
+	for ; i < len(s.line); i++ {
+		d := s.line[i] - '0'
+		if d > 9 {
+			break
+		}
+		n = n*10 + uint64(d)
+	}
+	digits := i - s.pos
+	if digits > 19 { // only these may have overflowed
+		var err error
+		if n, err = strconv.ParseUint(string(s.line[s.pos:i]), 10, 64); err != nil {
+			return s.notNumber(name, least, limit)
+		}
+	}
+	if digits == 0 || digits > 1 && s.line[s.pos] == '0' || n < least || n > limit {
+		return s.notNumber(name, least, limit)
+	}
+	s.pos = i
+	*v = n
+	return true
+}
+
+func (s *scanner) notNumber(name string, least, limit uint64) bool {
+	if least == limit {
+		return s.expected(fmt.Sprintf("%s %d", name, limit))
+	}
+	return s.expected(fmt.Sprintf("%s, a whole number from %d to %d without leading zeros", name, least, limit))
+}
+
+// event takes what every event has.
+func (s *scanner) event(e *event.Event) bool {
+	var queue uint64
+	ok := s.text("step=") && s.number(&e.Step, math.MaxUint64, "step") &&
+		s.text(" clock=") && s.number((*uint64)(&e.Clock), math.MaxUint64, "clock") &&
+		s.text(" queue=") && s.number(&queue, math.MaxInt, "queue")
+	e.Queue = int(queue)
+	return ok
+}
+
+func (s *scanner) send(e *event.Event, id int32) bool {
+	if !s.event(e) || !s.text(" to=") {
+		return false
+	}
+	m := [2]event.Message{{From: id, Sent: e.Clock}, {From: id, Sent: e.Clock}}
+	if !s.at(`"`) {
+		if !s.recipient(&m[0]) {
+			return false
+		}
+		e.SetMessages(m[0])
+		return true
+	}
+	s.pos++
+	if !s.recipient(&m[0]) || !s.text(",") || !s.recipient(&m[1]) || !s.text(`"`) {
+		return false
+	}
+	e.SetMessages(m[0], m[1])
+	return true
+}
+
+func (s *scanner) recipient(m *event.Message) bool {
+	var to uint64
+	ok := s.number(&to, maxID, "recipient") && s.text(":") && s.number(&m.Seq, math.MaxUint64, "seq")
+	m.To = int32(to)
+	return ok
+}
+
+func (s *scanner) receive(e *event.Event, id int32) bool {
+	var from uint64
+	m := event.Message{To: id}
+	ok := s.event(e) &&
+		s.text(" from=") && s.number(&from, maxID, "sender") &&
+		s.text(" seq=") && s.number(&m.Seq, math.MaxUint64, "seq") &&
+		s.text(" sent=") && s.number((*uint64)(&m.Sent), math.MaxUint64, "sent")
+	m.From = int32(from)
+	e.SetMessages(m)
+	return ok
+}
+
+func (s *scanner) start(v *Start) bool {
+	var version, machines, die uint64
+	ok := s.text("version=") && s.numberFrom(&version, Version, Version, "version") &&
+		s.text(" run=") && s.run(&v.Run) &&
+		s.text(" machines=") && s.numberFrom(&machines, 1, maxID, "machines") &&
+		s.text(" rate=") && s.rate(&v.Rate) &&
+		s.text(" seed=") && s.number(&v.Seed, math.MaxUint64, "seed") &&
+		s.text(" die=") && s.numberFrom(&die, 1, math.MaxInt, "die") &&
+		s.text(" peers=") && s.list(func(least uint64) (uint64, bool) {
+		var peer uint64
+		ok := s.numberFrom(&peer, least, maxID, "peer in ascending order")
+		v.Peers = append(v.Peers, int(peer))
+		return peer, ok
+	})
+	v.Version, v.Machines, v.Die = int(version), int(machines), int(die)
+	return ok
+}
+
+func (s *scanner) resume(v *Resume) bool {
+	return s.text("step=") && s.number(&v.Step, math.MaxUint64, "step") &&
+		s.text(" clock=") && s.number((*uint64)(&v.Clock), math.MaxUint64, "clock")
+}
+
+func (s *scanner) stop(v *Stop) bool {
+	var queue uint64
+	ok := s.text("step=") && s.number(&v.Step, math.MaxUint64, "step") &&
+		s.text(" clock=") && s.number((*uint64)(&v.Clock), math.MaxUint64, "clock") &&
+		s.text(" queue=") && s.number(&queue, math.MaxInt, "queue") &&
+		s.text(" pending=") && s.counts(&v.Pending)
+	v.Queue = int(queue)
+	if !ok || s.pos == len(s.line) {
+		return ok
+	}
+	if !s.text(" undelivered=") {
+		return false
+	}
+	if s.at(`""`) {
+		return s.expected("at least one peer, or no undelivered")
+	}
+	return s.counts(&v.Undelivered)
+}
+
+func (s *scanner) counts(v *[]Count) bool {
+	return s.list(func(least uint64) (uint64, bool) {
+		var peer, n uint64
+		ok := s.numberFrom(&peer, least, maxID, "peer in ascending order") &&
+			s.text(":") && s.numberFrom(&n, 1, math.MaxUint64, "messages")
+		*v = append(*v, Count{Peer: int(peer), Messages: n})
+		return peer, ok
+	})
+}
+
+// list takes items in ascending order, in the form that hclog gives them: an
+// empty list is "", one item stands bare, more are quoted. item takes one that
+// is not below least and returns it.
+func (s *scanner) list(item func(least uint64) (uint64, bool)) bool {
+	if s.at(`""`) {
+		s.pos += 2
+		return true
+	}
+	quoted := s.at(`"`)
+	if quoted {
+		s.pos++
+	}
+	last, ok := item(0)
+	if !ok || !quoted {
+		return ok
+	}
+	for n := 1; n == 1 || !s.at(`"`); n++ {
+		if !s.text(",") {
+			return false
+		}
+		if last, ok = item(last + 1); !ok {
+			return false
+		}
+	}
+	s.pos++
+	return true
+}
+
+// run takes a run's name. A quoted name is told from the rest of the line by its
+// closing quote, since every quote inside it is escaped and no backslash is.
+func (s *scanner) run(name *string) bool {
+	const want = "a run name of printable characters without backslash, quoted where hclog does"
+	rest := s.line[s.pos:]
+	var value []byte
+	end := 0
+	if !s.at(`"`) {
+		if end = bytes.IndexByte(rest, ' '); end < 0 {
+			end = len(rest)
+		}
+		value = rest[:end]
+		if !bare(string(value)) {
+			return s.expected(want)
+		}
+	} else {
+		for end = 1; end < len(rest) && rest[end] != '"'; end++ {
+			if rest[end] == '\\' {
+				end++
+			}
+			if end < len(rest) {
+				value = append(value, rest[end])
+			}
+		}
+		if end >= len(rest) || bare(string(value)) {
+			return s.expected(want)
+		}
+		end++
+	}
+	// The writer has one form for each name, so the name is right exactly where
+	// that form stands here.
+	if !validRun(string(value)) || string(appendString(nil, string(value))) != string(rest[:end]) {
+		return s.expected(want)
+	}
+	s.pos += end
+	*name = string(value)
+	return true
+}
+
+func (s *scanner) rate(r *clock.Rate) bool {
+	rest := s.line[s.pos:]
+	end := bytes.IndexByte(rest, ' ')
+	if end < 0 {
+		end = len(rest)
+	}
+	rate, err := clock.ParseRate(string(rest[:end]))
+	if err != nil || rate.String() != string(rest[:end]) {
+		return s.expected(`a rate in ticks per second such as 5 or 0.25, or max`)
+	}
+	s.pos += end
+	*r = rate
+	return true
+}
+
+// found quotes what stands where something else was expected, cut to a length
+// that can be read.
+func found(rest []byte) string {
+	const most = 40
+	if len(rest) == 0 {
+		return "the end of the line"
+	}
+	if len(rest) <= most {
+		return strconv.Quote(string(rest))
+	}
+	cut := most
+	for cut > most-utf8.UTFMax && !utf8.RuneStart(rest[cut]) {
+		cut--
+	}
+	return strconv.Quote(string(rest[:cut])) + "…"
+}
