@@ -1,0 +1,164 @@
+package summary
+
+import (
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/event"
+)
+
+// Collector gathers what one machine does, event by event. The zero value is
+// ready, and stands for a machine that has executed nothing. It is not safe
+// for concurrent use.
+//
+// A machine that comes back after a crash shows its collector the events of
+// its own log first, then calls [Collector.Resume].
+type Collector struct {
+	// By kind; kind 0 does not occur. An index has no branch that the
+	// processor could guess wrong, and the die makes it guess wrong often.
+	events   [4]uint64
+	messages uint64 // of sends and receives
+
+	clock    clock.Time
+	maxJump  uint64
+	gaps     uint64
+	queueSum uint64
+	maxQueue int
+
+	resumed  uint64
+	missed   uint64
+	lateness *lateness // nil until the first tick that is timed
+}
+
+// Observe takes in the machine's next event.
+func (c *Collector) Observe(ev *event.Event) {
+	jump := uint64(ev.Clock - c.clock)
+	c.clock = ev.Clock
+	c.maxJump = max(c.maxJump, jump)
+	if jump > 1 {
+		c.gaps++
+	}
+	c.queueSum += uint64(ev.Queue)
+	c.maxQueue = max(c.maxQueue, ev.Queue)
+	c.events[ev.Kind&3]++
+	c.messages += uint64(len(ev.Messages()))
+}
+
+// Tick takes in that the next tick ran, late after it was due by the schedule
+// that starts at the agreed instant; late below 0 counts as 0. Ticks that were
+// missed before it must have been told to [Collector.Missed] already.
+//
+// A shell in virtual time, or of an unpaced machine, does not call Tick, and
+// is spared the histogram of 28 KB that the first call makes.
+func (c *Collector) Tick(late time.Duration) {
+	if c.lateness == nil {
+		c.lateness = newLateness()
+	}
+	c.lateness.record(max(late, 0))
+}
+
+// Missed takes in that n ticks will never run, since the schedule moves on.
+func (c *Collector) Missed(n uint64) {
+	c.missed += n
+	if n > 0 && c.lateness != nil {
+		c.lateness.last = 0 // until a tick runs, the schedule ends with these
+	}
+}
+
+// Resume says that everything so far happened in earlier lives of the machine,
+// and that a new schedule starts now.
+func (c *Collector) Resume() {
+	c.resumed = c.steps()
+	c.missed = 0
+	c.lateness = nil
+}
+
+// Machine returns what was gathered about a machine with this number and
+// nominal rate, in whose queue so many messages wait now.
+//
+// Elapsed is set for a paced machine: it follows from the schedule and the
+// lateness of the last tick. For an unpaced one the caller sets it.
+func (c *Collector) Machine(id int, rate clock.Rate, queue int) Machine {
+	m := Machine{
+		ID:       id,
+		Rate:     rate,
+		Resumed:  c.resumed,
+		Missed:   c.missed,
+		Steps:    c.steps(),
+		Internal: c.events[event.Internal],
+		Sends:    c.events[event.Send],
+		Receives: c.events[event.Receive],
+		// A receive is about one message, an internal event about none.
+		Sent:     c.messages - c.events[event.Receive],
+		Clock:    c.clock,
+		MaxJump:  c.maxJump,
+		Gaps:     c.gaps,
+		MaxQueue: c.maxQueue,
+		Queue:    queue,
+	}
+	if m.Steps > 0 {
+		// The jumps from 0 to the clock add up to the clock.
+		m.MeanJump = float64(c.clock) / float64(m.Steps)
+		m.MeanQueue = float64(c.queueSum) / float64(m.Steps)
+	}
+	// The rate's Due is 0 for an unpaced machine.
+	m.Elapsed = time.Duration(rate.Due(m.paced() + m.Missed))
+	if l := c.lateness; l != nil {
+		m.Lateness = l.summary()
+		m.Elapsed += l.last
+	}
+	return m
+}
+
+func (c *Collector) steps() uint64 {
+	return c.events[event.Internal] + c.events[event.Send] + c.events[event.Receive]
+}
+
+// lateness is the distribution of the lateness of ticks, in bounded memory.
+type lateness struct {
+	hist *hdrhistogram.Histogram
+	late uint64
+	last time.Duration
+	max  time.Duration
+}
+
+// maxLateness bounds the histogram; a tick that is later counts as this late
+// in the quantiles. A host that slept longer shows in the exact maximum.
+const maxLateness = time.Hour
+
+func newLateness() *lateness {
+	return &lateness{hist: hdrhistogram.New(int64(time.Microsecond), int64(maxLateness), 2)}
+}
+
+func (l *lateness) record(late time.Duration) {
+	l.last = late
+	l.max = max(l.max, late)
+	if late > LateAfter {
+		l.late++
+	}
+	// Within the bounds there is no error.
+	_ = l.hist.RecordValue(int64(min(late, maxLateness)))
+}
+
+func (l *lateness) summary() Lateness {
+	n := l.hist.TotalCount()
+	quantile := func(percent int64) time.Duration {
+		// The smallest tick that this share of all ticks is not later than.
+		// Asked for the share itself, the histogram rounds to the nearest
+		// tick, which can be the one below.
+		rank := (n*percent + 99) / 100
+		v := l.hist.ValueAtPercentile(100 * float64(rank) / float64(n))
+		// The answer is the upper end of a bucket, which can lie above
+		// everything that was recorded.
+		return min(time.Duration(v), l.max)
+	}
+	return Lateness{
+		Ticks: uint64(n),
+		Late:  l.late,
+		P50:   quantile(50),
+		P99:   quantile(99),
+		Max:   l.max,
+	}
+}

@@ -1,0 +1,183 @@
+// Package summary says what a machine did in a run, in figures.
+//
+// A [Collector] gathers the figures while the machine runs: it is shown every
+// event, keeps none, and costs a few nanoseconds and about a hundred bytes. A
+// process paced in real time also tells it how late each tick was. A
+// [Machine] is the result, plain data that goes through JSON; a [Run] adds up
+// the machines of a run, and holds what was sent against what was received.
+// [Machine.WriteText] prints one machine for a person; package table prints a
+// run, and is apart so that a process of one machine need not carry it.
+//
+// All durations are in nanoseconds, in JSON too (the keys end in _ns).
+package summary
+
+import (
+	"math"
+	"time"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+)
+
+// LateAfter is how late a tick must run to be counted as late.
+const LateAfter = time.Millisecond
+
+// Machine is what one machine did in a run.
+//
+// [Collector.Machine] fills what follows from the events and the ticks. What
+// only the shell around the machine knows, it adds: Started, StartLateness,
+// Elapsed of an unpaced machine, Stalls, Stalled, Pending, Undelivered, Left
+// and Wire.
+type Machine struct {
+	ID   int        `json:"id"`
+	Rate clock.Rate `json:"rate,omitzero"` // nominal
+
+	// Started is when the machine's first tick could have run, as measured,
+	// and StartLateness is that instant minus the agreed one. Zero where
+	// nothing was measured, as in virtual time.
+	Started       time.Time     `json:"started,omitzero"`
+	StartLateness time.Duration `json:"start_lateness_ns,omitzero"`
+
+	// Elapsed goes from the agreed start, which is tick 0 of the schedule, to
+	// when the last tick ran; where ticks were missed after that one, to when
+	// the last of them was due. Steps over Elapsed is the achieved rate.
+	//
+	// Both ends of the interval matter. From first tick to last there are
+	// only Steps-1 periods, and to the end of the run there is a part of a
+	// period in which nothing was due: either would show a perfect machine
+	// with few ticks as wrong by many per cent.
+	Elapsed time.Duration `json:"elapsed_ns"`
+
+	// Resumed is how many of the Steps belong to earlier lives of a machine
+	// that came back after a crash. They count in everything but the pace:
+	// Started, Elapsed, Missed and Lateness are of the last life.
+	Resumed uint64 `json:"resumed,omitzero"`
+
+	// Missed is how many ticks never ran, since the schedule had moved on by
+	// more than a period. A tick that was due is either a step or missed.
+	Missed   uint64   `json:"missed,omitzero"`
+	Lateness Lateness `json:"lateness,omitzero"`
+
+	// Invariant: Steps = Internal + Sends + Receives.
+	Steps    uint64 `json:"steps"`
+	Internal uint64 `json:"internal"`
+	Sends    uint64 `json:"sends"`
+	Receives uint64 `json:"receives"` // also the messages received: each event takes one
+
+	Sent uint64 `json:"sent"` // messages; a send to two machines counts two
+
+	Clock clock.Time `json:"clock"` // after the last step
+	// A jump is the difference of consecutive values of the clock. The 0 that
+	// it starts from is a value, so there are as many jumps as steps, and a
+	// first event that receives the stamp 7 jumps by 8.
+	MeanJump float64 `json:"mean_jump"` // ≥ 1; 0 without a step
+	MaxJump  uint64  `json:"max_jump"`
+	Gaps     uint64  `json:"gaps"` // jumps of more than 1
+
+	// The queue's length is taken after each instruction; MeanQueue is its
+	// mean over the instructions, not over time.
+	MeanQueue float64 `json:"mean_queue"`
+	MaxQueue  int     `json:"max_queue"`
+	// Queue is how many messages wait at the end: those that arrived after
+	// the last step too, so it can be larger than MaxQueue.
+	Queue   int            `json:"queue"`
+	Pending map[int]uint64 `json:"pending,omitempty"` // the same by sender, where known
+
+	// Stalls is how many steps were held back by the full window of a link,
+	// and Stalled for how long in all.
+	Stalls  uint64        `json:"stalls,omitzero"`
+	Stalled time.Duration `json:"stalled_ns,omitzero"`
+
+	// Undelivered is, by recipient, how many messages were never held by it,
+	// since it had left or was cut off for good.
+	Undelivered map[int]uint64 `json:"undelivered,omitempty"`
+	// Left names the peers that left before the end.
+	Left []int `json:"left,omitempty"`
+
+	Wire Wire `json:"wire,omitzero"`
+}
+
+// Lateness is how late the ticks of a paced machine ran: when one ran minus
+// when it was due. It is zero where nothing was timed.
+type Lateness struct {
+	Ticks uint64 `json:"ticks"` // that were timed
+	Late  uint64 `json:"late"`  // of these, more than [LateAfter]
+
+	// P50 and P99 are never below the true quantile, and at most 1 % or 1 µs
+	// above it; Max is exact.
+	P50 time.Duration `json:"p50_ns"`
+	P99 time.Duration `json:"p99_ns"`
+	Max time.Duration `json:"max_ns"`
+}
+
+// Wire is what a machine's links carried, all of them together. What is sent
+// is counted where it is sent, so that the sum over machines counts it once.
+type Wire struct {
+	Messages uint64 `json:"messages"` // sent, each once however often it had to be
+	Frames   uint64 `json:"frames"`   // sent, of every type
+	Bytes    uint64 `json:"bytes"`    // sent, with all framing
+	Writes   uint64 `json:"writes"`   // calls that handed bytes to the operating system
+	Acks     uint64 `json:"acks"`     // of the frames, acknowledgements
+
+	Resent     uint64 `json:"resent,omitzero"`     // messages sent again after a link broke
+	Duplicates uint64 `json:"duplicates,omitzero"` // messages that came again and were dropped
+	Reconnects uint64 `json:"reconnects,omitzero"` // links set up again after they broke
+	Refused    uint64 `json:"refused,omitzero"`    // connections of strangers, closed
+}
+
+// Add adds o to w.
+func (w *Wire) Add(o Wire) {
+	w.Messages += o.Messages
+	w.Frames += o.Frames
+	w.Bytes += o.Bytes
+	w.Writes += o.Writes
+	w.Acks += o.Acks
+	w.Resent += o.Resent
+	w.Duplicates += o.Duplicates
+	w.Reconnects += o.Reconnects
+	w.Refused += o.Refused
+}
+
+// paced is how many steps the machine ran on the schedule that Elapsed spans.
+func (m *Machine) paced() uint64 { return m.Steps - m.Resumed }
+
+// AchievedRate returns how many ticks per second the machine ran, NaN where it
+// ran none or no time is known. Missed ticks did not run.
+func (m *Machine) AchievedRate() float64 {
+	if m.paced() == 0 || m.Elapsed <= 0 {
+		return math.NaN()
+	}
+	return float64(m.paced()) / m.Elapsed.Seconds()
+}
+
+// RateError returns the achieved rate against the nominal one in parts per
+// million, below 0 for a machine that was too slow. It is NaN for an unpaced
+// machine, and below two ticks, where it would be one tick's lateness and not
+// a rate.
+func (m *Machine) RateError() float64 {
+	if m.Rate == clock.Unpaced || m.Rate == 0 || m.paced() < 2 {
+		return math.NaN()
+	}
+	return (m.AchievedRate()/m.Rate.PerSecond() - 1) * 1e6
+}
+
+// EndPhase returns how far the machine stands behind its nominal schedule at
+// the end: Elapsed minus when the last tick, missed ones counted, was due.
+// However long the run, it should be one tick's lateness; if it grows with
+// the run's length, the pace drifts. It reports false for an unpaced machine
+// and where no tick was due.
+func (m *Machine) EndPhase() (time.Duration, bool) {
+	ticks := m.paced() + m.Missed
+	if m.Rate == clock.Unpaced || m.Rate == 0 || ticks == 0 {
+		return 0, false
+	}
+	return m.Elapsed - time.Duration(m.Rate.Due(ticks)), true
+}
+
+// UndeliveredTotal returns how many messages were never held by any recipient.
+func (m *Machine) UndeliveredTotal() uint64 {
+	total := uint64(0)
+	for _, n := range m.Undelivered {
+		total += n
+	}
+	return total
+}

@@ -1,0 +1,193 @@
+package table
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/scalemodel/lamport/pkg/summary"
+	"github.com/scalemodel/lamport/pkg/summary/internal/figure"
+)
+
+// listed is how many machines or links a line names before it counts the rest.
+const listed = 10
+
+// notes gathers what the lines below the tables say beyond the sums.
+type notes struct {
+	seen []bool // by number, which machines of the run gave a summary
+
+	late, missed, stalls, resumed tally
+	left                          map[int][]int   // which machines saw a machine leave
+	undelivered                   map[link]uint64 // messages
+}
+
+type link struct{ from, to int }
+
+type line struct{ key, text string }
+
+// tally is a count over machines.
+type tally struct {
+	total    uint64
+	machines uint64 // that have any
+	most     uint64 // of one machine
+	id       int    // that machine, the lowest of several
+}
+
+func (t *tally) add(id int, n uint64) {
+	if n == 0 {
+		return
+	}
+	if n > t.most || n == t.most && id < t.id {
+		t.most, t.id = n, id
+	}
+	t.total += n
+	t.machines++
+}
+
+// where says on which machines, " on vm-1" or " on 3 machines, most on vm-1 (10)".
+func (t *tally) where() string {
+	if t.machines == 1 {
+		return fmt.Sprintf(" on vm-%d", t.id)
+	}
+	return fmt.Sprintf(" on %s, most on vm-%d (%s)", figure.Plural(t.machines, "machine"), t.id, figure.Count(t.most))
+}
+
+func (n *notes) add(m *summary.Machine) {
+	if m.ID >= 0 && m.ID < len(n.seen) {
+		n.seen[m.ID] = true
+	}
+	n.late.add(m.ID, m.Lateness.Late)
+	n.missed.add(m.ID, m.Missed)
+	n.stalls.add(m.ID, m.Stalls)
+	n.resumed.add(m.ID, m.Resumed)
+	for _, id := range m.Left {
+		if n.left == nil {
+			n.left = make(map[int][]int)
+		}
+		n.left[id] = append(n.left[id], m.ID)
+	}
+	for to, count := range m.Undelivered {
+		if n.undelivered == nil {
+			n.undelivered = make(map[link]uint64)
+		}
+		n.undelivered[link{m.ID, to}] += count
+	}
+}
+
+// lines returns the run in words, what matters most first.
+func (n *notes) lines(run *summary.Run) []line {
+	var lines []line
+	add := func(key, format string, args ...any) {
+		lines = append(lines, line{key, fmt.Sprintf(format, args...)})
+	}
+	missing := n.missing()
+
+	add("events", "%s", events(run))
+	add("messages", "%s", balance(run, len(missing) > 0))
+	if len(missing) > 0 {
+		add("no summary", "%s", machines(missing))
+	}
+	if !run.FirstStart.IsZero() && run.Machines > 1 {
+		text := "all within " + figure.Duration(run.StartSkew())
+		if run.StartLateness > 0 {
+			text += ", the last " + figure.Duration(run.StartLateness) + " after the agreed instant"
+		}
+		add("start", "%s", text)
+	}
+	if n.late.total > 0 {
+		add("late", "%s more than %d ms late%s; the latest by %s",
+			figure.Plural(n.late.total, "tick"), summary.LateAfter.Milliseconds(), n.late.where(), figure.Duration(run.Latest))
+	}
+	if n.missed.total > 0 {
+		add("missed", "%s%s", figure.Plural(n.missed.total, "tick"), n.missed.where())
+	}
+	if n.stalls.total > 0 {
+		add("stalled", "%s waited %s in all for a full link%s",
+			figure.Plural(n.stalls.total, "step"), figure.Duration(run.Stalled), n.stalls.where())
+	}
+	if wire := run.Wire; wire.Messages > 0 {
+		per := func(n uint64) string { return figure.Mean(float64(n) / float64(wire.Messages)) }
+		add("wire", "per message %s frames (%s acknowledgements), %s bytes, %s writes",
+			per(wire.Frames), per(wire.Acks), per(wire.Bytes), per(wire.Writes))
+	}
+	if trouble := run.Wire.Trouble(); trouble != "" {
+		add("links", "%s", trouble)
+	}
+	if n.resumed.total > 0 {
+		add("resumed", "%s of earlier lives%s", figure.Plural(n.resumed.total, "step"), n.resumed.where())
+	}
+	if len(n.left) > 0 {
+		add("left early", "%s", n.leavers())
+	}
+	if len(n.undelivered) > 0 {
+		add("undelivered", "%s", n.links())
+	}
+	return lines
+}
+
+func events(run *summary.Run) string {
+	text := figure.Plural(run.Steps, "event") + " on " + figure.Plural(uint64(run.Machines), "machine")
+	if perSecond := run.EventRate(); !math.IsNaN(perSecond) {
+		text += fmt.Sprintf(" in %s, %s per second", figure.Duration(run.Elapsed), figure.Mean(perSecond))
+	}
+	return text
+}
+
+// balance says whether every message that was sent is accounted for.
+func balance(run *summary.Run, incomplete bool) string {
+	sent := figure.Count(run.Sent) + " sent"
+	fate := figure.Count(run.Receives) + " received + " + figure.Count(run.Queue) + " pending"
+	if run.Undelivered > 0 {
+		fate += " + " + figure.Count(run.Undelivered) + " undelivered"
+	}
+	switch n := run.Unaccounted(); {
+	case incomplete:
+		return sent + ", " + fate + "; the balance is open while summaries are missing"
+	case n > 0:
+		return fmt.Sprintf("NOT BALANCED: %s, but only %s: %s lost", sent, fate, figure.Plural(uint64(n), "message"))
+	case n < 0:
+		return fmt.Sprintf("NOT BALANCED: %s, but %s: %s that nobody sent", sent, fate, figure.Plural(uint64(-n), "message"))
+	}
+	return sent + " = " + fate + ": every message is accounted for"
+}
+
+// missing returns the machines of the run that gave no summary.
+func (n *notes) missing() []int {
+	var ids []int
+	for id, seen := range n.seen {
+		if !seen {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// leavers says who left, and who saw it.
+func (n *notes) leavers() string {
+	var parts []string
+	for _, id := range slices.Sorted(maps.Keys(n.left)) {
+		parts = append(parts, fmt.Sprintf("vm-%d (seen by %s)", id, machines(n.left[id])))
+	}
+	return figure.List(parts, listed)
+}
+
+// links says how many messages were not delivered on which links.
+func (n *notes) links() string {
+	byLink := func(a, b link) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) }
+	var parts []string
+	for _, l := range slices.SortedFunc(maps.Keys(n.undelivered), byLink) {
+		parts = append(parts, fmt.Sprintf("%s from vm-%d to vm-%d", figure.Count(n.undelivered[l]), l.from, l.to))
+	}
+	return figure.List(parts, listed)
+}
+
+// machines lists machines by name, in order.
+func machines(ids []int) string {
+	var names []string
+	for _, id := range slices.Sorted(slices.Values(ids)) {
+		names = append(names, fmt.Sprintf("vm-%d", id))
+	}
+	return figure.List(names, listed)
+}
