@@ -1,0 +1,326 @@
+package transport
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Version is the protocol's version. Both ends of a connection must speak the
+// same one.
+const Version = 1
+
+// MaxRun is the longest run name, in bytes.
+const MaxRun = 64
+
+const (
+	magic = "LCLK"
+
+	headerLen = 4 + 1 // length, type; length counts the type and the body
+	// maxFrame bounds what the length field may say. It is checked before
+	// anything is allocated, so four bytes from a stranger cost nothing.
+	maxFrame = 64 << 10
+	// maxHello bounds the first frame, which comes from somebody unknown.
+	maxHello = 256
+	// MaxPayload is the longest payload of one message, in bytes.
+	MaxPayload = maxFrame - 1 - 8
+
+	anyID = 1<<32 - 1 // HELLO's destination where only the address is known
+)
+
+type frameType uint8
+
+// The arrows show who sends a frame: → the dialer, ← the acceptor.
+const (
+	frameHello   frameType = iota + 1 // → who I am, whom I want
+	frameWelcome                      // ← who I am, what I have of you
+	frameData                         // → one message
+	frameAck                          // ← all up to here is consumed
+	framePing                         // → my clock
+	framePong                         // ← your clock, and mine
+	frameReady                        // → my mesh is complete
+	frameFin                          // → nothing follows the message of this number
+	frameClosed                       // ← I hold all up to here and take nothing more
+	frameBye                          // → I have read your CLOSED
+	frameError                        // both: why I close
+)
+
+var frameNames = [...]string{
+	frameHello: "HELLO", frameWelcome: "WELCOME", frameData: "DATA", frameAck: "ACK",
+	framePing: "PING", framePong: "PONG", frameReady: "READY", frameFin: "FIN",
+	frameClosed: "CLOSED", frameBye: "BYE", frameError: "ERROR",
+}
+
+func (t frameType) String() string {
+	if t < frameHello || t > frameError {
+		return fmt.Sprintf("frame type %d", uint8(t))
+	}
+	return frameNames[t]
+}
+
+// Code says in an ERROR frame why a connection is closed.
+type Code uint16
+
+// The reasons. All but CodeProtocol come from how the machines were started.
+const (
+	CodeProtocol    Code = iota + 1 // not this protocol, or a rule of it broken
+	CodeVersion                     // another version of it
+	CodeRun                         // another run's machine
+	CodeMachines                    // another number of machines in the run
+	CodeDestination                 // the wrong machine answered
+	CodeDuplicate                   // two machines with one id
+	CodeSelf                        // a machine that dials itself
+	CodeStale                       // an older process of a machine that was started again
+)
+
+// RefusedError is what the other end of a connection said when it closed it, or
+// what this end said to it.
+type RefusedError struct {
+	Code Code
+	Text string
+}
+
+func (e *RefusedError) Error() string { return e.Text }
+
+func refuse(code Code, format string, args ...any) *RefusedError {
+	return &RefusedError{code, fmt.Sprintf(format, args...)}
+}
+
+// hello is the body of a HELLO frame: magic, version u16, machines u32, from
+// u32, to u32, incarnation u64, then the run's name to the end.
+type hello struct {
+	version     uint16
+	machines    uint32
+	from, to    uint32
+	incarnation uint64
+	run         string
+}
+
+func (h hello) append(b []byte) []byte {
+	b, start := beginFrame(b, frameHello)
+	b = append(b, magic...)
+	b = binary.BigEndian.AppendUint16(b, h.version)
+	b = binary.BigEndian.AppendUint32(b, h.machines)
+	b = binary.BigEndian.AppendUint32(b, h.from)
+	b = binary.BigEndian.AppendUint32(b, h.to)
+	b = binary.BigEndian.AppendUint64(b, h.incarnation)
+	b = append(b, h.run...)
+	return endFrame(b, start)
+}
+
+// parseHello reads magic and version first and nothing more where these
+// differ: what follows them may look otherwise in another version.
+func parseHello(body []byte) (hello, error) {
+	var h hello
+	if len(body) < len(magic)+2 || string(body[:len(magic)]) != magic {
+		return h, refuse(CodeProtocol, "not a HELLO of this protocol")
+	}
+	d := decoder{b: body[len(magic):]}
+	h.version = d.u16()
+	if h.version != Version {
+		return h, refuse(CodeVersion, "protocol version %d meets version %d: use the same release on both hosts", h.version, Version)
+	}
+	h.machines, h.from, h.to, h.incarnation = d.u32(), d.u32(), d.u32(), d.u64()
+	if d.short {
+		return h, refuse(CodeProtocol, "HELLO of %d bytes is too short", len(body))
+	}
+	if len(d.b) > MaxRun {
+		return h, refuse(CodeProtocol, "run name of %d bytes, at most %d allowed", len(d.b), MaxRun)
+	}
+	h.run = string(d.b)
+	return h, nil
+}
+
+// welcome is the body of a WELCOME frame: version u16, id u32, window u32,
+// consumed u64, held u64. The sender goes on with message held+1, and never
+// has more than window messages unconsumed.
+type welcome struct {
+	version        uint16
+	id             uint32
+	window         uint32
+	consumed, held uint64
+}
+
+func (w welcome) append(b []byte) []byte {
+	b, start := beginFrame(b, frameWelcome)
+	b = binary.BigEndian.AppendUint16(b, w.version)
+	b = binary.BigEndian.AppendUint32(b, w.id)
+	b = binary.BigEndian.AppendUint32(b, w.window)
+	b = binary.BigEndian.AppendUint64(b, w.consumed)
+	b = binary.BigEndian.AppendUint64(b, w.held)
+	return endFrame(b, start)
+}
+
+func parseWelcome(body []byte) (welcome, error) {
+	d := decoder{b: body}
+	w := welcome{d.u16(), d.u32(), d.u32(), d.u64(), d.u64()}
+	switch {
+	case len(body) >= 2 && w.version != Version:
+		return w, refuse(CodeVersion, "protocol version %d meets version %d: use the same release on both hosts", w.version, Version)
+	case d.short || len(d.b) > 0:
+		return w, refuse(CodeProtocol, "WELCOME of %d bytes", len(body))
+	case w.consumed > w.held || w.window == 0:
+		return w, refuse(CodeProtocol, "WELCOME contradicts itself: held %d, consumed %d, window %d", w.held, w.consumed, w.window)
+	}
+	return w, nil
+}
+
+// appendData appends the DATA frame of one message: seq u64, payload.
+func appendData(b []byte, seq uint64, payload []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(1+8+len(payload)))
+	b = append(b, byte(frameData))
+	b = binary.BigEndian.AppendUint64(b, seq)
+	return append(b, payload...)
+}
+
+// appendNumbers appends a frame whose body is some u64 values.
+func appendNumbers(b []byte, t frameType, v ...uint64) []byte {
+	b, start := beginFrame(b, t)
+	for _, n := range v {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	return endFrame(b, start)
+}
+
+// parseNumbers reads a body of exactly len(v) u64 values.
+func parseNumbers(t frameType, body []byte, v ...*uint64) error {
+	if len(body) != 8*len(v) {
+		return refuse(CodeProtocol, "%v of %d bytes, want %d", t, len(body), 8*len(v))
+	}
+	for i, p := range v {
+		*p = binary.BigEndian.Uint64(body[8*i:])
+	}
+	return nil
+}
+
+const maxErrorText = 512
+
+func appendError(b []byte, e *RefusedError) []byte {
+	b, start := beginFrame(b, frameError)
+	b = binary.BigEndian.AppendUint16(b, uint16(e.Code))
+	b = append(b, e.Text[:min(len(e.Text), maxErrorText)]...)
+	return endFrame(b, start)
+}
+
+// parseError turns an ERROR frame into what it says. The text comes from
+// outside, so what is not printable is quoted.
+func parseError(body []byte) *RefusedError {
+	d := decoder{b: body}
+	code := Code(d.u16())
+	text := d.b[:min(len(d.b), maxErrorText)]
+	for _, c := range string(text) {
+		if c < ' ' || c == 0x7f || c == '\ufffd' {
+			return &RefusedError{code, fmt.Sprintf("%q", text)}
+		}
+	}
+	return &RefusedError{code, string(text)}
+}
+
+func beginFrame(b []byte, t frameType) (_ []byte, start int) {
+	return append(b, 0, 0, 0, 0, byte(t)), len(b)
+}
+
+func endFrame(b []byte, start int) []byte {
+	binary.BigEndian.PutUint32(b[start:], uint32(len(b)-start-4))
+	return b
+}
+
+// decoder takes big-endian integers off the front of b. One that is not there
+// is 0 and sets short.
+type decoder struct {
+	b     []byte
+	short bool
+}
+
+func (d *decoder) take(n int) []byte {
+	if len(d.b) < n {
+		d.short, d.b = true, nil
+		return make([]byte, 8)[:n]
+	}
+	v := d.b[:n]
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) u16() uint16 { return binary.BigEndian.Uint16(d.take(2)) }
+func (d *decoder) u32() uint32 { return binary.BigEndian.Uint32(d.take(4)) }
+func (d *decoder) u64() uint64 { return binary.BigEndian.Uint64(d.take(8)) }
+
+// frameReader cuts a stream into frames. Its buffer is small until a stream
+// has shown that it fills it.
+type frameReader struct {
+	r     io.Reader
+	buf   []byte
+	start int // buf[start:end] is read and not yet handed out
+	end   int
+	limit int // of the length field
+}
+
+const (
+	smallBuffer = 1 << 10
+	largeBuffer = 256 << 10
+)
+
+func newFrameReader(r io.Reader, limit int) *frameReader {
+	return &frameReader{r: r, buf: make([]byte, smallBuffer), limit: limit}
+}
+
+// errNoFrame says that the buffer holds no whole frame.
+var errNoFrame = errors.New("no whole frame buffered")
+
+// buffered returns the next frame if it has been read already, else
+// errNoFrame. The body is valid until fill is called.
+func (f *frameReader) buffered() (frameType, []byte, error) {
+	b := f.buf[f.start:f.end]
+	if len(b) < 4 {
+		return 0, nil, errNoFrame
+	}
+	n := binary.BigEndian.Uint32(b)
+	if n < 1 || n > uint32(f.limit) {
+		return 0, nil, refuse(CodeProtocol, "a frame of %d bytes, want 1 to %d", n, f.limit)
+	}
+	if uint32(len(b)-4) < n {
+		return 0, nil, errNoFrame
+	}
+	f.start += 4 + int(n)
+	return frameType(b[4]), b[headerLen : 4+n], nil
+}
+
+// fill reads more of the stream, at least one byte. An end in the middle of a
+// frame is io.ErrUnexpectedEOF.
+func (f *frameReader) fill() error {
+	if f.start > 0 {
+		f.end = copy(f.buf, f.buf[f.start:f.end])
+		f.start = 0
+	}
+	if f.end == len(f.buf) {
+		grown := make([]byte, min(2*len(f.buf), largeBuffer))
+		copy(grown, f.buf)
+		f.buf = grown
+	}
+	n, err := f.r.Read(f.buf[f.end:])
+	f.end += n
+	switch {
+	case n > 0:
+		return nil
+	case err == nil:
+		return io.ErrNoProgress
+	case errors.Is(err, io.EOF) && f.end > 0:
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// next returns the next frame, reading as much as it takes.
+func (f *frameReader) next() (frameType, []byte, error) {
+	for {
+		t, body, err := f.buffered()
+		if !errors.Is(err, errNoFrame) {
+			return t, body, err
+		}
+		if err := f.fill(); err != nil {
+			return 0, nil, err
+		}
+	}
+}
