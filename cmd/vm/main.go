@@ -1,0 +1,206 @@
+// Command vm is one virtual machine of a run, as a process: it finds its peers,
+// starts together with them, ticks at its own rate, and writes its event log.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/urfave/cli/v2"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/machine"
+	"github.com/scalemodel/lamport/pkg/summary"
+	"github.com/scalemodel/lamport/pkg/transport"
+	"github.com/scalemodel/lamport/pkg/vm"
+)
+
+func main() {
+	os.Exit(command.Run(context.Background(), app(), os.Args, os.Stdout, os.Stderr))
+}
+
+const description = `One machine of a run, on any host. Three of them, in any order:
+
+  vm --id 0 --port 2050 --peers hostb:3050,hostc:4050 --rate 1 --bind 0.0.0.0   (on hosta)
+  vm --id 1 --port 3050 --peers hosta:2050,hostc:4050 --rate 5 --bind 0.0.0.0   (on hostb)
+  vm --id 2 --port 4050 --peers hosta:2050,hostb:3050 --rate 4 --bind 0.0.0.0   (on hostc)
+
+They wait for each other and start together. Ctrl-C stops one in order: its log is
+complete, and the others go on. A second Ctrl-C kills it.
+
+Nothing on the network is encrypted or authenticated: bind to an address that only
+trusted hosts can reach.`
+
+func app() *cli.App {
+	env := func(name string) []string { return []string{"VM_" + name} }
+	return &cli.App{
+		Name:        "vm",
+		Usage:       "one virtual machine with a logical clock",
+		UsageText:   "vm --id ID --port PORT --peers HOST:PORT,... [flags]",
+		Description: description,
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "id", Usage: "this machine's `ID`, from 0 to the number of peers", Value: -1, DefaultText: "required", EnvVars: env("ID")},
+			&cli.IntFlag{Name: "port", Usage: "`PORT` to listen on", DefaultText: "required", EnvVars: env("PORT")},
+			&cli.StringFlag{Name: "peers", Usage: "all other machines: `HOST:PORT` or ID=HOST:PORT, apart by commas", EnvVars: env("PEERS")},
+			&cli.StringFlag{Name: "rate", Usage: "`TICKS` per second, fractions allowed, or max", Value: "1", EnvVars: env("RATE")},
+			&cli.DurationFlag{Name: "duration", Usage: "how `LONG` to run; 0: until interrupted", Value: time.Minute, EnvVars: env("DURATION")},
+			&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides every throw of the die", DefaultText: "drawn", EnvVars: env("SEED")},
+			&cli.IntFlag{Name: "die", Usage: "`FACES` of the die: 1 to 3 send, the others are internal", Value: machine.DefaultDie, EnvVars: env("DIE")},
+			&cli.StringFlag{Name: "run", Usage: "`NAME` of the run; machines of another run are refused", Value: "by-hand", EnvVars: env("RUN")},
+			&cli.StringFlag{Name: "bind", Usage: "`ADDRESS` to listen on; 0.0.0.0: all", Value: "127.0.0.1", EnvVars: env("BIND")},
+			&cli.StringFlag{Name: "log-dir", Usage: "existing `DIR` for the event log", Value: ".", EnvVars: env("LOG_DIR")},
+			&cli.DurationFlag{Name: "connect-timeout", Usage: "how `LONG` to wait for the peers; 0: for ever", Value: 10 * time.Minute, EnvVars: env("CONNECT_TIMEOUT")},
+			&cli.DurationFlag{Name: "linger", Usage: "how `LONG` to wait at the end for the peers' last messages", Value: 2 * time.Second, EnvVars: env("LINGER")},
+			&cli.IntFlag{Name: "window", Usage: "most `MESSAGES` per link that may wait to be consumed", Value: transport.DefaultWindow, EnvVars: env("WINDOW")},
+			&cli.StringFlag{Name: "log-level", Usage: "of the talk on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
+
+			// For the launcher: standard input is a lifeline whose end means
+			// an orderly stop (a line with a duration before it replaces
+			// --linger), standard output carries summary.Status as JSON.
+			&cli.BoolFlag{Name: "supervised", Hidden: true},
+			&cli.DurationFlag{Name: "status-every", Hidden: true},
+			&cli.IntFlag{Name: "listen-fd", Hidden: true},
+		},
+		Action: run,
+	}
+}
+
+func run(c *cli.Context) error {
+	if c.Args().Present() {
+		return command.Usage("unexpected argument %q: everything is said by flags; \"vm --help\" lists them", c.Args().First())
+	}
+	cfg, err := config(c)
+	if err != nil {
+		return err
+	}
+	ln, err := listener(c)
+	if err != nil {
+		return err
+	}
+	ctx, stop := command.OnInterrupt(c.Context, nil)
+	defer stop()
+	if c.Bool("supervised") {
+		ctx = supervised(ctx, c, &cfg)
+	}
+	cfg.Logger.Info("starting", "version", command.Version(), "listening", ln.Addr(), "rate", cfg.Rate, "seed", cfg.Seed, "run", cfg.Run)
+	result, err := vm.Run(ctx, cfg, ln)
+	var notStarted *vm.StartError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return command.Exit(command.Interrupted, errors.New("interrupted before the run began"))
+	case errors.As(err, &notStarted):
+		return command.Exit(command.Misused, err)
+	case err != nil:
+		return command.Exit(command.Died, err)
+	}
+	if !c.Bool("supervised") {
+		if err := result.WriteText(c.App.Writer); err != nil {
+			return command.Exit(command.Died, err)
+		}
+	}
+	if ctx.Err() != nil {
+		return command.Exit(command.Interrupted, nil)
+	}
+	return nil
+}
+
+func config(c *cli.Context) (vm.Config, error) {
+	cfg := vm.Config{
+		ID:             c.Int("id"),
+		Die:            c.Int("die"),
+		Run:            c.String("run"),
+		Duration:       c.Duration("duration"),
+		LogDir:         c.String("log-dir"),
+		ConnectTimeout: c.Duration("connect-timeout"),
+		Linger:         c.Duration("linger"),
+		Window:         c.Int("window"),
+	}
+	if !c.IsSet("id") {
+		return cfg, command.Usage("--id is missing: which machine is this, 0, 1, …?")
+	}
+	var err error
+	if cfg.Rate, err = clock.ParseRate(c.String("rate")); err != nil {
+		return cfg, command.Usage("--rate: %w", err)
+	}
+	if cfg.Peers, err = vm.ParsePeers(c.String("peers")); err != nil {
+		return cfg, command.Usage("--peers: %w", err)
+	}
+	if cfg.Seed, err = command.ParseSeed(c.String("seed")); err != nil {
+		return cfg, err
+	}
+	for _, d := range []string{"duration", "connect-timeout", "linger"} {
+		if c.Duration(d) < 0 {
+			return cfg, command.Usage("--%s %v: a duration cannot be negative", d, c.Duration(d))
+		}
+	}
+	if cfg.Window < 1 {
+		return cfg, command.Usage("--window %d: want at least 1 message", cfg.Window)
+	}
+	level := hclog.LevelFromString(c.String("log-level"))
+	if level == hclog.NoLevel {
+		return cfg, command.Usage("--log-level %q: want trace, debug, info, warn, error or off", c.String("log-level"))
+	}
+	cfg.Logger = logging.Diagnostics(c.App.ErrWriter, "vm-"+strconv.Itoa(cfg.ID), level)
+	return cfg, nil
+}
+
+// listener returns the listener that the launcher has passed down, or makes one.
+func listener(c *cli.Context) (net.Listener, error) {
+	if fd := c.Int("listen-fd"); fd > 0 {
+		f := os.NewFile(uintptr(fd), "listener")
+		defer f.Close()
+		ln, err := net.FileListener(f)
+		if err != nil {
+			return nil, command.Usage("--listen-fd %d: not a listening socket: %w", fd, err)
+		}
+		return ln, nil
+	}
+	port, bind := c.Int("port"), c.String("bind")
+	if !c.IsSet("port") {
+		return nil, command.Usage("--port is missing: where does this machine listen, for example 2050?")
+	}
+	return transport.Listen(bind, port, "choose another --port, or end the program that holds it")
+}
+
+// supervised ties the process to its launcher.
+func supervised(ctx context.Context, c *cli.Context, cfg *vm.Config) context.Context {
+	// The launcher may be gone before us; its death must not cut our log short.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := context.WithCancelCause(ctx)
+	linger := cfg.Linger
+	go func() {
+		lines := bufio.NewScanner(os.Stdin)
+		for lines.Scan() {
+			if d, err := time.ParseDuration(lines.Text()); err == nil {
+				linger = d
+			}
+		}
+		stop(vm.StopWithin{Linger: linger})
+		limit := linger + 5*time.Second
+		time.Sleep(limit)
+		_, _ = fmt.Fprintf(c.App.ErrWriter, "vm: could not stop in order within %v\n", limit)
+		os.Exit(command.Died)
+	}()
+	var mu sync.Mutex
+	enc := json.NewEncoder(c.App.Writer)
+	cfg.WatchEvery = c.Duration("status-every")
+	cfg.Watch = func(s summary.Status) {
+		mu.Lock()
+		defer mu.Unlock()
+		_ = enc.Encode(s) // nobody is there to hear that nobody is there
+	}
+	return ctx
+}

@@ -1,0 +1,57 @@
+package vm
+
+import (
+	"time"
+)
+
+// A pacer waits for instants. It belongs to the goroutine that made it.
+type pacer struct {
+	start time.Time // with its monotonic reading
+	timer *time.Timer
+}
+
+// coarse is how long before an instant the pacer leaves Go's timers, which fire
+// up to a millisecond late but can be interrupted, for the system's own.
+const coarse = 1500 * time.Microsecond
+
+// newPacer returns a pacer for a start given by the system's clock. From
+// then on only the monotonic clock counts: a correction of the system's time
+// while the machine runs does not change its rate. With exact, the calling
+// goroutine is bound to its thread for good.
+func newPacer(start time.Time, exact bool) *pacer {
+	now := time.Now()
+	p := &pacer{
+		start: now.Add(start.Sub(now.Round(0))),
+		timer: time.NewTimer(time.Hour),
+	}
+	p.timer.Stop()
+	if exact {
+		tuneThread()
+	}
+	return p
+}
+
+// now returns the nanoseconds since the start, negative before it.
+func (p *pacer) now() int64 { return int64(time.Since(p.start)) }
+
+// until waits for an instant, in nanoseconds since the start, or for stop. It
+// reports whether the instant has come.
+func (p *pacer) until(at int64, stop <-chan struct{}) bool {
+	for {
+		left := at - p.now()
+		if left <= 0 {
+			return true
+		}
+		if left <= int64(coarse) {
+			sleep(time.Duration(left))
+			continue
+		}
+		p.timer.Reset(time.Duration(left) - coarse)
+		select {
+		case <-stop:
+			p.timer.Stop()
+			return false
+		case <-p.timer.C:
+		}
+	}
+}

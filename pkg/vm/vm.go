@@ -1,0 +1,537 @@
+// Package vm runs one machine as a process: paced by the real clock, its links
+// over TCP, its events in its log.
+//
+// The event log is written ahead (output commit; Elnozahy, Alvisi, Wang,
+// Johnson, ACM CSUR 34(3), 2002): a message leaves the process only after the
+// line of its send has been handed to the operating system, and a message is
+// acknowledged only after the line of its receive has. So whatever moment the
+// process dies at, no peer knows more of it than its log.
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"regexp"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/machine"
+	"github.com/scalemodel/lamport/pkg/summary"
+	"github.com/scalemodel/lamport/pkg/transport"
+)
+
+// Config is what one machine of a run is started with. All but Window, Logger
+// and Watch must be set.
+type Config struct {
+	ID       int
+	Rate     clock.Rate
+	Die      int
+	Seed     uint64
+	Run      string // the run's name, see CheckRun
+	Duration time.Duration
+	Peers    []transport.Peer
+	LogDir   string // an existing directory
+
+	// ConnectTimeout is how long to wait for the peers, 0 for ever.
+	ConnectTimeout time.Duration
+	// Linger is how long to wait at the end for the peers' last messages,
+	// and for them to take this machine's.
+	Linger time.Duration
+	// Window is the most messages per link that may be unconsumed,
+	// transport.DefaultWindow if 0.
+	Window int
+	Logger hclog.Logger // talk; nil: none
+	// Watch, if not nil, is told of each phase, and every WatchEvery between
+	// if that is not 0. It may be called by two goroutines at once.
+	Watch      func(summary.Status)
+	WatchEvery time.Duration
+}
+
+var runName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// CheckRun says what is wrong with the name of a run.
+func CheckRun(name string) error {
+	if !runName.MatchString(name) {
+		return fmt.Errorf("run name %q: want 1 to %d letters, digits, dots, dashes or underscores", name, transport.MaxRun)
+	}
+	return nil
+}
+
+// StartError says why a machine could not begin its run. Nothing is left of it.
+type StartError struct{ Err error }
+
+func (e *StartError) Error() string { return e.Err.Error() }
+func (e *StartError) Unwrap() error { return e.Err }
+
+// StopWithin is a cause to end the context of [Run] with. It replaces the
+// configured linger, where some peers are known not to answer any more.
+type StopWithin struct{ Linger time.Duration }
+
+func (s StopWithin) Error() string {
+	return "stopped, with " + s.Linger.String() + " for last messages"
+}
+
+// endGrace is how long a machine that has ended waits for its peers to read its
+// last word.
+const endGrace = time.Second
+
+// Run executes a machine from its first instruction to its last: until its
+// duration has passed (0: for ever) or ctx ends. It listens on ln, which it
+// closes. A [StartError] says that the run has not begun; any other
+// error that it broke off, with a log that is whole up to where it ends. A run
+// that ctx ended is not an error, unless it had not begun.
+func Run(ctx context.Context, cfg Config, ln net.Listener) (*summary.Machine, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = hclog.NewNullLogger()
+	}
+	r, err := newRunner(cfg, ln)
+	if err != nil {
+		_ = ln.Close()
+		return nil, &StartError{err}
+	}
+	defer func() { _ = r.file.Discard() }()
+	start, err := r.join(ctx)
+	if err != nil {
+		r.node.Close(ctx)
+		return nil, &StartError{err}
+	}
+	defer r.watch()()
+	if err := r.execute(ctx, start); err != nil {
+		// Whoever dies does not say goodbye: what the log lacks must
+		// be neither sent nor acknowledged.
+		broken, cancel := context.WithCancel(context.Background())
+		cancel()
+		r.node.Close(broken)
+		return nil, err
+	}
+	return r.end(ctx)
+}
+
+// runner is a machine in its run. Its methods are called by one goroutine.
+type runner struct {
+	cfg     Config
+	log     *logging.Writer
+	file    *logging.File
+	machine *machine.Machine
+	inbox   *inbox
+	node    *transport.Node
+	figures summary.Collector
+
+	schedule *schedule
+	pacer    *pacer
+	started  time.Time // measured
+	elapsed  time.Duration
+
+	// What the log's unflushed lines have sent and consumed, and what the
+	// outside must therefore not see yet.
+	unsent    []event.Message
+	consumed  []uint64 // by sender: the last message taken from its link
+	unacked   []int    // senders whose count has moved
+	isUnacked []bool
+	tight     bool // some link may be out of room before the next commit
+	payload   []byte
+
+	stalls  uint64
+	stalled time.Duration
+
+	status struct { // for the watcher
+		phase atomic.Value // summary.Phase
+		start atomic.Int64 // Unix ns
+		steps atomic.Uint64
+		clock atomic.Uint64
+		queue atomic.Int64
+	}
+}
+
+func newRunner(cfg Config, ln net.Listener) (*runner, error) {
+	if err := CheckRun(cfg.Run); err != nil {
+		return nil, err
+	}
+	machines := len(cfg.Peers) + 1
+	r := &runner{
+		cfg:       cfg,
+		inbox:     newInbox(cfg.ID),
+		schedule:  newSchedule(cfg.Rate),
+		consumed:  make([]uint64, machines),
+		isUnacked: make([]bool, machines),
+	}
+	r.status.phase.Store(summary.Connecting)
+	var err error
+	r.machine, err = machine.New(machine.Config{ID: cfg.ID, Machines: machines, Die: cfg.Die, Seed: cfg.Seed})
+	if err != nil {
+		return nil, err
+	}
+	r.node, err = transport.New(transport.Config{
+		ID:          cfg.ID,
+		Run:         cfg.Run,
+		Peers:       cfg.Peers,
+		Handler:     r.inbox,
+		Incarnation: uint64(time.Now().UnixNano()),
+		Window:      cfg.Window,
+		Logger:      cfg.Logger,
+	}, ln)
+	if err != nil {
+		return nil, err
+	}
+	// The file comes last: a start that fails before it leaves nothing.
+	if r.file, err = logging.Create(cfg.LogDir, cfg.ID, cfg.Rate); err != nil {
+		return nil, err
+	}
+	r.log = logging.NewWriter(r.file, cfg.ID)
+	return r, nil
+}
+
+// join waits for the peers and returns the instant at which all start.
+func (r *runner) join(ctx context.Context) (time.Time, error) {
+	r.phase(summary.Connecting)
+	if r.cfg.ConnectTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.cfg.ConnectTimeout)
+		defer cancel()
+	}
+	if err := r.node.Connect(ctx); err != nil {
+		return time.Time{}, err
+	}
+	r.cfg.Logger.Info("all links stand; waiting for the others")
+	start, err := r.node.Barrier(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errors.New("the other machines are connected to this one, but not all to each other: does each have all others as peers?")
+	}
+	return start, err
+}
+
+// execute runs the machine until its time is over or ctx ends.
+func (r *runner) execute(ctx context.Context, start time.Time) error {
+	cfg := r.cfg
+	r.log.Start(start, logging.Start{
+		Version:  logging.Version,
+		Run:      cfg.Run,
+		Machines: len(cfg.Peers) + 1,
+		Rate:     cfg.Rate,
+		Seed:     cfg.Seed,
+		Die:      cfg.Die,
+		Peers:    r.peerIDs(),
+	})
+	if err := r.commit(); err != nil {
+		return err
+	}
+	r.status.start.Store(start.UnixNano())
+	r.phase(summary.Running)
+	r.pacer = newPacer(start, cfg.Rate != clock.Unpaced)
+	r.pacer.until(0, ctx.Done())
+	r.started = time.Now()
+
+	end := int64(math.MaxInt64)
+	if cfg.Duration > 0 {
+		end = int64(cfg.Duration)
+	}
+	stop := ctx.Done()
+	if cfg.Rate == clock.Unpaced {
+		return r.executeUnpaced(end, stop)
+	}
+	for {
+		at := r.schedule.due()
+		if at > end {
+			// The run is not over for the others.
+			r.pacer.until(end, stop)
+			return nil
+		}
+		if !r.pacer.until(at, stop) {
+			return nil
+		}
+		if going, err := r.step(end, stop); !going || err != nil {
+			return err
+		}
+		if r.schedule.due() > r.pacer.now() || r.log.Buffered() >= commitBytes {
+			if err := r.commit(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// executeUnpaced is execute for a machine that ticks as fast as it can.
+func (r *runner) executeUnpaced(end int64, stop <-chan struct{}) error {
+	defer func() { r.elapsed = time.Duration(r.pacer.now()) }()
+	for {
+		for range commitSteps {
+			if going, err := r.step(end, stop); !going || err != nil {
+				return err
+			}
+			if r.log.Buffered() >= commitBytes {
+				break
+			}
+		}
+		if err := r.commit(); err != nil {
+			return err
+		}
+		select {
+		case <-stop:
+			return nil
+		default:
+		}
+		if r.pacer.now() >= end {
+			return nil
+		}
+	}
+}
+
+// What is committed at once, at most.
+const (
+	commitBytes = 32 << 10
+	commitSteps = 1024
+)
+
+// step executes one instruction. It reports false when the run has ended before
+// that could be done.
+func (r *runner) step(end int64, stop <-chan struct{}) (going bool, err error) {
+	if err := r.inbox.drain(r.machine.Deliver); err != nil {
+		return false, err
+	}
+	if r.tight && !r.room() {
+		if going, err := r.stall(end, stop); !going || err != nil {
+			return false, err
+		}
+	}
+	var ev event.Event
+	if err := r.machine.Step(&ev); err != nil {
+		return false, fmt.Errorf("step %d: %w", r.machine.Steps()+1, err)
+	}
+	now := time.Now()
+	if r.cfg.Rate != clock.Unpaced {
+		late, missed := r.schedule.tick(int64(now.Sub(r.pacer.start)))
+		if missed > 0 {
+			r.figures.Missed(missed)
+			r.cfg.Logger.Warn("ticks missed: this process or its host stood still", "ticks", missed, "step", ev.Step)
+		}
+		r.figures.Tick(late)
+	}
+	r.log.Event(now, &ev)
+	r.figures.Observe(&ev)
+	switch ev.Kind {
+	case event.Send:
+		r.unsent = append(r.unsent, ev.Messages()...)
+	case event.Receive:
+		m := ev.Messages()[0]
+		r.consumed[m.From] = m.Seq
+		if !r.isUnacked[m.From] {
+			r.isUnacked[m.From] = true
+			r.unacked = append(r.unacked, int(m.From))
+		}
+	}
+	return true, nil
+}
+
+// commit hands the log's lines to the operating system, and only then lets the
+// world see what they say.
+func (r *runner) commit() error {
+	if err := r.log.Flush(); err != nil {
+		return fmt.Errorf("the event log cannot be written, so the machine stops at step %d (nothing that is not logged was sent or acknowledged): %w", r.machine.Steps(), err)
+	}
+	for _, m := range r.unsent {
+		r.payload = appendPayload(r.payload[:0], m.Sent)
+		if seq := r.node.Send(int(m.To), r.payload); seq != m.Seq {
+			panic(fmt.Sprintf("message %d to machine %d went out as number %d", m.Seq, m.To, seq))
+		}
+	}
+	r.unsent = r.unsent[:0]
+	for _, from := range r.unacked {
+		r.node.Consumed(from, r.consumed[from])
+		r.isUnacked[from] = false
+	}
+	r.unacked = r.unacked[:0]
+	r.tight = r.scarce()
+	r.status.steps.Store(r.machine.Steps())
+	r.status.clock.Store(uint64(r.machine.Clock()))
+	r.status.queue.Store(int64(r.machine.QueueLen()))
+	return nil
+}
+
+// scarce reports whether any link could be full before the next commit, so that
+// each step has to ask.
+func (r *runner) scarce() bool {
+	for id := range r.consumed {
+		if id != r.cfg.ID && r.node.Room(id) < commitSteps {
+			return true
+		}
+	}
+	return false
+}
+
+// room reports whether the links can take what the next step would send.
+func (r *runner) room() bool {
+	for _, to := range r.machine.NextRecipients() {
+		if r.node.Room(to) <= len(r.unsent) {
+			return false
+		}
+	}
+	return true
+}
+
+// stall waits until the next step can be executed: its link has room again, or a
+// message has come, so that the step is a receive. Were the send itself held
+// instead, machines that wait for each other in a ring would wait for ever.
+// It reports false when the run ends first.
+func (r *runner) stall(end int64, stop <-chan struct{}) (going bool, err error) {
+	// The messages that fill the link may be this commit's.
+	if err := r.commit(); err != nil {
+		return false, err
+	}
+	if r.room() {
+		return true, nil
+	}
+	r.stalls++
+	began := time.Now()
+	defer func() { r.stalled += time.Since(began) }()
+	over := make(<-chan time.Time)
+	if end != math.MaxInt64 {
+		timer := time.NewTimer(time.Duration(end - r.pacer.now()))
+		defer timer.Stop()
+		over = timer.C
+	}
+	for !r.room() {
+		select {
+		case <-r.inbox.wake:
+			if err := r.inbox.drain(r.machine.Deliver); err != nil {
+				return false, err
+			}
+		case <-over:
+			return false, nil
+		case <-stop:
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// end closes the run: the last messages, the stop line, the figures.
+func (r *runner) end(ctx context.Context) (*summary.Machine, error) {
+	if err := r.commit(); err != nil {
+		return nil, err
+	}
+	r.phase(summary.Ending)
+	linger := r.cfg.Linger
+	if within := (StopWithin{}); errors.As(context.Cause(ctx), &within) {
+		linger = within.Linger
+	}
+	finish, cancel := context.WithTimeout(context.Background(), linger)
+	defer cancel()
+	undelivered := r.node.Finish(finish)
+	if err := r.inbox.drain(r.machine.Deliver); err != nil {
+		return nil, err
+	}
+	pending := r.machine.Pending()
+	r.log.Stop(time.Now(), logging.Stop{
+		Step:        r.machine.Steps(),
+		Clock:       r.machine.Clock(),
+		Queue:       r.machine.QueueLen(),
+		Pending:     logging.Counts(pending),
+		Undelivered: logging.Counts(undelivered),
+	})
+	if err := r.commit(); err != nil {
+		return nil, err
+	}
+	if err := r.file.Close(); err != nil {
+		return nil, fmt.Errorf("the event log cannot be closed: %w", err)
+	}
+	left := r.node.Left()
+	grace, cancel := context.WithTimeout(context.Background(), endGrace)
+	defer cancel()
+	r.node.Close(grace)
+
+	m := r.figures.Machine(r.cfg.ID, r.cfg.Rate, r.machine.QueueLen())
+	m.Started = r.started
+	m.StartLateness = r.started.Sub(r.pacer.start)
+	if r.cfg.Rate == clock.Unpaced {
+		m.Elapsed = r.elapsed
+	}
+	m.Pending, m.Undelivered, m.Left = pending, undelivered, left
+	m.Stalls, m.Stalled = r.stalls, r.stalled
+	m.Wire = wire(r.node.Stats())
+	r.status.phase.Store(summary.Done)
+	if cfg := r.cfg; cfg.Watch != nil {
+		done := r.now()
+		done.Machine = &m
+		cfg.Watch(done)
+	}
+	return &m, nil
+}
+
+func wire(s transport.Stats) summary.Wire {
+	return summary.Wire{
+		Messages:   s.Messages,
+		Frames:     s.Frames,
+		Bytes:      s.Bytes,
+		Writes:     s.Writes,
+		Acks:       s.Acks,
+		Resent:     s.Resent,
+		Duplicates: s.Duplicates,
+		Reconnects: s.Reconnects,
+		Refused:    s.Refused,
+	}
+}
+
+// peerIDs returns the other machines' ids, ascending.
+func (r *runner) peerIDs() []int {
+	ids := make([]int, 0, len(r.cfg.Peers))
+	for id := range len(r.cfg.Peers) + 1 {
+		if id != r.cfg.ID {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func (r *runner) phase(p summary.Phase) {
+	r.status.phase.Store(p)
+	if r.cfg.Watch != nil {
+		r.cfg.Watch(r.now())
+	}
+}
+
+// now may be called from any goroutine.
+func (r *runner) now() summary.Status {
+	s := summary.Status{
+		Phase: r.status.phase.Load().(summary.Phase),
+		Steps: r.status.steps.Load(),
+		Clock: clock.Time(r.status.clock.Load()),
+		Queue: int(r.status.queue.Load()),
+	}
+	if ns := r.status.start.Load(); ns != 0 {
+		s.Start = time.Unix(0, ns)
+	}
+	return s
+}
+
+// watch reports now and then until the returned function is called.
+func (r *runner) watch() (stop func()) {
+	if r.cfg.Watch == nil || r.cfg.WatchEvery <= 0 {
+		return func() {}
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(r.cfg.WatchEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				r.cfg.Watch(r.now())
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
+	}
+}
