@@ -1,0 +1,79 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+)
+
+// RecordName is the name of a run's [Record] in its directory.
+const RecordName = "run.json"
+
+// Record is everything that is needed to do a run again, and where and when it
+// was done.
+type Record struct {
+	Format   int          `json:"format"` // of this record, 1
+	Version  string       `json:"version"`
+	Run      string       `json:"run"`
+	Machines int          `json:"machines"`
+	Rates    []clock.Rate `json:"rates"`
+	Ports    []int        `json:"ports"`
+	Die      int          `json:"die"`
+	Seed     uint64       `json:"seed"`
+	Duration string       `json:"duration"` // such as "1m0s"; "0s": until stopped
+	Host     string       `json:"host"`
+	System   string       `json:"system"` // operating system and architecture
+	CPUs     int          `json:"cpus"`
+	Started  time.Time    `json:"started"`
+}
+
+func (c *Cluster) record() *Record {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "unknown"
+	}
+	return &Record{
+		Format:   1,
+		Version:  c.cfg.Version,
+		Run:      c.cfg.Run,
+		Machines: len(c.cfg.Rates),
+		Rates:    c.cfg.Rates,
+		Ports:    c.Ports(),
+		Die:      c.cfg.Die,
+		Seed:     c.cfg.Seed,
+		Duration: c.cfg.Duration.String(),
+		Host:     name,
+		System:   runtime.GOOS + "/" + runtime.GOARCH,
+		CPUs:     runtime.NumCPU(),
+		Started:  time.Now().UTC().Truncate(time.Microsecond),
+	}
+}
+
+func (r *Record) write(path string) error {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(b, '\n'), 0o666)
+}
+
+// ReadRecord reads the record of a run from a file. A path that does not exist
+// gives an error that wraps fs.ErrNotExist.
+func ReadRecord(path string) (*Record, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var r Record
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("%s: not the record of a run: %w", path, err)
+	}
+	if r.Format != 1 {
+		return nil, fmt.Errorf("%s: format %d of another release (%s); this one reads format 1", path, r.Format, r.Version)
+	}
+	return &r, nil
+}
