@@ -24,7 +24,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		EnableBashCompletion: true,
 		Flags:                runFlags(),
 		Action:               runCluster,
-		Commands:             []*cli.Command{runCommand()},
+		Commands:             []*cli.Command{runCommand(), checkCommand()},
 	}
 	return command.Run(ctx, app, args, stdout, stderr)
 }

@@ -1,0 +1,119 @@
+package trace
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/logging"
+)
+
+// entry is a line of a log, as small as an event allows: lines of other kinds are
+// few, and keep their record apart.
+type entry struct {
+	line  int
+	micro int64
+	id    int
+	event event.Event
+	other *logging.Record // nil: an event
+}
+
+// feed reads one log ahead, in a goroutine of its own: reading costs more than
+// checking.
+type feed struct {
+	log     Log
+	batches chan []entry
+	free    chan []entry
+	err     error // why it ended, io.EOF at best; valid when batches is closed
+	stop    <-chan struct{}
+
+	batch []entry // what is being used
+	at    int
+}
+
+// ahead is how many batches each feed holds.
+const ahead = 3
+
+func newFeed(log Log, size int, stop <-chan struct{}) *feed {
+	f := &feed{
+		log:     log,
+		batches: make(chan []entry, ahead),
+		free:    make(chan []entry, ahead+1),
+		stop:    stop,
+	}
+	for range ahead {
+		f.free <- make([]entry, 0, size)
+	}
+	go f.read()
+	return f
+}
+
+func (f *feed) read() {
+	defer close(f.batches)
+	file, err := os.Open(f.log.Path)
+	if err != nil {
+		f.err = err
+		return
+	}
+	defer file.Close()
+	r := logging.NewReader(file, f.log.Path)
+	var rec logging.Record
+	for {
+		var batch []entry
+		select {
+		case batch = <-f.free:
+		case <-f.stop:
+			f.err = errStopped
+			return
+		}
+		batch = batch[:0]
+		for len(batch) < cap(batch) {
+			if f.err = r.Next(&rec); f.err != nil {
+				break
+			}
+			batch = append(batch, entry{line: rec.Line, micro: rec.UnixMicro, id: rec.ID})
+			e := &batch[len(batch)-1]
+			if rec.Kind == logging.EventRecord {
+				e.event = rec.Event
+			} else {
+				other := rec
+				e.other = &other
+			}
+		}
+		err := f.err
+		f.batches <- batch // there is room: it was taken from free
+		if err != nil {
+			return
+		}
+	}
+}
+
+var errStopped = errors.New("no longer wanted")
+
+// next returns the next line, nil at the end; it is valid until the next call.
+func (f *feed) next() *entry {
+	for f.at == len(f.batch) {
+		if f.batch != nil {
+			f.free <- f.batch
+		}
+		batch, ok := <-f.batches
+		if !ok {
+			f.batch, f.at = nil, 0
+			return nil
+		}
+		f.batch, f.at = batch, 0
+	}
+	f.at++
+	return &f.batch[f.at-1]
+}
+
+// ending returns why the log ended after next has returned nil: nil for a proper
+// end of file, an error for which errors.Is(err, logging.ErrTorn) holds for one
+// in the middle of a line.
+func (f *feed) ending() error {
+	if errors.Is(f.err, io.EOF) {
+		return nil
+	}
+	return f.err
+}
