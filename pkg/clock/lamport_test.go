@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -331,9 +332,9 @@ func crowd(t *testing.T, c shared, do func(goroutine, i int, last clock.Time) (r
 // clock is right then.
 func untilCrowded(t *testing.T, round func() []occurrence) {
 	t.Helper()
-	const enough, rounds = 5000, 50
+	const enough, patience = 5000, 2 * time.Second
 	met := 0
-	for range rounds {
+	for begin := time.Now(); time.Since(begin) < patience; {
 		events := round()
 		for i := range len(events) - 1 {
 			if events[i].goroutine != events[i+1].goroutine {

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -167,4 +168,67 @@ func TestReplayFromDeliveriesIsTheSame(t *testing.T) {
 		}
 		require.Equal(t, execute(), execute())
 	})
+}
+
+// The worked example of docs/model.md: what the default cluster does in a minute,
+// predicted from its rates alone (λ = p · the idle rates of the others),
+// and observed as the mean of 500 runs without delays. The seeds are fixed, so
+// the observed figures are always the same.
+func TestDefaultClusterDoesWhatIsPredicted(t *testing.T) {
+	const runs, seconds = 500, 60
+	rates := []clock.Rate{1 * clock.Hertz, 5 * clock.Hertz, 4 * clock.Hertz}
+	var idle, arrived, queue, clocks [3]float64 // summed over the runs
+	var drift float64                           // of machine 0, likewise
+	for seed := range uint64(runs) {
+		var machines [3]*Machine
+		for id := range machines {
+			var err error
+			machines[id], err = New(Config{ID: id, Machines: 3, Die: DefaultDie, Seed: seed})
+			require.NoError(t, err)
+		}
+		for {
+			next, due := 0, int64(math.MaxInt64) // ties: the smaller id
+			for id, m := range machines {
+				if d := rates[id].Due(m.Steps() + 1); d < due {
+					next, due = id, d
+				}
+			}
+			if due > seconds*1e9 {
+				break
+			}
+			ev := step(t, machines[next])
+			if ev.Kind == event.Receive {
+				continue
+			}
+			idle[next]++
+			for _, msg := range ev.Messages() {
+				machines[msg.To].Deliver(msg)
+				arrived[msg.To]++
+			}
+		}
+		for id, m := range machines {
+			queue[id] += float64(m.QueueLen())
+			clocks[id] += float64(m.Clock())
+		}
+		drift += float64(max(machines[1].Clock(), machines[2].Clock()) - machines[0].Clock())
+	}
+
+	for id, want := range []struct{ idle, arrived float64 }{{0, 1.5}, {4.375, 0.625}, {3.125, 0.875}} {
+		require.InDelta(t, want.idle, idle[id]/runs/seconds, 0.02, "idle steps per second of machine %d", id)
+		require.InDelta(t, want.arrived, arrived[id]/runs/seconds, 0.02, "arrivals per second at machine %d", id)
+	}
+	// Machine 0 is saturated: its queue grows by 0.5 a second. By the end it reads
+	// messages of second 60/1.5 = 40, and its clock stands where the fastest
+	// stood at that time.
+	require.InDelta(t, 30, queue[0]/runs, 1)
+	require.InDelta(t, clocks[1]/1.5, clocks[0], 0.02*clocks[0])
+
+	// As printed in docs/model.md.
+	require.InDelta(t, 30.8, queue[0]/runs, 0.05)
+	require.InDelta(t, 0.12, queue[1]/runs, 0.005)
+	require.InDelta(t, 0.03, queue[2]/runs, 0.005)
+	require.InDelta(t, 203, clocks[0]/runs, 0.5)
+	require.InDelta(t, 307, clocks[1]/runs, 0.5)
+	require.InDelta(t, 307, clocks[2]/runs, 0.5)
+	require.InDelta(t, 105, drift/runs, 0.5)
 }
