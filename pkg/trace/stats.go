@@ -1,0 +1,390 @@
+package trace
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/summary"
+)
+
+// Stats are the figures of a run, taken from its logs alone.
+type Stats struct {
+	Dir      string         `json:"dir"`
+	Run      string         `json:"run"`
+	Die      int            `json:"die"`
+	Start    time.Time      `json:"start"`
+	Elapsed  time.Duration  `json:"elapsed_ns"` // from the first start to the last line
+	Events   uint64         `json:"events"`
+	Machines []MachineStats `json:"machines"`
+	// Concurrency is nil where it cannot be counted; Why then says why not.
+	Concurrency *Concurrency `json:"concurrency,omitempty"`
+	Why         string       `json:"why_no_concurrency,omitempty"`
+	Verdict     *Verdict     `json:"verdict"`
+}
+
+// MachineStats are the figures of one machine. Rates are per second.
+type MachineStats struct {
+	ID      int             `json:"id"`
+	Summary summary.Machine `json:"summary"` // as the machine itself would have counted
+	// AchievedRate is in ticks per second and RateError in parts per million;
+	// both are nil where they cannot be had.
+	AchievedRate *float64 `json:"achieved_rate,omitempty"`
+	RateError    *float64 `json:"rate_error_ppm,omitempty"`
+
+	Jumps Distribution `json:"jumps"`
+	// JumpHistogram counts jumps of 1, 2, 3–4, 5–8, 9–16, … : up to 2^i.
+	JumpHistogram []uint64 `json:"jump_histogram"`
+
+	// Drift is the largest clock of any machine minus the machine's own:
+	// Mean over time, Max exact, P50 and P99 sampled every few milliseconds.
+	Drift      Distribution `json:"drift"`
+	FinalDrift uint64       `json:"final_drift"`
+
+	// QueueGrowth is the slope of the queue's length over time, by least
+	// squares, in messages per second.
+	QueueGrowth float64    `json:"queue_growth"`
+	Arrivals    float64    `json:"arrivals"` // messages received or pending, per second
+	Predicted   Prediction `json:"predicted"`
+}
+
+// Distribution sums up many values. P50 and P99 are within 1 % above the true
+// ones.
+type Distribution struct {
+	Mean float64 `json:"mean"`
+	P50  uint64  `json:"p50"`
+	P99  uint64  `json:"p99"`
+	Max  uint64  `json:"max"`
+}
+
+// Concurrency says how much a Lamport clock orders that nothing has ordered.
+// Counted are pairs of events on different machines.
+type Concurrency struct {
+	Pairs      uint64 `json:"pairs"`
+	Concurrent uint64 `json:"concurrent"` // neither happened before the other
+	// Ordered are the concurrent pairs whose timestamps differ all the same,
+	// as if one had happened before the other.
+	Ordered uint64 `json:"ordered"`
+}
+
+// mostVectors is the largest number of machines for which vector clocks are
+// kept: their cost per message grows with it.
+const mostVectors = 256
+
+// Stats goes through the run, as [Run.Walk] does, and gathers its figures.
+func (r *Run) Stats() (*Stats, error) {
+	g := newGatherer(r)
+	verdict, err := r.Walk(Options{Vectors: g.pairs != nil}, g.visit)
+	if err != nil {
+		return nil, err
+	}
+	return g.stats(r.Dir, verdict), nil
+}
+
+// gatherer takes in the lines of a run.
+type gatherer struct {
+	machines []*gathered
+	start    *logging.Record // the first
+	from, to int64           // global time, µs
+	largest  clock.Time      // of all machines, now
+	pairs    *pairs          // nil: too many machines
+
+	// The drift of all machines is sampled at fixed instants.
+	sampleEvery int64
+	nextSample  int64
+	area        integral // of the largest clock over time
+}
+
+// gathered is what is known of one machine.
+type gathered struct {
+	start    *logging.Record
+	stop     *logging.Record
+	figures  summary.Collector
+	missed   uint64
+	steps    uint64
+	clock    clock.Time
+	queue    int
+	jumps    *hdrhistogram.Histogram
+	drift    *hdrhistogram.Histogram
+	maxDrift uint64
+	buckets  [65]uint64
+	area     integral // of the clock over time
+	slope    slope    // of the queue over time
+	lastTick int64    // µs
+}
+
+func newGatherer(r *Run) *gatherer {
+	g := &gatherer{
+		machines:    make([]*gathered, r.Machines),
+		sampleEvery: max(10_000, int64(r.Machines)*100),
+	}
+	for i := range g.machines {
+		g.machines[i] = &gathered{jumps: newHistogram(), drift: newHistogram()}
+	}
+	if r.Machines <= mostVectors {
+		g.pairs = newPairs(r.Machines)
+	}
+	return g
+}
+
+func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, math.MaxInt64, 2) }
+
+func (g *gatherer) visit(s *Step) error {
+	m := g.machines[s.Machine]
+	if g.from == 0 {
+		g.from, g.to = s.Micro, s.Micro
+		g.nextSample = g.from + g.sampleEvery
+	}
+	g.to = max(g.to, s.Micro)
+	if s.Other != nil {
+		g.other(m, s.Other)
+		return nil
+	}
+	for ; g.nextSample <= s.Micro; g.nextSample += g.sampleEvery {
+		for _, each := range g.machines {
+			_ = each.drift.RecordValue(int64(min(uint64(g.largest-each.clock), math.MaxInt64)))
+		}
+	}
+	ev := s.Event
+	at := s.Micro - g.from
+	m.maxDrift = max(m.maxDrift, uint64(g.largest-m.clock))
+	m.area.until(at, float64(m.clock))
+	if ev.Clock > g.largest {
+		g.area.until(at, float64(g.largest))
+		g.largest = ev.Clock
+	}
+	m.observe(ev, s.Micro)
+	m.slope.add(float64(at)/1e6, float64(ev.Queue))
+	if g.pairs != nil {
+		g.pairs.add(s)
+	}
+	return nil
+}
+
+func (g *gatherer) other(m *gathered, rec *logging.Record) {
+	switch rec.Kind {
+	case logging.StartRecord:
+		if m.start == nil {
+			m.start = rec
+		}
+		if g.start == nil {
+			g.start = rec
+		}
+	case logging.StopRecord:
+		m.stop = rec
+	}
+}
+
+// observe takes in an event. How late it was follows from the schedule: tick k
+// is due at start + k/rate, but where a machine stood still for more than a
+// period and a tenth of a second, its schedule has moved on.
+func (m *gathered) observe(ev *event.Event, micro int64) {
+	jump := uint64(ev.Clock - m.clock)
+	_ = m.jumps.RecordValue(int64(min(jump, math.MaxInt64)))
+	m.buckets[bits.Len64(max(jump, 1)-1)]++
+	m.clock, m.queue = ev.Clock, ev.Queue
+	m.steps++
+	m.lastTick = micro
+	m.figures.Observe(ev)
+	if m.start == nil || m.start.Start.Rate == clock.Unpaced {
+		return
+	}
+	const patience = int64(100 * time.Millisecond)
+	rate := m.start.Start.Rate
+	// The log holds whole microseconds; the end of one is what can be said.
+	now := (micro-m.start.UnixMicro)*1000 + 999
+	tick := m.steps + m.missed
+	if late := now - rate.Due(tick); late > patience && now > rate.Due(tick+1) {
+		missed := rate.Ticks(now) - tick
+		m.missed += missed
+		m.figures.Missed(missed)
+		tick += missed
+	}
+	m.figures.Tick(time.Duration(max(0, now-999-rate.Due(tick))))
+}
+
+func (g *gatherer) stats(dir string, verdict *Verdict) *Stats {
+	s := &Stats{Dir: dir, Verdict: verdict, Events: verdict.Events}
+	if g.start != nil {
+		s.Run, s.Die, s.Start = g.start.Start.Run, g.start.Start.Die, g.start.Time()
+	}
+	s.Elapsed = time.Duration(g.to-g.from) * time.Microsecond
+	g.area.until(g.to-g.from, float64(g.largest))
+	var rates []float64
+	for id, m := range g.machines {
+		ms := m.stats(id, g)
+		rates = append(rates, ms.rate())
+		s.Machines = append(s.Machines, ms)
+	}
+	if s.Die > 0 {
+		for i, p := range Predict(rates, s.Die) {
+			s.Machines[i].Predicted = p
+		}
+	}
+	switch {
+	case g.pairs == nil:
+		s.Why = fmt.Sprintf("more than %d machines", mostVectors)
+	case verdict.State == Broken:
+		s.Why = "the run is broken"
+	case verdict.Unmatched > 0:
+		s.Why = "sends are missing"
+	default:
+		s.Concurrency, s.Why = g.pairs.result()
+	}
+	return s
+}
+
+// rate returns the rate to predict from: the nominal one, or what an unpaced
+// machine reached.
+func (m *MachineStats) rate() float64 {
+	switch {
+	case m.Summary.Rate != 0 && m.Summary.Rate != clock.Unpaced:
+		return m.Summary.Rate.PerSecond()
+	case m.AchievedRate != nil:
+		return *m.AchievedRate
+	}
+	return 1
+}
+
+func (m *gathered) stats(id int, g *gatherer) MachineStats {
+	s := MachineStats{ID: id}
+	var rate clock.Rate
+	if m.start != nil {
+		rate = m.start.Start.Rate
+	}
+	queue := m.queue
+	if m.stop != nil {
+		queue = m.stop.Stop.Queue
+	}
+	s.Summary = m.figures.Machine(id, rate, queue)
+	if m.start != nil {
+		s.Summary.Started = m.start.Time()
+		if rate == clock.Unpaced && m.steps > 0 {
+			s.Summary.Elapsed = time.Duration(m.lastTick-m.start.UnixMicro) * time.Microsecond
+		}
+	}
+	if m.stop != nil {
+		s.Summary.Pending = byPeer(m.stop.Stop.Pending)
+		s.Summary.Undelivered = byPeer(m.stop.Stop.Undelivered)
+	}
+	s.AchievedRate = known(s.Summary.AchievedRate())
+	s.RateError = known(s.Summary.RateError())
+	s.Jumps = distribution(m.jumps, s.Summary.MeanJump, s.Summary.MaxJump)
+	for i := len(m.buckets) - 1; i >= 0; i-- {
+		if m.buckets[i] > 0 {
+			s.JumpHistogram = m.buckets[:i+1]
+			break
+		}
+	}
+	span := g.to - g.from
+	m.area.until(span, float64(m.clock))
+	s.FinalDrift = uint64(g.largest - m.clock)
+	meanDrift := 0.0
+	if span > 0 {
+		meanDrift = (g.area.sum - m.area.sum) / float64(span)
+	}
+	s.Drift = distribution(m.drift, meanDrift, max(m.maxDrift, s.FinalDrift))
+	s.QueueGrowth = m.slope.value()
+	if span > 0 {
+		s.Arrivals = float64(s.Summary.Receives+uint64(queue)) / (float64(span) / 1e6)
+	}
+	return s
+}
+
+func byPeer(counts []logging.Count) map[int]uint64 {
+	if len(counts) == 0 {
+		return nil
+	}
+	m := make(map[int]uint64, len(counts))
+	for _, c := range counts {
+		m[c.Peer] = c.Messages
+	}
+	return m
+}
+
+func known(f float64) *float64 {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return nil
+	}
+	return &f
+}
+
+func distribution(h *hdrhistogram.Histogram, mean float64, largest uint64) Distribution {
+	return Distribution{
+		Mean: mean,
+		P50:  min(uint64(h.ValueAtPercentile(50)), largest),
+		P99:  min(uint64(h.ValueAtPercentile(99)), largest),
+		Max:  largest,
+	}
+}
+
+// Explain says in a sentence what the rates mean for the machine's queue, and
+// what was seen.
+func (m *MachineStats) Explain() string {
+	p := m.Predicted
+	if p.Saturated() {
+		return fmt.Sprintf("machine %d is saturated: %s messages/s are expected to arrive, it takes %s/s, so its queue should grow by %s/s; seen: %s arrive, the queue grows by %s/s",
+			m.ID, perSecond(p.Arrivals), perSecond(p.Takes), perSecond(p.Growth), perSecond(m.Arrivals), perSecond(m.QueueGrowth))
+	}
+	return fmt.Sprintf("machine %d keeps up: %s messages/s are expected to arrive, it takes %s/s and is idle in %.0f %% of its steps; seen: %s arrive, the queue grows by %s/s",
+		m.ID, perSecond(p.Arrivals), perSecond(p.Takes), 100*p.Idle/p.Takes, perSecond(m.Arrivals), perSecond(m.QueueGrowth))
+}
+
+func perSecond(f float64) string {
+	places := 2
+	if math.Abs(f) >= 1000 {
+		places = 0
+	}
+	s := strings.TrimSuffix(strconv.FormatFloat(f, 'f', places, 64), ".00")
+	if s == "-0" {
+		return "0"
+	}
+	return s
+}
+
+// integral adds up a step function over time.
+type integral struct {
+	sum  float64
+	last int64
+}
+
+// until says that the function has had this value since the last call.
+func (i *integral) until(at int64, value float64) {
+	if at > i.last {
+		i.sum += value * float64(at-i.last)
+		i.last = at
+	}
+}
+
+// slope is a line through points by least squares (Welford's updates, which do
+// not lose the small differences of large numbers).
+type slope struct {
+	n            float64
+	meanX, meanY float64
+	varX, covXY  float64
+}
+
+func (s *slope) add(x, y float64) {
+	s.n++
+	dx := x - s.meanX
+	s.meanX += dx / s.n
+	s.meanY += (y - s.meanY) / s.n
+	s.varX += dx * (x - s.meanX)
+	s.covXY += dx * (y - s.meanY)
+}
+
+// value returns the slope, 0 where the points give none.
+func (s *slope) value() float64 {
+	if s.varX == 0 {
+		return 0
+	}
+	return s.covXY / s.varX
+}
