@@ -113,7 +113,7 @@ func statsText(w io.Writer, s *trace.Stats, render func(table.Writer) string, he
 	fmt.Fprintf(&b, "%d events on %d machines in %s (run %s, die %d)\n", s.Events, len(s.Machines), seconds(s.Elapsed), s.Run, s.Die)
 	for _, g := range groups {
 		fmt.Fprintf(&b, "\n%s%s\n\n", heading, g.title)
-		t := newTable(g)
+		t := statsTable(g)
 		for i := range s.Machines {
 			row := table.Row{"vm-" + strconv.Itoa(s.Machines[i].ID)}
 			for _, c := range g.columns {
@@ -134,7 +134,7 @@ func statsText(w io.Writer, s *trace.Stats, render func(table.Writer) string, he
 	return err
 }
 
-func newTable(g group) table.Writer {
+func statsTable(g group) table.Writer {
 	t := table.NewWriter()
 	plain(t)
 	header := table.Row{"machine"}
@@ -168,7 +168,7 @@ func jumpTable(s *trace.Stats) table.Writer {
 	for i := range most {
 		g.columns = append(g.columns, column{name: bucketName(i)})
 	}
-	t := newTable(g)
+	t := statsTable(g)
 	for i := range s.Machines {
 		m := &s.Machines[i]
 		row := table.Row{"vm-" + strconv.Itoa(m.ID)}

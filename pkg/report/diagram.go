@@ -1,0 +1,279 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/trace"
+)
+
+// DiagramOptions chooses the part of a run that a diagram shows, as times after
+// the run's start. A To of 0 is the end.
+type DiagramOptions struct {
+	From, To time.Duration
+}
+
+// mostDrawn is how many events a diagram can hold and still be read.
+const mostDrawn = 3000
+
+// errDrawn ends a walk when the window is past.
+var errDrawn = errors.New("drawn")
+
+// Diagram draws a run as a space-time diagram in SVG: a line per machine, global
+// time to the right, a mark per event with its clock above, an arrow per
+// message from its send to its receive, and the length of the queue below
+// the line. It follows the reader's light or dark colours.
+func Diagram(w io.Writer, run *trace.Run, o DiagramOptions) error {
+	d := diagram{from: o.From.Microseconds(), to: math.MaxInt64, machines: run.Machines}
+	if o.To > 0 {
+		d.to = o.To.Microseconds()
+	}
+	if _, err := run.Walk(trace.Options{}, d.visit); err != nil && !errors.Is(err, errDrawn) {
+		return err
+	}
+	if len(d.marks) == 0 {
+		return errors.New("no event lies in the part of the run that is to be drawn")
+	}
+	if o.To == 0 {
+		d.to = d.last
+	}
+	_, err := io.WriteString(w, d.draw())
+	return err
+}
+
+type diagram struct {
+	from, to int64 // µs after the start
+	machines int
+	start    int64 // Unix µs
+	last     int64
+	marks    []mark
+	arrows   []arrow
+}
+
+// mark is an event.
+type mark struct {
+	machine int
+	at      int64 // µs after the start
+	event   event.Event
+}
+
+// arrow is a message.
+type arrow struct {
+	from, to       int
+	sent, received int64 // µs after the start
+}
+
+func (d *diagram) visit(s *trace.Step) error {
+	if d.start == 0 {
+		d.start = s.Micro
+	}
+	at := s.Micro - d.start
+	if s.Event == nil || at < d.from {
+		return nil
+	}
+	// Lines come nearly, but not strictly, in the order of time; a message
+	// that waits may come long after the window.
+	if at > d.to {
+		if at > d.to+int64(time.Minute/time.Microsecond) {
+			return errDrawn
+		}
+	} else {
+		if len(d.marks) == mostDrawn {
+			return fmt.Errorf("more than %d events lie in the part of the run that is to be drawn: choose a shorter one", mostDrawn)
+		}
+		d.marks = append(d.marks, mark{s.Machine, at, *s.Event})
+		d.last = max(d.last, at)
+	}
+	if s.Sent != nil {
+		m := s.Event.Messages()[0]
+		if sent := s.Sent.Micro - d.start; sent <= d.to {
+			d.arrows = append(d.arrows, arrow{int(m.From), s.Machine, sent, at})
+		}
+	}
+	return nil
+}
+
+// Sizes, in pixels.
+const (
+	marginLeft  = 70
+	marginRight = 30
+	marginTop   = 64
+	laneHeight  = 130
+	queueHeight = 34
+	axisHeight  = 44
+	drawWidth   = 1100
+)
+
+// palette is that of Okabe and Ito, which colour-blind readers can tell apart.
+var palette = []string{"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7B6FD0"}
+
+func colour(machine int) string { return palette[machine%len(palette)] }
+
+func (d *diagram) x(at int64) float64 {
+	return marginLeft + drawWidth*float64(at-d.from)/float64(max(1, d.to-d.from))
+}
+
+func (d *diagram) y(machine int) float64 { return marginTop + float64(machine)*laneHeight }
+
+func (d *diagram) draw() string {
+	var b strings.Builder
+	width := marginLeft + drawWidth + marginRight
+	height := marginTop + (d.machines-1)*laneHeight + queueHeight + 16 + axisHeight
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="system-ui, sans-serif" role="img">
+<title>Space-time diagram of %d machines</title>
+<style>
+ .paper { fill: #ffffff } .ink { fill: #24292f } .faint { fill: #57606a } .rule { stroke: #d0d7de }
+ .hollow { fill: #ffffff }
+ .halo { paint-order: stroke; stroke: #ffffff; stroke-width: 3px; stroke-linejoin: round }
+ @media (prefers-color-scheme: dark) {
+  .paper { fill: #0d1117 } .ink { fill: #e6edf3 } .faint { fill: #9198a1 } .rule { stroke: #30363d }
+  .hollow { fill: #0d1117 } .halo { stroke: #0d1117 }
+ }
+</style>
+<rect class="paper" width="100%%" height="100%%"/>
+<defs><clipPath id="window"><rect x="%d" y="0" width="%d" height="%d"/></clipPath>
+`, width, height, width, height, d.machines, marginLeft-8, drawWidth+16, height)
+	for i := range min(d.machines, len(palette)) {
+		fmt.Fprintf(&b, `<marker id="head%d" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0.8 L8 4 L0 7.2 z" fill="%s"/></marker>`+"\n", i, palette[i])
+	}
+	b.WriteString("</defs>\n")
+	d.legend(&b)
+	d.axis(&b, height)
+	queues := d.queues()
+	for id := range d.machines {
+		d.lane(&b, id, queues)
+	}
+	b.WriteString(`<g clip-path="url(#window)" stroke-width="1.3" fill="none">` + "\n")
+	for _, a := range d.arrows {
+		d.arrow(&b, a)
+	}
+	b.WriteString("</g>\n")
+	d.events(&b)
+	b.WriteString("</svg>\n")
+	return b.String()
+}
+
+func (d *diagram) legend(b *strings.Builder) {
+	x := marginLeft
+	for _, item := range []struct {
+		kind  event.Kind
+		label string
+	}{{event.Internal, "internal"}, {event.Send, "send"}, {event.Receive, "receive"}} {
+		b.WriteString(shape(item.kind, float64(x), 16, "#8b949e"))
+		fmt.Fprintf(b, `<text class="faint" x="%d" y="20" font-size="12">%s</text>`+"\n", x+10, item.label)
+		x += 82
+	}
+	fmt.Fprintf(b, `<text class="faint" x="%d" y="20" font-size="12">number: Lamport clock · arrow: message, from its send to its receive · below the line: queue</text>`+"\n", x)
+}
+
+func (d *diagram) axis(b *strings.Builder, height int) {
+	y := height - axisHeight + 14
+	step := tickStep(d.to - d.from)
+	for at := (d.from + step - 1) / step * step; at <= d.to; at += step {
+		x := d.x(at)
+		fmt.Fprintf(b, `<line class="rule" x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke-dasharray="2 5"/><text class="faint" x="%.1f" y="%d" font-size="12" text-anchor="middle">%s</text>`+"\n",
+			x, marginTop-22, x, y, x, y+18, html.EscapeString(time.Duration(at*1000).String()))
+	}
+}
+
+// tickStep returns a round number of microseconds that divides a span into
+// about ten parts.
+func tickStep(span int64) int64 {
+	step := int64(1)
+	for {
+		for _, m := range []int64{1, 2, 5} {
+			if step*m*12 >= span {
+				return step * m
+			}
+		}
+		step *= 10
+	}
+}
+
+// queues returns the longest queue in the window, 1 at least.
+func (d *diagram) queues() int {
+	most := 1
+	for _, m := range d.marks {
+		most = max(most, m.event.Queue)
+	}
+	return most
+}
+
+// lane draws a machine's line and the length of its queue.
+func (d *diagram) lane(b *strings.Builder, id, most int) {
+	y := d.y(id)
+	fmt.Fprintf(b, `<text x="%d" y="%.1f" font-size="15" font-weight="600" text-anchor="end" fill="%s">vm-%d</text>`+"\n", marginLeft-18, y+5, colour(id), id)
+	base := y + 12
+	var path strings.Builder
+	fmt.Fprintf(&path, "M%.1f %.1f", d.x(d.from), base)
+	height := 0.0
+	peak := 0
+	for _, m := range d.marks {
+		if m.machine != id {
+			continue
+		}
+		x := d.x(m.at)
+		next := queueHeight * float64(m.event.Queue) / float64(most)
+		fmt.Fprintf(&path, "L%.1f %.1fL%.1f %.1f", x, base+height, x, base+next)
+		height = next
+		peak = max(peak, m.event.Queue)
+	}
+	fmt.Fprintf(&path, "L%.1f %.1fL%.1f %.1fZ", d.x(d.to), base+height, d.x(d.to), base)
+	if peak > 0 {
+		fmt.Fprintf(b, `<path d="%s" fill="%s" fill-opacity="0.16"/>`+"\n", path.String(), colour(id))
+	}
+	fmt.Fprintf(b, `<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="%s" stroke-width="2"/>`+"\n", marginLeft-8, y, marginLeft+drawWidth+8, y, colour(id))
+}
+
+func (d *diagram) arrow(b *strings.Builder, a arrow) {
+	x1, y1, x2, y2 := d.x(a.sent), d.y(a.from), d.x(a.received), d.y(a.to)
+	// End at the mark's rim, so that the head is seen.
+	const rim = 6
+	length := math.Hypot(x2-x1, y2-y1)
+	x2, y2 = x2-(x2-x1)/length*rim, y2-(y2-y1)/length*rim
+	fmt.Fprintf(b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" stroke-opacity="0.75" marker-end="url(#head%d)"/>`+"\n",
+		x1, y1, x2, y2, colour(a.from), a.from%len(palette))
+}
+
+func (d *diagram) events(b *strings.Builder) {
+	labelled := make([]float64, d.machines) // where the last label of a machine ends
+	for _, m := range d.marks {
+		x, y := d.x(m.at), d.y(m.machine)
+		fmt.Fprintf(b, `<g><title>%s</title>%s`, html.EscapeString(describe(m)), shape(m.event.Kind, x, y, colour(m.machine)))
+		label := fmt.Sprint(uint64(m.event.Clock))
+		if half := 3.4 * float64(len(label)); x-half > labelled[m.machine] {
+			fmt.Fprintf(b, `<text class="ink halo" x="%.1f" y="%.1f" font-size="11" text-anchor="middle">%s</text>`, x, y-11, label)
+			labelled[m.machine] = x + half + 1
+		}
+		b.WriteString("</g>\n")
+	}
+}
+
+func shape(k event.Kind, x, y float64, colour string) string {
+	switch k {
+	case event.Send:
+		return fmt.Sprintf(`<circle cx="%.1f" cy="%.1f" r="4.6" fill="%s"/>`, x, y, colour)
+	case event.Receive:
+		return fmt.Sprintf(`<rect class="hollow" x="%.1f" y="%.1f" width="8.4" height="8.4" stroke="%s" stroke-width="2"/>`, x-4.2, y-4.2, colour)
+	default:
+		return fmt.Sprintf(`<circle class="hollow" cx="%.1f" cy="%.1f" r="3" stroke="%s" stroke-width="1.6"/>`, x, y, colour)
+	}
+}
+
+func describe(m mark) string {
+	text := fmt.Sprintf("vm-%d step %d, %v, clock %d, queue %d, after %v", m.machine, m.event.Step, m.event.Kind, m.event.Clock, m.event.Queue, time.Duration(m.at*1000))
+	for _, msg := range m.event.Messages() {
+		if m.event.Kind == event.Send {
+			text += fmt.Sprintf(", message %d to vm-%d", msg.Seq, msg.To)
+		} else {
+			text += fmt.Sprintf(", message %d from vm-%d stamped %d", msg.Seq, msg.From, msg.Sent)
+		}
+	}
+	return text
+}
