@@ -93,6 +93,11 @@ func TestShortWriteLeavesWholeLines(t *testing.T) {
 			_, err = f.Write([]byte("line 4\n"))
 			require.NoError(t, err)
 			require.Equal(t, before+lines[:want]+"line 4\n", content(t, f))
+
+			d.room = 3 // and once more
+			_, err = f.Write([]byte("line 5\n"))
+			require.Error(t, err)
+			require.Equal(t, before+lines[:want]+"line 4\n", content(t, f))
 			require.NoError(t, f.Close())
 		}
 	}
@@ -261,4 +266,17 @@ func TestFileAppends(t *testing.T) {
 	_, err = f.Write([]byte("line 3\n"))
 	require.NoError(t, err)
 	require.Equal(t, "line 1\nline 2\nline 3\n", content(t, f))
+}
+
+// A burst must not hold its memory for ever; an ordinary buffer is used again.
+func TestWriterGivesBackALargeBuffer(t *testing.T) {
+	w := NewWriter(io.Discard, 0)
+	for _, lines := range []int{100, 100_000} {
+		for range lines {
+			w.Resume(time.Unix(0, 0), Resume{})
+		}
+		large := w.Buffered() > keep
+		require.NoError(t, w.Flush())
+		require.Equal(t, large, cap(w.buf) == 0)
+	}
 }

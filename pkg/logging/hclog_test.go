@@ -233,6 +233,22 @@ func TestRunNames(t *testing.T) {
 	})
 }
 
+// hclog's marks, one by one: a name of this mark alone shows whether it is quoted.
+func TestRunNameMarks(t *testing.T) {
+	for r := rune(' '); r <= 0x17f; r++ {
+		name := string(r)
+		if r == '\\' || !unicode.IsPrint(r) {
+			continue
+		}
+		rec := logging.Record{Kind: logging.StartRecord, Start: logging.Start{
+			Version: 1, Run: name, Machines: 1, Rate: clock.Hertz, Die: 10}}
+		var slow bytes.Buffer
+		now := rec.Time()
+		hclogRecord(newHclog(&slow, 0, &now), &rec)
+		require.Equal(t, slow.String(), string(writeAll(t, []logging.Record{rec})))
+	}
+}
+
 // The names that runs really have must never be among the refused.
 func TestPlainRunNamesAreWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -4,9 +4,9 @@
 // The event log is data: one file per machine, one line per event, and the only
 // witness of a run. It is a go-hclog text log, byte for byte, so whatever reads
 // hclog reads it; docs/log-format.md describes every line. A [Writer] formats
-// the lines without hclog's cost, a [File] holds them on disk and never keeps a
-// torn line, and a [Reader] takes exactly what a Writer writes and nothing
-// else. Between them, text and records stand for each other: what was written
+// the lines without hclog's cost, a [File] holds them on disk and cuts off a
+// line that did not fit, and a [Reader] takes exactly what a Writer writes and
+// nothing else. Between them, text and records stand for each other: what was written
 // is read back equal, and what was read is written back to the same bytes.
 //
 // The reader looks at one line at a time. Whether the lines of a run fit
@@ -32,7 +32,7 @@ import (
 const Version = 1
 
 // MaxLine is the longest line in bytes, newline included. It leaves room for
-// the lists of well over 50,000 peers, and bounds what a reader holds in memory
+// the lists of 50,000 peers, and bounds what a reader holds in memory
 // of a file that is no log.
 const MaxLine = 1 << 20
 

@@ -496,49 +496,35 @@ func (s *scanner) list(item func(least uint64) (uint64, bool)) bool {
 
 // run takes a run's name. A quoted name is told from the rest of the line by its
 // closing quote, since every quote inside it is escaped and no backslash is.
-func (s *scanner) run(name *string) bool {
-	const want = "a run name of printable characters without backslash, quoted where hclog does"
+func (s *scanner) run(run *string) bool {
 	rest := s.line[s.pos:]
-	var value []byte
-	end := 0
-	if !s.at(`"`) {
-		if end = bytes.IndexByte(rest, ' '); end < 0 {
-			end = len(rest)
-		}
-		value = rest[:end]
-		if !bare(string(value)) {
-			return s.expected(want)
-		}
-	} else {
+	var name []byte
+	end := wordEnd(rest)
+	if s.at(`"`) {
 		for end = 1; end < len(rest) && rest[end] != '"'; end++ {
-			if rest[end] == '\\' {
+			if rest[end] == '\\' && end+1 < len(rest) {
 				end++
 			}
-			if end < len(rest) {
-				value = append(value, rest[end])
-			}
-		}
-		if end >= len(rest) || bare(string(value)) {
-			return s.expected(want)
+			name = append(name, rest[end])
 		}
 		end++
+	} else {
+		name = rest[:end]
 	}
 	// The writer has one form for each name, so the name is right exactly where
 	// that form stands here.
-	if !validRun(string(value)) || string(appendString(nil, string(value))) != string(rest[:end]) {
-		return s.expected(want)
+	value := string(name)
+	if end > len(rest) || !validRun(value) || string(appendString(nil, value)) != string(rest[:end]) {
+		return s.expected("a run name of printable characters without backslash, quoted where hclog does")
 	}
 	s.pos += end
-	*name = string(value)
+	*run = value
 	return true
 }
 
 func (s *scanner) rate(r *clock.Rate) bool {
 	rest := s.line[s.pos:]
-	end := bytes.IndexByte(rest, ' ')
-	if end < 0 {
-		end = len(rest)
-	}
+	end := wordEnd(rest)
 	rate, err := clock.ParseRate(string(rest[:end]))
 	if err != nil || rate.String() != string(rest[:end]) {
 		return s.expected(`a rate in ticks per second such as 5 or 0.25, or max`)
@@ -546,6 +532,14 @@ func (s *scanner) rate(r *clock.Rate) bool {
 	s.pos += end
 	*r = rate
 	return true
+}
+
+// wordEnd returns where the first space stands, or the end.
+func wordEnd(b []byte) int {
+	if i := bytes.IndexByte(b, ' '); i >= 0 {
+		return i
+	}
+	return len(b)
 }
 
 // found quotes what stands where something else was expected, cut to a length

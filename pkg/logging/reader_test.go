@@ -48,6 +48,8 @@ func TestReaderErrors(t *testing.T) {
 		{"2026-11-22T23:60:00.000000Z [INFO]  vm-0: resume: step=1 clock=1", wantTime + `"2026-11-22T23:60:00.000000Z [INFO]  vm-0"…`},
 		{"2026-11-22T23:59:60.000000Z [INFO]  vm-0: resume: step=1 clock=1", wantTime + `"2026-11-22T23:59:60.000000Z [INFO]  vm-0"…`},
 		{"2026-11-22T23:59:59.00x000Z [INFO]  vm-0: resume: step=1 clock=1", wantTime + `"2026-11-22T23:59:59.00x000Z [INFO]  vm-0"…`},
+		{"2026-11-22T23:59:59.x00000Z [INFO]  vm-0: resume: step=1 clock=1", wantTime + `"2026-11-22T23:59:59.x00000Z [INFO]  vm-0"…`},
+		{"2026-11-22T23:59:59.00000xZ [INFO]  vm-0: resume: step=1 clock=1", wantTime + `"2026-11-22T23:59:59.00000xZ [INFO]  vm-0"…`},
 		{"1969-12-31T23:59:59.999999Z [INFO]  vm-0: resume: step=1 clock=1", wantTime + `"1969-12-31T23:59:59.999999Z [INFO]  vm-0"…`},
 		{"2026-11-22T17:13:40.066633Z", `expected " [INFO]  vm-", found the end of the line`},
 		// the level and the machine
@@ -99,6 +101,7 @@ func TestReaderErrors(t *testing.T) {
 		// start
 		{head + "start: version=2 run=r", `expected version 1, found "2 run=r"`},
 		{head + "start: version=1 run=", wantRun + "the end of the line"},
+		{head + "start: version=1 run=r", `expected " machines=", found the end of the line`},
 		{head + "start: version=1 run= machines=3", wantRun + `" machines=3"`},
 		{head + `start: version=1 run="r" machines=3`, wantRun + `"\"r\" machines=3"`},
 		{head + `start: version=1 run="r r machines=3`, wantRun + `"\"r r machines=3"`},
@@ -165,6 +168,7 @@ func TestReaderTornLine(t *testing.T) {
 		var e *logging.Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, len(records)+1, e.Line)
+		require.Same(t, err, r.Next(new(logging.Record)), "the error stays")
 	}
 	_, err = readAll(logging.NewReader(strings.NewReader(resumeLine+head+"inter"), "vm_0_1.log"))
 	require.EqualError(t, err, `vm_0_1.log:2: expected a newline after the last line, found it torn: "2026-11-22T17:13:40.066633Z [INFO]  vm-0"…`)
