@@ -57,3 +57,16 @@ func (e *Event) SetMessages(m ...Message) {
 	clear(e.messages[n:]) // so that events can be compared with ==
 	e.count = uint8(n)
 }
+
+// String says in a few words what happened.
+func (e *Event) String() string {
+	s := fmt.Sprintf("step %d, clock %d, %v", e.Step, e.Clock, e.Kind)
+	for _, m := range e.Messages() {
+		if e.Kind == Receive {
+			s += fmt.Sprintf(" of message %d from machine %d stamped %d", m.Seq, m.From, m.Sent)
+		} else {
+			s += fmt.Sprintf(" of message %d to machine %d", m.Seq, m.To)
+		}
+	}
+	return s
+}

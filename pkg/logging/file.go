@@ -43,6 +43,9 @@ func Create(dir string, id int, rate clock.Rate) (*File, error) {
 	if err != nil {
 		return nil, explain(err, name)
 	}
+	if err := lock(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("event log %q: %w", name, err), f.Close())
+	}
 	return &File{f: f, name: name}, nil
 }
 

@@ -110,6 +110,28 @@ func (m *Machine) NextRecipients() []int {
 	return []int{a, b}[:n]
 }
 
+// Redo executes the next instruction again as a log recorded it, to bring the
+// machine back to where its log ends. The queue must be empty: each receive
+// brings its message along. An error says that this machine, with its seed and
+// rules, would have done something else; the machine is then of no use.
+//
+// The length of the queue is not compared: the messages that waited besides are
+// not in the log before they are received.
+func (m *Machine) Redo(recorded *event.Event) error {
+	if recorded.Kind == event.Receive {
+		m.Deliver(recorded.Messages()[0])
+	}
+	var done event.Event
+	if err := m.Step(&done); err != nil {
+		return err
+	}
+	done.Queue = recorded.Queue
+	if done != *recorded {
+		return fmt.Errorf("recorded is %v, but this machine does %v", recorded, &done)
+	}
+	return nil
+}
+
 func (m *Machine) receive(ev *event.Event) error {
 	msg := m.queue.at(0)
 	now, err := m.clock.Receive(msg.Sent)

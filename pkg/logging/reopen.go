@@ -1,0 +1,63 @@
+package logging
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+)
+
+// ErrLocked says that another process has the log open: the machine lives.
+var ErrLocked = errors.New("another process is writing this log")
+
+// Reopen opens the log of a machine that comes back after a crash, so that it can
+// be written on. It shows visit every record first, and cuts off a last line
+// that is torn: that line had not been handed over whole, so nothing that it
+// says has been seen outside.
+//
+// A log that is damaged elsewhere is refused with an [Error] that names the
+// line, one that does not exist with an error that wraps [fs.ErrNotExist], one
+// whose machine still runs with [ErrLocked]. An error of visit is returned with
+// the line's position.
+func Reopen(dir string, id int, rate clock.Rate, visit func(*Record) error) (*File, error) {
+	name := filepath.Join(dir, FileName(id, rate))
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot reopen event log: %w", err)
+	}
+	size, err := readBack(f, name, visit)
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return &File{f: f, name: name, size: size}, nil
+}
+
+// readBack reads the whole of a log and returns where it ends.
+func readBack(f *os.File, name string, visit func(*Record) error) (size int64, err error) {
+	if err := lock(f); err != nil {
+		return 0, fmt.Errorf("event log %q: %w", name, err)
+	}
+	r := NewReader(f, name)
+	var rec Record
+	for {
+		err := r.Next(&rec)
+		switch {
+		case errors.Is(err, io.EOF):
+			return r.Offset(), nil
+		case errors.Is(err, ErrTorn):
+			if err := f.Truncate(r.Offset()); err != nil {
+				return 0, fmt.Errorf("event log: the torn last line cannot be cut off: %w", err)
+			}
+			return r.Offset(), nil
+		case err != nil:
+			return 0, err
+		}
+		if err := visit(&rec); err != nil {
+			return 0, &Error{File: name, Line: rec.Line, Msg: err.Error(), Err: err}
+		}
+	}
+}
