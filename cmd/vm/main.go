@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
@@ -90,12 +89,13 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := command.OnInterrupt(c.Context, nil)
+	ctx, stop := onInterrupt(c)
 	defer stop()
 	if c.Bool("supervised") {
-		ctx = supervised(ctx, c, &cfg)
+		var over func()
+		ctx, over = supervised(ctx, c, &cfg)
+		defer over()
 	}
-	cfg.Logger.Info("starting", "version", command.Version(), "listening", ln.Addr(), "rate", cfg.Rate, "seed", cfg.Seed, "run", cfg.Run)
 	result, err := vm.Run(ctx, cfg, ln)
 	var notStarted *vm.StartError
 	switch {
@@ -175,14 +175,26 @@ func listener(c *cli.Context) (net.Listener, error) {
 	return transport.Listen(bind, port, "choose another --port, or end the program that holds it")
 }
 
-// supervised ties the process to its launcher.
-func supervised(ctx context.Context, c *cli.Context, cfg *vm.Config) context.Context {
+// onInterrupt returns a context that ends with the first signal to stop. By hand
+// the second one kills. Under the launcher more signals say nothing new: when
+// it is killed, the kernel sends one for each of its threads that was this
+// process's parent in turn. To kill, the launcher kills.
+func onInterrupt(c *cli.Context) (context.Context, context.CancelFunc) {
+	if c.Bool("supervised") {
+		return signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
+	}
+	return command.OnInterrupt(c.Context, nil)
+}
+
+// supervised ties the process to its launcher, until over is called.
+func supervised(ctx context.Context, c *cli.Context, cfg *vm.Config) (_ context.Context, over func()) {
 	// The launcher may be gone before us; its death must not cut our log short.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := context.WithCancelCause(ctx)
+	done := make(chan struct{})
 	linger := cfg.Linger
 	go func() {
-		lines := bufio.NewScanner(os.Stdin)
+		lines := bufio.NewScanner(c.App.Reader)
 		for lines.Scan() {
 			if d, err := time.ParseDuration(lines.Text()); err == nil {
 				linger = d
@@ -190,17 +202,20 @@ func supervised(ctx context.Context, c *cli.Context, cfg *vm.Config) context.Con
 		}
 		stop(vm.StopWithin{Linger: linger})
 		limit := linger + 5*time.Second
-		time.Sleep(limit)
-		_, _ = fmt.Fprintf(c.App.ErrWriter, "vm: could not stop in order within %v\n", limit)
-		os.Exit(command.Died)
+		select {
+		case <-done:
+		case <-time.After(limit):
+			_, _ = fmt.Fprintf(c.App.ErrWriter, "vm: could not stop in order within %v\n", limit)
+			os.Exit(command.Died)
+		}
 	}()
-	var mu sync.Mutex
 	enc := json.NewEncoder(c.App.Writer)
 	cfg.WatchEvery = c.Duration("status-every")
 	cfg.Watch = func(s summary.Status) {
-		mu.Lock()
-		defer mu.Unlock()
 		_ = enc.Encode(s) // nobody is there to hear that nobody is there
 	}
-	return ctx
+	return ctx, func() {
+		close(done)
+		stop(nil)
+	}
 }

@@ -14,11 +14,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,7 +37,7 @@ type Config struct {
 	Seed     uint64
 	Duration time.Duration // 0: until stopped
 	Dir      string        // of the run, made if it is not there
-	VM       string        // path of the vm program, see FindVM
+	VM       string        // the vm program, see FindVM
 	// StatusEvery is how often each machine reports, 0 for only when its phase
 	// changes.
 	StatusEvery time.Duration
@@ -48,26 +46,47 @@ type Config struct {
 	Version     string // of this program, for the record
 }
 
+// MaxMachines is how many machines a run can have. Every one is a process with
+// a link to each other, so a host is exhausted long before.
+const MaxMachines = 1000
+
 const (
-	host           = "127.0.0.1"
-	connectTimeout = 30 * time.Second
+	host = "127.0.0.1"
+	// vmInterrupted is the exit code of a machine that was stopped.
+	vmInterrupted = 130
+)
+
+// limits are how long things may take before they are given up.
+type limits struct {
+	// connect is for all machines to find each other.
+	connect time.Duration
 	// linger is how long machines wait at the end for each other's last
 	// messages. All of them end at one instant, so this is only ever used
 	// up on a host that is far too busy.
-	linger = 10 * time.Second
+	linger time.Duration
 	// shortLinger replaces it where a machine has died: it will not answer.
-	shortLinger = 500 * time.Millisecond
-	// patience is how long after that a machine is killed.
-	patience = 8 * time.Second
-)
+	shortLinger time.Duration
+	// patience is how long after its time a machine is told to end, and how
+	// long after that it is killed.
+	patience time.Duration
+}
+
+func limitsOf(machines int) limits {
+	return limits{
+		// The links are as many as the pairs.
+		connect:     30*time.Second + time.Duration(machines*machines)*time.Millisecond,
+		linger:      10 * time.Second,
+		shortLinger: 500 * time.Millisecond,
+		patience:    8 * time.Second,
+	}
+}
 
 // Death says how a machine ended that should not have.
 type Death struct {
 	ID    int
 	State string   // "exit status 2", "signal: killed", …
-	Last  []string // the last lines of its talk
-	// Unstarted says that the machine gave up before the run began.
-	Unstarted bool
+	Talk  string   // the file of all that it said
+	Last  []string // the last lines of that
 }
 
 // tail is how many lines of a dead machine's talk are shown.
@@ -76,15 +95,20 @@ const tail = 5
 func (d *Death) Error() string {
 	s := fmt.Sprintf("machine %d died: %s", d.ID, d.State)
 	if len(d.Last) > 0 {
-		s += ". Its last words: " + strings.Join(d.Last, " | ")
+		s += fmt.Sprintf(". Its last words, from %s: %s", d.Talk, strings.Join(d.Last, " | "))
 	}
 	return s
 }
 
+// ErrNotBegun says that a run was stopped before it had begun.
+var ErrNotBegun = errors.New("interrupted before the run began")
+
 // Cluster is a run on this host.
 type Cluster struct {
 	cfg       Config
+	limits    limits
 	listeners []*net.TCPListener
+	dir       *runDir
 	forks     chan func()
 
 	mu        sync.Mutex // guards processes
@@ -97,17 +121,21 @@ type process struct {
 	cmd      *exec.Cmd
 	lifeline io.WriteCloser
 	talk     string // file of its standard error
-	began    bool
-	result   *summary.Machine
+
+	// For the goroutine that waits for it, and after its end for all.
+	spoke  bool // at least one report was understood
+	began  bool
+	result *summary.Machine
 }
 
-// New prepares a run: it checks the configuration and binds the ports, but leaves
-// no trace on disk.
+// New prepares a run: it checks the configuration, binds the ports, and makes
+// the directory with the run's record. An error leaves nothing behind; otherwise
+// [Cluster.Run] must follow.
 func New(cfg Config) (*Cluster, error) {
 	if err := check(cfg); err != nil {
 		return nil, err
 	}
-	c := &Cluster{cfg: cfg, forks: make(chan func())}
+	c := &Cluster{cfg: cfg, limits: limitsOf(len(cfg.Rates)), forks: make(chan func())}
 	for id, port := range cfg.Ports {
 		ln, err := transport.Listen(host, port, fmt.Sprintf(
 			"end the program that holds it, or give machine %d another one with --ports (--ports auto takes free ones)", id))
@@ -116,6 +144,11 @@ func New(cfg Config) (*Cluster, error) {
 			return nil, err
 		}
 		c.listeners = append(c.listeners, ln)
+	}
+	var err error
+	if c.dir, err = newRunDir(cfg.Dir, c.record()); err != nil {
+		c.closeListeners()
+		return nil, err
 	}
 	return c, nil
 }
@@ -130,22 +163,28 @@ func (c *Cluster) Ports() []int {
 }
 
 // Run starts the machines and waits for their end: when their duration is over,
-// or after ctx has ended. watch, if not nil, is called with what they report,
-// one call at a time. Run returns what each machine did, by id; for one that has
-// died there is no result, and the error is the first [Death].
+// or after ctx has ended. It is called once. watch, if not nil, is called with
+// what they report, one call at a time.
+//
+// Run returns what each machine did, by id; for one that has died there may be no
+// result, and the error is the first [Death]. Where no machine has begun, there
+// are no results and no run: its directory is removed, but for what a
+// machine that died had to say.
 func (c *Cluster) Run(ctx context.Context, watch func(id int, s summary.Status)) ([]*summary.Machine, error) {
 	defer c.closeListeners()
-	if err := c.prepareDir(); err != nil {
-		return nil, err
-	}
 	go c.fork()
 	defer close(c.forks)
 	var watching sync.Mutex
-	report := func(id int, s summary.Status) {
+	begins := make(chan time.Time, len(c.cfg.Rates)) // the agreed start
+	report := func(p *process, s summary.Status) {
 		watching.Lock()
 		defer watching.Unlock()
+		if s.Phase == summary.Running && !p.began {
+			p.began = true
+			begins <- s.Start
+		}
 		if watch != nil {
-			watch(id, s)
+			watch(p.id, s)
 		}
 	}
 	ends := make(chan *Death, len(c.cfg.Rates)) // nil: in order
@@ -156,38 +195,91 @@ func (c *Cluster) Run(ctx context.Context, watch func(id int, s summary.Status))
 			for range id {
 				<-ends //nolint:errcheck // they were killed; why they ended is known
 			}
+			c.dir.remove(true)
 			return nil, fmt.Errorf("machine %d cannot be started: %w", id, err)
 		}
 		go func() { ends <- p.wait(out, report) }()
 	}
 
-	var first *Death
-	stop, overdue := ctx.Done(), (<-chan time.Time)(nil)
+	first := c.supervise(ctx, begins, ends)
+	results := make([]*summary.Machine, len(c.cfg.Rates))
+	began := false
+	for i, p := range c.processes {
+		results[i] = p.result
+		began = began || p.began
+	}
+	switch {
+	case !began && first == nil:
+		c.dir.remove(true)
+		return nil, ErrNotBegun
+	case !began:
+		c.dir.remove(false)
+		return nil, first
+	case first != nil:
+		return results, first
+	}
+	return results, nil
+}
+
+// supervise waits for the end of all machines and returns the first that died,
+// if any. What does not end when it should is told to, and then killed.
+func (c *Cluster) supervise(ctx context.Context, begins <-chan time.Time, ends <-chan *Death) (first *Death) {
+	l := c.limits
+	// A machine gives up by itself when it does not find its peers.
+	late := fmt.Sprintf("it had not begun within %v", l.connect+l.patience)
+	overdue := time.NewTimer(l.connect + l.patience)
+	defer overdue.Stop()
+
+	begun, stopping, killed := 0, false, false
+	stop := func(linger time.Duration) {
+		if !stopping {
+			stopping = true
+			c.stop(linger)
+			overdue.Reset(linger + l.patience)
+		}
+	}
+	interrupted := ctx.Done()
 	for left := len(c.cfg.Rates); left > 0; {
 		select {
 		case death := <-ends:
 			left--
-			if death != nil && first == nil {
-				first = death
-				c.stop(shortLinger)
-				overdue = time.After(shortLinger + patience)
+			if death == nil {
+				continue
 			}
-		case <-stop:
-			stop = nil
-			c.stop(linger)
-			overdue = time.After(linger + patience)
-		case <-overdue:
+			if first == nil {
+				first = death
+				if killed {
+					first.State += ", by the launcher: " + late
+				}
+			}
+			stop(l.shortLinger)
+		case start := <-begins:
+			if begun++; begun < len(c.cfg.Rates) || stopping {
+				continue
+			}
+			overdue.Stop()
+			if c.cfg.Duration > 0 {
+				late = fmt.Sprintf("it had not ended %v after its time", l.linger+l.patience)
+				overdue.Reset(time.Until(start) + c.cfg.Duration + l.linger + l.patience)
+			}
+		case <-interrupted:
+			interrupted = nil
+			if !stopping {
+				late = fmt.Sprintf("it had not stopped %v after it was told to", l.linger+l.patience)
+			}
+			stop(l.linger)
+		case <-overdue.C:
+			// After a pause of this very process, the machines' ends may
+			// be there to be read: they get their second chance too.
+			if !stopping {
+				stop(l.shortLinger)
+				continue
+			}
+			killed = true
 			c.Kill()
 		}
 	}
-	results := make([]*summary.Machine, len(c.cfg.Rates))
-	for i, p := range c.processes {
-		results[i] = p.result
-	}
-	if first != nil {
-		return results, first
-	}
-	return results, nil
+	return first
 }
 
 // Kill ends all processes at once. It may be called at any time.
@@ -196,6 +288,7 @@ func (c *Cluster) Kill() {
 	defer c.mu.Unlock()
 	for _, p := range c.processes {
 		_ = p.cmd.Process.Kill() // an error says that it has ended already
+		_ = p.lifeline.Close()   // for what a program that is not ours may have started
 	}
 }
 
@@ -225,8 +318,8 @@ func (c *Cluster) start(id int) (*process, io.Reader, error) {
 		"--run", cfg.Run,
 		"--bind", host,
 		"--log-dir", cfg.Dir,
-		"--connect-timeout", connectTimeout.String(),
-		"--linger", linger.String(),
+		"--connect-timeout", c.limits.connect.String(),
+		"--linger", c.limits.linger.String(),
 		"--status-every", cfg.StatusEvery.String(),
 	}
 	if cfg.Window > 0 {
@@ -243,12 +336,12 @@ func (c *Cluster) start(id int) (*process, io.Reader, error) {
 	}
 	defer release()
 	detach(p.cmd)
-	p.talk = filepath.Join(cfg.Dir, fmt.Sprintf("vm_%d.stderr", id))
-	talk, err := os.Create(p.talk)
+	talk, err := c.dir.create(fmt.Sprintf("vm_%d.stderr", id))
 	if err != nil {
 		return nil, nil, err
 	}
 	defer talk.Close()
+	p.talk = talk.Name()
 	p.cmd.Stderr = talk
 	if p.lifeline, err = p.cmd.StdinPipe(); err != nil {
 		return nil, nil, err
@@ -290,41 +383,49 @@ func (c *Cluster) peers(id int) string {
 
 // wait reads what the process reports until its end, and returns how it died,
 // or nil if it ended in order.
-func (p *process) wait(out io.Reader, report func(int, summary.Status)) *Death {
+func (p *process) wait(out io.Reader, report func(*process, summary.Status)) *Death {
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var s summary.Status
-		if json.Unmarshal(lines.Bytes(), &s) != nil {
+		if json.Unmarshal(lines.Bytes(), &s) != nil || s.Phase == "" {
 			continue // not ours: a panic's text, perhaps
 		}
-		p.began = p.began || s.Phase == summary.Running
-		if s.Phase == summary.Done {
+		p.spoke = true
+		if s.Machine != nil {
 			p.result = s.Machine
 		}
-		report(p.id, s)
+		report(p, s)
 	}
 	_, _ = io.Copy(io.Discard, out)
 	err := p.cmd.Wait()
-	if p.result != nil {
+	code := p.cmd.ProcessState.ExitCode()
+	if p.result != nil && code == 0 || code == vmInterrupted {
 		return nil
 	}
-	d := &Death{ID: p.id, State: "without a word", Last: lastLines(p.talk, tail), Unstarted: !p.began}
+	d := &Death{ID: p.id, State: "exit status 0", Talk: p.talk, Last: lastLines(p.talk, tail)}
 	if err != nil {
 		d.State = err.Error()
+	}
+	switch {
+	case !p.spoke:
+		d.State += fmt.Sprintf(" before its first report (is %s the vm program of this release?)", p.cmd.Path)
+	case p.result == nil && err == nil:
+		d.State += " without a result"
 	}
 	return d
 }
 
-// lastLines returns up to n lines from the end of a file, none if it cannot be
-// read.
+// lastLines returns up to n lines from the end of a file, or where a Go program
+// says why it crashes, the first ones of that: what follows are the calls. It
+// returns none if the file cannot be read.
 func lastLines(path string, n int) []string {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
-	const most = 8 << 10
+	const most = 64 << 10
 	if info, err := f.Stat(); err == nil && info.Size() > most {
 		_, _ = f.Seek(-most, io.SeekEnd)
 	}
@@ -334,6 +435,12 @@ func lastLines(path string, n int) []string {
 		return nil
 	}
 	lines := strings.Split(string(b), "\n")
+	crash := slices.IndexFunc(lines, func(line string) bool {
+		return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "SIG")
+	})
+	if crash >= 0 {
+		return lines[crash:min(crash+n, len(lines))]
+	}
 	return lines[max(0, len(lines)-n):]
 }
 
@@ -341,31 +448,4 @@ func (c *Cluster) closeListeners() {
 	for _, ln := range c.listeners {
 		_ = ln.Close()
 	}
-}
-
-// prepareDir makes the run's directory and writes its record.
-func (c *Cluster) prepareDir() error {
-	dir := c.cfg.Dir
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return fmt.Errorf("the run's directory cannot be made: %w", err)
-	}
-	old, err := filepath.Glob(filepath.Join(escapeGlob(dir), "vm_*"))
-	if err != nil {
-		return err
-	}
-	if _, err := os.Lstat(filepath.Join(dir, RecordName)); err == nil {
-		old = append(old, filepath.Join(dir, RecordName))
-	}
-	if len(old) > 0 {
-		return fmt.Errorf("%s is of an earlier run, which is not overwritten: choose another --out, or move it away", old[0])
-	}
-	err = c.record().write(filepath.Join(dir, RecordName))
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("directory %s is not writable for this user: choose another --out", dir)
-	}
-	return err
-}
-
-func escapeGlob(s string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(s)
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,8 @@ func check(cfg Config) error {
 	switch n := len(cfg.Rates); {
 	case n == 0:
 		return errors.New("a run has at least 1 machine")
+	case n > MaxMachines:
+		return fmt.Errorf("%d machines: at most %d run as processes of one host", n, MaxMachines)
 	case len(cfg.Ports) != n:
 		return fmt.Errorf("%d ports for %d machines: give one each, or --ports auto", len(cfg.Ports), n)
 	case cfg.Die < 1:
@@ -28,6 +31,15 @@ func check(cfg Config) error {
 			return fmt.Errorf("machines %d and %d have one port, %d: give each its own, or --ports auto", other, id, port)
 		}
 		seen[port] = id
+	}
+	if _, err := exec.LookPath(cfg.VM); err != nil {
+		if e, ok := errors.AsType[*exec.Error](err); ok {
+			err = e.Err
+		}
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			err = e.Err
+		}
+		return fmt.Errorf("the vm program %q cannot be run: %w (choose another --vm, or leave it out to take the one beside this program)", cfg.VM, err)
 	}
 	return nil
 }
@@ -64,8 +76,8 @@ func FindVM() (string, error) {
 			self = target
 		}
 		beside := filepath.Join(filepath.Dir(self), name)
-		if _, err := os.Stat(beside); err == nil {
-			return beside, nil
+		if path, err := exec.LookPath(beside); err == nil {
+			return path, nil
 		}
 	}
 	if path, err := exec.LookPath(name); err == nil {

@@ -3,6 +3,7 @@ package cluster
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"time"
@@ -21,23 +22,20 @@ type Record struct {
 	Run      string       `json:"run"`
 	Machines int          `json:"machines"`
 	Rates    []clock.Rate `json:"rates"`
-	Ports    []int        `json:"ports"`
+	Ports    []int        `json:"ports,omitempty"`
 	Die      int          `json:"die"`
 	Seed     uint64       `json:"seed"`
 	Duration string       `json:"duration"` // such as "1m0s"; "0s": until stopped
+	Window   int          `json:"window,omitzero"`
 	Host     string       `json:"host"`
 	System   string       `json:"system"` // operating system and architecture
 	CPUs     int          `json:"cpus"`
 	Started  time.Time    `json:"started"`
+	Virtual  *Virtual     `json:"virtual,omitempty"` // nil: in real time
 }
 
 func (c *Cluster) record() *Record {
-	name, err := os.Hostname()
-	if err != nil {
-		name = "unknown"
-	}
-	return &Record{
-		Format:   1,
+	r := &Record{
 		Version:  c.cfg.Version,
 		Run:      c.cfg.Run,
 		Machines: len(c.cfg.Rates),
@@ -46,19 +44,32 @@ func (c *Cluster) record() *Record {
 		Die:      c.cfg.Die,
 		Seed:     c.cfg.Seed,
 		Duration: c.cfg.Duration.String(),
-		Host:     name,
-		System:   runtime.GOOS + "/" + runtime.GOARCH,
-		CPUs:     runtime.NumCPU(),
-		Started:  time.Now().UTC().Truncate(time.Microsecond),
+		Window:   c.cfg.Window,
 	}
+	r.here()
+	return r
 }
 
-func (r *Record) write(path string) error {
+// here fills in where and when the run is done.
+func (r *Record) here() {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "unknown"
+	}
+	r.Format = 1
+	r.Host = name
+	r.System = runtime.GOOS + "/" + runtime.GOARCH
+	r.CPUs = runtime.NumCPU()
+	r.Started = time.Now().UTC().Truncate(time.Microsecond)
+}
+
+func (r *Record) write(w io.Writer) error {
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(b, '\n'), 0o666)
+	_, err = w.Write(append(b, '\n'))
+	return err
 }
 
 // ReadRecord reads the record of a run from a file. A path that does not exist

@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -80,7 +81,11 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 // standard output.
 func own(name string, handler *cli.OnUsageErrorFunc, commands []*cli.Command) {
 	*handler = func(_ *cli.Context, err error, _ bool) error {
-		return Usage("%s; %q lists the flags", strings.TrimPrefix(err.Error(), "flag "), name+" --help")
+		what := err.Error()
+		if flag, unknown := strings.CutPrefix(what, "flag provided but not defined: "); unknown {
+			what = "unknown flag " + flag
+		}
+		return Usage("%s; %q lists the flags", what, name+" --help")
 	}
 	for _, c := range commands {
 		own(name+" "+c.Name, &c.OnUsageError, c.Subcommands)
@@ -97,7 +102,7 @@ func OnInterrupt(parent context.Context, kill func()) (context.Context, context.
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	done := make(chan struct{})
 	go func() {
-		for range 2 {
+		for {
 			select {
 			case <-signals:
 				if ctx.Err() != nil {
@@ -112,11 +117,11 @@ func OnInterrupt(parent context.Context, kill func()) (context.Context, context.
 			}
 		}
 	}()
-	return ctx, func() {
+	return ctx, sync.OnceFunc(func() {
 		signal.Stop(signals)
 		close(done)
 		cancel()
-	}
+	})
 }
 
 // version is set by the linker in released builds.

@@ -5,6 +5,7 @@ package progress
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"time"
 
@@ -32,9 +33,14 @@ type Display struct {
 	lines    []*mpb.Bar
 	duration time.Duration
 
+	idWidth, rateWidth int
+
+	close func()
+
 	mu     sync.Mutex // guards what follows
 	status []summary.Status
 	start  time.Time // agreed; zero: not yet
+	end    time.Time // of the display; zero: not yet
 }
 
 // New draws a run of machines with these rates on a terminal. A duration of 0 is
@@ -45,11 +51,17 @@ func New(terminal io.Writer, rates []clock.Rate, duration time.Duration) *Displa
 		duration: duration,
 		status:   make([]summary.Status, len(rates)),
 	}
+	d.close = sync.OnceFunc(d.finish)
+	// All that is drawn must be known before the first bar is.
+	for id, rate := range rates {
+		d.idWidth = max(d.idWidth, len(strconv.Itoa(id)))
+		d.rateWidth = max(d.rateWidth, len(rate.String()))
+	}
 	style := mpb.BarStyle().Lbound("[").Rbound("]").Filler("=").Tip(">").Padding(" ").Build()
 	if duration == 0 {
 		style = nil
 	}
-	d.total = d.bars.MustAdd(int64(max(duration, time.Second)), style,
+	d.total = d.bars.MustAdd(int64(max(duration, 1)), style,
 		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return d.clockText() })),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return d.totalText() })),
 	)
@@ -78,8 +90,18 @@ func (d *Display) Update(id int, s summary.Status) {
 	}
 }
 
-// Close draws the last picture and leaves it on the terminal.
-func (d *Display) Close() {
+// Close draws the last picture and leaves it on the terminal. What comes after
+// it is not drawn.
+func (d *Display) Close() { d.close() }
+
+func (d *Display) finish() {
+	d.mu.Lock()
+	d.end = time.Now()
+	whole := d.duration > 0 && d.elapsed() == d.duration
+	d.mu.Unlock()
+	if whole {
+		d.total.SetCurrent(int64(d.duration))
+	}
 	for _, b := range append(d.lines, d.total) {
 		b.Abort(false)
 	}
@@ -91,41 +113,57 @@ func (d *Display) elapsed() time.Duration {
 	if d.start.IsZero() {
 		return 0
 	}
-	elapsed := max(0, time.Since(d.start))
+	elapsed := time.Since(d.start)
+	if !d.end.IsZero() {
+		elapsed = d.end.Sub(d.start)
+	}
+	elapsed = max(0, elapsed)
 	if d.duration > 0 {
 		elapsed = min(elapsed, d.duration)
 	}
 	return elapsed
 }
 
+// clockText says how far the run is. It always has the same width, or the bar
+// would move.
 func (d *Display) clockText() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	var text string
+	elapsed := d.elapsed().Round(time.Second)
 	switch {
 	case d.start.IsZero():
-		return "connecting "
+		text = "connecting"
+	case !d.end.IsZero():
+		text = elapsed.String()
 	case d.duration == 0:
-		return fmt.Sprintf("%v, Ctrl-C stops ", d.elapsed().Round(time.Second))
+		text = elapsed.String() + ", Ctrl-C stops"
+	case d.elapsed() == d.duration:
+		text = "ending"
 	default:
-		return fmt.Sprintf("%6v left ", (d.duration - d.elapsed()).Round(time.Second))
+		text = (d.duration - d.elapsed()).Round(time.Second).String() + " left"
 	}
+	return fmt.Sprintf("%-11s ", text)
 }
 
 func (d *Display) totalText() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var events uint64
+	var largest clock.Time
 	queue := 0
 	for _, s := range d.status {
 		events += s.Steps
+		largest = max(largest, s.Clock)
 		queue += s.Queue
 	}
-	return fmt.Sprintf(" %d events, %d waiting", events, queue)
+	return fmt.Sprintf(" %d events, clock %d, %d waiting", events, largest, queue)
 }
 
 func (d *Display) machineText(id int, rate clock.Rate) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.status[id]
-	return fmt.Sprintf("  vm-%-3d rate %-5v %-10s  clock %-10d events %-10d queue %d", id, rate, s.Phase, s.Clock, s.Steps, s.Queue)
+	return fmt.Sprintf("vm-%-*d  rate %-*v  %-10s  clock %9d  events %9d  queue %7d",
+		d.idWidth, id, d.rateWidth, rate, s.Phase, s.Clock, s.Steps, s.Queue)
 }

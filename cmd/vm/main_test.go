@@ -1,0 +1,467 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/urfave/cli/v2"
+	"go.uber.org/goleak"
+
+	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/summary"
+	"github.com/scalemodel/lamport/pkg/transport"
+)
+
+// asVM makes this test program the command itself.
+const asVM = "LAMPORT_TEST_VM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asVM) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// process runs the command in a process of its own.
+func process(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asVM+"=1")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		return -1, "", err.Error()
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// deadline is how long a test waits for what must happen.
+const deadline = 60 * time.Second
+
+// execute runs the command in this process, where for the sake of its library
+// there can be only one at a time.
+func execute(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = command.Run(ctx, app(), append([]string{"vm"}, args...), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// freePorts returns ports that nobody listens on.
+func freePorts(t *testing.T, n int) []string {
+	t.Helper()
+	var ports []string
+	for range n {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer func() { _ = ln.Close() }()
+		ports = append(ports, strconv.Itoa(ln.Addr().(*net.TCPAddr).Port))
+	}
+	return ports
+}
+
+func empty(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, entries, "nothing is left behind")
+}
+
+func TestWrongUsage(t *testing.T) {
+	dir := t.TempDir()
+	ports := freePorts(t, 2)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = taken.Close() }()
+	takenPort := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	missing := filepath.Join(dir, "missing")
+	inTheWay := t.TempDir()
+	earlier := filepath.Join(inTheWay, "vm_0_1.log")
+	require.NoError(t, os.WriteFile(earlier, []byte("precious\n"), 0o600))
+
+	const (
+		more   = `; "vm --help" lists the flags`
+		number = `want a number of ticks per second such as 5 or 0.25, or "max"`
+		form   = "want host:port or id=host:port, such as hostb:3050 or 1=hostb:3050"
+	)
+	tests := []struct {
+		name string
+		args string // beside --id, --port and --log-dir, unless they are there
+		want string
+	}{
+		{"no id", "--id=", `invalid value "" for flag -id: parse error` + more},
+		{"id is no number", "--id x", `invalid value "x" for flag -id: parse error` + more},
+		{"id below 0", "--id -1", "machine id -1: want 0 to 0"},
+		{"id without so many peers", "--id 1", "machine id 1: want 0 to 0"},
+		{"port is taken", "--port " + takenPort, "port " + takenPort + " on 127.0.0.1 is taken: choose another --port, or end the program that holds it (address already in use)"},
+		{"port too large", "--port 70000", "port 70000: want 1 to 65535"},
+		{"port below 0", "--port -1", "port -1: want 1 to 65535"},
+		{"address of another host", "--bind 192.0.2.1", "address 192.0.2.1 is not one of this host: choose one that is, or 0.0.0.0 for all (cannot assign requested address)"},
+		{"rate 0", "--rate 0", `--rate: rate "0": must be above 0`},
+		{"rate below 0", "--rate -1", `--rate: rate "-1": must be above 0`},
+		{"rate is no number", "--rate NaN", `--rate: rate "NaN": ` + number},
+		{"rate infinite", "--rate inf", `--rate: rate "inf": ` + number},
+		{"rate too fast", "--rate 2000000", `--rate: rate "2000000": faster than a clock can tick; the limit is 1000000 ticks per second ("max" does without pauses)`},
+		{"die 0", "--die 0", "a die with 0 faces: want at least 1"},
+		{"die below 0", "--die -6", "a die with -6 faces: want at least 1"},
+		{"peer without port", "--peers hostb", `--peers: peer "hostb": ` + form},
+		{"peer with port 0", "--peers hostb:0", `--peers: peer "hostb:0": port "0" is not a number from 1 to 65535`},
+		{"peer doubled", "--peers b:1,c:1,b:1", `--peers: peer "b:1" is listed twice`},
+		{"peer with own id", "--peers 0=b:1", "peer b:1 has this machine's own id 0"},
+		{"peer's id out of range", "--peers 2=b:1", "peer b:1 has id 2: with 1 peers, ids are 0 to 1"},
+		{"two peers with one id", "--peers 1=b:1,1=c:1", "peers b:1 and c:1 have one id, 1"},
+		{"seed", "--seed -1", `--seed "-1": want a whole number from 0 to 18446744073709551615`},
+		{"run", "--run a/b", `run name "a/b": want 1 to 64 letters, digits, dots, dashes or underscores`},
+		{"unknown flag", "--bogus", "unknown flag -bogus" + more},
+		{"flag without a value", "--rate", "flag needs an argument: -rate" + more},
+		{"extra argument", "extra", `unexpected argument "extra": everything is said by flags; "vm --help" lists them`},
+		{"log level", "--log-level loud", `--log-level "loud": want trace, debug, info, warn, error or off`},
+		{"duration is no duration", "--duration 60", `invalid value "60" for flag -duration: parse error` + more},
+		{"duration below 0", "--duration -1s", "--duration -1s: a duration cannot be negative"},
+		{"connect timeout below 0", "--connect-timeout -1s", "--connect-timeout -1s: a duration cannot be negative"},
+		{"linger below 0", "--linger -1s", "--linger -1s: a duration cannot be negative"},
+		{"window 0", "--window 0", "--window 0: want at least 1 message"},
+		{"window too large", "--window 4294967296", "window of 4294967296 messages: want 1 to 2147483647"},
+		{"log in the way", "--log-dir " + inTheWay, fmt.Sprintf("cannot create event log %q: file exists (a log is never overwritten: move it away or choose another directory)", earlier)},
+		{"no directory", "--log-dir " + missing, fmt.Sprintf("cannot create an event log in %q: no such file or directory (create the directory first or choose another)", missing)},
+		{"a file for a directory", "--log-dir " + earlier, fmt.Sprintf("cannot create an event log in %q: not a directory (choose a directory)", earlier)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			args := strings.Fields(tt.args)
+			for flag, value := range map[string]string{"--id": "0", "--port": ports[0], "--log-dir": dir} {
+				if !strings.Contains(tt.args, flag) {
+					args = append([]string{flag, value}, args...)
+				}
+			}
+			// Should it start after all, then not for long.
+			args = append([]string{"--duration", "1ms", "--connect-timeout", "100ms"}, args...)
+			code, stdout, stderr := execute(t.Context(), args...)
+			assert.Equal(t, command.Misused, code)
+			assert.Empty(t, stdout)
+			assert.Equal(t, "vm: "+tt.want+"\n", stderr)
+			empty(t, dir)
+		})
+	}
+	b, err := os.ReadFile(earlier)
+	require.NoError(t, err)
+	assert.Equal(t, "precious\n", string(b), "an earlier log is untouched")
+}
+
+func TestRequiredFlags(t *testing.T) {
+	dir := t.TempDir()
+	code, stdout, stderr := execute(t.Context(), "--log-dir", dir)
+	assert.Equal(t, command.Misused, code)
+	assert.Empty(t, stdout)
+	assert.Equal(t, "vm: --id is missing: which machine is this, 0, 1, …?\n", stderr)
+
+	code, stdout, stderr = execute(t.Context(), "--log-dir", dir, "--id", "0")
+	assert.Equal(t, command.Misused, code)
+	assert.Empty(t, stdout)
+	assert.Equal(t, "vm: --port is missing: where does this machine listen, for example 2050?\n", stderr)
+	empty(t, dir)
+}
+
+func TestDirectoryIsNotWritable(t *testing.T) {
+	dir := "/sys" // where not even root can make a file
+	if runtime.GOOS != "linux" {
+		if os.Getuid() <= 0 {
+			t.Skip("this user may write everywhere")
+		}
+		dir = t.TempDir()
+		require.NoError(t, os.Chmod(dir, 0o500))
+	}
+	code, stdout, stderr := execute(t.Context(), "--id", "0", "--port", freePorts(t, 1)[0], "--log-dir", dir)
+	assert.Equal(t, command.Misused, code)
+	assert.Empty(t, stdout)
+	assert.Regexp(t, fmt.Sprintf(`^vm: cannot create an event log in %q: (permission denied|read-only file system) \(make the directory writable or choose another\)\n$`, dir), stderr)
+}
+
+// last returns the last line of the talk.
+func last(talk string) string {
+	lines := strings.Split(strings.TrimSuffix(talk, "\n"), "\n")
+	return lines[len(lines)-1]
+}
+
+func TestPeerIsAbsent(t *testing.T) {
+	dir := t.TempDir()
+	ports := freePorts(t, 3)
+	code, stdout, stderr := execute(t.Context(), "--id", "0", "--port", ports[0], "--log-dir", dir,
+		"--peers", "1=127.0.0.1:"+ports[1]+",127.0.0.1:"+ports[2], "--connect-timeout", "100ms")
+	assert.Equal(t, command.Misused, code)
+	assert.Empty(t, stdout)
+	assert.Equal(t, fmt.Sprintf("vm: machine 1 (127.0.0.1:%s) cannot be reached: connect: connection refused; peer 127.0.0.1:%s cannot be reached: connect: connection refused", ports[1], ports[2]), last(stderr))
+	empty(t, dir)
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	for _, flag := range []string{"--help", "-h"} {
+		code, stdout, stderr := execute(t.Context(), flag)
+		assert.Equal(t, command.OK, code)
+		assert.Empty(t, stderr)
+		for _, f := range app().Flags {
+			name := "--" + f.Names()[0] + " "
+			if v, ok := f.(cli.VisibleFlag); ok && !v.IsVisible() {
+				assert.NotContains(t, stdout, name)
+				continue
+			}
+			assert.Contains(t, stdout, name)
+			env := "VM_" + strings.ToUpper(strings.ReplaceAll(f.Names()[0], "-", "_"))
+			assert.Contains(t, stdout, "[$"+env+"]", "every flag has an environment variable")
+		}
+	}
+	code, stdout, stderr := execute(t.Context(), "--version")
+	assert.Equal(t, command.OK, code)
+	assert.Empty(t, stderr)
+	assert.Equal(t, "vm version "+command.Version()+"\n", stdout)
+}
+
+func TestEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	for name, value := range map[string]string{
+		"ID": "0", "PORT": freePorts(t, 1)[0], "PEERS": "", "RATE": "200", "DURATION": "50ms", "SEED": "4711",
+		"DIE": "6", "RUN": "by-env", "BIND": "127.0.0.1", "LOG_DIR": dir, "CONNECT_TIMEOUT": "1m", "LINGER": "1s",
+		"WINDOW": "10", "LOG_LEVEL": "error",
+	} {
+		t.Setenv("VM_"+name, value)
+	}
+	code, stdout, stderr := execute(t.Context())
+	require.Equal(t, command.OK, code, stderr)
+	assert.Contains(t, stdout, "vm-0, 200 ticks per second")
+	assert.Empty(t, stderr, "no talk below the level of errors")
+	b, err := os.ReadFile(filepath.Join(dir, "vm_0_200.log"))
+	require.NoError(t, err)
+	assert.Contains(t, string(b), "run=by-env machines=1 rate=200 seed=4711 die=6 ")
+
+	// A flag comes before its variable, and a wrong variable is wrong usage.
+	code, _, stderr = execute(t.Context(), "--rate", "100")
+	require.Equal(t, command.OK, code, stderr)
+	assert.FileExists(t, filepath.Join(dir, "vm_0_100.log"))
+	t.Setenv("VM_DIE", "six")
+	code, stdout, stderr = execute(t.Context(), "--rate", "50")
+	assert.Equal(t, command.Misused, code)
+	assert.Empty(t, stdout)
+	assert.Regexp(t, `^vm: could not parse "six" as int value from environment variable "VM_DIE" for flag die: .*\n$`, stderr)
+	assert.NoFileExists(t, filepath.Join(dir, "vm_0_50.log"))
+}
+
+// Three machines as the help shows them, started by hand.
+func TestByHand(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	dir := t.TempDir()
+	ports := freePorts(t, 3)
+	var wg sync.WaitGroup
+	rates := []string{"100", "500", "400"}
+	for id, rate := range rates {
+		wg.Go(func() {
+			var peers []string
+			for other, port := range ports {
+				if other != id {
+					peers = append(peers, "localhost:"+port)
+				}
+			}
+			code, stdout, stderr := process(ctx, "--id", strconv.Itoa(id), "--port", ports[id],
+				"--peers", strings.Join(peers, ","), "--rate", rate, "--duration", "300ms", "--log-dir", dir, "--seed", "1")
+			assert.Equal(t, command.OK, code, stderr)
+			assert.Contains(t, stdout, fmt.Sprintf("vm-%d, %s ticks per second", id, rate))
+			assert.Contains(t, stderr, "starting: listening=127.0.0.1:"+ports[id]+" rate="+rate+" seed=1 run=by-hand\n")
+			assert.Contains(t, stderr, "all links stand; waiting for the others\n")
+		})
+	}
+	wg.Wait()
+	for id, rate := range rates {
+		b, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("vm_%d_%s.log", id, rate)))
+		require.NoError(t, err)
+		assert.Contains(t, string(b), ": stop: step=")
+	}
+}
+
+func TestInterruptedBeforeTheRun(t *testing.T) {
+	dir := t.TempDir()
+	ports := freePorts(t, 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	code, stdout, stderr := execute(ctx, "--id", "0", "--port", ports[0], "--peers", "localhost:"+ports[1], "--log-dir", dir)
+	assert.Equal(t, command.Interrupted, code)
+	assert.Empty(t, stdout)
+	assert.Equal(t, "vm: interrupted before the run began", last(stderr))
+	empty(t, dir)
+}
+
+// A writer that tells when a text came by.
+type heard struct {
+	mu    sync.Mutex
+	all   bytes.Buffer
+	text  string
+	there func()
+}
+
+func hears(text string) (*heard, <-chan struct{}) {
+	there := make(chan struct{})
+	return &heard{text: text, there: sync.OnceFunc(func() { close(there) })}, there
+}
+
+func (h *heard) Write(b []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.all.Write(b)
+	if strings.Contains(h.all.String(), h.text) {
+		h.there()
+	}
+	return len(b), nil
+}
+
+func soon(t *testing.T, what string, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(deadline):
+		require.FailNow(t, "in vain", "waiting for %s", what)
+	}
+}
+
+// Interrupted in its run, a machine ends in order and says what it did.
+func TestInterruptedInTheRun(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	talk, ready := hears("all links stand")
+	var stdout bytes.Buffer
+	done := make(chan struct{})
+	code := -1
+	port := freePorts(t, 1)[0]
+	go func() {
+		defer close(done)
+		code = command.Run(ctx, app(), []string{"vm", "--id", "0", "--port", port, "--log-dir", dir, "--rate", "1000", "--duration", "0"}, &stdout, talk)
+	}()
+	soon(t, "the start", ready)
+	require.Eventually(t, func() bool {
+		b, _ := os.ReadFile(filepath.Join(dir, "vm_0_1000.log"))
+		return bytes.Contains(b, []byte("step=10 "))
+	}, deadline, time.Millisecond)
+	cancel()
+	soon(t, "the end", done)
+	assert.Equal(t, command.Interrupted, code)
+	assert.Contains(t, stdout.String(), "vm-0, 1000 ticks per second")
+	b, err := os.ReadFile(filepath.Join(dir, "vm_0_1000.log"))
+	require.NoError(t, err)
+	assert.Contains(t, string(b), ": stop: step=")
+}
+
+// deaf is the handler of a peer that does not listen.
+type deaf struct{}
+
+func (deaf) Deliver(int, uint64, [][]byte) {}
+func (deaf) Room(int)                      {}
+
+func TestDeathInTheRun(t *testing.T) {
+	dir := t.TempDir()
+	ports := freePorts(t, 1)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	peer, err := transport.New(transport.Config{
+		ID: 1, Run: "by-hand", Incarnation: 1, Handler: deaf{},
+		Peers: []transport.Peer{{ID: 0, Addr: "127.0.0.1:" + ports[0]}},
+	}, ln)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer func() {
+		cancel()
+		peer.Close(ctx)
+	}()
+	go func() {
+		if peer.Connect(ctx) != nil {
+			return
+		}
+		if _, err := peer.Barrier(ctx); err == nil {
+			peer.Send(0, []byte("nonsense!"))
+		}
+	}()
+	code, stdout, stderr := execute(ctx, "--id", "0", "--port", ports[0], "--peers", ln.Addr().String(), "--rate", "1000", "--duration", "0", "--log-dir", dir)
+	assert.Equal(t, command.Died, code)
+	assert.Empty(t, stdout)
+	assert.Equal(t, "vm: message 1 of machine 1 has a payload of 9 bytes, want 8", last(stderr))
+}
+
+// statuses reads what a supervised machine says.
+func statuses(t *testing.T, out string) []summary.Status {
+	t.Helper()
+	var all []summary.Status
+	dec := json.NewDecoder(strings.NewReader(out))
+	for {
+		var s summary.Status
+		if err := dec.Decode(&s); err == io.EOF {
+			return all
+		} else if err != nil {
+			require.NoError(t, err)
+		}
+		all = append(all, s)
+	}
+}
+
+func supervise(args ...string) (stdin *io.PipeWriter, out *heard, running <-chan struct{}, end func() (int, string)) {
+	r, w := io.Pipe()
+	out, running = hears(`"phase":"running"`)
+	var talk bytes.Buffer
+	done := make(chan struct{})
+	code := -1
+	go func() {
+		defer close(done)
+		a := app()
+		a.Reader = r
+		code = command.Run(context.Background(), a, append([]string{"vm", "--supervised"}, args...), out, &talk)
+	}()
+	return w, out, running, func() (int, string) {
+		<-done
+		_ = w.Close()
+		return code, talk.String()
+	}
+}
+
+func TestSupervisedToTheEnd(t *testing.T) {
+	_, out, _, end := supervise("--id", "0", "--port", freePorts(t, 1)[0], "--log-dir", t.TempDir(), "--rate", "1000", "--duration", "100ms", "--status-every", "10ms")
+	code, talk := end()
+	assert.Equal(t, command.OK, code, talk)
+	all := statuses(t, out.all.String())
+	require.Greater(t, len(all), 6, "phases, and now and then between")
+	assert.Equal(t, summary.Connecting, all[0].Phase)
+	result := all[len(all)-1]
+	assert.Equal(t, summary.Done, result.Phase)
+	require.NotNil(t, result.Machine)
+	assert.EqualValues(t, 100, result.Machine.Steps+result.Machine.Missed)
+}
+
+// The end of standard input is the launcher's, or its word that all shall end.
+func TestSupervisorGoes(t *testing.T) {
+	for _, words := range []string{"", "10ms\n", "nonsense\n"} {
+		t.Run(fmt.Sprintf("%q", words), func(t *testing.T) {
+			dir := t.TempDir()
+			stdin, out, running, end := supervise("--id", "0", "--port", freePorts(t, 1)[0], "--log-dir", dir, "--rate", "1000", "--duration", "0", "--linger", "1ms")
+			soon(t, "the run", running)
+			_, err := io.WriteString(stdin, words)
+			require.NoError(t, err)
+			require.NoError(t, stdin.Close())
+			code, talk := end()
+			assert.Equal(t, command.Interrupted, code, talk)
+			all := statuses(t, out.all.String())
+			assert.Equal(t, summary.Done, all[len(all)-1].Phase)
+			b, err := os.ReadFile(filepath.Join(dir, "vm_0_1000.log"))
+			require.NoError(t, err)
+			assert.Contains(t, string(b), ": stop: step=")
+		})
+	}
+}

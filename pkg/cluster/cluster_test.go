@@ -1,0 +1,370 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/summary"
+)
+
+func config(t *testing.T, machines int) Config {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cfg := Config{
+		Run:      "test",
+		Ports:    make([]int, machines),
+		Die:      10,
+		Seed:     42,
+		Duration: time.Millisecond,
+		Dir:      filepath.Join(t.TempDir(), "deep", "run"),
+		VM:       self,
+		Version:  "v1.2.3",
+	}
+	for range machines {
+		cfg.Rates = append(cfg.Rates, clock.Hertz)
+	}
+	return cfg
+}
+
+// newFakes prepares a run of three that all behave in one way, and has little
+// patience with them. It cannot be used by tests in parallel.
+func newFakes(t *testing.T, behaviour string) *Cluster {
+	t.Helper()
+	require.Contains(t, fakes, behaviour)
+	t.Setenv(fakeEnv, behaviour)
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // else each sleeps a second at its end
+	c, err := New(config(t, 3))
+	require.NoError(t, err)
+	c.limits.shortLinger = 50 * time.Millisecond
+	return c
+}
+
+// impatient makes limits that fakes will overstep. They are long enough for an
+// innocent process to be started on a busy host.
+func (c *Cluster) impatient() *Cluster {
+	c.limits = limits{connect: 2 * time.Second, linger: 50 * time.Millisecond, shortLinger: 20 * time.Millisecond, patience: 100 * time.Millisecond}
+	return c
+}
+
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	names := []string{}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func death(t *testing.T, err error) *Death {
+	t.Helper()
+	d, ok := errors.AsType[*Death](err)
+	require.True(t, ok, "%v", err)
+	return d
+}
+
+// requireGone says that no process of a run is left.
+func requireGone(t *testing.T, c *Cluster) {
+	t.Helper()
+	require.Len(t, c.processes, len(c.cfg.Rates))
+	for _, p := range c.processes {
+		require.NotNil(t, p.cmd.ProcessState, "machine %d was waited for", p.id)
+	}
+}
+
+func TestRun(t *testing.T) {
+	c := newFakes(t, "good")
+	var mu sync.Mutex
+	phases := make([][]summary.Phase, 3)
+	results, err := c.Run(t.Context(), func(id int, s summary.Status) {
+		if !mu.TryLock() {
+			t.Error("two reports at a time")
+		}
+		phases[id] = append(phases[id], s.Phase)
+		mu.Unlock()
+	})
+	require.NoError(t, err)
+	require.Len(t, results, 3)
+	for id, m := range results {
+		require.NotNil(t, m)
+		assert.Equal(t, id, m.ID)
+		assert.Equal(t, []summary.Phase{summary.Connecting, summary.Running, summary.Done}, phases[id])
+	}
+	assert.Equal(t, []string{"run.json", "vm_0.stderr", "vm_1.stderr", "vm_2.stderr"}, files(t, c.cfg.Dir))
+	requireGone(t, c)
+	for _, port := range c.Ports() {
+		ln, err := net.Listen("tcp", fmt.Sprintf("%s:%d", host, port))
+		if assert.NoError(t, err, "the port is free again") {
+			_ = ln.Close()
+		}
+	}
+}
+
+func TestRunIsStopped(t *testing.T) {
+	c := newFakes(t, "patient")
+	ctx, cancel := context.WithCancel(t.Context())
+	running := 0
+	results, err := c.Run(ctx, func(_ int, s summary.Status) {
+		if s.Phase == summary.Running {
+			if running++; running == 3 {
+				cancel()
+			}
+		}
+	})
+	require.NoError(t, err)
+	for id, m := range results {
+		assert.NotNil(t, m, "machine %d", id)
+		talk, err := os.ReadFile(filepath.Join(c.cfg.Dir, fmt.Sprintf("vm_%d.stderr", id)))
+		require.NoError(t, err)
+		assert.Equal(t, "told: \"10s\\n\"\n", string(talk), "it is told how long to wait for the others")
+	}
+	requireGone(t, c)
+}
+
+// A run that has not begun leaves nothing, not even the directories above it.
+func TestRunIsStoppedBeforeItBegins(t *testing.T) {
+	c := newFakes(t, "patient before the run")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	results, err := c.Run(ctx, nil)
+	require.ErrorIs(t, err, ErrNotBegun)
+	assert.Nil(t, results)
+	assert.NoDirExists(t, filepath.Dir(c.cfg.Dir))
+	requireGone(t, c)
+}
+
+func TestMachineCrashes(t *testing.T) {
+	c := newFakes(t, "1 crashes")
+	results, err := c.Run(t.Context(), nil)
+	d := death(t, err)
+	assert.Equal(t, 1, d.ID)
+	talk := filepath.Join(c.cfg.Dir, "vm_1.stderr")
+	assert.Equal(t, "machine 1 died: exit status 2. Its last words, from "+talk+
+		": panic: oh no |  | goroutine 1 [running]: | main.f() | main.f()", d.Error())
+	require.Len(t, results, 3)
+	assert.NotNil(t, results[0], "the others have ended in order")
+	assert.Nil(t, results[1])
+	assert.NotNil(t, results[2])
+	requireGone(t, c)
+}
+
+func TestMachineCrashesBeforeTheRun(t *testing.T) {
+	c := newFakes(t, "1 crashes before the run")
+	results, err := c.Run(t.Context(), nil)
+	assert.Regexp(t, `^machine 1 died: exit status 2 before its first report \(is .* the vm program of this release\?\)\. Its last words, from .*vm_1.stderr: no port for me$`, death(t, err).Error())
+	assert.Nil(t, results)
+	assert.Equal(t, []string{"vm_1.stderr"}, files(t, c.cfg.Dir), "what it said stays")
+	requireGone(t, c)
+}
+
+// Whoever ends wrongly after its result has still given it.
+func TestMachineCrashesInTheEnd(t *testing.T) {
+	c := newFakes(t, "1 crashes in the end")
+	results, err := c.Run(t.Context(), nil)
+	assert.Equal(t, "machine 1 died: exit status 66", death(t, err).Error())
+	for id, m := range results {
+		assert.NotNil(t, m, "machine %d", id)
+	}
+}
+
+func TestMachineLeavesWithoutAResult(t *testing.T) {
+	c := newFakes(t, "leaves without a result")
+	results, err := c.Run(t.Context(), nil)
+	assert.Equal(t, "exit status 0 without a result", death(t, err).State)
+	assert.Len(t, results, 3)
+}
+
+// What a machine prints beside its reports is passed over, however long.
+func TestMachineBabbles(t *testing.T) {
+	c := newFakes(t, "babbles")
+	results, err := c.Run(t.Context(), nil)
+	require.NoError(t, err)
+	for id, m := range results {
+		require.NotNil(t, m, "machine %d", id)
+		assert.Equal(t, uint64(7), m.Steps)
+	}
+}
+
+// Nobody waits for ever for one that hangs, wherever it does.
+func TestMachineHangs(t *testing.T) {
+	for _, c := range []struct {
+		behaviour, want string
+		begins          bool
+	}{
+		{"never begins", `, by the launcher: it had not begun within 2\.1s`, false},
+		{"waits for nothing", `, by the launcher: it had not begun within 2\.1s`, false},
+		{"never ends", `, by the launcher: it had not ended 150ms after its time`, true},
+		{"ends, but does not go", `, by the launcher: it had not ended 150ms after its time`, true},
+	} {
+		t.Run(c.behaviour, func(t *testing.T) {
+			cluster := newFakes(t, c.behaviour).impatient()
+			results, err := cluster.Run(t.Context(), nil)
+			assert.Regexp(t, `^machine \d died: .*kill.*`+c.want, death(t, err).Error())
+			assert.Equal(t, c.begins, results != nil)
+			if c.behaviour == "ends, but does not go" {
+				for id, m := range results {
+					assert.NotNil(t, m, "machine %d", id)
+				}
+			}
+			requireGone(t, cluster)
+		})
+	}
+}
+
+// The same where the end is one that was asked for.
+func TestMachineHangsWhenStopped(t *testing.T) {
+	c := newFakes(t, "never ends").impatient()
+	c.cfg.Duration = 0
+	ctx, cancel := context.WithCancel(t.Context())
+	running := 0
+	_, err := c.Run(ctx, func(_ int, s summary.Status) {
+		if s.Phase == summary.Running {
+			if running++; running == 3 {
+				cancel()
+			}
+		}
+	})
+	assert.Regexp(t, `, by the launcher: it had not stopped 150ms after it was told to`, death(t, err).Error())
+	requireGone(t, c)
+}
+
+// Kill may come at any time, from anywhere.
+func TestKill(t *testing.T) {
+	c := newFakes(t, "never ends")
+	c.Kill() // nobody is there yet
+	_, err := c.Run(t.Context(), func(_ int, s summary.Status) {
+		if s.Phase == summary.Running {
+			c.Kill()
+		}
+	})
+	assert.Contains(t, death(t, err).State, "kill")
+	c.Kill() // nobody is there any more
+	requireGone(t, c)
+}
+
+// What is not a program is seen only when it is started.
+func TestMachineCannotBeStarted(t *testing.T) {
+	cfg := config(t, 3)
+	cfg.VM = filepath.Join(t.TempDir(), "vm.exe")
+	require.NoError(t, os.WriteFile(cfg.VM, []byte("\x00 is no program"), 0o777))
+	c, err := New(cfg)
+	require.NoError(t, err)
+	results, err := c.Run(t.Context(), nil)
+	require.ErrorContains(t, err, "machine 0 cannot be started: ")
+	assert.Nil(t, results)
+	assert.NoDirExists(t, filepath.Dir(cfg.Dir))
+}
+
+// A machine has its lifeline, its reports, its talk and its own listener, and
+// nothing of the others.
+func TestFilesOfAMachine(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs /proc")
+	}
+	inherited := make(map[string]bool)
+	for _, name := range files(t, "/proc/self/fd") {
+		if target, err := os.Readlink("/proc/self/fd/" + name); err == nil {
+			inherited[target] = true
+		}
+	}
+	c := newFakes(t, "lists its files")
+	ctx, cancel := context.WithCancel(t.Context())
+	running := 0
+	_, err := c.Run(ctx, func(_ int, s summary.Status) {
+		if s.Phase == summary.Running {
+			if running++; running == 3 {
+				cancel()
+			}
+		}
+	})
+	require.NoError(t, err)
+	for id, p := range c.processes {
+		talk, err := os.ReadFile(p.talk)
+		require.NoError(t, err)
+		var kinds []string
+		for line := range strings.Lines(string(talk)) {
+			target := strings.Fields(line)[1]
+			// Neither what this process was started with itself, nor what
+			// the runtime opens.
+			if inherited[target] || strings.HasPrefix(target, "anon_inode:") || strings.HasPrefix(target, "/sys/") || strings.HasPrefix(target, "/proc/") {
+				continue
+			}
+			kind, _, _ := strings.Cut(line, "[")
+			kinds = append(kinds, strings.TrimSpace(kind))
+		}
+		assert.Equal(t, []string{"0 pipe:", "1 pipe:", "2 " + p.talk, "3 socket:"}, kinds, "machine %d:\n%s", id, talk)
+	}
+}
+
+// The machines' environment does not set the machines' flags.
+func TestEnvironmentIsClean(t *testing.T) {
+	t.Setenv("VM_RATE", "7")
+	t.Setenv("VMWARE", "stays")
+	c := newFakes(t, "good")
+	_, err := c.Run(t.Context(), nil)
+	require.NoError(t, err)
+	env := strings.Join(c.processes[0].cmd.Env, "\n")
+	assert.NotContains(t, env, "VM_RATE")
+	assert.Contains(t, env, "VMWARE=stays")
+}
+
+func TestArguments(t *testing.T) {
+	c := newFakes(t, "good")
+	c.cfg.Window, c.cfg.LogLevel = 5, "trace"
+	_, err := c.Run(t.Context(), nil)
+	require.NoError(t, err)
+	ports := c.Ports()
+	args := strings.Join(c.processes[1].cmd.Args[1:], " ")
+	assert.Contains(t, args, fmt.Sprintf("--supervised --id 1 --peers 0=127.0.0.1:%d,2=127.0.0.1:%d --rate 1 --duration 1ms --seed 42 --die 10 --run test --bind 127.0.0.1 --log-dir %s ", ports[0], ports[2], c.cfg.Dir))
+	assert.Contains(t, args, " --window 5 --log-level trace")
+}
+
+func TestDeath(t *testing.T) {
+	for _, c := range []struct {
+		death Death
+		want  string
+	}{
+		{Death{ID: 3, State: "signal: killed"}, "machine 3 died: signal: killed"},
+		{Death{ID: 0, State: "exit status 2", Talk: "runs/x/vm_0.stderr", Last: []string{"one", "two"}}, "machine 0 died: exit status 2. Its last words, from runs/x/vm_0.stderr: one | two"},
+	} {
+		assert.EqualError(t, &c.death, c.want)
+	}
+}
+
+func TestLastLines(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "talk")
+	long := strings.Repeat("a line of talk\n", 100_000)
+	for _, c := range []struct {
+		text string
+		want []string
+	}{
+		{"", nil},
+		{"\n \n", nil},
+		{"one", []string{"one"}},
+		{"one\ntwo\n", []string{"one", "two"}},
+		{"1\n2\n3\n4\n\n", []string{"2", "3", "4"}},
+		{long + "end\n", []string{"a line of talk", "a line of talk", "end"}},
+		{"talk\npanic: no\n\ngoroutine 1 [running]:\nmain.main()\n", []string{"panic: no", "", "goroutine 1 [running]:"}},
+		{"talk\nfatal error: all asleep\n", []string{"fatal error: all asleep"}},
+		{"SIGQUIT: quit\nPC=0x1\n", []string{"SIGQUIT: quit", "PC=0x1"}},
+		{"a panic: is not\n", []string{"a panic: is not"}},
+	} {
+		require.NoError(t, os.WriteFile(name, []byte(c.text), 0o666))
+		assert.Equal(t, c.want, lastLines(name, 3))
+	}
+	assert.Nil(t, lastLines(filepath.Join(t.TempDir(), "nothing"), 3))
+}

@@ -1,0 +1,145 @@
+package cluster
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/summary"
+)
+
+// These tests are about programs that misbehave, which the real vm does not. So
+// the test program stands in for it, and behaves as one of the fakes. With the
+// real programs the tests of cmd/launcher run.
+
+const fakeEnv = "LAMPORT_TEST_FAKE"
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(fakeEnv); name != "" {
+		os.Exit(fakes[name](newFake()))
+	}
+	os.Exit(m.Run())
+}
+
+// fake is a process that pretends to be a machine.
+type fake struct {
+	id       int
+	lifeline *bufio.Reader
+}
+
+func newFake() *fake {
+	f := &fake{lifeline: bufio.NewReader(os.Stdin)}
+	i := slices.Index(os.Args, "--id")
+	_, _ = fmt.Sscan(os.Args[i+1], &f.id)
+	return f
+}
+
+func (f *fake) say(s summary.Status) { _ = json.NewEncoder(os.Stdout).Encode(s) }
+
+func (f *fake) begin() {
+	f.say(summary.Status{Phase: summary.Connecting})
+	f.say(summary.Status{Phase: summary.Running, Start: time.Now()})
+}
+
+func (f *fake) done() {
+	f.say(summary.Status{Phase: summary.Done, Machine: &summary.Machine{ID: f.id, Rate: clock.Hertz, Steps: 7}})
+}
+
+// untilTold waits for the end of the lifeline and returns what was said on it.
+func (f *fake) untilTold() string {
+	b, _ := io.ReadAll(f.lifeline)
+	return string(b)
+}
+
+// connecting is a machine that looks for its peers until it is told to stop.
+func (f *fake) connecting() int {
+	f.say(summary.Status{Phase: summary.Connecting})
+	f.untilTold()
+	return vmInterrupted
+}
+
+var fakes = map[string]func(*fake) int{
+	"good": func(f *fake) int {
+		f.begin()
+		f.done()
+		return 0
+	},
+	"patient": func(f *fake) int {
+		f.begin()
+		fmt.Fprintf(os.Stderr, "told: %q\n", f.untilTold())
+		f.done()
+		return vmInterrupted
+	},
+	"patient before the run": (*fake).connecting,
+	"never begins":           func(*fake) int { select {} },
+	"waits for nothing":      func(f *fake) int { f.say(summary.Status{Phase: summary.Connecting}); select {} },
+	"never ends": func(f *fake) int {
+		f.begin()
+		select {}
+	},
+	"ends, but does not go": func(f *fake) int {
+		f.begin()
+		f.done()
+		select {}
+	},
+	"1 crashes": func(f *fake) int {
+		f.begin()
+		if f.id != 1 {
+			f.untilTold()
+			f.done()
+			return vmInterrupted
+		}
+		fmt.Fprint(os.Stderr, "some talk\npanic: oh no\n\ngoroutine 1 [running]:\n", strings.Repeat("main.f()\n", 50))
+		return 2
+	},
+	"1 crashes before the run": func(f *fake) int {
+		if f.id != 1 {
+			return f.connecting()
+		}
+		fmt.Fprintln(os.Stderr, "no port for me")
+		return 2
+	},
+	"1 crashes in the end": func(f *fake) int {
+		f.begin()
+		f.done()
+		if f.id == 1 {
+			return 66
+		}
+		return 0
+	},
+	"leaves without a result": func(f *fake) int {
+		f.begin()
+		return 0
+	},
+	"babbles": func(f *fake) int {
+		fmt.Println("Hello!", "\x00\xff")
+		fmt.Println(`{"phase": 7}`, "\n[]\nnull\n{}")
+		f.begin()
+		fmt.Println(strings.Repeat("x", 100_000))
+		f.done()
+		f.say(summary.Status{Phase: summary.Done}) // a late report
+		fmt.Print(strings.Repeat("no newline", 200_000))
+		return 0
+	},
+	"lists its files": func(f *fake) int {
+		// Taken at once: the runtime opens files of its own for pipes and
+		// sockets later.
+		entries, _ := os.ReadDir("/proc/self/fd")
+		for _, e := range entries {
+			if target, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil {
+				fmt.Fprintln(os.Stderr, e.Name(), target)
+			}
+		}
+		f.begin()
+		f.untilTold() // all of them are there at one time
+		f.done()
+		return vmInterrupted
+	},
+}

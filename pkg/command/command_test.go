@@ -1,0 +1,132 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/urfave/cli/v2"
+)
+
+// app is a command like ours, with a subcommand.
+func app(action cli.ActionFunc) *cli.App {
+	flags := func() []cli.Flag {
+		return []cli.Flag{
+			&cli.IntFlag{Name: "id", Usage: "`ID` of it", EnvVars: []string{"APP_ID"}},
+			&cli.DurationFlag{Name: "duration"},
+		}
+	}
+	return &cli.App{
+		Name:     "app",
+		Usage:    "a command",
+		Flags:    flags(),
+		Action:   action,
+		Commands: []*cli.Command{{Name: "run", Usage: "runs", Flags: flags(), Action: action}},
+	}
+}
+
+func execute(action cli.ActionFunc, args ...string) (code int, stdout, stderr string) {
+	var out, errs strings.Builder
+	code = Run(context.Background(), app(action), append([]string{"app"}, args...), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func nothing(*cli.Context) error { return nil }
+
+func TestExitCodes(t *testing.T) {
+	tests := []struct {
+		name   string
+		err    error
+		code   int
+		stderr string
+	}{
+		{"fine", nil, OK, ""},
+		{"broken", Exit(Broken, errors.New("law fifo is broken")), Broken, "app: law fifo is broken\n"},
+		{"usage", Usage("--id %d: %w", 7, errors.New("too large")), Misused, "app: --id 7: too large\n"},
+		{"died", Exit(Died, errors.New("machine 1 died")), Died, "app: machine 1 died\n"},
+		{"interrupted without a word", Exit(Interrupted, nil), Interrupted, ""},
+		{"an error without a code", errors.New("whatever"), Misused, "app: whatever\n"},
+		{"wrapped", fmt.Errorf("run: %w", Exit(Died, errors.New("machine 1 died"))), Died, "app: run: machine 1 died\n"},
+		{"joined with nothing", errors.Join(nil, Exit(Interrupted, nil)), Interrupted, ""},
+		{"many lines become one", Exit(Died, errors.New("its last words:\n  panic\n\n\tgoroutine 1\n")), Died, "app: its last words: panic goroutine 1\n"},
+		{"cli's own exits do not end the process", cli.Exit("gone", 7), Misused, "app: gone\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, args := range [][]string{nil, {"run"}} {
+				code, stdout, stderr := execute(func(*cli.Context) error { return tt.err }, args...)
+				assert.Equal(t, tt.code, code)
+				assert.Empty(t, stdout)
+				assert.Equal(t, tt.stderr, stderr)
+			}
+		})
+	}
+}
+
+func TestErrorsKeepTheirCause(t *testing.T) {
+	cause := errors.New("cause")
+	require.ErrorIs(t, Usage("--id: %w", cause), cause)
+	require.ErrorIs(t, Exit(Died, cause), cause)
+	require.EqualError(t, Exit(Died, cause), "cause")
+}
+
+func TestWrongFlagsGiveOneLine(t *testing.T) {
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--bogus"}, `app: unknown flag -bogus; "app --help" lists the flags`},
+		{[]string{"--bogus=3"}, `app: unknown flag -bogus; "app --help" lists the flags`},
+		{[]string{"run", "--bogus"}, `app: unknown flag -bogus; "app run --help" lists the flags`},
+		{[]string{"--id"}, `app: flag needs an argument: -id; "app --help" lists the flags`},
+		{[]string{"--id", "x"}, `app: invalid value "x" for flag -id: parse error; "app --help" lists the flags`},
+		{[]string{"run", "--duration", "5"}, `app: invalid value "5" for flag -duration: parse error; "app run --help" lists the flags`},
+	}
+	for _, tt := range tests {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			code, stdout, stderr := execute(nothing, tt.args...)
+			assert.Equal(t, Misused, code)
+			assert.Empty(t, stdout)
+			assert.Equal(t, tt.want+"\n", stderr)
+		})
+	}
+}
+
+func TestWrongEnvironmentGivesOneLine(t *testing.T) {
+	t.Setenv("APP_ID", "x")
+	for _, args := range [][]string{nil, {"run"}} {
+		code, stdout, stderr := execute(nothing, args...)
+		assert.Equal(t, Misused, code)
+		assert.Empty(t, stdout)
+		assert.Contains(t, stderr, `could not parse "x" as int value from environment variable "APP_ID" for flag id`)
+		assert.Equal(t, 1, strings.Count(stderr, "\n"))
+	}
+}
+
+func TestHelpAndVersionAreResults(t *testing.T) {
+	never := func(*cli.Context) error {
+		t.Error("the action ran")
+		return nil
+	}
+	for _, args := range [][]string{{"--help"}, {"-h"}, {"run", "--help"}} {
+		code, stdout, stderr := execute(never, args...)
+		assert.Equal(t, OK, code)
+		assert.Contains(t, stdout, "--duration")
+		assert.Empty(t, stderr)
+	}
+	code, stdout, stderr := execute(never, "--version")
+	assert.Equal(t, OK, code)
+	assert.Equal(t, "app version "+Version()+"\n", stdout)
+	assert.Empty(t, stderr)
+}
+
+func TestVersion(t *testing.T) {
+	assert.NotEmpty(t, Version())
+	defer func(before string) { version = before }(version)
+	version = "v1.2.3"
+	assert.Equal(t, "v1.2.3", Version())
+}
