@@ -23,9 +23,10 @@ type entry struct {
 // checking.
 type feed struct {
 	log     Log
+	size    int // of a batch
 	batches chan []entry
-	free    chan []entry
-	err     error // why it ended, io.EOF at best; valid when batches is closed
+	free    chan []entry // of these, some may be nil: not made yet
+	err     error        // why it ended, io.EOF at best; valid when batches is closed
 	stop    <-chan struct{}
 
 	batch []entry // what is being used
@@ -35,18 +36,27 @@ type feed struct {
 // ahead is how many batches each feed holds.
 const ahead = 3
 
+// newFeed starts to read a log, in batches of so many lines. It goes on until the
+// log ends or stop is closed.
 func newFeed(log Log, size int, stop <-chan struct{}) *feed {
 	f := &feed{
 		log:     log,
+		size:    size,
 		batches: make(chan []entry, ahead),
-		free:    make(chan []entry, ahead+1),
+		free:    make(chan []entry, ahead),
 		stop:    stop,
 	}
 	for range ahead {
-		f.free <- make([]entry, 0, size)
+		f.free <- nil
 	}
 	go f.read()
 	return f
+}
+
+// wait returns when nothing of the feed is left; stop must be closed.
+func (f *feed) wait() {
+	for range f.batches { // which read closes last
+	}
 }
 
 func (f *feed) read() {
@@ -59,13 +69,16 @@ func (f *feed) read() {
 	defer file.Close()
 	r := logging.NewReader(file, f.log.Path)
 	var rec logging.Record
-	for {
+	for f.err == nil {
 		var batch []entry
 		select {
 		case batch = <-f.free:
 		case <-f.stop:
 			f.err = errStopped
 			return
+		}
+		if batch == nil {
+			batch = make([]entry, f.size)
 		}
 		batch = batch[:0]
 		for len(batch) < cap(batch) {
@@ -81,11 +94,7 @@ func (f *feed) read() {
 				e.other = &other
 			}
 		}
-		err := f.err
 		f.batches <- batch // there is room: it was taken from free
-		if err != nil {
-			return
-		}
 	}
 }
 

@@ -10,14 +10,18 @@ type Law string
 
 // The laws.
 const (
-	// LawRun: all logs are of one run. Each opens with one start line that
-	// fits its file's name, holds lines of that machine only, and ends
-	// with its stop line; run, machines, seed and die are the same in all.
+	// LawRun: all logs are of one run. There is one for each machine. It
+	// opens with its only start line, which fits the file's name, holds
+	// lines of that machine only, and nothing stands behind its stop line.
+	// The run's name, machines and die are the same in all.
+	//
+	// Seeds may differ: machines that are started by hand draw their own.
 	LawRun Law = "run"
-	// LawStep: a machine's steps are 1, 2, 3, … without a hole.
+	// LawStep: a machine's steps are 1, 2, 3, … without a hole. A resume or
+	// stop line repeats the last one.
 	LawStep Law = "step"
 	// LawIncrement: an internal event or a send moves the clock by 1
-	// (Lamport 1978, IR1).
+	// (Lamport 1978, IR1). A resume or stop line does not move it.
 	LawIncrement Law = "increment"
 	// LawReceive: a receive sets the clock to max(previous, sent) + 1
 	// (Lamport 1978, IR2).
@@ -47,7 +51,7 @@ var Laws = []Law{
 type Ref struct {
 	File string `json:"file"`
 	Line int    `json:"line"`
-	Text string `json:"text,omitempty"` // the line itself
+	Text string `json:"text,omitempty"` // the line itself, cut if it is very long
 }
 
 func (r Ref) String() string { return fmt.Sprintf("%s:%d", r.File, r.Line) }
@@ -111,17 +115,15 @@ func (v *Verdict) Violated() uint64 {
 	return n
 }
 
-// String says the verdict in one line.
+// String says the verdict in one line. What is open it does not list.
 func (v *Verdict) String() string {
-	messages := fmt.Sprintf("%d messages sent = %d received + %d pending", v.Sent, v.Received, v.Pending)
-	if v.Undelivered > 0 {
-		messages += fmt.Sprintf(" + %d undelivered", v.Undelivered)
-	}
+	what := plural(v.Events, "event") + " on " + plural(uint64(v.Machines), "machine")
 	switch v.State {
 	case Correct:
-		return fmt.Sprintf("correct: all laws hold for %d events on %d machines; %s", v.Events, v.Machines, messages)
+		return fmt.Sprintf("correct: all laws hold for %s; %s sent = %d received + %d pending",
+			what, plural(v.Sent, "message"), v.Received, v.Pending)
 	case Incomplete:
-		return fmt.Sprintf("incomplete: no law is broken by %d events on %d machines, but %s", v.Events, v.Machines, strings.Join(v.Open, "; "))
+		return fmt.Sprintf("incomplete: no law is broken by %s, but not all can be said", what)
 	default:
 		var laws []string
 		for _, l := range Laws {
@@ -129,6 +131,14 @@ func (v *Verdict) String() string {
 				laws = append(laws, fmt.Sprintf("%s (%d)", l, n))
 			}
 		}
-		return fmt.Sprintf("BROKEN: %d violations among %d events on %d machines: %s", v.Violated(), v.Events, v.Machines, strings.Join(laws, ", "))
+		return fmt.Sprintf("BROKEN: %s among %s: %s", plural(v.Violated(), "violation"), what, strings.Join(laws, ", "))
 	}
+}
+
+// plural returns "1 event", "2 events".
+func plural(n uint64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -1,6 +1,10 @@
 package trace
 
 import (
+	"cmp"
+	"math"
+	"slices"
+
 	"github.com/scalemodel/lamport/pkg/clock"
 )
 
@@ -12,65 +16,78 @@ type Flight struct {
 	Line  int        // of the send in the sender's log
 	// Vector is the sender's vector clock at the send, where vectors are kept.
 	Vector []uint64
-
-	taken bool
 }
 
 // link is what is known of the messages from one machine to another.
 type link struct {
 	from, to int
 
-	// inFlight holds the messages sent and not received, in ascending order
-	// of Seq, from index head on. Received ones may stand among them.
-	inFlight []Flight
-	head     int
+	sends, receives        uint64  // how many lines say so
+	sent, received         numbers // which messages
+	lastSent, lastReceived uint64  // of these, but for repetitions
 
-	lastSent     uint64 // the largest number
-	lastReceived uint64
-	sent         uint64 // how many
-	received     uint64
-	// ahead are receives that were taken before their sends, to break a
+	// flights, from index head on, are in flight, in ascending order of Seq.
+	flights []Flight
+	head    int
+	// late are in flight too, but sent or overtaken out of that order. A
+	// run that keeps the laws has none.
+	late map[uint64]Flight
+	// early are receives that were taken before their sends, to break a
 	// cycle, by number.
-	ahead map[uint64]aheadReceive
+	early map[uint64]earlyReceive
 }
 
-type aheadReceive struct {
+type earlyReceive struct {
 	line  int
 	sent  clock.Time
 	clock clock.Time
 }
 
+// push adds a message that is sent.
 func (l *link) push(f Flight) {
-	if l.head > 64 && l.head > len(l.inFlight)/2 {
-		n := copy(l.inFlight, l.inFlight[l.head:])
-		clear(l.inFlight[n:])
-		l.inFlight, l.head = l.inFlight[:n], 0
+	n := len(l.flights)
+	switch {
+	case l.head == n:
+		l.flights, l.head = l.flights[:0], 0
+	case l.flights[n-1].Seq > f.Seq:
+		l.setAside(f)
+		return
+	case l.head > 64 && l.head > n/2:
+		n = copy(l.flights, l.flights[l.head:])
+		clear(l.flights[n:])
+		l.flights, l.head = l.flights[:n], 0
 	}
-	l.inFlight = append(l.inFlight, f)
+	l.flights = append(l.flights, f)
+}
+
+func (l *link) setAside(f Flight) {
+	if l.late == nil {
+		l.late = make(map[uint64]Flight)
+	}
+	l.late[f.Seq] = f
 }
 
 // take removes the message of a number and returns it, or nil if it is not in
 // flight. The result is valid until the next push.
 func (l *link) take(seq uint64) *Flight {
-	lo, hi := l.head, len(l.inFlight)
-	if lo < hi && l.inFlight[lo].Seq != seq { // in order, it is the first
-		for lo < hi {
-			if mid := (lo + hi) / 2; l.inFlight[mid].Seq < seq {
-				lo = mid + 1
-			} else {
-				hi = mid
-			}
-		}
+	inFlight := l.flights[l.head:]
+	if len(inFlight) > 0 && inFlight[0].Seq == seq { // as it should be
+		l.head++
+		return &inFlight[0]
 	}
-	if lo == len(l.inFlight) || l.inFlight[lo].Seq != seq || l.inFlight[lo].taken {
+	if f, ok := l.late[seq]; ok {
+		delete(l.late, seq)
+		return &f
+	}
+	i, ok := slices.BinarySearchFunc(inFlight, seq, func(f Flight, seq uint64) int { return cmp.Compare(f.Seq, seq) })
+	if !ok {
 		return nil
 	}
-	f := &l.inFlight[lo]
-	f.taken = true
-	for l.head < len(l.inFlight) && l.inFlight[l.head].taken {
-		l.head++
+	for _, f := range inFlight[:i] { // overtaken, or lost
+		l.setAside(f)
 	}
-	return f
+	l.head += i + 1
+	return &inFlight[i]
 }
 
 // links finds the link of two machines: in an array while that is small.
@@ -106,12 +123,90 @@ func (ls *links) get(from, to int) *link {
 	return l
 }
 
-// each calls f for all links that were ever got, in no certain order.
-func (ls *links) each(f func(*link)) {
+// all returns the links that were ever got, by sender and recipient.
+func (ls *links) all() []*link {
+	all := make([]*link, 0, len(ls.dense)+len(ls.some))
 	for i := range ls.dense {
-		f(&ls.dense[i])
+		all = append(all, &ls.dense[i])
 	}
 	for _, l := range ls.some {
-		f(l)
+		all = append(all, l)
 	}
+	slices.SortFunc(all, func(a, b *link) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })
+	return all
 }
+
+// numbers is a set of message numbers, kept as spans without the holes between
+// them: a link that keeps the laws has one span.
+type numbers struct {
+	spans []span // ascending
+}
+
+type span struct{ first, last uint64 } // both are in
+
+// mostSpans bounds a set: where there are more, its lowest hole is filled, and so
+// forgotten. By then the link has broken the laws as often as that.
+const mostSpans = 128
+
+// has reports whether n is in the set.
+func (s *numbers) has(n uint64) bool {
+	if k := len(s.spans); k > 0 && n >= s.spans[k-1].first {
+		return n <= s.spans[k-1].last
+	}
+	_, ok := s.search(n)
+	return ok
+}
+
+// largest returns the largest number in the set, 0 for none.
+func (s *numbers) largest() uint64 {
+	if len(s.spans) == 0 {
+		return 0
+	}
+	return s.spans[len(s.spans)-1].last
+}
+
+// add puts n into the set. It returns false if n was there.
+func (s *numbers) add(n uint64) bool {
+	if k := len(s.spans); k > 0 && follows(n, s.spans[k-1].last) {
+		s.spans[k-1].last = n
+		return true
+	}
+	i, ok := s.search(n)
+	if ok {
+		return false
+	}
+	above := i < len(s.spans) && follows(s.spans[i].first, n)
+	switch {
+	case i > 0 && follows(n, s.spans[i-1].last) && above:
+		s.spans[i-1].last = s.spans[i].last
+		s.spans = slices.Delete(s.spans, i, i+1)
+	case i > 0 && follows(n, s.spans[i-1].last):
+		s.spans[i-1].last = n
+	case above:
+		s.spans[i].first = n
+	default:
+		s.spans = slices.Insert(s.spans, i, span{n, n})
+		if len(s.spans) > mostSpans {
+			s.spans[1].first = s.spans[0].first
+			s.spans = slices.Delete(s.spans, 0, 1)
+		}
+	}
+	return true
+}
+
+// search returns the span that holds n, or where one would have to stand.
+func (s *numbers) search(n uint64) (int, bool) {
+	return slices.BinarySearchFunc(s.spans, n, func(s span, n uint64) int {
+		switch {
+		case s.last < n:
+			return -1
+		case s.first > n:
+			return 1
+		}
+		return 0
+	})
+}
+
+// follows reports whether b is a + 1, which nothing is for the largest number: a
+// count that wraps to 0 does not go on.
+func follows(b, a uint64) bool { return a != math.MaxUint64 && b == a+1 }

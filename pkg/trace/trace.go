@@ -37,9 +37,10 @@ type Run struct {
 	Machines int
 }
 
-var logName = regexp.MustCompile(`^vm_(0|[1-9][0-9]{0,8})_[0-9a-z.]+\.log$`)
+var logName = regexp.MustCompile(`^vm_(0|[1-9][0-9]*)_[0-9a-z.]+\.log$`)
 
-// maxMachines bounds what a forged first line can make this package allocate.
+// maxMachines bounds what a forged name or first line can make this package
+// allocate. A start line has no room for the peers of so many.
 const maxMachines = 1 << 20
 
 // Open finds the event logs in a run's directory. It reads no more than their
@@ -59,39 +60,61 @@ func Open(dir string) (*Run, error) {
 		if m == nil {
 			continue
 		}
-		id, err := strconv.Atoi(m[1])
-		if err != nil || id >= maxMachines {
-			continue
+		l := Log{Path: filepath.Join(dir, e.Name())}
+		if l.ID, err = strconv.Atoi(m[1]); err != nil || l.ID >= maxMachines {
+			return nil, fmt.Errorf("%s: expected a machine from 0 to %d, found %s", l.Path, maxMachines-1, m[1])
 		}
-		run.Logs = append(run.Logs, Log{ID: id, Path: filepath.Join(dir, e.Name())})
-		run.Machines = max(run.Machines, id+1)
+		n, err := l.machines()
+		if err != nil {
+			return nil, err
+		}
+		run.Logs = append(run.Logs, l)
+		run.Machines = max(run.Machines, l.ID+1, n)
 	}
 	if len(run.Logs) == 0 {
 		return nil, fmt.Errorf("%s holds no event log (vm_<id>_<rate>.log): want the directory of a run", dir)
 	}
 	slices.SortStableFunc(run.Logs, func(a, b Log) int { return a.ID - b.ID })
-	for _, l := range run.Logs {
-		n, err := l.machines()
-		if err != nil {
-			return nil, err
-		}
-		run.Machines = max(run.Machines, n)
-	}
 	return run, nil
 }
 
 // machines returns how many machines the log's first line says the run has, or
 // 0 where it does not say so.
 func (l Log) machines() (int, error) {
+	// Opening something else than a file may wait for ever.
+	if info, err := os.Stat(l.Path); err != nil {
+		return 0, err
+	} else if !info.Mode().IsRegular() {
+		return 0, fmt.Errorf("%s: expected an event log, found no regular file", l.Path)
+	}
 	f, err := os.Open(l.Path)
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
 	var rec logging.Record
-	// What is wrong with the line is the walk's to say.
-	if logging.NewReader(f, l.Path).Next(&rec) != nil || rec.Kind != logging.StartRecord || rec.Start.Machines > maxMachines {
-		return 0, nil
+	if logging.NewReader(f, l.Path).Next(&rec) != nil || rec.Kind != logging.StartRecord {
+		return 0, nil // what is wrong with the line is the walk's to say
+	}
+	if n := rec.Start.Machines; n > maxMachines {
+		msg := fmt.Sprintf("expected at most %d machines, found %d", maxMachines, n)
+		return 0, &logging.Error{File: l.Path, Line: 1, Msg: msg}
 	}
 	return rec.Start.Machines, nil
+}
+
+// lines calls f for each line of the log up to its end, or to a line that cannot
+// be read.
+func (l Log) lines(f func(*logging.Record)) error {
+	file, err := os.Open(l.Path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	r := logging.NewReader(file, l.Path)
+	var rec logging.Record
+	for r.Next(&rec) == nil {
+		f(&rec)
+	}
+	return nil
 }

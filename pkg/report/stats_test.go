@@ -1,0 +1,122 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/pkg/report"
+	"github.com/scalemodel/lamport/pkg/trace"
+	"github.com/scalemodel/lamport/pkg/trace/tracetest"
+)
+
+// laboratory is a minute of the default cluster.
+func laboratory(t testing.TB) *trace.Run {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, tracetest.Record(dir, tracetest.Config{
+		Rates: tracetest.Hertz(1, 5, 4), Duration: time.Minute, Seed: 7, Delay: 2 * time.Millisecond,
+	}))
+	run, err := trace.Open(dir)
+	require.NoError(t, err)
+	return run
+}
+
+func TestStatsFormats(t *testing.T) {
+	s, err := laboratory(t).Stats()
+	require.NoError(t, err)
+	s.Dir = "runs/example"
+	written := make(map[string]string)
+	for _, format := range report.StatsFormats {
+		var b bytes.Buffer
+		require.NoError(t, report.Stats(&b, s, format))
+		written[format] = b.String()
+	}
+	golden(t, "stats.txt", []byte(written["table"]))
+	golden(t, "stats.md", []byte(written["markdown"]))
+	golden(t, "stats.csv", []byte(written["csv"]))
+
+	rows, err := csv.NewReader(strings.NewReader(written["csv"])).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 4)
+	column := make(map[string]int)
+	for i, name := range rows[0] {
+		_, twice := column[name]
+		assert.False(t, twice, "column %s", name)
+		column[name] = i
+	}
+	for i, m := range s.Machines {
+		row := rows[i+1]
+		assert.Equal(t, strconv.FormatUint(m.Summary.Steps, 10), row[column["events"]])
+		drift, err := strconv.ParseFloat(row[column["drift_mean"]], 64)
+		require.NoError(t, err)
+		assert.InDelta(t, m.Drift.Mean, drift, 0, "csv loses no digit")
+	}
+
+	var back trace.Stats
+	require.NoError(t, json.Unmarshal([]byte(written["json"]), &back))
+	assert.Equal(t, s.Machines, back.Machines)
+	assert.Equal(t, s.Concurrency, back.Concurrency)
+
+	assert.Contains(t, written["table"], "machine 0 is saturated: 1.50 messages/s are expected to arrive, it takes 1/s, so its queue should grow by 0.50/s")
+	assert.Contains(t, written["table"], "The run is correct")
+}
+
+func TestDiagramIsASoundDrawing(t *testing.T) {
+	run := laboratory(t)
+	var b bytes.Buffer
+	require.NoError(t, report.Diagram(&b, run, report.DiagramOptions{From: 5 * time.Second, To: 15 * time.Second}))
+	var events, arrows int
+	dec := xml.NewDecoder(&b)
+	for {
+		token, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		start, ok := token.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		for _, a := range start.Attr {
+			assert.NotContains(t, a.Value, "NaN")
+			if a.Name.Local == "marker-end" {
+				arrows++
+			}
+		}
+		if start.Name.Local == "title" {
+			events++
+		}
+	}
+	// What must be there, counted without the drawing.
+	var wantEvents, wantArrows int
+	_, err := run.Walk(trace.Options{}, func(s *trace.Step) error {
+		at := s.Micro - tracetest.Start.UnixMicro()
+		if s.Event != nil && at >= 5e6 && at <= 15e6 {
+			wantEvents++
+		}
+		if s.Sent != nil && at >= 5e6 && s.Sent.Micro-tracetest.Start.UnixMicro() <= 15e6 {
+			wantArrows++
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	assert.Equal(t, wantEvents+1, events, "a title per event, and the picture's own")
+	assert.Equal(t, wantArrows, arrows)
+}
+
+func TestDiagramRefusesWhatCannotBeDrawn(t *testing.T) {
+	run := laboratory(t)
+	err := report.Diagram(io.Discard, run, report.DiagramOptions{From: 2 * time.Minute})
+	require.EqualError(t, err, "no event lies in the part of the run that is to be drawn")
+}

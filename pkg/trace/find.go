@@ -1,0 +1,149 @@
+package trace
+
+import (
+	"bufio"
+	"os"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/logging"
+)
+
+// finding is a violation while the walk goes on.
+type finding struct {
+	law    Law
+	what   string
+	places []place
+}
+
+// place is a line that a finding names.
+type place struct {
+	log     Log
+	line    int     // 0: to be looked up
+	message message // by
+}
+
+// message stands for the first line of a log that sends it to a peer, or receives
+// it from one.
+type message struct {
+	received bool
+	peer     int
+	seq      uint64
+}
+
+// mostKept bounds the violations that a verdict holds, but for the first of each
+// law.
+const mostKept = 10_000
+
+// violate notes that a law is broken.
+func (w *walker) violate(law Law, what string, places ...place) {
+	w.verdict.Broken[law]++
+	if w.verdict.Broken[law] == 1 || w.options.All && len(w.findings) < mostKept {
+		w.findings = append(w.findings, finding{law, what, places})
+	}
+}
+
+// violations puts lines to the places of findings: their numbers first, and
+// then their text.
+func violations(findings []finding) ([]Violation, error) {
+	messages := make(map[Log]map[message]int)
+	lines := make(map[Log]map[int]string)
+	for _, f := range findings {
+		for _, p := range f.places {
+			if lines[p.log] == nil {
+				lines[p.log] = make(map[int]string)
+				messages[p.log] = make(map[message]int)
+			}
+			if p.line == 0 {
+				messages[p.log][p.message] = 0
+			}
+		}
+	}
+	for log, wanted := range messages {
+		if err := log.find(wanted); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range findings {
+		for i, p := range f.places {
+			if p.line == 0 {
+				p.line = messages[p.log][p.message]
+				f.places[i] = p
+			}
+			if p.line > 0 {
+				lines[p.log][p.line] = ""
+			}
+		}
+	}
+	for log, wanted := range lines {
+		if err := log.quote(wanted); err != nil {
+			return nil, err
+		}
+	}
+	var all []Violation
+	for _, f := range findings {
+		v := Violation{Law: f.law, What: f.what}
+		for _, p := range f.places {
+			if p.line > 0 { // there is no such line otherwise
+				v.Events = append(v.Events, Ref{File: p.log.Path, Line: p.line, Text: lines[p.log][p.line]})
+			}
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// find fills in the lines where messages are first sent or received.
+func (l Log) find(wanted map[message]int) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	return l.lines(func(rec *logging.Record) {
+		if rec.Kind != logging.EventRecord {
+			return
+		}
+		for _, m := range rec.Event.Messages() {
+			name := message{peer: int(m.To), seq: m.Seq}
+			if rec.Event.Kind == event.Receive {
+				name = message{received: true, peer: int(m.From), seq: m.Seq}
+			}
+			if line, ok := wanted[name]; ok && line == 0 {
+				wanted[name] = rec.Line
+			}
+		}
+	})
+}
+
+// quote fills in the text of lines.
+func (l Log) quote(wanted map[int]string) error {
+	f, err := os.Open(l.Path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, logging.MaxLine)
+	left := len(wanted)
+	for n := 1; left > 0 && lines.Scan(); n++ {
+		if _, ok := wanted[n]; ok {
+			wanted[n] = shown(lines.Bytes())
+			left--
+		}
+	}
+	return nil // what cannot be read is not shown
+}
+
+// shown returns a line as it can be shown to people.
+func shown(line []byte) string {
+	const most = 400 // bytes
+	s, dots := string(line[:min(len(line), most)]), ""
+	if len(line) > most {
+		s, dots = strings.ToValidUTF8(s, ""), "…"
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }) {
+		s = strconv.Quote(s) // of a line that was not read for the walk
+	}
+	return s + dots
+}

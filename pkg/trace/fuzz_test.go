@@ -1,0 +1,72 @@
+package trace_test
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/pkg/trace"
+	"github.com/scalemodel/lamport/pkg/trace/tracetest"
+)
+
+// FuzzWalk takes any bytes for two or three logs. The walk never panics and always
+// ends, and its verdict is the dumb twin's.
+func FuzzWalk(f *testing.F) {
+	add := func(l logs) {
+		var b [3]string
+		for name, content := range l {
+			b[name[len("vm_")]-'0'] = content
+		}
+		f.Add(b[0], b[1], b[2], uint8(len(l)))
+	}
+	add(small(f))
+	good := record(f, tracetest.Config{Rates: tracetest.Hertz(1, 2, 4), Duration: 3 * time.Second, Seed: 2, Die: 4, Delay: time.Second})
+	add(good)
+	for i := range damages {
+		l := small(f)
+		damages[i].do(f, l)
+		maps.DeleteFunc(l, func(name, _ string) bool { return !slices.Contains(fuzzed, name) })
+		add(l)
+	}
+	for n := range 2 {
+		l := make(logs)
+		cycle(l, n+2)
+		add(l)
+	}
+	f.Add("", "", "", uint8(3))
+	f.Add("x", "\n", "\xff", uint8(3))
+	f.Add(strings.Replace(good["vm_0_1.log"], "machines=3", "machines=1000", 1), "", "", uint8(1))
+
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, a, b, c string, n uint8) {
+		require.NoError(t, os.RemoveAll(dir))
+		require.NoError(t, os.Mkdir(dir, 0o777))
+		l := make(logs)
+		for i, content := range []string{a, b, c}[:max(n%4, 1)] {
+			l[fuzzed[i]] = content
+		}
+		l.write(t, dir)
+		run, err := trace.Open(dir)
+		if err != nil {
+			return
+		}
+		v, err := run.Walk(trace.Options{All: true}, nil)
+		state, laws, naiveErr := naiveCheck(t, dir)
+		if err != nil {
+			require.Error(t, naiveErr)
+			require.Nil(t, v)
+			return
+		}
+		require.NoError(t, naiveErr)
+		require.Equal(t, state, v.State, "%v but %v", v, laws)
+		require.Equal(t, laws, slices.Sorted(maps.Keys(v.Broken)))
+	})
+}
+
+// fuzzed are the names of the logs that are fuzzed.
+var fuzzed = []string{"vm_0_1.log", "vm_1_2.log", "vm_2_4.log"}
