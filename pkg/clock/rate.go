@@ -19,7 +19,7 @@ const (
 	Hertz Rate = 1e9
 	// MaxRate is the fastest rate that can be kept, one tick a microsecond.
 	MaxRate = 1_000_000 * Hertz
-	// Unpaced, written "max", is a machine that ticks as fast as it can.
+	// Unpaced is a machine that ticks as fast as it can; it is written "max".
 	Unpaced Rate = math.MaxUint64
 )
 

@@ -79,7 +79,7 @@ func TestEventsCompare(t *testing.T) {
 	var fresh, used event.Event
 	fresh.SetMessages(a)
 	used.SetMessages(b, b)
-	assert.False(t, fresh == used)
+	assert.NotEqual(t, fresh, used)
 	used.SetMessages(a)
-	assert.True(t, fresh == used)
+	assert.Equal(t, fresh, used)
 }

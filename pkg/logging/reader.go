@@ -158,7 +158,7 @@ func (r *Reader) next() ([]byte, error) {
 				MaxLine, found(unread)), nil)
 		case r.readErr == nil:
 			r.fill()
-		case r.readErr != io.EOF:
+		case !errors.Is(r.readErr, io.EOF):
 			r.line++
 			return nil, r.fail("cannot read on: "+r.readErr.Error(), r.readErr)
 		case searched == 0:

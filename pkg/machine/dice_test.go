@@ -56,7 +56,7 @@ func TestThrowsAreUniform(t *testing.T) {
 		// along the steps of one machine,
 		for _, seed := range someSeeds {
 			for _, id := range someIDs {
-				d, counts := newDice(seed, id), make([]int, faces)
+				d, counts := NewDice(seed, id), make([]int, faces)
 				for k := range uint64(20_000) {
 					counts[d.throw(k+1, 0, faces)]++
 				}
@@ -70,10 +70,10 @@ func TestThrowsAreUniform(t *testing.T) {
 			byThrow[i] = make([]int, faces)
 		}
 		for n := range 20_000 {
-			byMachine[newDice(1, n).throw(1, 0, faces)]++
-			bySeed[newDice(uint64(n), 0).throw(1, 0, faces)]++
+			byMachine[NewDice(1, n).throw(1, 0, faces)]++
+			bySeed[NewDice(uint64(n), 0).throw(1, 0, faces)]++
 			for i := range byThrow {
-				byThrow[i][newDice(1, 1).throw(uint64(n), i, faces)]++
+				byThrow[i][NewDice(1, 1).throw(uint64(n), i, faces)]++
 			}
 		}
 		assertUniform(t, byMachine, "%d faces, step 1 of many machines", faces)
@@ -88,7 +88,7 @@ func TestThrowsAreUniform(t *testing.T) {
 // of faces come equally often.
 func TestThrowsAreIndependent(t *testing.T) {
 	const faces = DefaultDie
-	first := func(seed uint64, id int, k uint64) int { return newDice(seed, id).throw(k, 0, faces) }
+	first := func(seed uint64, id int, k uint64) int { return NewDice(seed, id).throw(k, 0, faces) }
 	for name, other := range map[string]func(seed uint64, id int, k uint64) int{
 		"the next step":                func(seed uint64, id int, k uint64) int { return first(seed, id, k+1) },
 		"two steps on":                 func(seed uint64, id int, k uint64) int { return first(seed, id, k+2) },
@@ -99,10 +99,10 @@ func TestThrowsAreIndependent(t *testing.T) {
 		"a seed with one bit changed":  func(seed uint64, id int, k uint64) int { return first(seed^1<<40, id, k) },
 		"the next seed and machine":    func(seed uint64, id int, k uint64) int { return first(seed+1, id+1, k) },
 		"the next machine and step":    func(seed uint64, id int, k uint64) int { return first(seed, id+1, k+1) },
-		"the same step's next throw":   func(seed uint64, id int, k uint64) int { return newDice(seed, id).throw(k, 1, faces) },
-		"the step before's last throw": func(seed uint64, id int, k uint64) int { return newDice(seed, id).throw(k-1, 3, faces) },
-		"the step before's next throw": func(seed uint64, id int, k uint64) int { return newDice(seed, id).throw(k-1, 1, faces) },
-		"the same step's last throw":   func(seed uint64, id int, k uint64) int { return newDice(seed, id).throw(k, 3, faces) },
+		"the same step's next throw":   func(seed uint64, id int, k uint64) int { return NewDice(seed, id).throw(k, 1, faces) },
+		"the step before's last throw": func(seed uint64, id int, k uint64) int { return NewDice(seed, id).throw(k-1, 3, faces) },
+		"the step before's next throw": func(seed uint64, id int, k uint64) int { return NewDice(seed, id).throw(k-1, 1, faces) },
+		"the same step's last throw":   func(seed uint64, id int, k uint64) int { return NewDice(seed, id).throw(k, 3, faces) },
 	} {
 		counts := make([]int, faces*faces)
 		for seed := range uint64(10) {
@@ -124,7 +124,7 @@ func TestNoMachineWalksTheSequenceOfAnother(t *testing.T) {
 	seen := make(map[uint64]bool, 2*machines*steps*throwsPerStep)
 	for seed := range uint64(2) {
 		for id := range machines {
-			d := newDice(seed, id)
+			d := NewDice(seed, id)
 			for position := range uint64(steps * throwsPerStep) {
 				value := mix(d.start + position*d.width)
 				if seen[value] {
@@ -139,7 +139,7 @@ func TestNoMachineWalksTheSequenceOfAnother(t *testing.T) {
 func TestThrowShowsAFace(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		faces := rapid.IntRange(1, math.MaxInt32).Draw(t, "faces")
-		d := newDice(rapid.Uint64().Draw(t, "seed"), rapid.IntRange(0, math.MaxInt32).Draw(t, "id"))
+		d := NewDice(rapid.Uint64().Draw(t, "seed"), rapid.IntRange(0, math.MaxInt32).Draw(t, "id"))
 		k, i := rapid.Uint64().Draw(t, "k"), rapid.IntRange(0, throwsPerStep-1).Draw(t, "i")
 		got := d.throw(k, i, faces)
 		require.GreaterOrEqual(t, got, 0)
@@ -188,7 +188,7 @@ func TestThrowsNeverChange(t *testing.T) {
 		{42, 2, "5 8 5 6 2 7 4 1 4 8 4 10 3 7 2 2 5 6 9 9 ", 0x37ad4c1abaa04462},
 		{math.MaxUint64, 999999, "1 8 1 3 3 10 10 4 9 1 2 4 1 6 8 3 8 4 6 5 ", 0x27082853682a9718},
 	} {
-		d := newDice(c.seed, c.id)
+		d := NewDice(c.seed, c.id)
 		faces := ""
 		for k := range uint64(20) {
 			faces += fmt.Sprint(1+d.throw(k+1, 0, DefaultDie), " ")
@@ -196,13 +196,13 @@ func TestThrowsNeverChange(t *testing.T) {
 		sum := fnv.New64a()
 		for k := range uint64(10_000) {
 			for i := range throwsPerStep {
-				fmt.Fprint(sum, d.throw(k+1, i, math.MaxInt32), " ")
+				_, _ = fmt.Fprint(sum, d.throw(k+1, i, math.MaxInt32), " ")
 			}
 		}
 		assert.Equal(t, c.faces, faces, "seed %d, machine %d", c.seed, c.id)
 		assert.Equal(t, c.sum, sum.Sum64(), "seed %d, machine %d", c.seed, c.id)
 	}
 	// The ends of the range, where a wider or narrower integer would show.
-	d := newDice(math.MaxUint64, math.MaxInt32)
+	d := NewDice(math.MaxUint64, math.MaxInt32)
 	assert.Equal(t, 1179035667, d.throw(math.MaxUint64, 3, math.MaxInt32))
 }

@@ -39,7 +39,7 @@ func TestFifoEqualsASlice(t *testing.T) {
 					require.Equal(t, want, f.at(i), "place %d", i)
 				}
 			}
-			require.True(t, len(f.ring)&(len(f.ring)-1) == 0, "a ring of %d: not a power of two", len(f.ring))
+			require.Zero(t, len(f.ring)&(len(f.ring)-1), "a ring of %d: not a power of two", len(f.ring))
 			if len(f.ring) >= shrinkFrom {
 				require.Greater(t, f.n, len(f.ring)/8, "a ring of %d for %d messages", len(f.ring), f.n)
 			}
@@ -63,13 +63,13 @@ func TestFifoShrinks(t *testing.T) {
 		f.pop()
 		if len(f.ring) != size {
 			resized++
-			require.Equal(t, size/2, len(f.ring), "by halves")
+			require.Len(t, f.ring, size/2, "by halves")
 			require.Equal(t, len(f.ring)/4, f.n, "far from the next size up and down")
 			size = len(f.ring)
 		}
 	}
 	assert.Zero(t, f.len())
-	assert.Equal(t, shrinkFrom/2, len(f.ring), "small rings are kept")
+	assert.Len(t, f.ring, shrinkFrom/2, "small rings are kept")
 	assert.Equal(t, 6, resized, "from 2¹⁷ to 2¹¹")
 }
 

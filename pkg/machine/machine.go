@@ -32,7 +32,7 @@ type Config struct {
 // Machine is one virtual machine. It is not safe for concurrent use.
 type Machine struct {
 	cfg   Config
-	dice  dice
+	dice  Dice
 	step  uint64
 	clock clock.Time
 	queue fifo
@@ -51,7 +51,7 @@ func New(cfg Config) (*Machine, error) {
 	}
 	return &Machine{
 		cfg:  cfg,
-		dice: newDice(cfg.Seed, cfg.ID),
+		dice: NewDice(cfg.Seed, cfg.ID),
 		sent: newCounters(cfg.Machines),
 	}, nil
 }
@@ -162,42 +162,5 @@ func (m *Machine) recipients() (a, b, n int) {
 	if m.queue.len() > 0 {
 		return 0, 0, 0
 	}
-	k := m.step + 1
-	face := 1 + m.dice.throw(k, 0, m.cfg.Die)
-	if face > 3 || m.cfg.Machines == 1 {
-		return 0, 0, 0
-	}
-	a, b = m.peers(k)
-	switch {
-	case face == 1:
-		return a, b, 1
-	case face == 2:
-		return b, a, 1
-	case a == b: // only one peer: both is that one, once
-		return a, b, 1
-	default:
-		return a, b, 2
-	}
+	return m.dice.Recipients(m.cfg.ID, m.cfg.Machines, m.cfg.Die, m.step+1)
 }
-
-// peers returns the machines that faces 1 and 2 of step k stand for: two different
-// ones wherever there are two.
-func (m *Machine) peers(k uint64) (a, b int) {
-	others := m.cfg.Machines - 1
-	var first, second int // 0 … others-1, counted from the machine after this one
-	switch others {
-	case 1:
-	case 2:
-		second = 1
-	default:
-		first = m.dice.throw(k, 1, others)
-		second = m.dice.throw(k, 2, others-1)
-		if second >= first {
-			second++
-		}
-	}
-	return m.after(first), m.after(second)
-}
-
-// after returns the machine 1+i places after this one, in a ring.
-func (m *Machine) after(i int) int { return (m.cfg.ID + 1 + i) % m.cfg.Machines }

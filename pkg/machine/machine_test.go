@@ -17,7 +17,7 @@ import (
 // rolling returns a machine whose die shows face in the given step.
 func rolling(t require.TestingT, cfg Config, step uint64, face int) *Machine {
 	for seed := range uint64(100_000) {
-		if 1+newDice(seed, cfg.ID).throw(step, 0, cfg.Die) == face {
+		if 1+NewDice(seed, cfg.ID).throw(step, 0, cfg.Die) == face {
 			cfg.Seed = seed
 			m, err := New(cfg)
 			require.NoError(t, err)
@@ -381,7 +381,7 @@ func (n *naive) Step() event.Event {
 	n.clock++
 	var recipients []int
 	if a, b, ok := n.peers(); ok {
-		switch 1 + newDice(n.cfg.Seed, n.cfg.ID).throw(n.step, 0, n.cfg.Die) {
+		switch 1 + NewDice(n.cfg.Seed, n.cfg.ID).throw(n.step, 0, n.cfg.Die) {
 		case 1:
 			recipients = []int{a}
 		case 2:
@@ -416,7 +416,7 @@ func (n *naive) peers() (a, b int, ok bool) {
 		hat = append(hat, j%n.cfg.Machines)
 	}
 	draw := func(throw int) int {
-		at := newDice(n.cfg.Seed, i).throw(n.step, throw, len(hat))
+		at := NewDice(n.cfg.Seed, i).throw(n.step, throw, len(hat))
 		id := hat[at]
 		hat = slices.Delete(hat, at, at+1)
 		return id

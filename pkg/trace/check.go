@@ -377,22 +377,22 @@ func (w *walker) conserved() {
 			continue
 		}
 		there := add(l.receives, pending[l])
-		places := []place{to.at(to.stop.Line), from.at(from.stop.Line)}
 		var why string
+		var clue place
 		switch {
 		case there > l.sends:
 			why = fmt.Sprintf("%d too many", there-l.sends)
-			places = append(places, place{log: to.log, message: message{received: true, peer: l.from, seq: l.lastReceived}})
+			clue = place{log: to.log, message: message{received: true, peer: l.from, seq: l.lastReceived}}
 		case l.sends-there > undelivered[l]:
 			why = fmt.Sprintf("%d lost", l.sends-there-undelivered[l])
 			// Those that are pending are the oldest; behind them is the first
 			// of which there is no trace.
-			places = append(places, place{log: from.log, message: message{peer: l.to, seq: add(add(l.lastReceived, pending[l]), 1)}})
+			clue = place{log: from.log, message: message{peer: l.to, seq: add(add(l.lastReceived, pending[l]), 1)}}
 		default:
 			continue
 		}
 		w.violate(LawConservation, fmt.Sprintf("machine %d sent %s to machine %d, where %d are received and %d pending, with %d undelivered: %s",
-			l.from, plural(l.sends, "message"), l.to, l.receives, pending[l], undelivered[l], why), places...)
+			l.from, plural(l.sends, "message"), l.to, l.receives, pending[l], undelivered[l], why), to.at(to.stop.Line), from.at(from.stop.Line), clue)
 	}
 }
 

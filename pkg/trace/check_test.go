@@ -203,6 +203,10 @@ var damages = []damage{
 		map[trace.Law]uint64{trace.LawConservation: 1}, "conservation vm_0_1.log:7", ""},
 	{"sums beyond the largest number", edit(log0, "queue=1 pending=1:1", `queue=0 pending="1:18446744073709551615,2:1"`),
 		map[trace.Law]uint64{trace.LawConservation: 3}, "conservation vm_0_1.log:7", ""},
+	{"more received than sent, and a sum that would hide it", all(
+		edit(log1, "internal: step=7 clock=7 queue=0", "receive: step=7 clock=7 queue=0 from=0 seq=2 sent=6"),
+		edit(log1, `queue=0 pending=""`, "queue=0 pending=0:18446744073709551615")),
+		map[trace.Law]uint64{trace.LawFIFO: 1, trace.LawConservation: 2}, "fifo vm_1_2.log:9 vm_1_2.log:8", ""},
 
 	// acyclic
 	{"two receives before their sends", func(_ testing.TB, l logs) { cycle(l, 2) },
@@ -231,6 +235,10 @@ var damages = []damage{
 		nil, "run vm_2_2.log:1", ""},
 	{"a log too many", func(_ testing.TB, l logs) { l["vm_0_2.log"] = l[log0] },
 		map[trace.Law]uint64{trace.LawRun: 1}, "run vm_0_2.log:1 vm_0_1.log:1", ""},
+	{"a machine too many", func(_ testing.TB, l logs) {
+		l["vm_2_1.log"] = strings.NewReplacer("machines=3", "machines=2", "run=script", "run=small", `"0,1"`, "0").
+			Replace(script(2, 3, `stop clock=0 queue=0 pending=""`))
+	}, map[trace.Law]uint64{trace.LawRun: 1}, "run vm_2_1.log:1", ""},
 	{"another rate", edit(log0, "rate=1", "rate=1.5"),
 		map[trace.Law]uint64{trace.LawRun: 1}, "run vm_0_1.log:1", ""},
 	{"another run", edit(log1, "run=small", "run=other"),

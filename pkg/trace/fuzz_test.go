@@ -2,7 +2,6 @@ package trace_test
 
 import (
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -42,21 +41,18 @@ func FuzzWalk(f *testing.F) {
 	f.Add("x", "\n", "\xff", uint8(3))
 	f.Add(strings.Replace(good["vm_0_1.log"], "machines=3", "machines=1000", 1), "", "", uint8(1))
 
-	dir := f.TempDir()
+	shelf := &shelf{f.TempDir(), make(logs)}
 	f.Fuzz(func(t *testing.T, a, b, c string, n uint8) {
-		require.NoError(t, os.RemoveAll(dir))
-		require.NoError(t, os.Mkdir(dir, 0o777))
 		l := make(logs)
 		for i, content := range []string{a, b, c}[:max(n%4, 1)] {
 			l[fuzzed[i]] = content
 		}
-		l.write(t, dir)
-		run, err := trace.Open(dir)
-		if err != nil {
+		run := shelf.open(t, l)
+		if run == nil {
 			return
 		}
 		v, err := run.Walk(trace.Options{All: true}, nil)
-		state, laws, naiveErr := naiveCheck(t, dir)
+		state, laws, naiveErr := naiveCheck(t, run.Dir)
 		if err != nil {
 			require.Error(t, naiveErr)
 			require.Nil(t, v)

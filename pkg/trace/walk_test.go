@@ -64,8 +64,9 @@ func respects(t require.TestingT, n *naive, events []visited) {
 // The order of a walk respects happened-before, and its vector clocks are what they
 // say: counts of the events that happened before.
 func TestWalkRespectsHappenedBefore(t *testing.T) {
+	shelf := newShelf(t)
 	rapid.Check(t, func(t *rapid.T) {
-		run := goodRun(t).open(t)
+		run := shelf.open(t, goodRun(t))
 		n, err := naiveRead(t, run.Dir)
 		require.NoError(t, err)
 		plain, _ := order(t, run, trace.Options{})

@@ -30,8 +30,8 @@ var start = time.Date(2026, 11, 22, 17, 13, 40, 0, time.UTC)
 
 // three is one minute of the laboratory's cluster, nothing amiss.
 func three() []summary.Machine {
-	lateness := func(ticks uint64, p50, p99, max time.Duration) summary.Lateness {
-		return summary.Lateness{Ticks: ticks, P50: p50 * time.Microsecond, P99: p99 * time.Microsecond, Max: max * time.Microsecond}
+	lateness := func(ticks uint64, p50, p99, most time.Duration) summary.Lateness {
+		return summary.Lateness{Ticks: ticks, P50: p50 * time.Microsecond, P99: p99 * time.Microsecond, Max: most * time.Microsecond}
 	}
 	return []summary.Machine{
 		{

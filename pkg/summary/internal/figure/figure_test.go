@@ -78,7 +78,7 @@ func TestDuration(t *testing.T) {
 }
 
 func TestList(t *testing.T) {
-	assert.Equal(t, "", List(nil, 3))
+	assert.Empty(t, List(nil, 3))
 	assert.Equal(t, "a", List([]string{"a"}, 3))
 	assert.Equal(t, "a and b", List([]string{"a", "b"}, 3))
 	assert.Equal(t, "a, b and c", List([]string{"a", "b", "c"}, 3))
