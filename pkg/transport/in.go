@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/bits"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -20,29 +20,35 @@ type inLink struct {
 	attaching sync.Mutex
 
 	// Guarded by n.mu.
-	session  *inSession // the live connection, nil: none
-	readyAt  int64      // the start that the peer proposes, Unix ns; 0: not ready
-	finished bool       // the peer sends nothing more, and we hold everything
-	closing  bool       // we take nothing more
-	gone     bool       // the peer knows that
+	session     *inSession // the live connection, nil: none
+	incarnation uint64     // of the peer's newest process
+	readyAt     int64      // the start that the peer proposes, Unix ns; 0: not ready
+	agreed      bool       // that start is the run's
+	finished    bool       // the peer sends nothing more, and we hold everything
+	closing     bool       // we have said, or will, that we take nothing more
+	gone        bool       // the peer knows that
 
-	mu   sync.Mutex
-	work sync.Cond // on mu: there may be something for the writer
-	conn net.Conn  // of the live connection
+	line
+
+	// Guarded by line.mu.
 	// Invariant: acked ≤ consumed ≤ held ≤ consumed + window.
-	acked       uint64 // told to the peer, on this connection
-	consumed    uint64
-	held        uint64
-	incarnation uint64 // of the peer's newest process
-	closed      bool   // nothing is taken past held
-	urgent      []byte // control frames, sent before acknowledgements
-	stats       Stats
+	acked    uint64 // told to the peer, on this connection
+	consumed uint64
+	held     uint64
+	fin      bool // nothing follows held
+	frozen   bool // nothing is taken past held
+	closed   bool // and the peer may know
+
+	heldDue   bool // the peer has ended, and wants to know
+	closedDue bool
+	pongDue   bool
+	pinged    uint64    // what the newest PING says
+	pingedAt  time.Time // when it came
 }
 
 // inSession is one connection of an inLink.
 type inSession struct {
 	conn  net.Conn
-	heard atomic.Int64  // when the peer was last heard, as Node.now
 	ended chan struct{} // closed when no goroutine of it is left
 }
 
@@ -74,9 +80,6 @@ func (n *Node) accept() {
 		}
 		if evicted := n.gate.enter(conn); evicted != nil {
 			n.turnAway(evicted, refuse(CodeProtocol, "silent while others wait"))
-			if evicted == conn {
-				continue
-			}
 		}
 		n.wg.Go(func() { n.receive(conn) })
 	}
@@ -122,16 +125,17 @@ func readHello(frames *frameReader) (hello, error) {
 }
 
 // turnAway closes a connection, says why to whoever is there, and counts it.
+//
+// There is no need to linger: after its HELLO, whoever keeps to this protocol
+// sends nothing before it is answered.
 func (n *Node) turnAway(conn net.Conn, why error) {
 	defer conn.Close()
 	if n.ctx.Err() != nil {
 		return
 	}
 	count := n.refused.Add(1)
-	var refused *RefusedError
-	if errors.As(why, &refused) {
-		_ = conn.SetWriteDeadline(time.Now().Add(errorTimeout))
-		_, _ = conn.Write(appendError(nil, refused))
+	if e := unsaid(why); e != nil {
+		sayError(conn, e)
 	}
 	// A flood must not fill the log: past the tenth, one line per doubling.
 	if count <= 10 || bits.OnesCount64(count) == 1 {
@@ -141,20 +145,20 @@ func (n *Node) turnAway(conn net.Conn, why error) {
 
 // admit decides whether a machine that introduces itself so belongs here.
 func (n *Node) admit(h hello) error {
-	me, machines := n.cfg.ID, len(n.in)
+	me, machines := uint32(n.cfg.ID), uint32(len(n.in))
 	switch {
 	case h.run != n.cfg.Run:
 		return refuse(CodeRun, "run %q meets run %q: give both machines the same --run", h.run, n.cfg.Run)
-	case int(h.from) == me && h.incarnation == n.cfg.Incarnation:
+	case h.from == me && h.incarnation == n.cfg.Incarnation:
 		return refuse(CodeSelf, "machine %d has its own address among its peers", me)
-	case int(h.from) == me:
+	case h.from == me:
 		return refuse(CodeDuplicate, "two machines with id %d: give each its own --id", me)
-	case int(h.machines) != machines:
+	case h.machines != machines:
 		return refuse(CodeMachines, "machine %d is in a run of %d machines, machine %d in one of %d: each needs all the others as peers", h.from, h.machines, me, machines)
-	case int(h.from) >= machines:
+	case h.from >= machines:
 		return refuse(CodeMachines, "machine id %d in a run of %d machines: ids are 0 to %d", h.from, machines, machines-1)
-	case h.to != anyID && int(h.to) != me:
-		return refuse(CodeDestination, "this is machine %d, not machine %d", me, h.to)
+	case h.to != anyID && h.to != me:
+		return refuse(CodeDestination, "machine %d wants machine %d, but this is machine %d: check the addresses of its peers", h.from, h.to, me)
 	}
 	return nil
 }
@@ -166,23 +170,19 @@ func (l *inLink) attach(conn net.Conn, incarnation uint64) (*inSession, error) {
 	l.attaching.Lock()
 	defer l.attaching.Unlock()
 	n.mu.Lock()
-	old := l.session
+	old, known := l.session, l.incarnation
 	n.mu.Unlock()
-	l.mu.Lock()
-	known := l.incarnation
-	l.mu.Unlock()
 	switch {
 	case incarnation < known:
-		return nil, refuse(CodeStale, "machine %d was started again since: this process of it is not the newest", l.from)
-	case incarnation > known && old != nil:
+		return nil, refuse(CodeStale, "machine %d has been started again: this process of it is not the newest", l.from)
+	case old == nil:
+	case incarnation > known && l.alive(old):
 		return nil, refuse(CodeDuplicate, "a machine with id %d is connected already: give each its own --id", l.from)
-	case old != nil: // the peer has given up that connection; so do we
+	default: // the peer has given up that connection; so do we
 		_ = old.conn.Close()
 		<-old.ended
 	}
 
-	s := &inSession{conn: conn, ended: make(chan struct{})}
-	s.heard.Store(int64(n.now()))
 	l.mu.Lock()
 	w := welcome{
 		version:  Version,
@@ -191,59 +191,69 @@ func (l *inLink) attach(conn net.Conn, incarnation uint64) (*inSession, error) {
 		consumed: l.consumed,
 		held:     l.held,
 	}
-	l.incarnation = incarnation
 	l.acked = l.consumed
-	l.urgent = l.urgent[:0]
-	if l.closed {
-		l.urgent = appendNumbers(l.urgent, frameClosed, l.held)
-	}
-	l.conn = conn
+	l.closedDue = l.closed
+	l.pongDue, l.heldDue = false, false
+	l.last = nil
 	l.mu.Unlock()
-	_, err := conn.Write(w.append(nil))
-	if err != nil {
-		l.mu.Lock()
-		l.conn = nil
-		l.mu.Unlock()
+	_ = conn.SetDeadline(time.Now().Add(helloTimeout))
+	if _, err := conn.Write(w.frame()); err != nil {
 		return nil, err
 	}
 	_ = conn.SetDeadline(time.Time{})
+	l.heard.Store(int64(n.now()))
+	l.mu.Lock()
+	l.conn = conn
+	l.mu.Unlock()
+	s := &inSession{conn: conn, ended: make(chan struct{})}
 	n.change(func() {
 		if incarnation > known {
 			l.readyAt = 0
 		}
-		l.session = s
+		l.session, l.incarnation = s, incarnation
 	})
 	return s, nil
 }
 
+// alive finds out whether the process at the other end of a session still
+// lives, when another with its id has come. If it does, it is heard again; what
+// comes in the first moment does not count, as it may have been under way when
+// the process died. If it does not, the session ends, by what its host says or
+// because it is silent for too long.
+func (l *inLink) alive(s *inSession) bool {
+	moment := time.NewTimer(underWay)
+	defer moment.Stop()
+	select {
+	case <-s.ended:
+		return false
+	case <-moment.C:
+	}
+	since := l.heard.Load()
+	tick := time.NewTicker(underWay / 10)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ended:
+			return false
+		case <-tick.C:
+			if l.heard.Load() != since {
+				return true
+			}
+		}
+	}
+}
+
 // serve runs a session to its end.
 func (l *inLink) serve(s *inSession, frames *frameReader) {
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		if l.write(s.conn) != nil {
-			_ = s.conn.Close()
-		}
-	}()
-	err := l.read(s, frames)
+	err := l.converse(s.conn, l.write, func() error { return l.read(frames) })
 	var refused *RefusedError
 	if errors.As(err, &refused) {
-		l.n.log.Error("connection closed", "machine", l.from, "reason", refused.Text)
-		l.mu.Lock()
-		l.urgent = appendError(l.urgent, refused)
-		l.mu.Unlock()
+		by := "this machine"
+		if refused.heard {
+			by = "peer"
+		}
+		l.n.log.Error("connection closed", "machine", l.from, "by", by, "reason", refused.Text)
 	}
-	l.mu.Lock()
-	l.conn = nil
-	l.mu.Unlock()
-	l.work.Signal()
-	if refused == nil {
-		_ = s.conn.Close()
-	} else {
-		_ = s.conn.SetWriteDeadline(time.Now().Add(errorTimeout))
-	}
-	<-written
-	_ = s.conn.Close()
 	l.n.change(func() {
 		l.session = nil
 		if err == nil {
@@ -260,99 +270,127 @@ func (l *inLink) write(conn net.Conn) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
-		for l.conn == conn && len(l.urgent) == 0 && l.consumed == l.acked {
+		for l.conn == conn && l.consumed == l.acked && !l.heldDue && !l.pongDue && !l.closedDue {
 			l.work.Wait()
 		}
-		if l.conn != conn && len(l.urgent) == 0 {
-			return nil
+		if l.conn != conn {
+			return l.putLast(conn)
 		}
-		buf = append(buf[:0], l.urgent...)
-		l.urgent = l.urgent[:0]
-		l.stats.Frames += uint64(countFrames(buf))
-		if l.consumed > l.acked {
-			buf = appendNumbers(buf, frameAck, l.consumed)
-			l.acked = l.consumed
-			l.stats.Frames++
-			l.stats.Acks++
-		}
-		l.mu.Unlock()
-		n, err := conn.Write(buf)
-		l.mu.Lock()
-		l.stats.Bytes += uint64(n)
-		l.stats.Writes++
-		if err != nil {
+		var frames uint64
+		buf, frames = l.due(buf[:0])
+		if err := l.put(conn, frames, [][]byte{buf}); err != nil {
 			return err
 		}
 	}
+}
+
+// due appends the frames that are to be sent, and counts them.
+func (l *inLink) due(b []byte) (_ []byte, frames uint64) {
+	if l.pongDue {
+		l.pongDue = false
+		b = appendNumbers(b, framePong, l.pinged, uint64(l.pingedAt.UnixNano()), uint64(time.Now().UnixNano()))
+		frames++
+	}
+	if l.heldDue {
+		l.heldDue = false
+		b = appendNumbers(b, frameHeld, l.held)
+		frames++
+	}
+	if l.consumed > l.acked {
+		l.acked = l.consumed
+		b = appendNumbers(b, frameAck, l.consumed)
+		l.stats.Acks++
+		frames++
+	}
+	if l.closedDue {
+		l.closedDue = false
+		b = appendNumbers(b, frameClosed, l.held)
+		frames++
+	}
+	return b, frames
+}
+
+// arrivals are messages of one link that have come and are not yet delivered.
+type arrivals struct {
+	next       uint64   // number of the message that follows them
+	payloads   [][]byte // valid until the reader's next fill
+	duplicates uint64   // that came between them
+}
+
+// deliverMost is how many messages are delivered at once, at most.
+const deliverMost = 1024
+
+// take adds the messages that are buffered, up to deliverMost. It returns the
+// frame that follows them, an error in its place, or a last DATA frame that it
+// has dealt with.
+func (a *arrivals) take(frames *frameReader) (t frameType, body []byte, err error) {
+	for len(a.payloads) < deliverMost {
+		t, body, err = frames.buffered()
+		if err != nil || t != frameData {
+			return t, body, err
+		}
+		if len(body) < 8 {
+			return t, body, refuse(CodeProtocol, "DATA of %d bytes", len(body))
+		}
+		switch seq := binary.BigEndian.Uint64(body); {
+		case seq == a.next:
+			a.payloads = append(a.payloads, body[8:])
+			a.next++
+		case seq < a.next:
+			a.duplicates++
+		default:
+			return t, body, refuse(CodeProtocol, "message %d follows message %d", seq, a.next-1)
+		}
+	}
+	return t, body, nil
 }
 
 // read takes the peer's frames until the connection ends, or returns nil when
 // the peer has read our CLOSED.
-func (l *inLink) read(s *inSession, frames *frameReader) error {
+func (l *inLink) read(frames *frameReader) error {
 	l.mu.Lock()
-	held := l.held
+	a := arrivals{next: l.held + 1}
 	l.mu.Unlock()
-	var payloads [][]byte // messages held+1 … held+len(payloads)
-	var duplicates uint64
-	deliver := func() error {
-		err := l.deliver(held, payloads, duplicates)
-		held += uint64(len(payloads))
-		payloads, duplicates = payloads[:0], 0
-		return err
-	}
 	for {
-		t, body, err := frames.buffered()
-		if t == frameData && err == nil {
-			if len(body) < 8 {
-				return refuse(CodeProtocol, "DATA of %d bytes", len(body))
-			}
-			seq, next := binary.BigEndian.Uint64(body), held+uint64(len(payloads))+1
-			switch {
-			case seq < next:
-				duplicates++
-			case seq > next:
-				return refuse(CodeProtocol, "message %d follows message %d", seq, next-1)
-			default:
-				payloads = append(payloads, body[8:])
-			}
-			continue
+		t, body, err := a.take(frames)
+		// What follows them comes after them.
+		if err := l.deliver(&a); err != nil {
+			return err
 		}
-		// Anything else comes after the messages before it.
-		if len(payloads) > 0 || duplicates > 0 {
-			if err := deliver(); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, errNoFrame) {
+		switch {
+		case errors.Is(err, errNoFrame):
 			if err := frames.fill(); err != nil {
 				return err
 			}
-			s.heard.Store(int64(l.n.now()))
-			continue
-		}
-		if err != nil {
+			l.heard.Store(int64(l.n.now()))
+		case err != nil:
 			return err
-		}
-		if bye, err := l.controlFrame(t, body); bye || err != nil {
-			return err
+		case t != frameData:
+			if bye, err := l.controlFrame(t, body); bye || err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// deliver hands over the messages held+1 … held+len(payloads). The lock is held
-// meanwhile, so that after close nothing more comes.
-func (l *inLink) deliver(held uint64, payloads [][]byte, duplicates uint64) error {
+// deliver hands over what has come. The lock is held meanwhile, so that after
+// close nothing more is delivered.
+func (l *inLink) deliver(a *arrivals) error {
+	if len(a.payloads) == 0 && a.duplicates == 0 {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.stats.Duplicates += duplicates
-	switch {
-	case l.closed || len(payloads) == 0:
-		return nil
-	case held+uint64(len(payloads))-l.consumed > uint64(l.n.cfg.Window):
-		return refuse(CodeProtocol, "more than %d messages unconsumed", l.n.cfg.Window)
+	l.stats.Duplicates += a.duplicates
+	if len(a.payloads) > 0 && !l.frozen {
+		held := a.next - 1
+		if held-l.consumed > uint64(l.n.cfg.Window) {
+			return refuse(CodeProtocol, "more than %d messages unconsumed", l.n.cfg.Window)
+		}
+		l.n.cfg.Handler.Deliver(l.from, l.held+1, a.payloads)
+		l.held = held
 	}
-	l.n.cfg.Handler.Deliver(l.from, held+1, payloads)
-	l.held = held + uint64(len(payloads))
+	a.payloads, a.duplicates = a.payloads[:0], 0
 	return nil
 }
 
@@ -363,14 +401,13 @@ func (l *inLink) controlFrame(t frameType, body []byte) (bye bool, err error) {
 		if err := parseNumbers(t, body, &sent); err != nil {
 			return false, err
 		}
-		now := uint64(time.Now().UnixNano())
-		l.control(appendNumbers(nil, framePong, sent, now, now))
-	case frameReady:
+		l.ping(sent)
+	case frameReady, frameStarted:
 		var at uint64
 		if err := parseNumbers(t, body, &at); err != nil {
 			return false, err
 		}
-		l.n.change(func() { l.readyAt = int64(at) })
+		l.n.change(func() { l.readyAt, l.agreed = int64(at), t == frameStarted })
 	case frameFin:
 		var last uint64
 		if err := parseNumbers(t, body, &last); err != nil {
@@ -387,64 +424,68 @@ func (l *inLink) controlFrame(t frameType, body []byte) (bye bool, err error) {
 	return false, nil
 }
 
+// ping notes a PING to be answered. Of several, only the newest is: so a peer
+// that asks and does not read costs no memory.
+func (l *inLink) ping(sent uint64) {
+	l.mu.Lock()
+	l.pongDue = true
+	l.pinged, l.pingedAt = sent, time.Now()
+	l.mu.Unlock()
+	l.work.Signal()
+}
+
 // finAt takes a FIN: the peer has sent `last` messages and sends no more.
 func (l *inLink) finAt(last uint64) error {
 	l.mu.Lock()
-	if l.closed { // our CLOSED is on its way
+	switch {
+	case l.frozen:
 		l.mu.Unlock()
 		return nil
-	}
-	if last != l.held {
-		l.mu.Unlock()
+	case last != l.held:
+		defer l.mu.Unlock()
 		return refuse(CodeProtocol, "FIN after %d messages, but %d are here", last, l.held)
 	}
+	l.fin, l.heldDue = true, true
+	safe := l.consumed == l.held
 	l.mu.Unlock()
-	l.close()
+	l.work.Signal()
+	if safe {
+		l.close()
+	}
 	l.n.change(func() { l.finished = true })
 	return nil
 }
 
+// freeze takes nothing more on the link.
+func (l *inLink) freeze() {
+	l.mu.Lock()
+	l.frozen = true
+	l.mu.Unlock()
+}
+
 // close takes nothing more on the link and tells the peer how far it has come.
+// The peer then forgets what it sent, so all of it must be safe: consumed, or
+// noted by whoever uses the node.
 func (l *inLink) close() {
 	l.mu.Lock()
-	already := l.closed
-	if !already {
-		l.closed = true
-		l.urgent = appendNumbers(l.urgent, frameClosed, l.held)
+	if !l.closed {
+		l.frozen, l.closed, l.closedDue = true, true, true
 	}
 	l.mu.Unlock()
 	l.work.Signal()
-	if !already {
-		l.n.change(func() { l.closing = true })
-	}
+	l.n.change(func() { l.closing = true })
 }
 
 func (l *inLink) consume(seq uint64) {
 	l.mu.Lock()
-	l.consumed = max(l.consumed, seq)
-	l.mu.Unlock()
-	l.work.Signal()
-}
-
-func (l *inLink) control(frames []byte) {
-	l.mu.Lock()
-	l.urgent = append(l.urgent, frames...)
-	l.mu.Unlock()
-	l.work.Signal()
-}
-
-// keep closes a connection on which the peer was last heard before oldest.
-func (l *inLink) keep(oldest time.Duration) {
-	l.n.mu.Lock()
-	s := l.session
-	l.n.mu.Unlock()
-	if s != nil && time.Duration(s.heard.Load()) < oldest {
-		_ = s.conn.Close()
+	if seq > l.held {
+		panic(fmt.Sprintf("transport: message %d of machine %d is consumed before it was delivered", seq, l.from))
 	}
-}
-
-func (l *inLink) addStats(s *Stats) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s.add(&l.stats)
+	l.consumed = max(l.consumed, seq)
+	last := l.fin && !l.closed && l.consumed == l.held
+	l.mu.Unlock()
+	l.work.Signal()
+	if last { // the peer, which has ended before this machine, need not wait for it
+		l.close()
+	}
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -26,18 +24,18 @@ type outLink struct {
 	rtt    time.Duration
 	left   bool // the peer took no more before we had finished
 	done   bool // the peer takes no more, and has said what it holds
+	ended  bool // run has returned
 
-	heard atomic.Int64 // when the peer was last heard, as Node.now
+	line
 
-	mu   sync.Mutex
-	work sync.Cond // on mu: there may be something for the writer
-	conn net.Conn  // nil: no session
-	box  outbox
+	// Guarded by line.mu.
+	box outbox
 	// cur is what the writer sends next; the frames from inFlight on may
 	// be in its hands. Invariant: inFlight ≤ cur.seq ≤ box.next.
 	cur      cursor
 	inFlight uint64
-	urgent   []byte // control frames, sent before anything else
+	pingDue  bool
+	readyDue bool
 	fin      bool   // nothing follows
 	finSent  bool   // on this connection
 	closed   bool   // the peer takes nothing past held
@@ -47,7 +45,6 @@ type outLink struct {
 	wrote    time.Duration // when the writer last began to write, as Node.now
 	met      bool          // there was a connection before
 	highest  uint64        // the last message that was ever given to a connection
-	stats    Stats
 }
 
 func newOutLink(n *Node, p Peer) *outLink {
@@ -95,19 +92,27 @@ func (l *outLink) room() int {
 	if l.closed {
 		return int(l.window)
 	}
-	room := int(l.window) - int(l.box.unconsumed())
-	if room <= 0 {
+	if l.box.unconsumed() >= l.window {
 		l.full = true
 		return 0
 	}
-	return room
+	return int(l.window - l.box.unconsumed())
 }
 
-func (l *outLink) control(frames []byte) {
-	l.mu.Lock()
-	if l.conn != nil {
-		l.urgent = append(l.urgent, frames...)
+// roomAgain reports whether somebody who was told that there is no room has to
+// be told that there is some again; l.mu is held.
+func (l *outLink) roomAgain() bool {
+	again := l.full && (l.closed || l.box.unconsumed() < l.window)
+	if again {
+		l.full = false
 	}
+	return again
+}
+
+// ready sends READY on this connection. Each later one begins with it.
+func (l *outLink) ready() {
+	l.mu.Lock()
+	l.readyDue = true
 	l.mu.Unlock()
 	l.work.Signal()
 }
@@ -119,52 +124,44 @@ func (l *outLink) finish() {
 	l.work.Signal()
 }
 
+// restore puts back what an earlier process of this machine has sent.
+func (l *outLink) restore(p Past) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.box.next = p.Sent - uint64(len(p.Unconsumed)) + 1
+	l.box.acked = l.box.next - 1
+	for _, payload := range p.Unconsumed {
+		l.box.append(payload)
+	}
+	l.cur = cursor{seq: l.box.next}
+	l.highest = p.Sent
+}
+
+// undelivered returns how many messages the peer is not known to hold.
 func (l *outLink) undelivered() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.box.next - 1 - max(l.held, l.box.acked)
 }
 
-// keep tries the connection where either end has been silent for an interval, or
-// closes it where the peer was last heard before oldest.
+// keep tries the connection where either end has been silent for about an
+// interval, and closes it where the peer was last heard before oldest.
 func (l *outLink) keep(oldest time.Duration) {
+	if l.silent(oldest) {
+		return
+	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conn == nil {
-		return
+	if min(time.Duration(l.heard.Load()), l.wrote) <= l.n.now()-l.n.cfg.PingInterval/2 {
+		l.pingDue = true
 	}
-	heard := time.Duration(l.heard.Load())
-	if heard < oldest {
-		_ = l.conn.Close()
-		return
-	}
-	if min(heard, l.wrote) > l.n.now()-l.n.cfg.PingInterval {
-		return
-	}
-	l.urgent = appendNumbers(l.urgent, framePing, uint64(time.Now().UnixNano()))
+	l.mu.Unlock()
 	l.work.Signal()
-}
-
-func (l *outLink) addStats(s *Stats) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s.add(&l.stats)
-}
-
-func (s *Stats) add(o *Stats) {
-	s.Messages += o.Messages
-	s.Frames += o.Frames
-	s.Bytes += o.Bytes
-	s.Writes += o.Writes
-	s.Acks += o.Acks
-	s.Resent += o.Resent
-	s.Duplicates += o.Duplicates
-	s.Reconnects += o.Reconnects
 }
 
 // run keeps the link connected until the peer has said its last word or the
 // node is closed.
 func (l *outLink) run() {
+	defer l.n.change(func() { l.ended = true })
 	pause := redialFirst
 	for {
 		established, err := l.connect()
@@ -173,16 +170,17 @@ func (l *outLink) run() {
 		}
 		l.n.change(func() { l.up, l.why = false, plainDialError(err) })
 		var refused *RefusedError
-		if errors.As(err, &refused) && refused.Code != CodeProtocol && !established {
-			if l.n.fail(refused) {
+		switch isRefused := errors.As(err, &refused); {
+		case established:
+			l.n.log.Warn("connection lost", "to", l.addr, "reason", err)
+			if !isRefused { // else it would end the next one as well
+				pause = redialFirst
+			}
+		case isRefused && refused.Code != CodeProtocol:
+			if l.n.fail(refused, l) {
 				return
 			}
 			l.n.log.Warn("refused by peer", "addr", l.addr, "reason", refused.Text)
-		} else if established {
-			l.n.log.Warn("connection lost", "to", l.addr, "reason", err)
-		}
-		if established {
-			pause = redialFirst
 		}
 		// Full jitter: machines that lost each other at one instant
 		// should not come back at one instant.
@@ -221,50 +219,18 @@ func (l *outLink) connect() (established bool, err error) {
 	defer stop()
 	frames := newFrameReader(conn, maxFrame)
 	w, err := l.greet(conn, frames)
-	if err != nil {
-		return false, err
-	}
-	if err := l.attach(conn, w); err != nil {
-		return false, err
-	}
-	l.heard.Store(int64(l.n.now()))
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		// A write that fails is seen by the reader, as the end of the
-		// connection.
-		if l.write(conn) != nil {
-			_ = conn.Close()
-		}
-	}()
-	l.n.change(func() { l.up, l.why = true, nil })
-
-	err = l.read(frames)
 	if err == nil {
-		<-written // the writer's last frame is the BYE
-		lingerClose(conn)
+		err = l.attach(conn, w)
 	}
-	// The writer must have ended before the next connection is attached, or
-	// it could take frames that belong to that one.
-	l.detach()
-	_ = conn.Close()
-	<-written
-	return true, err
-}
-
-// lingerClose waits for the other end to close first, so that a reset caused
-// by what it still sends does not destroy our last frame on its way.
-func lingerClose(conn net.Conn) {
-	if tcp, ok := conn.(interface{ CloseWrite() error }); ok {
-		_ = tcp.CloseWrite()
-	}
-	_ = conn.SetReadDeadline(time.Now().Add(errorTimeout))
-	var sink [256]byte
-	for {
-		if _, err := conn.Read(sink[:]); err != nil {
-			return
+	if err != nil {
+		if e := unsaid(err); e != nil {
+			sayError(conn, e)
+			linger(conn)
 		}
+		return false, err
 	}
+	l.n.change(func() { l.up, l.why = true, nil })
+	return true, l.converse(conn, l.write, func() error { return l.read(frames) })
 }
 
 // greet says HELLO and returns the peer's WELCOME.
@@ -286,7 +252,7 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 		incarnation: n.cfg.Incarnation,
 		run:         n.cfg.Run,
 	}
-	if _, err := conn.Write(h.append(nil)); err != nil {
+	if _, err := conn.Write(h.frame()); err != nil {
 		return welcome{}, err
 	}
 	t, body, err := frames.next()
@@ -295,7 +261,8 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 		return welcome{}, err
 	case t == frameError:
 		e := parseError(body)
-		return welcome{}, &RefusedError{e.Code, fmt.Sprintf("%s refuses this machine: %s", l.addr, e.Text)}
+		e.Text = fmt.Sprintf("%s refuses this machine: %s", l.addr, e.Text)
+		return welcome{}, e
 	case t != frameWelcome:
 		return welcome{}, refuse(CodeProtocol, "%v from %s, expected WELCOME", t, l.addr)
 	}
@@ -303,46 +270,47 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 	if err != nil {
 		return w, err
 	}
-	return w, n.learn(l, int(w.id))
+	return w, n.learn(l, w.id)
 }
 
 // attach makes conn the link's connection, from the message on that the peer
 // does not hold.
 func (l *outLink) attach(conn net.Conn, w welcome) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
+	switch me := l.n.cfg.ID; {
 	case w.held >= l.box.next:
-		return refuse(CodeStale, "machine %d holds %d messages of this machine, which has sent %d: it was started again without its log", w.id, w.held, l.box.next-1)
+		l.mu.Unlock()
+		return refuse(CodeStale, "machine %d holds %d messages of machine %d, which has sent %d: machine %d was started again without its log", w.id, w.held, me, l.box.next-1, me)
 	case w.held < l.box.acked:
-		return refuse(CodeStale, "machine %d holds %d messages of this machine but had consumed %d: it was started again without its log", w.id, w.held, l.box.acked)
+		l.mu.Unlock()
+		return refuse(CodeStale, "machine %d holds %d messages of machine %d but had consumed %d: machine %d was started again without its log", w.id, w.held, me, l.box.acked, w.id)
 	}
-	l.box.ack(w.consumed, l.cur.seq)
 	l.held = max(l.held, w.held)
-	l.window = uint64(min(l.n.cfg.Window, int(w.window)))
+	l.window = min(uint64(l.n.cfg.Window), uint64(w.window))
 	l.cur = cursor{seq: w.held + 1}
 	l.inFlight = l.cur.seq
+	l.box.ack(w.consumed)
+	l.box.free(l.inFlight)
+	room := l.roomAgain()
 	if l.highest > w.held {
 		l.stats.Resent += l.highest - w.held
 	}
-	l.finSent = false
-	l.urgent = appendNumbers(l.urgent[:0], framePing, uint64(time.Now().UnixNano()))
-	if at := l.n.readyAt.Load(); at != 0 {
-		l.urgent = appendNumbers(l.urgent, frameReady, uint64(at))
-	}
-	l.conn = conn
 	if l.met {
 		l.stats.Reconnects++
 	}
 	l.met = true
-	return nil
-}
-
-func (l *outLink) detach() {
-	l.mu.Lock()
-	l.conn = nil
+	l.finSent = false
+	l.pingDue = true
+	l.readyDue = l.n.readyAt.Load() != 0
+	l.last = nil
+	l.wrote = l.n.now()
+	l.heard.Store(int64(l.wrote))
+	l.conn = conn
 	l.mu.Unlock()
-	l.work.Signal()
+	if room {
+		l.n.cfg.Handler.Room(l.id)
+	}
+	return nil
 }
 
 // batch is about how many bytes one write may carry.
@@ -351,58 +319,62 @@ const batch = 512 << 10
 // write sends whatever there is to send, all that is pending at once, until
 // the session ends.
 func (l *outLink) write(conn net.Conn) error {
+	var head []byte
 	var bufs [][]byte
-	var head, tail []byte
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
-		l.inFlight = l.cur.seq
-		for l.conn == conn && !l.closed && len(l.urgent) == 0 && l.cur.seq == l.box.next && l.fin == l.finSent {
+		for l.conn == conn && !l.pingDue && !l.readyDue && l.cur.seq > l.sendable() && !l.finDue() {
 			l.work.Wait()
 		}
 		if l.conn != conn {
-			return nil
-		}
-		if l.closed {
-			l.stats.Frames++
-			l.stats.Writes++
-			_ = conn.SetWriteDeadline(time.Now().Add(errorTimeout))
-			n, err := conn.Write(appendNumbers(nil, frameBye))
-			l.stats.Bytes += uint64(n)
-			return err
-		}
-		head, l.urgent = l.urgent, head[:0]
-		bufs = append(bufs[:0], head)
-		first := l.cur.seq
-		bufs, l.cur = l.box.pending(bufs, l.cur, batch)
-		l.stats.Frames += l.cur.seq - first + uint64(countFrames(head))
-		l.highest = max(l.highest, l.cur.seq-1)
-		if l.fin && !l.finSent && l.cur.seq == l.box.next {
-			tail = appendNumbers(tail[:0], frameFin, l.box.next-1)
-			bufs = append(bufs, tail)
-			l.finSent = true
-			l.stats.Frames++
+			return l.putLast(conn)
 		}
 		l.wrote = l.n.now()
-		l.mu.Unlock()
-		n, err := writeAll(conn, bufs)
-		l.mu.Lock()
-		l.stats.Bytes += uint64(n)
-		l.stats.Writes++
-		if err != nil {
+		var frames uint64
+		head, frames = l.controls(head[:0])
+		bufs = bufs[:0]
+		if len(head) > 0 {
+			bufs = append(bufs, head)
+		}
+		from := l.cur.seq
+		bufs, l.cur = l.box.pending(bufs, l.cur, l.sendable(), batch)
+		l.highest = max(l.highest, l.cur.seq-1)
+		if err := l.put(conn, frames+l.cur.seq-from, bufs); err != nil {
 			return err
 		}
+		l.inFlight = l.cur.seq
+		l.box.free(l.inFlight)
 	}
 }
 
-// writeAll sends the pieces with one system call where conn allows it.
-func writeAll(conn net.Conn, bufs [][]byte) (int64, error) {
-	if len(bufs) == 1 {
-		n, err := conn.Write(bufs[0])
-		return int64(n), err
+// sendable returns the last message that the window allows to be sent.
+func (l *outLink) sendable() uint64 { return min(l.box.next-1, l.box.acked+l.window) }
+
+func (l *outLink) finDue() bool { return l.fin && !l.finSent && l.cur.seq == l.box.next }
+
+// controls appends the control frames that are due, and counts them.
+func (l *outLink) controls(b []byte) (_ []byte, frames uint64) {
+	if l.pingDue {
+		l.pingDue = false
+		b = appendNumbers(b, framePing, uint64(time.Now().UnixNano()))
+		frames++
 	}
-	v := net.Buffers(bufs)
-	return v.WriteTo(conn)
+	if l.readyDue {
+		l.readyDue = false
+		t := frameReady
+		if l.n.agreed.Load() {
+			t = frameStarted
+		}
+		b = appendNumbers(b, t, uint64(l.n.readyAt.Load()))
+		frames++
+	}
+	if l.finDue() { // so no message is to be sent before it
+		l.finSent = true
+		b = appendNumbers(b, frameFin, l.box.next-1)
+		frames++
+	}
+	return b, frames
 }
 
 // read takes the peer's frames until the connection breaks, or returns nil when
@@ -423,10 +395,20 @@ func (l *outLink) read(frames *frameReader) error {
 			if err := l.ack(seq); err != nil {
 				return err
 			}
-		case framePong:
-			if err := l.pong(body); err != nil {
+		case frameHeld:
+			var seq uint64
+			if err := parseNumbers(t, body, &seq); err != nil {
 				return err
 			}
+			if err := l.holds(seq); err != nil {
+				return err
+			}
+		case framePong:
+			var sent, got, answered uint64
+			if err := parseNumbers(t, body, &sent, &got, &answered); err != nil {
+				return err
+			}
+			l.pong(int64(sent), int64(got), int64(answered), time.Now().UnixNano())
 		case frameClosed:
 			var held uint64
 			if err := parseNumbers(t, body, &held); err != nil {
@@ -441,16 +423,29 @@ func (l *outLink) read(frames *frameReader) error {
 	}
 }
 
+// holds takes in that the peer holds all messages up to seq. It may still lose
+// those that it has not consumed, so they are kept.
+func (l *outLink) holds(seq uint64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if seq >= l.cur.seq {
+		return refuse(CodeProtocol, "message %d is held before it was sent", seq)
+	}
+	l.held = max(l.held, seq)
+	return nil
+}
+
 func (l *outLink) ack(seq uint64) error {
 	l.mu.Lock()
 	if seq >= l.cur.seq {
 		l.mu.Unlock()
 		return refuse(CodeProtocol, "message %d is acknowledged before it was sent", seq)
 	}
-	l.box.ack(seq, l.inFlight)
-	room := l.full && l.box.unconsumed() < l.window
-	if room {
-		l.full = false
+	l.box.ack(seq)
+	l.box.free(l.inFlight)
+	room := l.roomAgain()
+	if l.cur.seq < l.box.next { // the window may have kept it back
+		l.work.Signal()
 	}
 	l.mu.Unlock()
 	if room {
@@ -460,62 +455,40 @@ func (l *outLink) ack(seq uint64) error {
 }
 
 // pong measures the round trip and the difference of the clocks, as in the
-// Network Time Protocol (RFC 5905, section 8). The quickest round trip counts:
-// it had the least room for an error.
-func (l *outLink) pong(body []byte) error {
-	t3 := time.Now().UnixNano()
-	var sent, got, answered uint64
-	if err := parseNumbers(framePong, body, &sent, &got, &answered); err != nil {
-		return err
-	}
-	t0, t1, t2 := int64(sent), int64(got), int64(answered)
-	rtt := time.Duration((t3 - t0) - (t2 - t1))
+// Network Time Protocol (RFC 5905, section 8): the PING was sent at t0 and got
+// at t1, the PONG sent at t2 and got at t3. The quickest round trip counts: it
+// had the least room for an error.
+func (l *outLink) pong(t0, t1, t2, t3 int64) {
+	rtt := max(time.Duration((t3-t0)-(t2-t1)), 0)
 	offset := time.Duration((t1-t0)+(t2-t3)) / 2
-	l.n.mu.Lock()
-	first := !l.synced
-	if first || rtt < l.rtt {
-		l.rtt, l.offset = max(rtt, 0), offset
-	}
-	l.n.mu.Unlock()
-	if first {
-		l.n.change(func() { l.synced = true })
-	}
-	return nil
+	l.n.change(func() {
+		if !l.synced || rtt < l.rtt {
+			l.synced, l.rtt, l.offset = true, rtt, offset
+		}
+	})
 }
 
 // peerClosed notes that the peer holds all messages up to held, and takes none
 // after.
 func (l *outLink) peerClosed(held uint64) error {
 	l.mu.Lock()
-	if held >= l.box.next || held < l.box.acked {
-		l.mu.Unlock()
-		return refuse(CodeProtocol, "CLOSED at message %d of %d", held, l.box.next-1)
+	if held >= l.cur.seq || held < l.box.acked {
+		defer l.mu.Unlock()
+		return refuse(CodeProtocol, "CLOSED at message %d, with %d sent and %d consumed", held, l.cur.seq-1, l.box.acked)
 	}
 	early := !l.fin
 	l.closed = true
 	l.held = held
-	l.box.chunks, l.box.spare = nil, nil
-	full := l.full
-	l.full = false
+	l.box.chunks = nil
+	l.last = appendNumbers(nil, frameBye)
+	room := l.roomAgain()
 	l.mu.Unlock()
-	l.work.Signal()
 	l.n.change(func() { l.done, l.left = true, early })
 	if early {
 		l.n.log.Warn("a machine has left the run; what is sent to it from now on is counted as undelivered", "machine", l.id)
 	}
-	if full {
+	if room {
 		l.n.cfg.Handler.Room(l.id)
 	}
 	return nil
-}
-
-func countFrames(b []byte) int {
-	count := 0
-	f := frameReader{buf: b, end: len(b), limit: maxFrame}
-	for {
-		if _, _, err := f.buffered(); err != nil {
-			return count
-		}
-		count++
-	}
 }

@@ -1,15 +1,18 @@
 package transport
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+	"sync"
+)
 
 // outbox keeps the DATA frames of one link, encoded as they go over the wire,
 // from when they are sent until the peer has consumed them.
 //
 // Invariant: acked < next; the chunks hold the frames acked+1 … next-1 without
-// a hole and in order, and perhaps some older ones in the first chunk.
+// a hole and in order, and perhaps some older ones before these.
 type outbox struct {
 	chunks []*chunk
-	spare  *chunk // an emptied one, for use again
 	next   uint64 // number of the next message, from 1
 	acked  uint64 // the peer has consumed all up to here
 }
@@ -20,6 +23,7 @@ type outbox struct {
 type chunk struct {
 	first, last uint64 // numbers of its frames; last = first-1: empty
 	buf         []byte
+	end         int // buf[:end] is written
 }
 
 // Chunks grow with the traffic, so that a thousand idle links cost little.
@@ -28,6 +32,11 @@ const (
 	largeChunk = 128 << 10
 )
 
+// largeChunks are those that no link needs at the moment.
+var largeChunks = sync.Pool{New: func() any { return newChunk(largeChunk) }}
+
+func newChunk(size int) *chunk { return &chunk{buf: make([]byte, size)} }
+
 func newOutbox() outbox { return outbox{next: 1} }
 
 // unconsumed returns how many messages the peer has not consumed.
@@ -35,13 +44,14 @@ func (o *outbox) unconsumed() uint64 { return o.next - 1 - o.acked }
 
 // append encodes a message and returns its number.
 func (o *outbox) append(payload []byte) uint64 {
-	need := headerLen + 8 + len(payload)
+	need := dataHeaderLen + len(payload)
 	c := o.lastChunk()
-	if c == nil || len(c.buf)+need > cap(c.buf) {
+	if c == nil || len(c.buf)-c.end < need {
 		c = o.addChunk(need)
 	}
 	seq := o.next
-	c.buf = appendData(c.buf, seq, payload)
+	putData(c.buf[c.end:], seq, payload)
+	c.end += need
 	c.last = seq
 	o.next++
 	return seq
@@ -57,13 +67,14 @@ func (o *outbox) lastChunk() *chunk {
 func (o *outbox) addChunk(need int) *chunk {
 	size := firstChunk
 	if c := o.lastChunk(); c != nil {
-		size = min(2*cap(c.buf), largeChunk)
+		size = min(2*len(c.buf), largeChunk)
 	}
 	size = max(size, need)
-	c := o.spare
-	o.spare = nil
-	if c == nil || cap(c.buf) < size {
-		c = &chunk{buf: make([]byte, 0, size)}
+	var c *chunk
+	if size == largeChunk {
+		c = largeChunks.Get().(*chunk)
+	} else {
+		c = newChunk(size)
 	}
 	c.empty(o.next)
 	o.chunks = append(o.chunks, c)
@@ -71,31 +82,34 @@ func (o *outbox) addChunk(need int) *chunk {
 }
 
 // empty makes the chunk ready for frames from number next on.
-func (c *chunk) empty(next uint64) { *c = chunk{first: next, last: next - 1, buf: c.buf[:0]} }
+func (c *chunk) empty(next uint64) { c.first, c.last, c.end = next, next-1, 0 }
 
-// ack drops the frames up to number seq, all of which have been sent. The
-// writer may still be at the frames from inFlight on (the peer can answer
-// before the system call returns), so only memory before those is used again.
-func (o *outbox) ack(seq, inFlight uint64) {
-	o.acked = max(o.acked, seq)
-	dropped := 0
+// ack notes that the peer has consumed all up to number seq, none of which it
+// can have had without its being sent.
+func (o *outbox) ack(seq uint64) { o.acked = max(o.acked, seq) }
+
+// free gives back the memory of what is consumed. The writer may still be at
+// the frames from inFlight on, even consumed ones (the peer can answer before
+// the system call returns): their memory stays as it is.
+func (o *outbox) free(inFlight uint64) {
+	unused := 0
 	for _, c := range o.chunks {
-		if c.last > o.acked {
+		if c.last > o.acked || c.last >= inFlight {
 			break
 		}
-		if c.last < inFlight {
-			if c == o.lastChunk() {
-				c.empty(o.next)
-				break
-			}
-			o.spare = c
-		}
-		dropped++
+		unused++
 	}
-	if dropped > 0 {
-		n := copy(o.chunks, o.chunks[dropped:])
-		clear(o.chunks[n:])
-		o.chunks = o.chunks[:n]
+	if unused > 0 && unused == len(o.chunks) {
+		unused-- // the last one is filled again from its start
+		o.chunks[unused].empty(o.next)
+	}
+	if unused > 0 {
+		for _, c := range o.chunks[:unused] {
+			if len(c.buf) == largeChunk {
+				largeChunks.Put(c)
+			}
+		}
+		o.chunks = slices.Delete(o.chunks, 0, unused)
 	}
 }
 
@@ -107,32 +121,35 @@ type cursor struct {
 	at    int
 }
 
-// pending appends to bufs the bytes of the frames from the cursor on, about
-// limit bytes at most, and returns the cursor behind them. The frame at the
-// cursor must not have been acknowledged.
-func (o *outbox) pending(bufs [][]byte, cur cursor, limit int) ([][]byte, cursor) {
+// pending appends to bufs the bytes of the frames from the cursor on, up to
+// number last and about limit bytes, and returns the cursor behind them. The
+// frame at the cursor must not have been freed.
+func (o *outbox) pending(bufs [][]byte, cur cursor, last uint64, limit int) ([][]byte, cursor) {
 	for _, c := range o.chunks {
 		if c.last < cur.seq {
 			continue
 		}
-		if limit <= 0 {
+		if cur.seq > last || limit <= 0 {
 			break
 		}
-		from := 0
+		from, to, end := 0, c.end, c.last
 		if cur.seq > c.first {
 			if from = cur.at; c != cur.chunk {
 				from = c.offset(cur.seq)
 			}
 		}
-		bufs = append(bufs, c.buf[from:len(c.buf):len(c.buf)])
-		limit -= len(c.buf) - from
-		cur = cursor{seq: c.last + 1, chunk: c, at: len(c.buf)}
+		if end > last {
+			end, to = last, c.offset(last+1)
+		}
+		bufs = append(bufs, c.buf[from:to:to])
+		limit -= to - from
+		cur = cursor{seq: end + 1, chunk: c, at: to}
 	}
 	return bufs, cur
 }
 
 // offset returns where frame seq of the chunk starts. It walks, but only where
-// a new connection goes on in the middle of a chunk.
+// a new connection goes on in the middle of a chunk, or the window ends there.
 func (c *chunk) offset(seq uint64) int {
 	at := 0
 	for range seq - c.first {

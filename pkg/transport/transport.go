@@ -11,7 +11,7 @@
 //
 // A [Node] is one machine's end of all its links. Its life: [New],
 // [Node.Connect] until the mesh stands, [Node.Barrier] for a common start,
-// [Node.Send] and [Node.Consumed] while it runs, [Node.Finish], [Node.Close].
+// [Node.Send] and [Node.Consumed] while it runs, [Node.Drain], [Node.Settle], [Node.Close].
 //
 // Nothing above [net.Conn] is assumed: Config.Dial and the listener are where
 // faults or TLS are put underneath.
@@ -21,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"strings"
 	"sync"
@@ -62,8 +63,24 @@ type Config struct {
 	PingInterval time.Duration
 	// Dial makes a connection, a net.Dialer's DialContext if nil.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Past is what an earlier process of this machine has left behind, for
+	// each peer; none for a machine that begins.
+	Past []Past
 	// Logger is for people, a null logger if nil.
 	Logger hclog.Logger
+}
+
+// Past is what a machine that is started again knows of its links with a peer.
+// Its log has to hold all of it: peers rely on what was said once.
+type Past struct {
+	Peer int
+	// Consumed and Held are of the peer's messages. Those between the two are
+	// noted, though not consumed: 0 or the same as Consumed where none are.
+	Consumed, Held uint64
+	Sent           uint64 // the number of the last message to the peer
+	// Unconsumed are the last messages to the peer, up to number Sent: all that
+	// it may not have consumed. A window of them is enough.
+	Unconsumed [][]byte
 }
 
 // Handler is told what comes in. Its methods are called from the node's
@@ -82,7 +99,8 @@ const (
 	silentIntervals  = 3
 	helloTimeout     = 3 * time.Second  // for somebody unknown to say who it is
 	welcomeTimeout   = 10 * time.Second // a busy peer may take longer to answer
-	errorTimeout     = time.Second
+	lastWordTimeout  = time.Second      // for a connection's last frame to arrive
+	underWay         = time.Second      // what takes longer was not sent before
 	redialFirst      = 10 * time.Millisecond
 	redialMost       = time.Second
 	unknownAtOnce    = 256 // connections that have not said who they are, beside one per machine
@@ -105,12 +123,17 @@ type Node struct {
 
 	refused atomic.Uint64
 	readyAt atomic.Int64 // the start this machine proposes, Unix ns; 0: not ready
+	agreed  atomic.Bool  // that start is the run's
+	past    map[int]Past // of links whose peer is not known yet
 
 	mu      sync.Mutex    // guards what follows, and the fields of links that say so
 	changed chan struct{} // closed and replaced when any of it changes
+	failed  chan struct{} // closed when err is set
 	err     error         // why this node cannot be part of the run
 	byID    []*outLink    // out, by machine id as far as known
 	started bool          // the barrier is passed: refusals are no longer final
+	// rejoined says that an earlier process of this machine has passed it.
+	rejoined bool
 }
 
 // New makes a node that accepts on ln, which it closes in the end. It makes and
@@ -123,8 +146,10 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		return nil, fmt.Errorf("machine id %d with %d peers: ids are 0 to %d", cfg.ID, len(cfg.Peers), machines-1)
 	case len(cfg.Run) > MaxRun:
 		return nil, fmt.Errorf("run name of %d bytes: at most %d", len(cfg.Run), MaxRun)
-	case cfg.Window < 0:
-		return nil, fmt.Errorf("window of %d messages: want at least 1", cfg.Window)
+	case cfg.Window < 0 || cfg.Window > math.MaxInt32:
+		return nil, fmt.Errorf("window of %d messages: want 1 to %d", cfg.Window, math.MaxInt32)
+	case cfg.PingInterval < 0:
+		return nil, fmt.Errorf("ping interval of %v: want more than 0", cfg.PingInterval)
 	}
 	if cfg.Window == 0 {
 		cfg.Window = DefaultWindow
@@ -133,7 +158,7 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		cfg.PingInterval = defaultPing
 	}
 	if cfg.Dial == nil {
-		cfg.Dial = (&net.Dialer{Timeout: welcomeTimeout}).DialContext
+		cfg.Dial = new(net.Dialer).DialContext
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = hclog.NewNullLogger()
@@ -147,6 +172,8 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		in:      make([]*inLink, machines),
 		byID:    make([]*outLink, machines),
 		changed: make(chan struct{}),
+		failed:  make(chan struct{}),
+		past:    make(map[int]Past),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	for _, p := range cfg.Peers {
@@ -169,6 +196,18 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 			n.in[id] = newInLink(n, id)
 		}
 	}
+	for _, p := range cfg.Past {
+		if p.Peer < 0 || p.Peer >= machines || p.Peer == cfg.ID {
+			return nil, fmt.Errorf("a past with machine %d in a run of %d machines", p.Peer, machines)
+		}
+		in := n.in[p.Peer]
+		in.consumed, in.held = p.Consumed, max(p.Consumed, p.Held)
+		if out := n.byID[p.Peer]; out != nil {
+			out.restore(p)
+		} else {
+			n.past[p.Peer] = p
+		}
+	}
 	return n, nil
 }
 
@@ -177,11 +216,7 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 // matter. It fails with a [RefusedError] where a peer does not belong to this
 // run, and when ctx ends, naming who is missing.
 func (n *Node) Connect(ctx context.Context) error {
-	n.wg.Go(n.accept)
-	n.wg.Go(n.keep)
-	for _, l := range n.out {
-		n.wg.Go(l.run)
-	}
+	n.open()
 	standing := func() bool {
 		for _, l := range n.out {
 			if !l.up || !l.synced {
@@ -206,6 +241,35 @@ func (n *Node) Connect(ctx context.Context) error {
 			return errors.New(n.missing())
 		}
 		n.log.Info("waiting", "for", n.missing())
+	}
+}
+
+// Rejoin is [Node.Connect] for a machine that was started again in a run that
+// began at start. It does not wait for links to stand, only to know which peer
+// is behind which address. What becomes of a refusal later tells [Node.Failed].
+func (n *Node) Rejoin(ctx context.Context, start time.Time) error {
+	n.readyAt.Store(start.UnixNano())
+	n.agreed.Store(true)
+	n.mu.Lock()
+	n.started, n.rejoined = true, true
+	n.mu.Unlock()
+	n.open()
+	return n.await(ctx, func() bool {
+		for id, l := range n.byID {
+			if l == nil && id != n.cfg.ID {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// open begins to accept and to dial.
+func (n *Node) open() {
+	n.wg.Go(n.accept)
+	n.wg.Go(n.keep)
+	for _, l := range n.out {
+		n.wg.Go(l.run)
 	}
 }
 
@@ -255,7 +319,7 @@ func (n *Node) Barrier(ctx context.Context) (time.Time, error) {
 	start := time.Now().Add(margin).UnixNano()
 	n.readyAt.Store(start) // before the loop: connections made from now on say it themselves
 	for _, l := range n.out {
-		l.control(appendNumbers(nil, frameReady, uint64(start)))
+		l.ready()
 	}
 	err := n.await(ctx, func() bool {
 		for _, l := range n.in {
@@ -270,19 +334,32 @@ func (n *Node) Barrier(ctx context.Context) (time.Time, error) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.started = true
 	for id, l := range n.in {
-		if l != nil {
-			start = max(start, l.readyAt-int64(n.byID[id].clockOffset()))
+		if l == nil {
+			continue
 		}
+		theirs := l.readyAt - int64(n.byID[id].clockOffset())
+		if l.agreed { // the run goes on already; this machine has died in its start
+			start = theirs
+			break
+		}
+		start = max(start, theirs)
 	}
+	n.started = true
+	n.readyAt.Store(start)
+	n.agreed.Store(true)
 	return time.Unix(0, start), nil
 }
 
 // Send puts a message on the link to a machine and returns its number. The
 // payload is copied. Send never waits: ask [Node.Room] first. What is sent to a
 // machine that has left is numbered, and counted as undelivered.
-func (n *Node) Send(to int, payload []byte) uint64 { return n.byID[to].send(payload) }
+func (n *Node) Send(to int, payload []byte) uint64 {
+	if len(payload) > MaxPayload {
+		panic(fmt.Sprintf("transport: payload of %d bytes, at most %d are allowed", len(payload), MaxPayload))
+	}
+	return n.byID[to].send(payload)
+}
 
 // Room returns how many messages the link to a machine can take. Where it is 0,
 // Handler.Room tells when that has changed.
@@ -292,24 +369,21 @@ func (n *Node) Room(to int) int { return n.byID[to].room() }
 // consumed and need not be sent again.
 func (n *Node) Consumed(from int, seq uint64) { n.in[from].consume(seq) }
 
-// Finish says on all links that nothing follows, and returns when everything
-// sent in either direction is held by its recipient, or when ctx ends. From
-// then on nothing more is delivered. It returns how many messages to each
-// machine are not known to be held by it: what was sent to a machine that had
-// left before (an exact number), or one that could not be reached at the end
-// (an upper bound).
-func (n *Node) Finish(ctx context.Context) (undelivered map[int]uint64) {
+// Drain says on all links that nothing follows, and returns when all that the
+// peers have sent is here, or when ctx ends. From then on nothing more is
+// delivered.
+//
+// It returns how many messages to each machine must be taken for lost: what was
+// sent to a machine that had left before (an exact number), or to one that has
+// not come to its own end in time (an upper bound). A peer that has come
+// to its end waits there for the rest of this machine's messages.
+func (n *Node) Drain(ctx context.Context) (undelivered map[int]uint64) {
 	for _, l := range n.out {
 		l.finish()
 	}
 	// An error here means that somebody did not answer in time; the counts
 	// below say what follows from that.
 	_ = n.await(ctx, func() bool {
-		for _, l := range n.out {
-			if !l.done {
-				return false
-			}
-		}
 		for _, l := range n.in {
 			if l != nil && !l.finished {
 				return false
@@ -319,12 +393,18 @@ func (n *Node) Finish(ctx context.Context) (undelivered map[int]uint64) {
 	})
 	for _, l := range n.in {
 		if l != nil {
-			l.close()
+			l.freeze()
 		}
 	}
+	n.mu.Lock()
+	awaited := make(map[int]bool)
+	for id, l := range n.in {
+		awaited[id] = l != nil && l.finished && !n.byID[id].done
+	}
+	n.mu.Unlock()
 	undelivered = make(map[int]uint64)
 	for id, l := range n.byID {
-		if l == nil {
+		if l == nil || awaited[id] {
 			continue
 		}
 		if lost := l.undelivered(); lost > 0 {
@@ -334,8 +414,31 @@ func (n *Node) Finish(ctx context.Context) (undelivered map[int]uint64) {
 	return undelivered
 }
 
+// Settle tells the peers, after [Node.Drain], that all that came from them is
+// safe, so that they may forget it: the caller has noted for good what it
+// consumed and what it did not. It returns when all of them have said the same, or
+// when ctx ends; it reports whether they have.
+func (n *Node) Settle(ctx context.Context) bool {
+	for _, l := range n.out {
+		l.finish() // a machine that is started again after its end does not drain
+	}
+	for _, l := range n.in {
+		if l != nil {
+			l.close()
+		}
+	}
+	return n.await(ctx, func() bool {
+		for _, l := range n.out {
+			if !l.done {
+				return false
+			}
+		}
+		return true
+	}) == nil
+}
+
 // Left returns the machines that left the run before this one called
-// [Node.Finish], sorted.
+// [Node.Drain], sorted.
 func (n *Node) Left() []int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -348,12 +451,19 @@ func (n *Node) Left() []int {
 	return ids
 }
 
-// Close ends all connections. After [Node.Finish] it first waits, until ctx
-// ends, for the peers to have read this machine's last word.
+// Close ends all connections. After [Node.Settle] it first waits, until ctx
+// ends, for the peers to have read this machine's last words. That a peer is no
+// longer there cannot be told from that it is late, so ctx should end soon.
 func (n *Node) Close(ctx context.Context) {
 	_ = n.await(ctx, func() bool {
-		for _, l := range n.in {
-			if l != nil && l.closing && !l.gone {
+		for id, l := range n.in {
+			// A machine that has left waits for no word any more.
+			if l != nil && l.closing && !l.gone && (n.byID[id] == nil || !n.byID[id].left) {
+				return false
+			}
+		}
+		for _, l := range n.out {
+			if l.done && !l.ended {
 				return false
 			}
 		}
@@ -361,8 +471,18 @@ func (n *Node) Close(ctx context.Context) {
 	})
 	n.cancel()
 	_ = n.ln.Close()
-	n.gate.close()
 	n.wg.Wait()
+}
+
+// Failed is closed when the node cannot be part of the run; then [Node.Err] says
+// why.
+func (n *Node) Failed() <-chan struct{} { return n.failed }
+
+// Err returns why the node cannot be part of the run, nil if it can.
+func (n *Node) Err() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.err
 }
 
 // change changes what mu guards and wakes those who wait for it.
@@ -397,31 +517,40 @@ func (n *Node) await(ctx context.Context, ok func() bool) error {
 
 // fail ends the node's start with err, unless the run has begun already: then
 // the refused link is tried again for as long as the run goes on.
-func (n *Node) fail(err error) (final bool) {
+// Nor may a machine that was started again go on where its peers contradict its
+// log.
+func (n *Node) fail(err error, l *outLink) (final bool) {
 	n.change(func() {
-		if final = !n.started; final && n.err == nil {
+		if final = !n.started || n.rejoined && !l.met; final && n.err == nil {
 			n.err = err
+			close(n.failed)
 		}
 	})
 	return final
 }
 
 // learn notes that the peer behind l is machine id.
-func (n *Node) learn(l *outLink, id int) error {
+func (n *Node) learn(l *outLink, said uint32) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	id := int(said)
 	switch {
+	case said >= uint32(len(n.byID)):
+		return refuse(CodeMachines, "peer %s is machine %d: with %d peers, ids are 0 to %d", l.addr, said, len(n.out), len(n.byID)-1)
 	case id == n.cfg.ID:
 		return refuse(CodeSelf, "peer %s is this machine itself, or another with its id %d", l.addr, id)
-	case id >= len(n.byID):
-		return refuse(CodeMachines, "peer %s is machine %d: with %d peers, ids are 0 to %d", l.addr, id, len(n.out), len(n.byID)-1)
 	case n.byID[id] != nil && n.byID[id] != l:
 		return refuse(CodeDuplicate, "peers %s and %s both say that they are machine %d: give each its own --id", n.byID[id].addr, l.addr, id)
 	case l.id != AnyID && l.id != id:
 		return refuse(CodeDestination, "peer %s is machine %d, expected machine %d", l.addr, id, l.id)
 	}
 	if l.id == AnyID { // else it stands already, and is read without the lock
+		if p, ok := n.past[id]; ok {
+			l.restore(p)
+		}
 		l.id, n.byID[id] = id, l
+		close(n.changed) // as change does
+		n.changed = make(chan struct{})
 	}
 	return nil
 }
@@ -442,7 +571,7 @@ func (n *Node) keep() {
 		}
 		for _, l := range n.in {
 			if l != nil {
-				l.keep(oldest)
+				l.silent(oldest)
 			}
 		}
 	}
@@ -451,17 +580,29 @@ func (n *Node) keep() {
 // now reads the monotonic clock, as the time since the node was made.
 func (n *Node) now() time.Duration { return time.Since(n.epoch) }
 
-// Stats is what a node has sent, and what it has done about the rest.
+// Stats is what a node has sent, without handshakes, and what it has done about
+// the rest.
 type Stats struct {
 	Messages   uint64 // given to Send
 	Frames     uint64 // sent, of all types
 	Bytes      uint64 // sent, with all headers of this protocol
-	Writes     uint64 // calls to the operating system that sent them
+	Writes     uint64 // in which these were given to the operating system
 	Acks       uint64 // acknowledgements among the frames
 	Resent     uint64 // messages sent again after a connection broke
 	Duplicates uint64 // messages that came again and were dropped
 	Reconnects uint64 // connections made after the first, per link
 	Refused    uint64 // incoming connections that were turned away
+}
+
+func (s *Stats) add(o *Stats) {
+	s.Messages += o.Messages
+	s.Frames += o.Frames
+	s.Bytes += o.Bytes
+	s.Writes += o.Writes
+	s.Acks += o.Acks
+	s.Resent += o.Resent
+	s.Duplicates += o.Duplicates
+	s.Reconnects += o.Reconnects
 }
 
 // Stats returns the figures so far, over all links.

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Version is the protocol's version. Both ends of a connection must speak the
@@ -17,7 +20,8 @@ const MaxRun = 64
 const (
 	magic = "LCLK"
 
-	headerLen = 4 + 1 // length, type; length counts the type and the body
+	headerLen     = 4 + 1 // length, type; length counts the type and the body
+	dataHeaderLen = headerLen + 8
 	// maxFrame bounds what the length field may say. It is checked before
 	// anything is allocated, so four bytes from a stranger cost nothing.
 	maxFrame = 64 << 10
@@ -44,16 +48,18 @@ const (
 	frameClosed                       // ← I hold all up to here and take nothing more
 	frameBye                          // → I have read your CLOSED
 	frameError                        // both: why I close
+	frameStarted                      // → the run has begun, at this instant
+	frameHeld                         // ← I hold all up to here
 )
 
 var frameNames = [...]string{
 	frameHello: "HELLO", frameWelcome: "WELCOME", frameData: "DATA", frameAck: "ACK",
 	framePing: "PING", framePong: "PONG", frameReady: "READY", frameFin: "FIN",
-	frameClosed: "CLOSED", frameBye: "BYE", frameError: "ERROR",
+	frameClosed: "CLOSED", frameBye: "BYE", frameError: "ERROR", frameStarted: "STARTED", frameHeld: "HELD",
 }
 
 func (t frameType) String() string {
-	if t < frameHello || t > frameError {
+	if t < frameHello || t > frameHeld {
 		return fmt.Sprintf("frame type %d", uint8(t))
 	}
 	return frameNames[t]
@@ -74,17 +80,26 @@ const (
 	CodeStale                       // an older process of a machine that was started again
 )
 
-// RefusedError is what the other end of a connection said when it closed it, or
-// what this end said to it.
+// RefusedError is why one end of a connection has closed it, in words for both.
 type RefusedError struct {
-	Code Code
-	Text string
+	Code  Code
+	Text  string
+	heard bool // the other end has said it
 }
 
 func (e *RefusedError) Error() string { return e.Text }
 
 func refuse(code Code, format string, args ...any) *RefusedError {
-	return &RefusedError{code, fmt.Sprintf(format, args...)}
+	return &RefusedError{Code: code, Text: fmt.Sprintf(format, args...)}
+}
+
+// unsaid returns the reason in err that the other end does not know, or nil.
+func unsaid(err error) *RefusedError {
+	var e *RefusedError
+	if errors.As(err, &e) && !e.heard {
+		return e
+	}
+	return nil
 }
 
 // hello is the body of a HELLO frame: magic, version u16, machines u32, from
@@ -97,8 +112,8 @@ type hello struct {
 	run         string
 }
 
-func (h hello) append(b []byte) []byte {
-	b, start := beginFrame(b, frameHello)
+func (h hello) frame() []byte {
+	b, start := beginFrame(nil, frameHello)
 	b = append(b, magic...)
 	b = binary.BigEndian.AppendUint16(b, h.version)
 	b = binary.BigEndian.AppendUint32(b, h.machines)
@@ -142,8 +157,8 @@ type welcome struct {
 	consumed, held uint64
 }
 
-func (w welcome) append(b []byte) []byte {
-	b, start := beginFrame(b, frameWelcome)
+func (w welcome) frame() []byte {
+	b, start := beginFrame(nil, frameWelcome)
 	b = binary.BigEndian.AppendUint16(b, w.version)
 	b = binary.BigEndian.AppendUint32(b, w.id)
 	b = binary.BigEndian.AppendUint32(b, w.window)
@@ -166,12 +181,13 @@ func parseWelcome(body []byte) (welcome, error) {
 	return w, nil
 }
 
-// appendData appends the DATA frame of one message: seq u64, payload.
-func appendData(b []byte, seq uint64, payload []byte) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(1+8+len(payload)))
-	b = append(b, byte(frameData))
-	b = binary.BigEndian.AppendUint64(b, seq)
-	return append(b, payload...)
+// putData writes the DATA frame of one message into b: seq u64, payload.
+func putData(b []byte, seq uint64, payload []byte) {
+	_ = b[dataHeaderLen-1]
+	binary.BigEndian.PutUint32(b, uint32(1+8+len(payload)))
+	b[4] = byte(frameData)
+	binary.BigEndian.PutUint64(b[headerLen:], seq)
+	copy(b[dataHeaderLen:], payload)
 }
 
 // appendNumbers appends a frame whose body is some u64 values.
@@ -196,8 +212,9 @@ func parseNumbers(t frameType, body []byte, v ...*uint64) error {
 
 const maxErrorText = 512
 
-func appendError(b []byte, e *RefusedError) []byte {
-	b, start := beginFrame(b, frameError)
+// errorFrame is an ERROR frame: code u16, text.
+func errorFrame(e *RefusedError) []byte {
+	b, start := beginFrame(nil, frameError)
 	b = binary.BigEndian.AppendUint16(b, uint16(e.Code))
 	b = append(b, e.Text[:min(len(e.Text), maxErrorText)]...)
 	return endFrame(b, start)
@@ -208,13 +225,14 @@ func appendError(b []byte, e *RefusedError) []byte {
 func parseError(body []byte) *RefusedError {
 	d := decoder{b: body}
 	code := Code(d.u16())
-	text := d.b[:min(len(d.b), maxErrorText)]
-	for _, c := range string(text) {
-		if c < ' ' || c == 0x7f || c == '\ufffd' {
-			return &RefusedError{code, fmt.Sprintf("%q", text)}
+	text := string(d.b[:min(len(d.b), maxErrorText)])
+	for _, c := range text {
+		if !unicode.IsPrint(c) || c == utf8.RuneError {
+			text = strconv.Quote(text)
+			break
 		}
 	}
-	return &RefusedError{code, string(text)}
+	return &RefusedError{Code: code, Text: text, heard: true}
 }
 
 func beginFrame(b []byte, t frameType) (_ []byte, start int) {
@@ -290,15 +308,11 @@ func (f *frameReader) buffered() (frameType, []byte, error) {
 // fill reads more of the stream, at least one byte. An end in the middle of a
 // frame is io.ErrUnexpectedEOF.
 func (f *frameReader) fill() error {
-	if f.start > 0 {
-		f.end = copy(f.buf, f.buf[f.start:f.end])
-		f.start = 0
+	rest := f.buf[f.start:f.end]
+	if f.end == len(f.buf) && len(f.buf) < largeBuffer { // the last read filled it
+		f.buf = make([]byte, 4*len(f.buf))
 	}
-	if f.end == len(f.buf) {
-		grown := make([]byte, min(2*len(f.buf), largeBuffer))
-		copy(grown, f.buf)
-		f.buf = grown
-	}
+	f.start, f.end = 0, copy(f.buf, rest)
 	n, err := f.r.Read(f.buf[f.end:])
 	f.end += n
 	switch {

@@ -1,0 +1,347 @@
+package transport
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The benchmarks send from this process to a second one: the test binary,
+// started again. What both send is frames of 21 bytes: a DATA frame with a
+// payload of 8.
+
+const (
+	receiverVar = "TRANSPORT_BENCH_RECEIVER" // "raw", or the address of the node to join
+	frameLen    = headerLen + 8 + 8
+)
+
+// receiver is the second process. It says on its standard output where it
+// listens, and lives until its standard input is closed.
+func receiver(kind string) int {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err == nil {
+		fmt.Println(ln.Addr())
+		if kind == "raw" {
+			err = receiveRaw(ln)
+		} else {
+			err = receiveMessages(ln, kind)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "receiver:", err)
+		return 1
+	}
+	return 0
+}
+
+// receiveRaw reads as many bytes as it is told to, and answers with one byte,
+// for as long as it is asked.
+func receiveRaw(ln net.Listener) error {
+	conn, err := ln.Accept()
+	if err != nil {
+		return err
+	}
+	var count [8]byte
+	buf := make([]byte, largeBuffer)
+	for {
+		if _, err := io.ReadFull(conn, count[:]); errors.Is(err, io.EOF) {
+			return nil // the benchmark is over
+		} else if err != nil {
+			return err
+		}
+		for left := binary.BigEndian.Uint64(count[:]); left > 0; {
+			n, err := conn.Read(buf[:min(left, uint64(len(buf)))])
+			if err != nil {
+				return err
+			}
+			left -= uint64(n)
+		}
+		if _, err := conn.Write(count[:1]); err != nil {
+			return err
+		}
+	}
+}
+
+// receiveMessages is a node that consumes whatever it is sent.
+func receiveMessages(ln net.Listener, sender string) error {
+	c := newConsumer()
+	n, err := New(Config{ID: 1, Run: "bench", Peers: []Peer{{ID: 0, Addr: sender}}, Handler: c, Incarnation: 1}, ln)
+	if err != nil {
+		return err
+	}
+	if err := n.Connect(context.Background()); err != nil {
+		return err
+	}
+	go c.consume(n)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	n.Finish(context.Background())
+	n.Close(context.Background())
+	return nil
+}
+
+// consumer is a Handler that has consumed a message as soon as it has come.
+type consumer struct {
+	last atomic.Uint64
+	wake chan struct{}
+	room chan struct{}
+}
+
+func newConsumer() *consumer {
+	return &consumer{wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+}
+
+func (c *consumer) Deliver(_ int, first uint64, payloads [][]byte) {
+	c.last.Store(first + uint64(len(payloads)) - 1)
+	poke(c.wake)
+}
+
+func (c *consumer) Room(int) { poke(c.room) }
+
+func (c *consumer) consume(n *Node) {
+	for range c.wake {
+		n.Consumed(0, c.last.Load())
+	}
+}
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// startReceiver starts the second process and returns where it listens.
+func startReceiver(b *testing.B, kind string) (addr string, stop func() *os.ProcessState) {
+	b.Helper()
+	exe, err := os.Executable()
+	require.NoError(b, err)
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), receiverVar+"="+kind)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	require.NoError(b, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(b, err)
+	require.NoError(b, cmd.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(b, err)
+	return strings.TrimSpace(line), func() *os.ProcessState {
+		_ = in.Close()
+		_ = cmd.Wait()
+		return cmd.ProcessState
+	}
+}
+
+// linkSender sends messages and waits until they are acknowledged.
+type linkSender struct {
+	node *Node
+	room *consumer
+	stop func() *os.ProcessState
+}
+
+func newLinkSender(b *testing.B) *linkSender {
+	b.Helper()
+	ln := listen(b)
+	addr, stop := startReceiver(b, ln.Addr().String())
+	c := newConsumer()
+	n, err := New(Config{ID: 0, Run: "bench", Peers: []Peer{{ID: 1, Addr: addr}}, Handler: c, Incarnation: 1}, ln)
+	require.NoError(b, err)
+	require.NoError(b, n.Connect(b.Context()))
+	return &linkSender{node: n, room: c, stop: stop}
+}
+
+func (s *linkSender) send(count int) {
+	payload := make([]byte, 8)
+	for count > 0 {
+		room := s.node.Room(1)
+		if room == 0 {
+			<-s.room.room
+			continue
+		}
+		room = min(room, count)
+		for range room {
+			s.node.Send(1, payload)
+		}
+		count -= room
+	}
+	// The last acknowledgement is waited for like a full link's first.
+	for l := s.node.byID[1]; ; {
+		l.mu.Lock()
+		done := l.box.unconsumed() == 0
+		l.mu.Unlock()
+		if done {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+func (s *linkSender) close(b *testing.B) (st *os.ProcessState) {
+	var wg sync.WaitGroup
+	wg.Go(func() { st = s.stop() })
+	s.node.Finish(b.Context())
+	s.node.Close(b.Context())
+	wg.Wait()
+	return st
+}
+
+// rawSender sends the same bytes, in writes of about so many.
+type rawSender struct {
+	conn  net.Conn
+	write int
+	buf   []byte
+	stop  func() *os.ProcessState
+}
+
+func newRawSender(b *testing.B, write int) *rawSender {
+	b.Helper()
+	addr, stop := startReceiver(b, "raw")
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(b, err)
+	return &rawSender{conn: conn, write: write, stop: stop}
+}
+
+func (s *rawSender) send(b *testing.B, count int) {
+	payload := make([]byte, 8)
+	s.buf = binary.BigEndian.AppendUint64(s.buf[:0], uint64(count*frameLen))
+	for seq := range count {
+		s.buf = append(s.buf, make([]byte, frameLen)...)
+		putData(s.buf[len(s.buf)-frameLen:], uint64(seq), payload)
+		if len(s.buf) >= s.write {
+			if _, err := s.conn.Write(s.buf); err != nil {
+				b.Fatal(err)
+			}
+			s.buf = s.buf[:0]
+		}
+	}
+	_, err := s.conn.Write(s.buf)
+	require.NoError(b, err)
+	_, err = io.ReadFull(s.conn, s.buf[:1])
+	require.NoError(b, err)
+}
+
+func (s *rawSender) close() *os.ProcessState {
+	_ = s.conn.Close()
+	return s.stop()
+}
+
+func cpu() time.Duration {
+	var ru syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &ru)
+	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+}
+
+// BenchmarkLinkAgainstRaw sends in turns the same number of frames through a
+// link, where each is kept until it is acknowledged, and through a bare TCP
+// connection. One operation is one message; ns/op is both together.
+func BenchmarkLinkAgainstRaw(b *testing.B) {
+	const round = 1 << 20
+	link := newLinkSender(b)
+	defer link.close(b)
+	raw := newRawSender(b, batch)
+	defer raw.close()
+	var linkTime, rawTime time.Duration
+	b.ResetTimer()
+	for left := b.N; left > 0; left -= round {
+		count := min(left, round)
+		began := time.Now()
+		link.send(count)
+		between := time.Now()
+		raw.send(b, count)
+		linkTime += between.Sub(began)
+		rawTime += time.Since(between)
+	}
+	b.StopTimer()
+	perMessage := func(d time.Duration) float64 { return float64(d) / float64(b.N) }
+	b.ReportMetric(perMessage(linkTime), "link-ns/msg")
+	b.ReportMetric(perMessage(rawTime), "raw-ns/msg")
+	b.ReportMetric(float64(rawTime)/float64(linkTime), "link/raw-speed")
+}
+
+// BenchmarkLink is the link alone, with what it costs on the wire.
+func BenchmarkLink(b *testing.B) {
+	link := newLinkSender(b)
+	before := link.node.Stats()
+	b.ReportAllocs()
+	c0 := cpu()
+	b.ResetTimer()
+	link.send(b.N)
+	b.StopTimer()
+	c1 := cpu()
+	st := link.close(b)
+	b.ReportMetric(float64(c1-c0)/float64(b.N), "snd-cpu-ns")
+	b.ReportMetric(float64(st.UserTime()+st.SystemTime())/float64(b.N), "rcv-cpu-ns")
+	after := link.node.Stats()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1e6, "Mmsg/s")
+	b.ReportMetric(float64(after.Frames-before.Frames)/float64(b.N), "frames/msg")
+	b.ReportMetric(float64(after.Bytes-before.Bytes)/float64(b.N), "bytes/msg")
+	b.ReportMetric(float64(after.Writes-before.Writes)/float64(b.N)*1e3, "writes/kmsg")
+}
+
+// BenchmarkRaw is a bare TCP connection: frames in writes as large as a link's,
+// and each frame in a write of its own.
+func BenchmarkRaw(b *testing.B) {
+	for _, c := range []struct {
+		name  string
+		write int
+	}{{"batched", batch}, {"unbatched", 1}} {
+		b.Run(c.name, func(b *testing.B) {
+			raw := newRawSender(b, c.write)
+			b.ReportAllocs()
+			c0 := cpu()
+			b.ResetTimer()
+			raw.send(b, b.N)
+			b.StopTimer()
+			c1 := cpu()
+			st := raw.close()
+			b.ReportMetric(float64(c1-c0)/float64(b.N), "snd-cpu-ns")
+			b.ReportMetric(float64(st.UserTime()+st.SystemTime())/float64(b.N), "rcv-cpu-ns")
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1e6, "Mmsg/s")
+		})
+	}
+}
+
+// BenchmarkRoundTrip sends one message at a time: sent, delivered, consumed,
+// acknowledged.
+func BenchmarkRoundTrip(b *testing.B) {
+	link := newLinkSender(b)
+	defer link.close(b)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		link.send(1)
+	}
+}
+
+// BenchmarkOutbox is the sender's memory alone: append, hand out, acknowledge.
+func BenchmarkOutbox(b *testing.B) {
+	const group = 1024
+	box := newOutbox()
+	cur := cursor{seq: 1}
+	payload := make([]byte, 8)
+	var bufs [][]byte
+	b.ReportAllocs()
+	for range b.N/group + 1 {
+		for range group {
+			box.append(payload)
+		}
+		bufs, cur = box.pending(bufs[:0], cur, box.next-1, batch)
+		box.ack(cur.seq - 1)
+		box.free(cur.seq)
+	}
+}

@@ -1,0 +1,275 @@
+package transport
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// hasRoom reports whether the node has said that a link has room again.
+func (d *duet) hasRoom() bool {
+	synctest.Wait()
+	select {
+	case to := <-d.box.room:
+		return to == 1
+	default:
+		return false
+	}
+}
+
+// sendAll sends messages first … last, window or not.
+func (d *duet) sendAll(first, last uint64) {
+	for seq := first; seq <= last; seq++ {
+		d.Send(1, numbered(seq))
+	}
+}
+
+// The sender never has more than a window of messages unconsumed on the way,
+// and says when there is room again: once, and only if it was asked.
+func TestSenderStopsAtTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDuet(t, 10, nil)
+		assert.Equal(t, 10, d.Room(1))
+		d.sendAll(1, 4)
+		assert.Equal(t, 6, d.Room(1))
+		d.sendAll(5, 10)
+		d.in.hearData(1, 10)
+		d.in.say(frameAck, 10)
+		assert.False(t, d.hasRoom(), "nobody has asked")
+
+		d.sendAll(11, 25) // more than allowed
+		d.in.hearData(11, 20)
+		d.in.hearNothing()
+		assert.Equal(t, 0, d.Room(1))
+		d.in.say(frameAck, 13)
+		assert.False(t, d.hasRoom(), "15 are sent, 3 are consumed")
+		d.in.hearData(21, 23)
+		d.in.hearNothing()
+		d.in.say(frameAck, 15)
+		d.in.hearData(24, 25)
+		assert.False(t, d.hasRoom(), "10 are unconsumed")
+		d.in.say(frameAck, 16)
+		assert.True(t, d.hasRoom())
+		assert.Equal(t, 1, d.Room(1))
+		d.in.say(frameAck, 25)
+		assert.False(t, d.hasRoom(), "it has been said")
+		assert.Equal(t, 10, d.Room(1))
+	})
+}
+
+// Of the two ends' windows the smaller holds.
+func TestSmallerWindowHolds(t *testing.T) {
+	for _, c := range []struct{ mine, peers, want int }{{5, 10, 5}, {10, 5, 5}, {7, 7, 7}, {7, 1 << 31, 7}, {0, 1 << 31, DefaultWindow}} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDuet(t, c.peers, func(cfg *Config) { cfg.Window = c.mine })
+			assert.Equal(t, c.want, d.Room(1))
+		})
+	}
+}
+
+// What a broken connection leaves unsaid is said by the next WELCOME: that the
+// messages are consumed, so that there is room again.
+func TestRoomAfterAReconnect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDuet(t, 3, nil)
+		d.sendAll(1, 3)
+		d.in.hearData(1, 3)
+		require.Zero(t, d.Room(1))
+		require.NoError(t, d.in.conn.Close())
+		d.accept(t, welcome{window: 3, consumed: 2, held: 3})
+		assert.True(t, d.hasRoom())
+		assert.Equal(t, 2, d.Room(1))
+	})
+}
+
+// A peer that comes back with a smaller window gets no more than that, whatever
+// was sent before.
+func TestWindowShrinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDuet(t, 10, nil)
+		d.sendAll(1, 10)
+		d.in.hearData(1, 10)
+		require.NoError(t, d.in.conn.Close())
+		d.accept(t, welcome{window: 4, consumed: 0, held: 2})
+		assert.Zero(t, d.Room(1))
+		d.in.hearData(3, 4)
+		d.in.hearNothing()
+		d.in.say(frameAck, 4)
+		d.in.hearData(5, 8)
+		d.in.hearNothing()
+		d.in.say(frameAck, 7)
+		d.in.hearData(9, 10)
+		assert.True(t, d.hasRoom())
+		assert.Equal(t, 1, d.Room(1))
+	})
+}
+
+// A receiver closes the connection of a peer that overruns its window.
+func TestReceiverRefusesAnOverrun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDuet(t, 10, func(c *Config) { c.Window = 5 })
+		d.out.data(1, 5)
+		synctest.Wait()
+		d.Consumed(1, 2)
+		assert.EqualValues(t, 2, d.out.hearNumber(frameAck))
+		d.out.data(6, 7)
+		synctest.Wait()
+		assert.EqualValues(t, 7, d.box.got(1))
+		d.out.data(8, 8)
+		assert.Equal(t, &RefusedError{CodeProtocol, "more than 5 messages unconsumed", true}, d.out.hearError())
+		d.out.hearEnd()
+		assert.EqualValues(t, 7, d.box.got(1))
+		assert.EqualValues(t, 7, d.call(t, 1).held)
+	})
+}
+
+// An acknowledgement means consumed, is cumulative, and many are said as one.
+func TestAcknowledgements(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDuet(t, 10, nil)
+		d.out.data(1, 9)
+		synctest.Wait()
+		d.Consumed(1, 1) // its ACK waits for the puppet to read
+		synctest.Wait()
+		for seq := uint64(2); seq <= 7; seq++ {
+			d.Consumed(1, seq)
+			d.Consumed(1, seq-1)
+		}
+		assert.EqualValues(t, 1, d.out.hearNumber(frameAck))
+		assert.EqualValues(t, 7, d.out.hearNumber(frameAck))
+		d.out.say(framePing, 1)
+		d.out.hear(framePong) // and nothing before it
+		assert.EqualValues(t, 2, d.Stats().Acks)
+		w := d.call(t, 1)
+		assert.EqualValues(t, 7, w.consumed)
+		assert.EqualValues(t, 9, w.held)
+	})
+}
+
+func TestConsumedBeforeDelivered(t *testing.T) {
+	n, _ := fuzzNode(t)
+	assert.PanicsWithValue(t, "transport: message 1 of machine 1 is consumed before it was delivered", func() { n.Consumed(1, 1) })
+}
+
+func TestPayloadTooLong(t *testing.T) {
+	n, _ := fuzzNode(t)
+	assert.NotPanics(t, func() { n.Send(1, make([]byte, MaxPayload)) })
+	assert.PanicsWithValue(t, "transport: payload of 65528 bytes, at most 65527 are allowed", func() { n.Send(1, make([]byte, MaxPayload+1)) })
+}
+
+// A message that is there already is dropped and counted; a gap is refused.
+func TestDuplicatesAndGaps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDuet(t, 10, nil)
+		d.out.data(1, 4)
+		d.out.data(2, 6)
+		d.out.data(1, 1)
+		synctest.Wait()
+		assert.EqualValues(t, 6, d.box.got(1))
+		d.box.check(t)
+		assert.EqualValues(t, 4, d.Stats().Duplicates)
+		d.out.data(8, 8)
+		assert.Equal(t, &RefusedError{CodeProtocol, "message 8 follows message 6", true}, d.out.hearError())
+	})
+}
+
+// What breaks the rules is answered with an ERROR and the end of the
+// connection, in both directions.
+func TestBrokenRules(t *testing.T) {
+	in := func(d *duet) *puppet { return d.in }
+	out := func(d *duet) *puppet { return d.out }
+	for _, c := range []struct {
+		name string
+		who  func(*duet) *puppet
+		say  func(*puppet)
+		want string
+	}{
+		{"a second HELLO", out, func(p *puppet) { p.hello(nil) }, "unexpected HELLO on a link"},
+		{"an unknown frame", out, func(p *puppet) { p.say(14) }, "unexpected frame type 14 on a link"},
+		{"a large frame", out, func(p *puppet) { p.send([]byte{0, 1, 0, 1}) }, "a frame of 65537 bytes, want 1 to 65536"},
+		{"a short DATA", out, func(p *puppet) { p.send([]byte{0, 0, 0, 8, byte(frameData), 1, 2, 3, 4, 5, 6, 7}) }, "DATA of 7 bytes"},
+		{"a short PING", out, func(p *puppet) { p.say(framePing) }, "PING of 0 bytes, want 8"},
+		{"a short READY", out, func(p *puppet) { p.say(frameReady) }, "READY of 0 bytes, want 8"},
+		{"a long FIN", out, func(p *puppet) { p.say(frameFin, 1, 2) }, "FIN of 16 bytes, want 8"},
+		{"a wrong FIN", out, func(p *puppet) { p.say(frameFin, 1) }, "FIN after 1 messages, but 0 are here"},
+		{"a frame of the other way", out, func(p *puppet) { p.say(frameAck, 0) }, "unexpected ACK on a link"},
+		{"DATA on the way back", in, func(p *puppet) { p.data(1, 1) }, "unexpected DATA on a link's way back"},
+		{"an ACK too early", in, func(p *puppet) { p.say(frameAck, 4) }, "message 4 is acknowledged before it was sent"},
+		{"a short ACK", in, func(p *puppet) { p.say(frameAck) }, "ACK of 0 bytes, want 8"},
+		{"a short PONG", in, func(p *puppet) { p.say(framePong, 1) }, "PONG of 8 bytes, want 24"},
+		{"a short CLOSED", in, func(p *puppet) { p.say(frameClosed) }, "CLOSED of 0 bytes, want 8"},
+		{"a CLOSED too late", in, func(p *puppet) { p.say(frameClosed, 4) }, "CLOSED at message 4, with 3 sent and 1 consumed"},
+		{"a CLOSED too early", in, func(p *puppet) { p.say(frameClosed, 0) }, "CLOSED at message 0, with 3 sent and 1 consumed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDuet(t, 2, nil)
+				d.sendAll(1, 4) // the window keeps the last one back
+				d.in.hearData(1, 2)
+				d.in.say(frameAck, 1)
+				d.in.hearData(3, 3)
+				p := c.who(d)
+				c.say(p)
+				assert.Equal(t, &RefusedError{CodeProtocol, c.want, true}, p.hearError())
+				p.conn.Close()
+				synctest.Wait()
+				// Nothing of it counts, and the link is made again.
+				if p == d.in {
+					d.accept(t, welcome{window: 10, consumed: 1, held: 1})
+					d.in.hearData(2, 4)
+				} else {
+					d.call(t, 1)
+					d.out.data(1, 1)
+					synctest.Wait()
+					assert.EqualValues(t, 1, d.box.got(1))
+				}
+			})
+		})
+	}
+}
+
+// A peer that closes with a reason is not told a reason.
+func TestErrorIsNotAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log diary
+		d := newDuet(t, 10, func(c *Config) { c.Logger = log.logger() })
+		d.out.send(errorFrame(refuse(CodeProtocol, "I do not like you")))
+		d.out.hearEnd()
+		d.in.send(errorFrame(refuse(CodeProtocol, "nor do I")))
+		d.in.hearEnd()
+		synctest.Wait()
+		assert.True(t, log.contains("connection closed: machine=1 by=peer reason=I do not like you"), "%s", &log)
+		assert.True(t, log.contains("connection lost: to=1 reason=nor do I"), "%s", &log)
+	})
+}
+
+// A peer that asks and does not read costs no memory: of its PINGs that wait,
+// only the newest is answered.
+func TestPingsDoNotPileUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDuet(t, 10, nil)
+		for i := range uint64(1000) {
+			time.Sleep(time.Millisecond)
+			d.out.say(framePing, i)
+		}
+		synctest.Wait()
+		var sent, got, answered uint64
+		hear := func() {
+			require.NoError(t, parseNumbers(framePong, d.out.hear(framePong), &sent, &got, &answered))
+		}
+		hear() // this one was in the network
+		assert.EqualValues(t, 0, sent)
+		hear() // this one in the writer's hands
+		assert.EqualValues(t, 1, sent)
+		hear()
+		assert.EqualValues(t, 999, sent)
+		assert.EqualValues(t, time.Now().UnixNano(), got)
+		assert.EqualValues(t, time.Now().UnixNano(), answered)
+		d.out.say(framePing, 1000)
+		hear()
+		assert.EqualValues(t, 1000, sent)
+	})
+}

@@ -1,0 +1,390 @@
+package transport
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// goldenFrames are all frames as they stand in docs/protocol.md. A change here
+// is a change of the protocol, and needs another Version.
+var goldenFrames = []struct {
+	name  string
+	bytes []byte
+	hex   string
+}{
+	{
+		"HELLO",
+		hello{version: 1, machines: 3, from: 2, to: 1, incarnation: 0x0102030405060708, run: "q7f3k2"}.frame(),
+		"00000021 01 4c434c4b 0001 00000003 00000002 00000001 0102030405060708 713766336b32",
+	},
+	{
+		"HELLO to whoever is there",
+		hello{version: 1, machines: 2, from: 0, to: anyID, incarnation: 7}.frame(),
+		"0000001b 01 4c434c4b 0001 00000002 00000000 ffffffff 0000000000000007",
+	},
+	{
+		"WELCOME",
+		welcome{version: 1, id: 1, window: 262_144, consumed: 5, held: 9}.frame(),
+		"0000001b 02 0001 00000001 00040000 0000000000000005 0000000000000009",
+	},
+	{"DATA", appendData(nil, 10, []byte("payload")), "00000010 03 000000000000000a 7061796c6f6164"},
+	{"DATA without payload", appendData(nil, 11, nil), "00000009 03 000000000000000b"},
+	{"ACK", appendNumbers(nil, frameAck, 10), "00000009 04 000000000000000a"},
+	{"PING", appendNumbers(nil, framePing, 1), "00000009 05 0000000000000001"},
+	{"PONG", appendNumbers(nil, framePong, 1, 2, 3), "00000019 06 0000000000000001 0000000000000002 0000000000000003"},
+	{"READY", appendNumbers(nil, frameReady, 1<<60), "00000009 07 1000000000000000"},
+	{"FIN", appendNumbers(nil, frameFin, 11), "00000009 08 000000000000000b"},
+	{"CLOSED", appendNumbers(nil, frameClosed, 11), "00000009 09 000000000000000b"},
+	{"BYE", appendNumbers(nil, frameBye), "00000001 0a"},
+	{"ERROR", errorFrame(refuse(CodeRun, "run %q", "x")), `0000000a 0b 0003 72756e20227822`},
+}
+
+func TestGoldenFrames(t *testing.T) {
+	for _, g := range goldenFrames {
+		want, err := hex.DecodeString(strings.ReplaceAll(g.hex, " ", ""))
+		require.NoError(t, err, g.name)
+		assert.Equal(t, hex.EncodeToString(want), hex.EncodeToString(g.bytes), g.name)
+	}
+}
+
+func TestFrameNames(t *testing.T) {
+	assert.Equal(t, "HELLO", frameHello.String())
+	assert.Equal(t, "ERROR", frameError.String())
+	assert.Equal(t, "frame type 0", frameType(0).String())
+	assert.Equal(t, "frame type 14", frameType(14).String())
+}
+
+// What a stranger may send, and the first thing that is wrong with it.
+func TestFrameReaderRefuses(t *testing.T) {
+	for _, c := range []struct{ name, stream, want string }{
+		{"nothing", "", "EOF"},
+		{"half a length", "\x00\x00", "unexpected EOF"},
+		{"half a frame", "\x00\x00\x00\x09\x04\x00\x00", "unexpected EOF"},
+		{"an empty frame", "\x00\x00\x00\x00", "a frame of 0 bytes, want 1 to 65536"},
+		{"one byte too many", "\x00\x01\x00\x01", "a frame of 65537 bytes, want 1 to 65536"},
+		{"4 GiB", "\xff\xff\xff\xff", "a frame of 4294967295 bytes, want 1 to 65536"},
+		{"HTTP", "GET / HTTP/1.1\r\n\r\n", "a frame of 1195725856 bytes, want 1 to 65536"},
+		{"TLS", "\x16\x03\x01\x02\x00\x01\x00", "a frame of 369295618 bytes, want 1 to 65536"},
+	} {
+		f := newFrameReader(strings.NewReader(c.stream), maxFrame)
+		_, _, err := f.next()
+		require.EqualError(t, err, c.want, c.name)
+		assert.Len(t, f.buf, smallBuffer, "%s: nothing is allocated for it", c.name)
+	}
+}
+
+// The largest frame passes, and one byte more does not.
+func TestFrameReaderTakesTheLargestFrame(t *testing.T) {
+	largest := appendData(nil, 1, make([]byte, MaxPayload))
+	f := newFrameReader(bytes.NewReader(largest), maxFrame)
+	typ, body, err := f.next()
+	require.NoError(t, err)
+	assert.Equal(t, frameData, typ)
+	assert.Len(t, body, 8+MaxPayload)
+	_, _, err = f.next()
+	assert.Equal(t, io.EOF, err)
+
+	larger := appendData(nil, 1, make([]byte, MaxPayload+1))
+	_, _, err = newFrameReader(bytes.NewReader(larger), maxFrame).next()
+	assert.Error(t, err)
+}
+
+// A stream that fills the buffer gets a larger one, up to a limit; one that
+// does not keeps the small one. (Reading a fast stream through a small buffer
+// costs more than all the rest.)
+func TestFrameReaderGrowsWithTheTraffic(t *testing.T) {
+	frame := appendData(nil, 1, make([]byte, 8))
+	drain := func(r io.Reader) *frameReader {
+		f := newFrameReader(r, maxFrame)
+		for {
+			if _, _, err := f.next(); err != nil {
+				require.Equal(t, io.EOF, err)
+				return f
+			}
+		}
+	}
+	stream := bytes.Repeat(frame, 100_000)
+	assert.Len(t, drain(bytes.NewReader(stream)).buf, largeBuffer)
+	assert.Len(t, drain(iotest.OneByteReader(bytes.NewReader(stream))).buf, smallBuffer)
+}
+
+// frames cuts a stream the dumb way: the twin of frameReader.
+func frames(stream []byte, limit uint32) (frames []string, rest error) {
+	for {
+		if len(stream) == 0 {
+			return frames, io.EOF
+		}
+		if len(stream) < 4 {
+			return frames, io.ErrUnexpectedEOF
+		}
+		n := binary.BigEndian.Uint32(stream)
+		if n == 0 || n > limit {
+			return frames, errors.New("length")
+		}
+		if uint64(len(stream)) < 4+uint64(n) {
+			return frames, io.ErrUnexpectedEOF
+		}
+		frames = append(frames, string(stream[4:4+n]))
+		stream = stream[4+n:]
+	}
+}
+
+// pieces is a reader that returns as much as it likes.
+type pieces struct {
+	r   io.Reader
+	rng *rand.Rand
+}
+
+func (p pieces) Read(b []byte) (int, error) {
+	return p.r.Read(b[:1+p.rng.IntN(len(b))])
+}
+
+// However a stream arrives, it is cut into the same frames.
+func FuzzFrameReader(f *testing.F) {
+	var all []byte
+	for _, g := range goldenFrames {
+		f.Add(g.bytes, uint64(1))
+		all = append(all, g.bytes...)
+	}
+	f.Add(all, uint64(2))
+	f.Add([]byte("\xff\xff\xff\xff"), uint64(3))
+	f.Add(appendData(all, 3, make([]byte, 5000)), uint64(4))
+	f.Fuzz(func(t *testing.T, stream []byte, seed uint64) {
+		want, wantErr := frames(stream, maxFrame)
+		r := newFrameReader(pieces{bytes.NewReader(stream), rand.New(rand.NewPCG(seed, 0))}, maxFrame)
+		var got []string
+		for {
+			typ, body, err := r.next()
+			if err != nil {
+				var refused *RefusedError
+				assert.Equal(t, errors.Is(wantErr, io.EOF), errors.Is(err, io.EOF), "%v", err)
+				assert.Equal(t, errors.Is(wantErr, io.ErrUnexpectedEOF), errors.Is(err, io.ErrUnexpectedEOF), "%v", err)
+				assert.Equal(t, wantErr.Error() == "length", errors.As(err, &refused), "%v", err)
+				break
+			}
+			got = append(got, string(append([]byte{byte(typ)}, body...)))
+		}
+		assert.Equal(t, want, got)
+		assert.LessOrEqual(t, len(r.buf), max(smallBuffer, 4*len(stream)), "memory comes with bytes, not with claims")
+	})
+}
+
+func frameBody(t testing.TB, want frameType, frame []byte) []byte {
+	t.Helper()
+	typ, body, err := newFrameReader(bytes.NewReader(frame), maxFrame).next()
+	require.NoError(t, err)
+	require.Equal(t, want, typ)
+	return body
+}
+
+func TestHelloRoundTrip(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		want := hello{
+			version:     Version,
+			machines:    rapid.Uint32().Draw(r, "machines"),
+			from:        rapid.Uint32().Draw(r, "from"),
+			to:          rapid.Uint32().Draw(r, "to"),
+			incarnation: rapid.Uint64().Draw(r, "incarnation"),
+			run:         rapid.StringN(-1, -1, MaxRun).Draw(r, "run"),
+		}
+		got, err := parseHello(frameBody(t, frameHello, want.frame()))
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+		assert.LessOrEqual(t, len(want.frame())-4, maxHello)
+	})
+}
+
+func TestHelloRefuses(t *testing.T) {
+	good := hello{version: Version, machines: 2, run: strings.Repeat("r", MaxRun)}
+	body := func(edit func(b []byte) []byte) []byte { return edit(frameBody(t, frameHello, good.frame())) }
+	for _, c := range []struct {
+		name string
+		body []byte
+		code Code
+		want string
+	}{
+		{"nothing", nil, CodeProtocol, "not a HELLO of this protocol"},
+		{"another magic", body(func(b []byte) []byte { b[0] = 'l'; return b }), CodeProtocol, "not a HELLO of this protocol"},
+		{"magic only", []byte(magic), CodeProtocol, "not a HELLO of this protocol"},
+		{"too short", body(func(b []byte) []byte { return b[:25] }), CodeProtocol, "HELLO of 25 bytes is too short"},
+		{"a long name", body(func(b []byte) []byte { return append(b, 'r') }), CodeProtocol, "run name of 65 bytes, at most 64 allowed"},
+		// What follows the version in another version is unknown.
+		{"version 2", []byte(magic + "\x00\x02?"), CodeVersion, "protocol version 2 meets version 1: use the same release on both hosts"},
+	} {
+		_, err := parseHello(c.body)
+		var refused *RefusedError
+		require.ErrorAs(t, err, &refused, c.name)
+		assert.Equal(t, c.want, refused.Text, c.name)
+		assert.Equal(t, c.code, refused.Code, c.name)
+	}
+}
+
+func FuzzHello(f *testing.F) {
+	for _, g := range goldenFrames[:2] {
+		f.Add(g.bytes[headerLen:])
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		h, err := parseHello(body)
+		if err != nil {
+			return
+		}
+		assert.Equal(t, body, h.frame()[headerLen:], "what is taken means what it says")
+	})
+}
+
+func TestWelcomeRoundTrip(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		held := rapid.Uint64().Draw(r, "held")
+		want := welcome{
+			version:  Version,
+			id:       rapid.Uint32().Draw(r, "id"),
+			window:   rapid.Uint32Min(1).Draw(r, "window"),
+			consumed: rapid.Uint64Max(held).Draw(r, "consumed"),
+			held:     held,
+		}
+		got, err := parseWelcome(frameBody(t, frameWelcome, want.frame()))
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	})
+}
+
+func TestWelcomeRefuses(t *testing.T) {
+	good := welcome{version: Version, id: 1, window: 1, consumed: 2, held: 2}
+	for _, c := range []struct {
+		name string
+		body []byte
+		want string
+	}{
+		{"nothing", nil, "WELCOME of 0 bytes"},
+		{"too short", good.frame()[headerLen : headerLen+25], "WELCOME of 25 bytes"},
+		{"too long", append(good.frame()[headerLen:], 0), "WELCOME of 27 bytes"},
+		{"more consumed than held", welcome{Version, 1, 1, 3, 2}.frame()[headerLen:], "WELCOME contradicts itself: held 2, consumed 3, window 1"},
+		{"no window", welcome{Version, 1, 0, 2, 2}.frame()[headerLen:], "WELCOME contradicts itself: held 2, consumed 2, window 0"},
+		{"version 2", []byte("\x00\x02?"), "protocol version 2 meets version 1: use the same release on both hosts"},
+	} {
+		_, err := parseWelcome(c.body)
+		assert.EqualError(t, err, c.want, c.name)
+	}
+}
+
+func FuzzWelcome(f *testing.F) {
+	f.Add(goldenFrames[2].bytes[headerLen:])
+	f.Fuzz(func(t *testing.T, body []byte) {
+		w, err := parseWelcome(body)
+		if err != nil {
+			return
+		}
+		assert.Equal(t, body, w.frame()[headerLen:])
+		assert.LessOrEqual(t, w.consumed, w.held)
+	})
+}
+
+func TestNumbersRoundTrip(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		want := rapid.SliceOfN(rapid.Uint64(), 0, 3).Draw(r, "numbers")
+		body := frameBody(t, framePong, appendNumbers(nil, framePong, want...))
+		got := make([]uint64, len(want))
+		into := make([]*uint64, len(want))
+		for i := range got {
+			into[i] = &got[i]
+		}
+		require.NoError(t, parseNumbers(framePong, body, into...))
+		assert.Equal(t, want, got)
+		require.ErrorContains(t, parseNumbers(framePong, append(body, 0), into...), "PONG of")
+		if len(body) > 0 {
+			require.ErrorContains(t, parseNumbers(framePong, body[1:], into...), "PONG of")
+		}
+	})
+}
+
+// An ERROR's text is for people, and comes from anywhere: no byte of it may
+// reach a terminal that is not plain text.
+func TestErrorText(t *testing.T) {
+	for _, c := range []struct{ said, read string }{
+		{"", ""},
+		{"run \"a\" meets run \"b\"", "run \"a\" meets run \"b\""},
+		{"größer", "größer"},
+		{"\x1b[2Jgone", `"\x1b[2Jgone"`},
+		{"two\nlines", `"two\nlines"`},
+		{"\xff\xfe", `"\xff\xfe"`},
+		{"right\u202eleft", `"right\u202eleft"`},
+		{strings.Repeat("x", maxErrorText+1), strings.Repeat("x", maxErrorText)},
+	} {
+		frame := errorFrame(refuse(CodeDuplicate, "%s", c.said))
+		got := parseError(frameBody(t, frameError, frame))
+		assert.Equal(t, &RefusedError{Code: CodeDuplicate, Text: c.read, heard: true}, got)
+	}
+	assert.Equal(t, &RefusedError{heard: true}, parseError(nil))
+}
+
+func FuzzError(f *testing.F) {
+	f.Add(goldenFrames[len(goldenFrames)-1].bytes[headerLen:])
+	f.Add([]byte("\x00\x01\x1b[2J"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		e := parseError(body)
+		assert.LessOrEqual(t, len(e.Text), 10*maxErrorText)
+		for _, c := range e.Text {
+			if c < ' ' || c == 0x7f {
+				t.Errorf("%q holds a control character", e.Text)
+			}
+		}
+	})
+}
+
+// FuzzInLink sends a receiving end whatever comes, after a good handshake. It
+// ends with the stream at the latest, and what it delivers is 1, 2, 3, ….
+func FuzzInLink(f *testing.F) {
+	var all []byte
+	for _, g := range goldenFrames {
+		all = append(all, g.bytes...)
+		f.Add(append(appendData(nil, 1, numbered(1)), g.bytes...))
+	}
+	f.Add(appendNumbers(appendData(appendData(nil, 1, numbered(1)), 1, numbered(1)), frameFin, 1))
+	f.Add(all)
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		n, last := fuzzNode(t)
+		l := n.in[1]
+		conn := &tape{r: bytes.NewReader(stream)}
+		l.conn = conn
+		err := l.converse(conn, l.write, func() error { return l.read(newFrameReader(conn, maxFrame)) })
+		assert.Equal(t, *last, l.held)
+		assert.LessOrEqual(t, l.held, uint64(n.cfg.Window))
+		if e := unsaid(err); e != nil {
+			assert.True(t, bytes.HasSuffix(conn.written(), errorFrame(e)), "the other end is told why")
+		}
+	})
+}
+
+// FuzzOutLink is the same for a sending end with three messages to send.
+func FuzzOutLink(f *testing.F) {
+	for _, g := range goldenFrames {
+		f.Add(g.bytes)
+	}
+	f.Add(appendNumbers(appendNumbers(nil, frameAck, 2), frameClosed, 3))
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		n, _ := fuzzNode(t)
+		for seq := range uint64(3) {
+			n.Send(1, numbered(seq+1))
+		}
+		l := n.out[0]
+		conn := &tape{r: bytes.NewReader(stream)}
+		require.NoError(t, l.attach(conn, welcome{window: 10}))
+		err := l.converse(conn, l.write, func() error { return l.read(newFrameReader(conn, maxFrame)) })
+		assert.LessOrEqual(t, l.box.acked, uint64(3))
+		assert.LessOrEqual(t, l.undelivered(), uint64(3))
+		if e := unsaid(err); e != nil {
+			assert.True(t, bytes.HasSuffix(conn.written(), errorFrame(e)), "the other end is told why")
+		}
+	})
+}
