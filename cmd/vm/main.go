@@ -64,6 +64,8 @@ func app() *cli.App {
 			&cli.DurationFlag{Name: "connect-timeout", Usage: "how `LONG` to wait for the peers; 0: for ever", Value: 10 * time.Minute, EnvVars: env("CONNECT_TIMEOUT")},
 			&cli.DurationFlag{Name: "linger", Usage: "how `LONG` to wait at the end for the peers' last messages", Value: 2 * time.Second, EnvVars: env("LINGER")},
 			&cli.IntFlag{Name: "window", Usage: "most `MESSAGES` per link that may wait to be consumed", Value: transport.DefaultWindow, EnvVars: env("WINDOW")},
+			&cli.BoolFlag{Name: "resume", Usage: "go on where this machine's log ends, after a crash; without a log, begin", EnvVars: env("RESUME")},
+			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before anything is sent or acknowledged, against loss of power", EnvVars: env("SYNC")},
 			&cli.StringFlag{Name: "log-level", Usage: "of the talk on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
 
 			// For the launcher: standard input is a lifeline whose end means
@@ -127,6 +129,8 @@ func config(c *cli.Context) (vm.Config, error) {
 		ConnectTimeout: c.Duration("connect-timeout"),
 		Linger:         c.Duration("linger"),
 		Window:         c.Int("window"),
+		Resume:         c.Bool("resume"),
+		Sync:           c.Bool("sync"),
 	}
 	if !c.IsSet("id") {
 		return cfg, command.Usage("--id is missing: which machine is this, 0, 1, …?")

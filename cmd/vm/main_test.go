@@ -81,13 +81,12 @@ func empty(t *testing.T, dir string) {
 }
 
 func TestWrongUsage(t *testing.T) {
-	dir := t.TempDir()
-	ports := freePorts(t, 2)
+	ports := freePorts(t, 1)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = taken.Close() }()
 	takenPort := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
-	missing := filepath.Join(dir, "missing")
+	missing := filepath.Join(t.TempDir(), "missing")
 	inTheWay := t.TempDir()
 	earlier := filepath.Join(inTheWay, "vm_0_1.log")
 	require.NoError(t, os.WriteFile(earlier, []byte("precious\n"), 0o600))
@@ -141,6 +140,7 @@ func TestWrongUsage(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
 			args := strings.Fields(tt.args)
 			for flag, value := range map[string]string{"--id": "0", "--port": ports[0], "--log-dir": dir} {
 				if !strings.Contains(tt.args, flag) {
@@ -368,30 +368,42 @@ type deaf struct{}
 func (deaf) Deliver(int, uint64, [][]byte) {}
 func (deaf) Room(int)                      {}
 
-func TestDeathInTheRun(t *testing.T) {
-	dir := t.TempDir()
-	ports := freePorts(t, 1)
+// newPeer starts machine 1 of two, which never ticks and never ends, and returns
+// its address. As soon as the run begins it sends what it is given.
+func newPeer(t *testing.T, port string, payload []byte) (addr string) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	peer, err := transport.New(transport.Config{
 		ID: 1, Run: "by-hand", Incarnation: 1, Handler: deaf{},
-		Peers: []transport.Peer{{ID: 0, Addr: "127.0.0.1:" + ports[0]}},
+		Peers: []transport.Peer{{ID: 0, Addr: "127.0.0.1:" + port}},
 	}, ln)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), deadline)
-	defer func() {
-		cancel()
-		peer.Close(ctx)
-	}()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		if peer.Connect(ctx) != nil {
 			return
 		}
-		if _, err := peer.Barrier(ctx); err == nil {
-			peer.Send(0, []byte("nonsense!"))
+		if _, err := peer.Barrier(ctx); err == nil && payload != nil {
+			peer.Send(0, payload)
 		}
 	}()
-	code, stdout, stderr := execute(ctx, "--id", "0", "--port", ports[0], "--peers", ln.Addr().String(), "--rate", "1000", "--duration", "0", "--log-dir", dir)
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		peer.Close(ctx)
+	})
+	return ln.Addr().String()
+}
+
+func TestDeathInTheRun(t *testing.T) {
+	port := freePorts(t, 1)[0]
+	peer := newPeer(t, port, []byte("nonsense!"))
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	code, stdout, stderr := execute(ctx, "--id", "0", "--port", port, "--peers", peer, "--rate", "1000", "--duration", "0", "--log-dir", t.TempDir())
 	assert.Equal(t, command.Died, code)
 	assert.Empty(t, stdout)
 	assert.Equal(t, "vm: message 1 of machine 1 has a payload of 9 bytes, want 8", last(stderr))
@@ -464,4 +476,23 @@ func TestSupervisorGoes(t *testing.T) {
 			assert.Contains(t, string(b), ": stop: step=")
 		})
 	}
+}
+
+// Before it goes, it can say how long to wait for machines that may not answer.
+func TestSupervisorShortensTheLinger(t *testing.T) {
+	port := freePorts(t, 1)[0]
+	peer := newPeer(t, port, nil)
+	stdin, _, running, end := supervise("--id", "0", "--port", port, "--peers", peer, "--log-dir", t.TempDir(), "--duration", "0", "--linger", "1h")
+	soon(t, "the run", running)
+	_, err := io.WriteString(stdin, "10ms\n")
+	require.NoError(t, err)
+	require.NoError(t, stdin.Close())
+	ended := make(chan struct{})
+	code, talk := -1, ""
+	go func() {
+		defer close(ended)
+		code, talk = end()
+	}()
+	soon(t, "the end", ended)
+	assert.Equal(t, command.Interrupted, code, talk)
 }

@@ -65,24 +65,21 @@ func (b *inbox) ring() {
 	}
 }
 
-// drain hands all messages to deliver, in order.
+// drain hands all messages to deliver, in order. One goroutine may call it.
 func (b *inbox) drain(deliver func(event.Message)) error {
 	if !b.waiting.Load() {
 		return nil
 	}
 	b.mu.Lock()
 	messages, err := b.messages, b.err
-	b.messages = b.spare[:0]
-	b.spare = nil
+	b.messages, b.spare = b.spare[:0], nil
+	if cap(messages) <= 1<<16 { // a burst's memory is not kept
+		b.spare = messages // for the next drain, and this one is over by then
+	}
 	b.waiting.Store(false)
 	b.mu.Unlock()
 	for _, m := range messages {
 		deliver(m)
-	}
-	if cap(messages) <= 1<<16 { // a burst's memory is not kept
-		b.mu.Lock()
-		b.spare = messages
-		b.mu.Unlock()
 	}
 	return err
 }

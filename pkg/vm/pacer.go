@@ -8,6 +8,8 @@ import (
 type pacer struct {
 	start time.Time // with its monotonic reading
 	timer *time.Timer
+	sleep func(time.Duration) // for the last moment of a wait
+	close func()
 }
 
 // coarse is how long before an instant the pacer leaves Go's timers, which fire
@@ -17,16 +19,18 @@ const coarse = 1500 * time.Microsecond
 // newPacer returns a pacer for a start given by the system's clock. From
 // then on only the monotonic clock counts: a correction of the system's time
 // while the machine runs does not change its rate. With exact, the calling
-// goroutine is bound to its thread for good.
+// goroutine is bound to its thread until it closes the pacer.
 func newPacer(start time.Time, exact bool) *pacer {
 	now := time.Now()
 	p := &pacer{
 		start: now.Add(start.Sub(now.Round(0))),
 		timer: time.NewTimer(time.Hour),
+		sleep: time.Sleep,
+		close: func() {},
 	}
 	p.timer.Stop()
 	if exact {
-		tuneThread()
+		p.sleep, p.close = sleep, tuneThread()
 	}
 	return p
 }
@@ -35,15 +39,21 @@ func newPacer(start time.Time, exact bool) *pacer {
 func (p *pacer) now() int64 { return int64(time.Since(p.start)) }
 
 // until waits for an instant, in nanoseconds since the start, or for stop. It
-// reports whether the instant has come.
+// reports false if stop came first. A machine that is so fast or so late that it
+// never has to wait long must hear of stop too, so it is looked at in any case.
 func (p *pacer) until(at int64, stop <-chan struct{}) bool {
+	select {
+	case <-stop:
+		return false
+	default:
+	}
 	for {
 		left := at - p.now()
 		if left <= 0 {
 			return true
 		}
 		if left <= int64(coarse) {
-			sleep(time.Duration(left))
+			p.sleep(time.Duration(left))
 			continue
 		}
 		p.timer.Reset(time.Duration(left) - coarse)

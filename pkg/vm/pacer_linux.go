@@ -8,10 +8,18 @@ import (
 )
 
 // tuneThread keeps the calling goroutine on its thread and asks the kernel not to
-// gather this thread's timers with others (50 µs by default).
-func tuneThread() {
+// gather this thread's timers with others (50 µs by default). It returns what
+// undoes that.
+func tuneThread() (undo func()) {
 	runtime.LockOSThread()
+	before, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+	return func() {
+		if err == nil {
+			_ = unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(before), 0, 0, 0)
+		}
+		runtime.UnlockOSThread()
+	}
 }
 
 // sleep waits with the system's own timer, to an absolute instant: a signal

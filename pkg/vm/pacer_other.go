@@ -4,6 +4,6 @@ package vm
 
 import "time"
 
-func tuneThread() {}
+func tuneThread() (undo func()) { return func() {} }
 
 func sleep(d time.Duration) { time.Sleep(d) }

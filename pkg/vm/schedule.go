@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"math"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
@@ -12,19 +13,30 @@ import (
 // or its process is stopped is gone.
 const patience = 100 * time.Millisecond
 
-// schedule says when ticks are due. It knows no clock: the time is an argument,
-// in nanoseconds since the start.
+// schedule says when the ticks of a paced machine are due. It knows no clock:
+// the time is an argument, in nanoseconds since the start.
 //
-// Invariant: every tick 1 … next-1 has been executed or is counted as missed.
+// Invariant: every tick 1 … next-1 has been executed or is counted as missed;
+// next ≤ last+1.
 type schedule struct {
-	rate   clock.Rate
-	next   uint64 // the tick that comes next, from 1
-	missed uint64
+	rate clock.Rate
+	next uint64 // the tick that comes next, from 1
+	last uint64 // of the run
 }
 
-func newSchedule(rate clock.Rate) *schedule { return &schedule{rate: rate, next: 1} }
+// newSchedule returns the schedule of a run of this length; 0: without end.
+func newSchedule(rate clock.Rate, duration time.Duration) *schedule {
+	s := &schedule{rate: rate, next: 1, last: math.MaxUint64}
+	if duration > 0 {
+		s.last = rate.Ticks(int64(duration))
+	}
+	return s
+}
 
-// due returns when the next tick is due; an unpaced machine's always is.
+// over reports whether no tick of the run is left.
+func (s *schedule) over() bool { return s.next > s.last }
+
+// due returns when the next tick is due.
 func (s *schedule) due() int64 { return s.rate.Due(s.next) }
 
 // tick takes in that a tick is executed at now, and returns how late it is. It
@@ -32,17 +44,24 @@ func (s *schedule) due() int64 { return s.rate.Due(s.next) }
 // than patience, the latest that is due: the ones before it are missed. Each
 // due time is computed from the start, so no error adds up.
 func (s *schedule) tick(now int64) (late time.Duration, missed uint64) {
-	if s.rate == clock.Unpaced {
-		s.next++
-		return 0, 0
-	}
-	if late := now - s.due(); late > int64(patience) && now > s.rate.Due(s.next+1) {
-		latest := s.rate.Ticks(now)
+	if now-s.due() > int64(patience) && now > s.rate.Due(s.next+1) {
+		latest := min(s.rate.Ticks(now), s.last)
 		missed = latest - s.next
-		s.missed += missed
 		s.next = latest
 	}
 	late = time.Duration(now - s.due())
 	s.next++
 	return late, missed
+}
+
+// abandon takes in that the run ends at now, and returns how many ticks have
+// been due but will not be executed: they are missed.
+func (s *schedule) abandon(now int64) (missed uint64) {
+	due := min(s.rate.Ticks(now), s.last)
+	if due < s.next {
+		return 0
+	}
+	missed = due - s.next + 1
+	s.next = due + 1
+	return missed
 }

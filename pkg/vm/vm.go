@@ -15,6 +15,7 @@ import (
 	"math"
 	"net"
 	"regexp"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,15 +29,15 @@ import (
 	"github.com/scalemodel/lamport/pkg/transport"
 )
 
-// Config is what one machine of a run is started with. All but Window, Logger
-// and Watch must be set.
+// Config is what one machine of a run is started with. The fields up to LogDir
+// must be set.
 type Config struct {
 	ID       int
 	Rate     clock.Rate
 	Die      int
 	Seed     uint64
-	Run      string // the run's name, see CheckRun
-	Duration time.Duration
+	Run      string        // the run's name, see CheckRun
+	Duration time.Duration // 0: until stopped
 	Peers    []transport.Peer
 	LogDir   string // an existing directory
 
@@ -45,12 +46,18 @@ type Config struct {
 	// Linger is how long to wait at the end for the peers' last messages,
 	// and for them to take this machine's.
 	Linger time.Duration
+	// Resume goes on where the log of an earlier process of this machine ends,
+	// if there is one. Seed and Die are taken from it.
+	Resume bool
+	// Sync makes what is sent or acknowledged survive a loss of power, at the
+	// price of a wait for the disk per commit.
+	Sync bool
 	// Window is the most messages per link that may be unconsumed,
 	// transport.DefaultWindow if 0.
 	Window int
 	Logger hclog.Logger // talk; nil: none
 	// Watch, if not nil, is told of each phase, and every WatchEvery between
-	// if that is not 0. It may be called by two goroutines at once.
+	// if that is not 0: one call at a time, and no phase after a later one.
 	Watch      func(summary.Status)
 	WatchEvery time.Duration
 }
@@ -61,6 +68,19 @@ var runName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 func CheckRun(name string) error {
 	if !runName.MatchString(name) {
 		return fmt.Errorf("run name %q: want 1 to %d letters, digits, dots, dashes or underscores", name, transport.MaxRun)
+	}
+	return nil
+}
+
+func check(cfg *Config) error {
+	if err := CheckRun(cfg.Run); err != nil {
+		return err
+	}
+	switch {
+	case cfg.Rate == 0 || cfg.Rate > clock.MaxRate && cfg.Rate != clock.Unpaced:
+		return fmt.Errorf("rate %s: want above 0 and at most %s ticks per second, or max", cfg.Rate, clock.MaxRate)
+	case cfg.Duration < 0 || cfg.ConnectTimeout < 0 || cfg.Linger < 0:
+		return fmt.Errorf("duration %v, connect timeout %v, linger %v: none can be negative", cfg.Duration, cfg.ConnectTimeout, cfg.Linger)
 	}
 	return nil
 }
@@ -89,33 +109,17 @@ const endGrace = time.Second
 // error that it broke off, with a log that is whole up to where it ends. A run
 // that ctx ended is not an error, unless it had not begun.
 func Run(ctx context.Context, cfg Config, ln net.Listener) (*summary.Machine, error) {
-	if cfg.Logger == nil {
-		cfg.Logger = hclog.NewNullLogger()
-	}
 	r, err := newRunner(cfg, ln)
 	if err != nil {
 		_ = ln.Close()
 		return nil, &StartError{err}
 	}
-	defer func() { _ = r.file.Discard() }()
-	start, err := r.join(ctx)
-	if err != nil {
-		r.node.Close(ctx)
-		return nil, &StartError{err}
-	}
-	defer r.watch()()
-	if err := r.execute(ctx, start); err != nil {
-		// Whoever dies does not say goodbye: what the log lacks must
-		// be neither sent nor acknowledged.
-		broken, cancel := context.WithCancel(context.Background())
-		cancel()
-		r.node.Close(broken)
-		return nil, err
-	}
-	return r.end(ctx)
+	r.cfg.Logger.Info("starting", "listening", ln.Addr(), "rate", cfg.Rate, "seed", cfg.Seed, "run", cfg.Run)
+	return r.run(ctx)
 }
 
-// runner is a machine in its run. Its methods are called by one goroutine.
+// runner is a machine in its run. Its methods are called by one goroutine,
+// except where they say otherwise.
 type runner struct {
 	cfg     Config
 	log     *logging.Writer
@@ -125,10 +129,12 @@ type runner struct {
 	node    *transport.Node
 	figures summary.Collector
 
-	schedule *schedule
+	past past
+
+	schedule *schedule // nil: unpaced
 	pacer    *pacer
-	started  time.Time // measured
-	elapsed  time.Duration
+	started  time.Time     // measured; zero: stopped before the start
+	elapsed  time.Duration // of an unpaced machine
 
 	// What the log's unflushed lines have sent and consumed, and what the
 	// outside must therefore not see yet.
@@ -142,7 +148,8 @@ type runner struct {
 	stalls  uint64
 	stalled time.Duration
 
-	status struct { // for the watcher
+	reporting sync.Mutex // held while Watch is called
+	status    struct {   // for the watcher
 		phase atomic.Value // summary.Phase
 		start atomic.Int64 // Unix ns
 		steps atomic.Uint64
@@ -152,22 +159,35 @@ type runner struct {
 }
 
 func newRunner(cfg Config, ln net.Listener) (*runner, error) {
-	if err := CheckRun(cfg.Run); err != nil {
+	if err := check(&cfg); err != nil {
 		return nil, err
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = hclog.NewNullLogger()
 	}
 	machines := len(cfg.Peers) + 1
 	r := &runner{
 		cfg:       cfg,
 		inbox:     newInbox(cfg.ID),
-		schedule:  newSchedule(cfg.Rate),
 		consumed:  make([]uint64, machines),
 		isUnacked: make([]bool, machines),
+	}
+	if cfg.Rate != clock.Unpaced {
+		r.schedule = newSchedule(cfg.Rate, cfg.Duration)
 	}
 	r.status.phase.Store(summary.Connecting)
 	var err error
 	r.machine, err = machine.New(machine.Config{ID: cfg.ID, Machines: machines, Die: cfg.Die, Seed: cfg.Seed})
 	if err != nil {
 		return nil, err
+	}
+	if cfg.Resume {
+		if err := r.recover(); err != nil {
+			return nil, err
+		}
+		if r.schedule != nil {
+			r.schedule.next = r.machine.Steps() + 1
+		}
 	}
 	r.node, err = transport.New(transport.Config{
 		ID:          cfg.ID,
@@ -176,26 +196,88 @@ func newRunner(cfg Config, ln net.Listener) (*runner, error) {
 		Handler:     r.inbox,
 		Incarnation: uint64(time.Now().UnixNano()),
 		Window:      cfg.Window,
+		Past:        r.links(),
 		Logger:      cfg.Logger,
 	}, ln)
 	if err != nil {
 		return nil, err
 	}
 	// The file comes last: a start that fails before it leaves nothing.
-	if r.file, err = logging.Create(cfg.LogDir, cfg.ID, cfg.Rate); err != nil {
-		return nil, err
+	if r.file == nil {
+		if r.file, err = logging.Create(cfg.LogDir, cfg.ID, cfg.Rate); err != nil {
+			return nil, err
+		}
 	}
+	r.past.sent = nil // the node has it now
 	r.log = logging.NewWriter(r.file, cfg.ID)
 	return r, nil
 }
 
-// join waits for the peers and returns the instant at which all start.
+// run takes the machine through all phases, and leaves nothing open.
+func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
+	defer func() { _ = r.file.Discard() }()
+	// A machine that does not come to its end says no goodbye: what its log
+	// lacks must be neither sent nor acknowledged.
+	abrupt, cancel := context.WithCancel(context.Background())
+	cancel()
+	defer r.node.Close(abrupt)
+
+	start, err := r.join(ctx)
+	if err != nil {
+		return nil, &StartError{err}
+	}
+	unwatch := r.watch()
+	defer unwatch()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer r.onFailure(stop)()
+	if r.past.stop == nil {
+		if err := r.execute(ctx, start); err != nil {
+			return nil, err
+		}
+		if err := r.node.Err(); err != nil {
+			return nil, err
+		}
+	}
+	m, err := r.end(ctx)
+	if err != nil {
+		return nil, err
+	}
+	unwatch() // the result is the last that Watch hears
+	r.status.phase.Store(summary.Done)
+	r.report(m)
+	return m, nil
+}
+
+// onFailure stops the machine where its peers turn out to contradict its log. The
+// returned function ends that.
+func (r *runner) onFailure(stop context.CancelCauseFunc) (unwatch func()) {
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-r.node.Failed():
+			stop(r.node.Err())
+		case <-done:
+		}
+	}()
+	return func() { close(done) }
+}
+
+// join waits for the peers and returns the instant at which all start, or have
+// started.
 func (r *runner) join(ctx context.Context) (time.Time, error) {
+	if ctx.Err() != nil { // a single machine would not notice
+		return time.Time{}, ctx.Err()
+	}
 	r.phase(summary.Connecting)
 	if r.cfg.ConnectTimeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.cfg.ConnectTimeout)
 		defer cancel()
+	}
+	if start := r.past.start; !start.IsZero() {
+		r.cfg.Logger.Info("resuming", "step", r.machine.Steps(), "clock", r.machine.Clock())
+		return start, r.node.Rejoin(ctx, start)
 	}
 	if err := r.node.Connect(ctx); err != nil {
 		return time.Time{}, err
@@ -211,6 +293,48 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 // execute runs the machine until its time is over or ctx ends.
 func (r *runner) execute(ctx context.Context, start time.Time) error {
 	cfg := r.cfg
+	resumed := !r.past.start.IsZero()
+	if resumed {
+		r.log.Resume(time.Now(), logging.Resume{Step: r.machine.Steps(), Clock: r.machine.Clock()})
+	} else {
+		r.logStart(start)
+	}
+	if err := r.commit(); err != nil {
+		return err
+	}
+	r.status.start.Store(start.UnixNano())
+	r.phase(summary.Running)
+	r.pacer = newPacer(start, r.schedule != nil)
+	defer r.pacer.close()
+	if !r.pacer.until(0, ctx.Done()) {
+		return nil
+	}
+	if !resumed {
+		r.started = time.Now()
+	}
+
+	end := int64(math.MaxInt64)
+	if cfg.Duration > 0 {
+		end = int64(cfg.Duration)
+	}
+	var err error
+	switch {
+	case resumed && r.pacer.now() >= end: // the run has ended meanwhile
+	case r.schedule == nil:
+		err = r.tickUnpaced(end, ctx.Done())
+	default:
+		err = r.tickPaced(end, ctx.Done())
+	}
+	if r.schedule == nil {
+		r.elapsed = time.Duration(min(r.pacer.now(), end))
+	} else {
+		r.figures.Missed(r.schedule.abandon(r.pacer.now()))
+	}
+	return err
+}
+
+func (r *runner) logStart(start time.Time) {
+	cfg := &r.cfg
 	r.log.Start(start, logging.Start{
 		Version:  logging.Version,
 		Run:      cfg.Run,
@@ -220,47 +344,30 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 		Die:      cfg.Die,
 		Peers:    r.peerIDs(),
 	})
-	if err := r.commit(); err != nil {
-		return err
-	}
-	r.status.start.Store(start.UnixNano())
-	r.phase(summary.Running)
-	r.pacer = newPacer(start, cfg.Rate != clock.Unpaced)
-	r.pacer.until(0, ctx.Done())
-	r.started = time.Now()
+}
 
-	end := int64(math.MaxInt64)
-	if cfg.Duration > 0 {
-		end = int64(cfg.Duration)
-	}
-	stop := ctx.Done()
-	if cfg.Rate == clock.Unpaced {
-		return r.executeUnpaced(end, stop)
-	}
-	for {
-		at := r.schedule.due()
-		if at > end {
-			// The run is not over for the others.
-			r.pacer.until(end, stop)
-			return nil
-		}
-		if !r.pacer.until(at, stop) {
+// tickPaced executes instructions by the schedule, until end or stop.
+func (r *runner) tickPaced(end int64, stop <-chan struct{}) error {
+	for !r.schedule.over() {
+		if !r.pacer.until(r.schedule.due(), stop) {
 			return nil
 		}
 		if going, err := r.step(end, stop); !going || err != nil {
 			return err
 		}
+		// A burst is committed at once.
 		if r.schedule.due() > r.pacer.now() || r.log.Buffered() >= commitBytes {
 			if err := r.commit(); err != nil {
 				return err
 			}
 		}
 	}
+	r.pacer.until(end, stop) // for the others, the run is not over
+	return nil
 }
 
-// executeUnpaced is execute for a machine that ticks as fast as it can.
-func (r *runner) executeUnpaced(end int64, stop <-chan struct{}) error {
-	defer func() { r.elapsed = time.Duration(r.pacer.now()) }()
+// tickUnpaced executes instructions as fast as it can, until end or stop.
+func (r *runner) tickUnpaced(end int64, stop <-chan struct{}) error {
 	for {
 		for range commitSteps {
 			if going, err := r.step(end, stop); !going || err != nil {
@@ -306,11 +413,11 @@ func (r *runner) step(end int64, stop <-chan struct{}) (going bool, err error) {
 		return false, fmt.Errorf("step %d: %w", r.machine.Steps()+1, err)
 	}
 	now := time.Now()
-	if r.cfg.Rate != clock.Unpaced {
+	if r.schedule != nil {
 		late, missed := r.schedule.tick(int64(now.Sub(r.pacer.start)))
 		if missed > 0 {
 			r.figures.Missed(missed)
-			r.cfg.Logger.Warn("ticks missed: this process or its host stood still", "ticks", missed, "step", ev.Step)
+			r.cfg.Logger.Warn("ticks missed: the machine was held up, or the host cannot keep its rate", "ticks", missed, "step", ev.Step)
 		}
 		r.figures.Tick(late)
 	}
@@ -333,7 +440,11 @@ func (r *runner) step(end int64, stop <-chan struct{}) (going bool, err error) {
 // commit hands the log's lines to the operating system, and only then lets the
 // world see what they say.
 func (r *runner) commit() error {
-	if err := r.log.Flush(); err != nil {
+	err := r.log.Flush()
+	if err == nil && r.cfg.Sync {
+		err = r.file.Sync()
+	}
+	if err != nil {
 		return fmt.Errorf("the event log cannot be written, so the machine stops at step %d (nothing that is not logged was sent or acknowledged): %w", r.machine.Steps(), err)
 	}
 	for _, m := range r.unsent {
@@ -422,47 +533,72 @@ func (r *runner) end(ctx context.Context) (*summary.Machine, error) {
 	if within := (StopWithin{}); errors.As(context.Cause(ctx), &within) {
 		linger = within.Linger
 	}
-	finish, cancel := context.WithTimeout(context.Background(), linger)
-	defer cancel()
-	undelivered := r.node.Finish(finish)
-	if err := r.inbox.drain(r.machine.Deliver); err != nil {
+	finish, giveUp := context.WithTimeout(context.Background(), linger)
+	defer giveUp()
+	// A machine that dies now leaves the others with less to wait for.
+	defer context.AfterFunc(ctx, func() {
+		if within := (StopWithin{}); errors.As(context.Cause(ctx), &within) {
+			time.AfterFunc(within.Linger, giveUp)
+		}
+	})()
+	stop, err := r.stop(finish)
+	if err != nil {
 		return nil, err
-	}
-	pending := r.machine.Pending()
-	r.log.Stop(time.Now(), logging.Stop{
-		Step:        r.machine.Steps(),
-		Clock:       r.machine.Clock(),
-		Queue:       r.machine.QueueLen(),
-		Pending:     logging.Counts(pending),
-		Undelivered: logging.Counts(undelivered),
-	})
-	if err := r.commit(); err != nil {
-		return nil, err
-	}
-	if err := r.file.Close(); err != nil {
-		return nil, fmt.Errorf("the event log cannot be closed: %w", err)
 	}
 	left := r.node.Left()
+	// The stop line says what became of every message; so the peers may
+	// forget theirs.
+	if !r.node.Settle(finish) {
+		r.cfg.Logger.Warn("not all peers have said that they hold this machine's last messages")
+	}
 	grace, cancel := context.WithTimeout(context.Background(), endGrace)
 	defer cancel()
 	r.node.Close(grace)
+	if err := r.file.Close(); err != nil {
+		return nil, fmt.Errorf("the event log cannot be closed: %w", err)
+	}
 
-	m := r.figures.Machine(r.cfg.ID, r.cfg.Rate, r.machine.QueueLen())
-	m.Started = r.started
-	m.StartLateness = r.started.Sub(r.pacer.start)
-	if r.cfg.Rate == clock.Unpaced {
+	m := r.figures.Machine(r.cfg.ID, r.cfg.Rate, stop.Queue)
+	if !r.started.IsZero() {
+		m.Started = r.started
+		m.StartLateness = r.started.Sub(r.pacer.start)
+	}
+	if r.schedule == nil {
 		m.Elapsed = r.elapsed
 	}
-	m.Pending, m.Undelivered, m.Left = pending, undelivered, left
+	m.Pending, m.Undelivered, m.Left = byPeer(stop.Pending), byPeer(stop.Undelivered), left
 	m.Stalls, m.Stalled = r.stalls, r.stalled
 	m.Wire = wire(r.node.Stats())
-	r.status.phase.Store(summary.Done)
-	if cfg := r.cfg; cfg.Watch != nil {
-		done := r.now()
-		done.Machine = &m
-		cfg.Watch(done)
-	}
 	return &m, nil
+}
+
+// stop writes the stop line, when all messages of the peers are here. An earlier
+// process of the machine may have done so already.
+func (r *runner) stop(ctx context.Context) (*logging.Stop, error) {
+	if r.past.stop != nil {
+		return r.past.stop, nil
+	}
+	undelivered := r.node.Drain(ctx)
+	if err := r.inbox.drain(r.machine.Deliver); err != nil {
+		return nil, err
+	}
+	stop := logging.Stop{
+		Step:        r.machine.Steps(),
+		Clock:       r.machine.Clock(),
+		Queue:       r.machine.QueueLen(),
+		Pending:     logging.Counts(r.machine.Pending()),
+		Undelivered: logging.Counts(undelivered),
+	}
+	r.log.Stop(time.Now(), stop)
+	return &stop, r.commit()
+}
+
+func byPeer(counts []logging.Count) map[int]uint64 {
+	m := make(map[int]uint64, len(counts))
+	for _, c := range counts {
+		m[c.Peer] = c.Messages
+	}
+	return m
 }
 
 func wire(s transport.Stats) summary.Wire {
@@ -492,23 +628,28 @@ func (r *runner) peerIDs() []int {
 
 func (r *runner) phase(p summary.Phase) {
 	r.status.phase.Store(p)
-	if r.cfg.Watch != nil {
-		r.cfg.Watch(r.now())
-	}
+	r.report(nil)
 }
 
-// now may be called from any goroutine.
-func (r *runner) now() summary.Status {
+// report may be called from any goroutine. What is said is found out under the
+// lock, so nothing is said after what is newer.
+func (r *runner) report(result *summary.Machine) {
+	if r.cfg.Watch == nil {
+		return
+	}
+	r.reporting.Lock()
+	defer r.reporting.Unlock()
 	s := summary.Status{
-		Phase: r.status.phase.Load().(summary.Phase),
-		Steps: r.status.steps.Load(),
-		Clock: clock.Time(r.status.clock.Load()),
-		Queue: int(r.status.queue.Load()),
+		Phase:   r.status.phase.Load().(summary.Phase),
+		Steps:   r.status.steps.Load(),
+		Clock:   clock.Time(r.status.clock.Load()),
+		Queue:   int(r.status.queue.Load()),
+		Machine: result,
 	}
 	if ns := r.status.start.Load(); ns != 0 {
 		s.Start = time.Unix(0, ns)
 	}
-	return s
+	r.cfg.Watch(s)
 }
 
 // watch reports now and then until the returned function is called.
@@ -526,12 +667,12 @@ func (r *runner) watch() (stop func()) {
 			case <-done:
 				return
 			case <-tick.C:
-				r.cfg.Watch(r.now())
+				r.report(nil)
 			}
 		}
 	}()
-	return func() {
+	return sync.OnceFunc(func() {
 		close(done)
 		<-ended
-	}
+	})
 }

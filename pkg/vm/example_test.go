@@ -1,0 +1,75 @@
+package vm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/vm"
+)
+
+func ExampleParsePeers() {
+	peers, err := vm.ParsePeers("1=hostb:3050, hostc:4050")
+	fmt.Println(peers, err)
+
+	_, err = vm.ParsePeers("hostb")
+	fmt.Println(err)
+	// Output:
+	// [{1 hostb:3050} {-1 hostc:4050}] <nil>
+	// peer "hostb": want host:port or id=host:port, such as hostb:3050 or 1=hostb:3050
+}
+
+// A run of one machine: it has nobody to talk to, so all its events are
+// internal.
+func ExampleRun() {
+	dir, err := os.MkdirTemp("", "run")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	m, err := vm.Run(context.Background(), vm.Config{
+		Rate:     100 * clock.Hertz,
+		Die:      10,
+		Seed:     42,
+		Run:      "example",
+		Duration: 50 * time.Millisecond,
+		LogDir:   dir,
+	}, ln)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(m.Steps+m.Missed, "ticks were due")
+	logs, _ := filepath.Glob(filepath.Join(dir, "*"))
+	fmt.Println(filepath.Base(logs[0]))
+	// Output:
+	// 5 ticks were due
+	// vm_0_100.log
+}
+
+// A run that could not begin leaves nothing behind.
+func ExampleStartError() {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	_, err = vm.Run(context.Background(), vm.Config{
+		Rate:   clock.Hertz,
+		Die:    0,
+		Run:    "example",
+		LogDir: os.TempDir(),
+	}, ln)
+	if start := (*vm.StartError)(nil); errors.As(err, &start) {
+		fmt.Println("not begun:", start)
+	}
+	// Output:
+	// not begun: a die with 0 faces: want at least 1
+}
