@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -38,43 +39,60 @@ func check(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	bad := false
+	all := c.Bool("all")
+	broken, unreadable := false, false
 	for _, dir := range dirs {
-		run, err := trace.Open(dir)
-		if err != nil {
+		v, err := checkDir(dir, all)
+		if err != nil { // the other runs are no worse for it
+			_, _ = fmt.Fprintf(c.App.ErrWriter, "%s: %v\n", c.App.Name, err)
+			unreadable = true
+			continue
+		}
+		if err := writeVerdict(c.App.Writer, dir, v, format, all); err != nil {
 			return err
 		}
-		v, err := run.Walk(trace.Options{All: c.Bool("all")}, nil)
-		if err != nil {
-			return err
-		}
-		if err := writeVerdict(c.App.Writer, dir, v, format); err != nil {
-			return err
-		}
-		bad = bad || v.State == trace.Broken || v.State == trace.Incomplete && !c.Bool("allow-incomplete")
+		broken = broken || v.State == trace.Broken || v.State == trace.Incomplete && !c.Bool("allow-incomplete")
 	}
-	if bad {
+	switch {
+	case unreadable:
+		return command.Exit(command.Misused, nil)
+	case broken:
 		return command.Exit(command.Broken, nil)
 	}
 	return nil
 }
 
-func writeVerdict(w io.Writer, dir string, v *trace.Verdict, format string) error {
+func checkDir(dir string, all bool) (*trace.Verdict, error) {
+	run, err := trace.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return run.Walk(trace.Options{All: all}, nil)
+}
+
+func writeVerdict(w io.Writer, dir string, v *trace.Verdict, format string, all bool) error {
 	if format == "json" {
 		return json.NewEncoder(w).Encode(struct {
 			Dir string `json:"dir"`
 			*trace.Verdict
 		}{dir, v})
 	}
+	var b strings.Builder
 	for i := range v.Violations {
-		if _, err := fmt.Fprintln(w, &v.Violations[i]); err != nil {
-			return err
+		fmt.Fprintf(&b, "%v\n\n", &v.Violations[i])
+	}
+	fmt.Fprintf(&b, "%s: %v\n", dir, v)
+	if shown := len(v.Violations); uint64(shown) < v.Violated() {
+		fmt.Fprintf(&b, "  shown: %d of %d", shown, v.Violated())
+		if !all {
+			b.WriteString(", the first of each law; --all shows more")
 		}
+		b.WriteByte('\n')
 	}
-	_, err := fmt.Fprintf(w, "%s: %v\n", dir, v)
-	if rest := v.Violated() - uint64(len(v.Violations)); rest > 0 && err == nil {
-		_, err = fmt.Fprintf(w, "%d more violations are not shown; --all shows them\n", rest)
+	for _, o := range v.Open {
+		fmt.Fprintf(&b, "  %s\n", o)
 	}
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 
@@ -106,14 +124,11 @@ func format(c *cli.Context, choices ...string) (string, error) {
 	return "", command.Usage("--format %q: want %s", f, oneOf(choices))
 }
 
+// oneOf returns "a", "a or b", "a, b or c".
 func oneOf(choices []string) string {
-	s := choices[0]
-	for i, c := range choices[1:] {
-		if i == len(choices)-2 {
-			s += " or " + c
-		} else {
-			s += ", " + c
-		}
+	last := len(choices) - 1
+	if last == 0 {
+		return choices[0]
 	}
-	return s
+	return strings.Join(choices[:last], ", ") + " or " + choices[last]
 }

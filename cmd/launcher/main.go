@@ -23,8 +23,18 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Description:          "Without a command, launcher runs a cluster: see \"launcher run --help\".",
 		EnableBashCompletion: true,
 		Flags:                runFlags(),
+		Before:               flagsBehindCommand,
 		Action:               runCluster,
-		Commands:             []*cli.Command{runCommand(), checkCommand()},
+		Commands:             []*cli.Command{runCommand(), simCommand(), piped(checkCommand()), piped(statsCommand()), orderCommand(), exportCommand(), diagramCommand()},
 	}
 	return command.Run(ctx, app, args, stdout, stderr)
+}
+
+// flagsBehindCommand refuses the flags of a run before the name of a command,
+// which would be read and then forgotten.
+func flagsBehindCommand(c *cli.Context) error {
+	if name := c.Args().First(); c.NumFlags() > 0 && c.App.Command(name) != nil {
+		return command.Usage("flags stand behind the command: launcher %s --%s …", name, c.LocalFlagNames()[0])
+	}
+	return nil
 }

@@ -6,21 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/machine"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/summary/table"
+	"github.com/scalemodel/lamport/pkg/trace"
 )
 
 // defaultPorts are the laboratory's, for its three machines.
@@ -51,16 +55,20 @@ func runFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "duration", Usage: "how `LONG` to run; 0: until interrupted", Value: time.Minute, EnvVars: env("DURATION")},
 		&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides every throw of the dice", DefaultText: "drawn", EnvVars: env("SEED")},
 		&cli.StringFlag{Name: "ports", Usage: "a `LIST` of ports, or auto for free ones", DefaultText: defaultPorts + " for three machines, else auto", EnvVars: env("PORTS")},
-		&cli.StringFlag{Name: "out", Usage: "`DIR` for the run", DefaultText: "runs/<time>", EnvVars: env("OUT")},
+		&cli.StringFlag{Name: "out", Usage: "`DIR` for the run", DefaultText: "runs/<time>-<name>", EnvVars: env("OUT")},
 		&cli.IntFlag{Name: "window", Usage: "most `MESSAGES` per link that may wait to be consumed", DefaultText: "262144", EnvVars: env("WINDOW")},
 		&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "beside this one", EnvVars: env("VM")},
 		&cli.StringFlag{Name: "log-level", Usage: "of the machines' talk: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
+		&cli.BoolFlag{Name: "check", Usage: "hold the logs against the laws at the end (--check=false: do not)", Value: true, EnvVars: env("CHECK")},
 		&cli.BoolFlag{Name: "quiet", Usage: "no talk, no progress: only the result and errors", EnvVars: env("QUIET")},
 	}
 }
 
 func runCluster(c *cli.Context) error {
 	if c.Args().Present() {
+		if c.Command.Name == "run" {
+			return command.Usage("unexpected argument %q: everything is said by flags; \"launcher run --help\" lists them", c.Args().First())
+		}
 		return command.Usage("unknown command %q; \"launcher --help\" lists them", c.Args().First())
 	}
 	cfg, err := runConfig(c)
@@ -72,8 +80,8 @@ func runCluster(c *cli.Context) error {
 	if quiet {
 		talk = io.Discard
 	}
-	isTerminal := !quiet && isTerminal(c.App.ErrWriter)
-	if isTerminal {
+	hasDisplay := !quiet && isTerminal(c.App.ErrWriter)
+	if hasDisplay {
 		cfg.StatusEvery = 200 * time.Millisecond
 	}
 	run, err := cluster.New(cfg)
@@ -86,42 +94,62 @@ func runCluster(c *cli.Context) error {
 	if cfg.Duration == 0 {
 		lasts = "until interrupted"
 	}
-	_, _ = fmt.Fprintf(talk, "run %s: %d machines, rates %s, die %d, seed %d, %s; logs in %s\n",
-		cfg.Run, len(cfg.Rates), join(cfg.Rates), cfg.Die, cfg.Seed, lasts, cfg.Dir)
+	_, _ = fmt.Fprintf(talk, "run %s: %s, die %d, seed %d, %s; logs in %s\n",
+		cfg.Run, describe(cfg.Rates), cfg.Die, cfg.Seed, lasts, cfg.Dir)
 
-	watch := func(int, summary.Status) {}
-	done := func() {}
-	if isTerminal {
+	show, done := func(int, summary.Status) {}, func() {}
+	if hasDisplay {
 		display := progress.New(c.App.ErrWriter, cfg.Rates, cfg.Duration)
-		watch, done = display.Update, display.Close
-	}
-	results, err := run.Run(ctx, watch)
-	done()
-	if results == nil {
-		return command.Exit(command.Misused, err)
-	}
-	if !c.IsSet("out") {
-		linkLatest(talk, cfg.Dir)
-	}
-	var machines []summary.Machine
-	for _, m := range results {
-		if m != nil {
-			machines = append(machines, *m)
+		show, done = display.Update, func() {
+			display.Close()
+			_, _ = fmt.Fprintln(talk) // the result stands apart
 		}
 	}
-	return errors.Join(report(c.App.Writer, cfg, machines), outcome(err, ctx.Err() != nil))
+	linked := c.IsSet("out")
+	results, err := run.Run(ctx, func(id int, s summary.Status) {
+		if s.Phase == summary.Running && !linked {
+			linked = true
+			linkLatest(talk, cfg.Dir)
+		}
+		show(id, s)
+	})
+	done()
+	switch {
+	case errors.Is(err, cluster.ErrNotBegun):
+		return command.Exit(command.Interrupted, err)
+	case results == nil:
+		return command.Exit(command.Misused, err)
+	}
+	if summaryErr := writeSummary(c.App.Writer, cfg, results); summaryErr != nil || err != nil {
+		return command.Exit(command.Died, errors.Join(err, summaryErr))
+	}
+	if c.Bool("check") {
+		if err := prove(c.App.Writer, cfg.Dir); err != nil {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return command.Exit(command.Interrupted, nil)
+	}
+	return nil
 }
 
-// outcome turns the end of a run into the command's.
-func outcome(err error, interrupted bool) error {
-	var death *cluster.Death
-	switch {
-	case errors.As(err, &death) && death.Unstarted:
-		return command.Exit(command.Misused, err)
-	case err != nil:
+// prove holds the run against the laws and prints the verdict. What it finds
+// broken is a defect of this program.
+func prove(stdout io.Writer, dir string) error {
+	run, err := trace.Open(dir)
+	if err != nil {
 		return command.Exit(command.Died, err)
-	case interrupted:
-		return command.Exit(command.Interrupted, nil)
+	}
+	v, err := run.Walk(trace.Options{}, nil)
+	if err != nil {
+		return command.Exit(command.Died, err)
+	}
+	if _, err := fmt.Fprintf(stdout, "check        %v\n", v); err != nil {
+		return command.Exit(command.Died, err)
+	}
+	if v.State == trace.Broken {
+		return command.Exit(command.Broken, fmt.Errorf("the run breaks a law; \"launcher check %s\" shows where", dir))
 	}
 	return nil
 }
@@ -140,10 +168,12 @@ func runConfig(c *cli.Context) (cluster.Config, error) {
 	machines := c.Int("machines")
 	var err error
 	switch {
-	case c.IsSet("machines") && machines < 1:
-		return cfg, command.Usage("--machines %d: a run has at least 1 machine", machines)
-	case c.IsSet("window") && cfg.Window < 1:
-		return cfg, command.Usage("--window %d: want at least 1 message", cfg.Window)
+	case c.IsSet("machines") && (machines < 1 || machines > cluster.MaxMachines):
+		return cfg, command.Usage("--machines %d: want 1 to %d; each is a process of this host", machines, cluster.MaxMachines)
+	case c.IsSet("window") && (cfg.Window < 1 || cfg.Window > math.MaxInt32):
+		return cfg, command.Usage("--window %d: want 1 to %d messages", cfg.Window, math.MaxInt32)
+	case hclog.LevelFromString(cfg.LogLevel) == hclog.NoLevel:
+		return cfg, command.Usage("--log-level %q: want trace, debug, info, warn, error or off", cfg.LogLevel)
 	case c.IsSet("out") && cfg.Dir == "":
 		return cfg, command.Usage("--out is empty: want the name of a directory")
 	}
@@ -169,7 +199,8 @@ func runConfig(c *cli.Context) (cluster.Config, error) {
 		}
 	}
 	if cfg.Dir == "" {
-		cfg.Dir = newDir(time.Now())
+		// With the run's name behind it: two may begin in one second.
+		cfg.Dir = filepath.Join("runs", time.Now().Format("20060102-150405")+"-"+cfg.Run)
 	}
 	return cfg, nil
 }
@@ -177,18 +208,6 @@ func runConfig(c *cli.Context) (cluster.Config, error) {
 // newRunName draws a name that no other run on the network will have.
 func newRunName() string {
 	return strings.ToLower(crand.Text()[:6])
-}
-
-// newDir returns runs/<time>, with a number behind it where that exists.
-func newDir(now time.Time) string {
-	base := filepath.Join("runs", now.Format("20060102-150405"))
-	dir := base
-	for i := 2; ; i++ {
-		if _, err := os.Lstat(dir); err != nil {
-			return dir
-		}
-		dir = fmt.Sprintf("%s-%d", base, i)
-	}
 }
 
 // linkLatest points runs/latest at the run. Where links cannot be made, the run
@@ -206,36 +225,52 @@ func linkLatest(talk io.Writer, dir string) {
 	}
 }
 
-// report writes what the machines did to the run's directory, and for people to
-// stdout.
-func report(stdout io.Writer, cfg cluster.Config, machines []summary.Machine) error {
-	b, err := json.MarshalIndent(machines, "", "  ")
+// writeSummary writes what the machines did to the run's directory, and for
+// people to stdout. There is no result of a machine that has died.
+func writeSummary(stdout io.Writer, cfg cluster.Config, results []*summary.Machine) error {
+	results = slices.DeleteFunc(results, func(m *summary.Machine) bool { return m == nil })
+	b, err := json.MarshalIndent(results, "", "  ")
 	if err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(cfg.Dir, "summary.json"), append(b, '\n'), 0o666); err != nil {
 		return fmt.Errorf("the summary cannot be written: %w", err)
 	}
-	if len(machines) == 0 {
+	if len(results) == 0 {
 		return nil
 	}
-	return table.Write(stdout, slices.Values(machines), table.Options{Machines: len(cfg.Rates)})
+	machines := func(yield func(summary.Machine) bool) {
+		for _, m := range results {
+			if !yield(*m) {
+				return
+			}
+		}
+	}
+	if err := table.Write(stdout, machines, table.Options{Machines: len(cfg.Rates)}); err != nil {
+		return fmt.Errorf("the result cannot be printed (it is in %s): %w", filepath.Join(cfg.Dir, "summary.json"), err)
+	}
+	return nil
 }
 
+// isTerminal reports whether w can show a picture that is drawn over.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
-func join[T fmt.Stringer](list []T) string {
-	const most = 12
+// describe says how many machines there are, and how fast.
+func describe(rates []clock.Rate) string {
+	const most = 8
 	var parts []string
-	for i, v := range list {
+	for i, r := range rates {
 		if i == most {
 			parts = append(parts, "…")
 			break
 		}
-		parts = append(parts, v.String())
+		parts = append(parts, r.String())
 	}
-	return strings.Join(parts, ",")
+	if len(rates) == 1 {
+		return "1 machine, rate " + parts[0]
+	}
+	return fmt.Sprintf("%d machines, rates %s", len(rates), strings.Join(parts, ","))
 }

@@ -35,8 +35,6 @@ type Display struct {
 
 	idWidth, rateWidth int
 
-	close func()
-
 	mu     sync.Mutex // guards what follows
 	status []summary.Status
 	start  time.Time // agreed; zero: not yet
@@ -51,7 +49,6 @@ func New(terminal io.Writer, rates []clock.Rate, duration time.Duration) *Displa
 		duration: duration,
 		status:   make([]summary.Status, len(rates)),
 	}
-	d.close = sync.OnceFunc(d.finish)
 	// All that is drawn must be known before the first bar is.
 	for id, rate := range rates {
 		d.idWidth = max(d.idWidth, len(strconv.Itoa(id)))
@@ -92,9 +89,7 @@ func (d *Display) Update(id int, s summary.Status) {
 
 // Close draws the last picture and leaves it on the terminal. What comes after
 // it is not drawn.
-func (d *Display) Close() { d.close() }
-
-func (d *Display) finish() {
+func (d *Display) Close() {
 	d.mu.Lock()
 	d.end = time.Now()
 	whole := d.duration > 0 && d.elapsed() == d.duration

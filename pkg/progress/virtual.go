@@ -62,7 +62,7 @@ func (v *Virtual) Close() {
 // timeText says how much real time is left, after some has gone by.
 func (v *Virtual) timeText(gone time.Duration) string {
 	at := time.Duration(v.at.Load())
-	text := ""
+	var text string
 	switch {
 	case v.duration == 0:
 		text = "Ctrl-C stops"

@@ -1,0 +1,206 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// Three machines that a person starts, in whatever order and one after the other,
+// find each other and begin together.
+func TestByHand(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		named bool
+		order []int
+	}{
+		{"host and port", false, []int{2, 0, 1}},
+		{"id, host and port", true, []int{1, 2, 0}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 3), named: c.named,
+				flags: []string{"--run", "hand", "--rate", "20", "--duration", "1500ms", "--seed", "3"}}
+			machines := make([]*program, 3)
+			for i, id := range c.order {
+				if i > 0 {
+					time.Sleep(700 * time.Millisecond) // a person types
+				}
+				machines[id] = h.start(id)
+			}
+			for id, p := range machines {
+				assert.Equal(t, "0", p.wait())
+				assert.NotContains(t, p.out.String(), "left early")
+				all := records(t, logs(t, h.dir)[id])
+				assert.Equal(t, "hand", all[0].Start.Run)
+				steps := len(all) - 2
+				assert.Equal(t, 30, steps+figure(p, "missed"), "machine %d", id)
+				assert.Equal(t, steps, figure(p, "ticks"), "machine %d", id)
+			}
+			requireOneStart(t, h.dir)
+			requireCorrect(t, h.dir)
+		})
+	}
+}
+
+// figure returns the number that stands behind a key in what a machine prints of
+// itself, 0 where it is not there.
+func figure(p *program, key string) int {
+	m := regexp.MustCompile(`(?m)^` + key + `: +(\d+) `).FindStringSubmatch(p.out.String())
+	if m == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(m[1]) // digits
+	return n
+}
+
+// The number of machines is free, and so are their rates; two find each other
+// with flags from the environment as well.
+func TestByHandEnvironment(t *testing.T) {
+	t.Parallel()
+	h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2), flags: []string{"--run", "env"}}
+	var machines []*program
+	for id, rate := range []string{"VM_RATE=12.5", "VM_RATE=max"} {
+		p := prepare(t, h.dir, filepath.Join(bin, "vm"), "--run", "env", "--peers", h.peers(id))
+		p.cmd.Env = append(p.cmd.Env, rate, "VM_DURATION=400ms", "VM_WINDOW=1000",
+			"VM_ID="+strconv.Itoa(id), "VM_PORT="+strconv.Itoa(h.ports[id]))
+		machines = append(machines, p.start())
+	}
+	for _, p := range machines {
+		assert.Equal(t, "0", p.wait())
+	}
+	assert.Equal(t, []string{"vm_0_12.5.log", "vm_1_max.log"}, files(t, h.dir))
+	requireCorrect(t, h.dir)
+}
+
+// Machines of two runs that meet say so, both of them.
+func TestByHandTwoRunsMeet(t *testing.T) {
+	t.Parallel()
+	h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2)}
+	red, blue := h.start(0, "--run", "red"), h.start(1, "--run", "blue")
+	for _, p := range []*program{red, blue} {
+		eventually(t, func() bool {
+			said := p.errors.String()
+			return strings.Contains(said, `run "red" meets run "blue"`) || strings.Contains(said, `run "blue" meets run "red"`) ||
+				// so in the quotes of a log line
+				strings.Contains(said, `run \"red\" meets run \"blue\"`) || strings.Contains(said, `run \"blue\" meets run \"red\"`)
+		}, "%v says whom it has met", p.cmd.Args)
+	}
+	// At least one has given up, and the other may wait for the right one.
+	eventually(t, func() bool { return hasEnded(red) || hasEnded(blue) }, "one gives up")
+	for _, p := range []*program{red, blue} {
+		_ = p.cmd.Process.Signal(os.Interrupt)
+		if p.wait() == "2" {
+			assert.Contains(t, p.errors.String(), "give both machines the same --run\n")
+		} else {
+			assert.Contains(t, []string{"130", "signal: interrupt"}, p.wait())
+		}
+		assert.Empty(t, p.out.String())
+	}
+	assert.Empty(t, files(t, h.dir), "no log of a run that never was")
+}
+
+func hasEnded(p *program) bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Ctrl-C of one: its log is whole, and the others finish and say who has left.
+func TestByHandOneLeaves(t *testing.T) {
+	t.Parallel()
+	h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 3),
+		flags: []string{"--rate", "50", "--duration", "2s", "--die", "4", "--linger", "100ms"}}
+	machines := []*program{h.start(0), h.start(1), h.start(2)}
+	waitForEvents(t, h.dir, 3, 10)
+	machines[1].signal(os.Interrupt)
+	assert.Equal(t, "130", machines[1].wait())
+	assert.True(t, isComplete(t, logs(t, h.dir)[1]))
+	assert.Contains(t, machines[1].out.String(), "machine:     vm-1, 50 ticks per second\n")
+	for _, id := range []int{0, 2} {
+		assert.Equal(t, "0", machines[id].wait())
+		assert.Contains(t, machines[id].out.String(), "left early:  vm-1\n")
+		assert.Contains(t, machines[id].errors.String(), "a machine has left the run")
+		all := records(t, logs(t, h.dir)[id])
+		assert.Equal(t, 100, len(all)-2+figure(machines[id], "missed"))
+		assert.NotEmpty(t, all[len(all)-1].Stop.Undelivered, "what was sent to the one that had left")
+	}
+	// No law is broken. What the one who left did not take is named.
+	code, verdict := checked(t, h.dir)
+	assert.Equal(t, "1", code)
+	assert.Contains(t, verdict, "incomplete")
+	code, verdict = checked(t, h.dir, "--allow-incomplete")
+	assert.Equal(t, "0", code, verdict)
+}
+
+// Ctrl-C of all at once, as in one terminal.
+func TestByHandAllStop(t *testing.T) {
+	t.Parallel()
+	h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 3), flags: []string{"--rate", "50", "--duration", "0", "--die", "3"}}
+	machines := []*program{h.start(0), h.start(1), h.start(2)}
+	waitForEvents(t, h.dir, 3, 10)
+	for _, p := range machines {
+		p.signal(syscall.SIGTERM)
+	}
+	for _, p := range machines {
+		assert.Equal(t, "130", p.wait())
+	}
+	code, verdict := checked(t, h.dir, "--allow-incomplete")
+	assert.Equal(t, "0", code, verdict)
+}
+
+// A machine that waits for others can be told not to.
+func TestByHandInterruptedBeforeTheRun(t *testing.T) {
+	t.Parallel()
+	h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2)}
+	p := h.start(0)
+	eventually(t, func() bool { return len(files(t, h.dir)) > 0 || strings.Contains(p.errors.String(), "starting") }, "it has started")
+	p.signal(os.Interrupt)
+	assert.Equal(t, "130", p.wait())
+	assert.Contains(t, p.errors.String(), "vm: interrupted before the run began\n")
+	assert.Empty(t, files(t, h.dir))
+}
+
+// The port of one is taken by another program.
+func TestByHandPortTaken(t *testing.T) {
+	t.Parallel()
+	h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2)}
+	first := h.start(0)
+	eventually(t, func() bool { return strings.Contains(first.errors.String(), "starting") }, "it has started")
+	h.ports = []int{h.ports[1], h.ports[0]}
+	second := h.start(1)
+	assert.Equal(t, "2", second.wait())
+	assert.Equal(t, 1, strings.Count(second.errors.String(), "\n"))
+	assert.Contains(t, second.errors.String(), strconv.Itoa(h.ports[1])+" on 127.0.0.1 is taken")
+	first.signal(os.Interrupt)
+	first.wait()
+}
+
+// Two with one id are told apart.
+func TestByHandOneIDTwice(t *testing.T) {
+	t.Parallel()
+	dir, ports := t.TempDir(), freePorts(t, 2)
+	h := &byHand{t: t, dir: dir, ports: ports}
+	twin := &byHand{t: t, dir: t.TempDir(), ports: slices.Clone(ports)}
+	slices.Reverse(twin.ports)
+	machines := []*program{h.start(0), twin.start(0)}
+	for _, p := range machines {
+		eventually(t, func() bool { return strings.Contains(p.errors.String(), "give each its own --id") }, "it says so")
+		_ = p.cmd.Process.Signal(os.Interrupt) // if it has not given up already
+		assert.Contains(t, []string{"2", "130", "signal: interrupt"}, p.wait())
+	}
+	assert.Empty(t, files(t, dir))
+}

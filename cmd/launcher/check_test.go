@@ -1,0 +1,197 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/pkg/trace"
+)
+
+// damaged is the run of docs/log-format.md, with one thing changed in a log.
+func damaged(t *testing.T, log, old, fresh string) string {
+	dir := smallRun(t)
+	change(t, filepath.Join(dir, log), old, fresh)
+	return dir
+}
+
+const goodVerdict = "correct: all laws hold for 15 events on 2 machines; 5 messages sent = 4 received + 1 pending\n"
+
+func TestCheckOfACorrectRun(t *testing.T) {
+	dir := smallRun(t)
+	for _, flags := range [][]string{nil, {"--all"}, {"--allow-incomplete"}, {"--format", "text"}} {
+		code, out, errs := inProcess(append(append([]string{"check"}, flags...), dir)...)
+		assert.Zero(t, code)
+		assert.Equal(t, dir+": "+goodVerdict, out)
+		assert.Empty(t, errs)
+	}
+}
+
+func TestCheckOfABrokenRun(t *testing.T) {
+	dir := damaged(t, "vm_1_2.log", "internal: step=5 clock=5", "internal: step=5 clock=6")
+	log := filepath.Join(dir, "vm_1_2.log")
+	for _, flag := range []string{"--all", "--all=false", "--allow-incomplete"} { // which excuses nothing
+		code, out, errs := inProcess("check", flag, dir)
+		assert.Equal(t, 1, code)
+		assert.Empty(t, errs)
+		assert.Equal(t, log+`:6: increment: clock 6 after clock 4, expected 5
+    `+log+`:6: 2026-11-22T17:13:42.566788Z [INFO]  vm-1: internal: step=5 clock=6 queue=0
+    `+log+`:5: 2026-11-22T17:13:42.066787Z [INFO]  vm-1: internal: step=4 clock=4 queue=0
+
+`+log+`:7: receive: clock 6, expected max(previous 6, sent 5) + 1 = 7
+    `+log+`:7: 2026-11-22T17:13:43.066789Z [INFO]  vm-1: receive: step=6 clock=6 queue=0 from=0 seq=1 sent=5
+    `+log+`:6: 2026-11-22T17:13:42.566788Z [INFO]  vm-1: internal: step=5 clock=6 queue=0
+
+`+dir+`: BROKEN: 2 violations among 15 events on 2 machines: increment (1), receive (1)
+`, out)
+	}
+}
+
+// Of each law only the first violation is shown, and --all shows the rest.
+func TestCheckAll(t *testing.T) {
+	dir := damaged(t, "vm_1_2.log", "internal: step=5 ", "internal: step=4 ")
+	code, out, _ := inProcess("check", dir)
+	assert.Equal(t, 1, code)
+	assert.Equal(t, 1, strings.Count(out, ": step: "))
+	assert.True(t, strings.HasSuffix(out, dir+`: BROKEN: 2 violations among 15 events on 2 machines: step (2)
+  shown: 1 of 2, the first of each law; --all shows more
+`), out)
+	code, out, _ = inProcess("check", "--all", dir)
+	assert.Equal(t, 1, code)
+	assert.Equal(t, 2, strings.Count(out, ": step: "))
+	assert.True(t, strings.HasSuffix(out, ": step (2)\n"), out)
+}
+
+func TestCheckOfAnIncompleteRun(t *testing.T) {
+	dir := smallRun(t)
+	log := filepath.Join(dir, "vm_0_1.log")
+	content, err := os.ReadFile(log)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(log, content[:len(content)-1], 0o666))
+	want := dir + `: incomplete: no law is broken by 15 events on 2 machines, but not all can be said
+  ` + log + `:7: the last line is torn: what machine 0 did after step 5 is not known
+  whether messages were lost can be said for 0 of 2 links, those between machines that stopped
+`
+	code, out, errs := inProcess("check", dir)
+	assert.Equal(t, 1, code)
+	assert.Equal(t, want, out)
+	assert.Empty(t, errs)
+	code, out, _ = inProcess("check", "--allow-incomplete", dir)
+	assert.Zero(t, code)
+	assert.Equal(t, want, out)
+}
+
+func TestCheckAsJSON(t *testing.T) {
+	good, broken := smallRun(t), damaged(t, "vm_1_2.log", "sent=5", "sent=4")
+	code, out, errs := inProcess("check", "--format", "json", good, broken)
+	assert.Equal(t, 1, code)
+	assert.Empty(t, errs)
+	lines := strings.SplitAfter(out, "\n")
+	require.Len(t, lines, 3, "one object a line")
+
+	var first, second struct {
+		Dir string
+		trace.Verdict
+	}
+	require.NoError(t, json.Unmarshal([]byte(lines[0]), &first))
+	require.NoError(t, json.Unmarshal([]byte(lines[1]), &second))
+	assert.Equal(t, good, first.Dir)
+	assert.Equal(t, trace.Verdict{State: trace.Correct, Machines: 2, Events: 15, Sent: 5, Received: 4, Pending: 1}, first.Verdict)
+	assert.Equal(t, broken, second.Dir)
+	assert.Equal(t, trace.Verdict{
+		State: trace.Broken, Machines: 2, Events: 15, Sent: 5, Received: 4, Pending: 1,
+		Broken: map[trace.Law]uint64{trace.LawMatch: 1},
+		Violations: []trace.Violation{{
+			Law: trace.LawMatch, What: "the receive says sent=4, but this message was sent at clock 5",
+			Events: []trace.Ref{
+				{File: filepath.Join(broken, "vm_1_2.log"), Line: 7, Text: "2026-11-22T17:13:43.066789Z [INFO]  vm-1: receive: step=6 clock=6 queue=0 from=0 seq=1 sent=4"},
+				{File: filepath.Join(broken, "vm_0_1.log"), Line: 4, Text: "2026-11-22T17:13:43.066670Z [INFO]  vm-0: send: step=3 clock=5 queue=0 to=1:1"},
+			},
+		}},
+	}, second.Verdict)
+}
+
+// Each of several runs gets its verdict, whatever the others' are.
+func TestCheckOfSeveralRuns(t *testing.T) {
+	good, broken := smallRun(t), damaged(t, "vm_1_2.log", "sent=5", "sent=4")
+	unreadable, missing := damaged(t, "vm_1_2.log", "send: ", "sent: "), filepath.Join(good, "missing")
+	for _, c := range []struct {
+		dirs []string
+		code int
+	}{
+		{[]string{good, good}, 0},
+		{[]string{broken, good}, 1},
+		{[]string{good, broken}, 1},
+		{[]string{unreadable, broken, good}, 2},
+		{[]string{good, broken, missing}, 2},
+	} {
+		code, out, errs := inProcess(append([]string{"check"}, c.dirs...)...)
+		assert.Equal(t, c.code, code, c.dirs)
+		verdicts, errors := 0, 0
+		for _, dir := range c.dirs {
+			switch dir {
+			case good, broken:
+				verdicts++
+			default:
+				errors++
+			}
+		}
+		assert.Equal(t, verdicts, strings.Count(out, " on 2 machines"), out)
+		assert.Equal(t, errors, strings.Count(errs, "\n"), errs)
+	}
+}
+
+func TestCheckUsage(t *testing.T) {
+	good := smallRun(t)
+	file := filepath.Join(good, "vm_0_1.log")
+	nameless := t.TempDir()
+	directory := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(directory, "vm_0_1.log"), 0o777))
+	unreadable := damaged(t, "vm_1_2.log", "send: step=9", "sent: step=9")
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"nothing":                {nil, "check: which run? Name its directory, for example runs/latest"},
+		"a flag behind":          {[]string{good, "--all"}, "flag --all stands after a directory: flags come first"},
+		"an unknown flag":        {[]string{"--every", good}, `every; "launcher check --help" lists the flags`},
+		"an unknown format":      {[]string{"--format", "xml", good}, `--format "xml": want text or json`},
+		"a missing directory":    {[]string{nameless + "/x"}, nameless + "/x cannot be read: no such file or directory; want the directory of a run"},
+		"a file":                 {[]string{file}, file + " cannot be read: not a directory; want the directory of a run"},
+		"no logs":                {[]string{nameless}, nameless + " holds no event log (vm_<id>_<rate>.log): want the directory of a run"},
+		"a directory as a log":   {[]string{directory}, directory + "/vm_0_1.log: expected an event log, found no regular file"},
+		"a log that is not one":  {[]string{unreadable}, unreadable + `/vm_1_2.log:10: expected "start: ", "internal: ", "send: ", "receive: ", "resume: " or "stop: ", found "sent: step=9 clock=9 queue=0 to=0:2"`},
+		"an empty directory too": {[]string{""}, `cannot be read: no such file or directory; want the directory of a run`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, format := range []string{"text", "json"} {
+				args := append([]string{"check", "--format", format}, c.args...)
+				code, out, errs := inProcess(args...)
+				assert.Equal(t, 2, code)
+				assert.Empty(t, out)
+				assert.Equal(t, 1, strings.Count(errs, "\n"), errs)
+				assert.True(t, strings.HasPrefix(errs, "launcher: "), errs)
+				assert.Contains(t, errs, c.want)
+			}
+		})
+	}
+}
+
+// A log that may not be read is no empty one.
+func TestCheckOfALogThatMayNotBeRead(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	dir := smallRun(t)
+	log := filepath.Join(dir, "vm_0_1.log")
+	require.NoError(t, os.Chmod(log, 0))
+	code, out, errs := inProcess("check", dir)
+	assert.Equal(t, 2, code)
+	assert.Empty(t, out)
+	assert.Contains(t, errs, log+": permission denied")
+}

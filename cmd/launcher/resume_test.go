@@ -1,0 +1,130 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Machines are killed with no warning, again and again, some of them while they
+// recover from the last time, and go on from their logs. Nothing is lost, nothing
+// comes twice, no clock goes back: the logs prove it.
+func TestKilledMachinesResume(t *testing.T) {
+	const kills = 12
+	for _, c := range []struct {
+		name  string
+		named bool
+		flags []string
+	}{
+		{"paced", true, []string{"--rate", "400"}},
+		{"unpaced, small window", true, []string{"--rate", "max", "--window", "50"}},
+		{"peers without ids", false, []string{"--rate", "200"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(7, 11))
+			h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 3), named: c.named,
+				flags: append([]string{"--run", "kills", "--die", "4", "--duration", "6s", "--seed", "3", "--linger", "10s"}, c.flags...)}
+			machines := []*program{h.start(0), h.start(1), h.start(2)}
+			eventually(t, func() bool { return len(logs(t, h.dir)) == 3 && size(t, logs(t, h.dir)[0]) > 1000 }, "the run begins")
+			for range kills {
+				victim := rng.IntN(3)
+				before := size(t, logs(t, h.dir)[victim])
+				require.NoError(t, machines[victim].cmd.Process.Kill())
+				machines[victim].wait()
+				machines[victim] = h.start(victim, "--resume")
+				if rng.IntN(3) > 0 { // else the next kill may come while it recovers
+					log := logs(t, h.dir)[victim]
+					eventually(t, func() bool { return size(t, log) > before || hasEnded(machines[victim]) }, "machine %d goes on", victim)
+				}
+			}
+			resumed := 0
+			for id, p := range machines {
+				assert.Equal(t, "0", p.wait(), "machine %d: %s", id, p.errors)
+				b, err := os.ReadFile(logs(t, h.dir)[id])
+				require.NoError(t, err)
+				resumed += bytes.Count(b, []byte(": resume: "))
+			}
+			assert.GreaterOrEqual(t, resumed, kills/3)
+			requireCorrect(t, h.dir)
+		})
+	}
+}
+
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	return info.Size()
+}
+
+// A log that does not fit is refused, by the machine itself or by what its peers
+// remember, and is not touched.
+func TestResumeRefusesWhatDoesNotFit(t *testing.T) {
+	begin := func(t *testing.T) (*byHand, []*program) {
+		h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2), named: true,
+			flags: []string{"--run", "refused", "--rate", "300", "--die", "3", "--duration", "30s", "--seed", "3", "--linger", "100ms"}}
+		machines := []*program{h.start(0), h.start(1)}
+		eventually(t, func() bool { return len(logs(t, h.dir)) == 2 && size(t, logs(t, h.dir)[1]) > 20_000 }, "the run goes on")
+		return h, machines
+	}
+	for _, c := range []struct {
+		name   string
+		damage func(b []byte) []byte
+		want   string
+	}{
+		{"a line lost in the middle", func(b []byte) []byte {
+			lines := bytes.SplitAfter(b, []byte("\n"))
+			return bytes.Join(append(lines[:10:10], lines[11:]...), nil)
+		}, "vm_1_300.log:11: "},
+		{"a figure changed", func(b []byte) []byte {
+			return bytes.Replace(b, []byte("step=20 clock="), []byte("step=20 clock=9"), 1)
+		}, "vm_1_300.log:21: "},
+		{"its end cut off", func(b []byte) []byte {
+			lines := bytes.SplitAfter(b, []byte("\n"))
+			return bytes.Join(lines[:30], nil)
+		}, "was started again without its log"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h, machines := begin(t)
+			require.NoError(t, machines[1].cmd.Process.Kill())
+			machines[1].wait()
+			path := filepath.Join(h.dir, "vm_1_300.log")
+			b, err := os.ReadFile(path)
+			require.NoError(t, err)
+			b = c.damage(b)
+			require.NoError(t, os.WriteFile(path, b, 0o644))
+			again := h.start(1, "--resume")
+			assert.Contains(t, []string{"2", "3"}, again.wait(), again.errors)
+			assert.Contains(t, again.errors.String(), c.want)
+			after, err := os.ReadFile(path)
+			require.NoError(t, err)
+			assert.True(t, bytes.HasPrefix(after, b), "what was there stays")
+			require.NoError(t, machines[0].cmd.Process.Signal(syscall.SIGINT))
+			machines[0].wait()
+		})
+	}
+	t.Run("a machine that lives", func(t *testing.T) {
+		t.Parallel()
+		h, machines := begin(t)
+		h.ports[1] = freePorts(t, 1)[0]
+		twin := h.start(1, "--resume")
+		assert.Equal(t, "2", twin.wait())
+		assert.Contains(t, twin.errors.String(), "another process is writing this log")
+		for _, p := range machines {
+			require.NoError(t, p.cmd.Process.Signal(syscall.SIGINT))
+		}
+		for _, p := range machines {
+			p.wait()
+		}
+	})
+}

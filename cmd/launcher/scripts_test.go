@@ -1,0 +1,235 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// script prepares one of the project's scripts, to be run elsewhere.
+func script(t *testing.T, name string, args ...string) *program {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("..", "..", "scripts", name))
+	require.NoError(t, err)
+	p := prepare(t, t.TempDir(), path, args...)
+	p.cmd.Env = append(p.cmd.Env, "BIN="+bin, "DURATION=1s", "RATES=10,20,30", "OUT=run")
+	return p
+}
+
+func byHandScript(t *testing.T, args ...string) *program {
+	p := script(t, "cluster-by-hand.sh", args...)
+	ports := freePorts(t, 3)
+	p.cmd.Env = append(p.cmd.Env, fmt.Sprintf("PORTS=%d,%d,%d", ports[0], ports[1], ports[2]))
+	return p
+}
+
+// requireThree says that a script has shown a run of three, and its verdict.
+func requireThree(t *testing.T, p *program, text string) {
+	t.Helper()
+	for id, rate := range []int{10, 20, 30} {
+		assert.Contains(t, text, fmt.Sprintf("machine:     vm-%d, %d ticks per second\n", id, rate))
+	}
+	assert.Regexp(t, `\nrun: correct: .*\n$`, text)
+	requireCorrect(t, filepath.Join(p.cmd.Dir, "run"))
+	requireOneStart(t, filepath.Join(p.cmd.Dir, "run"))
+}
+
+func TestClusterByHand(t *testing.T) {
+	t.Parallel()
+	p := byHandScript(t, "--seed", "77").start()
+	require.Equal(t, "0", p.wait())
+	assert.Empty(t, p.errors.String())
+	requireThree(t, p, p.out.String())
+	assert.Equal(t, uint64(77), records(t, logs(t, filepath.Join(p.cmd.Dir, "run"))[1])[0].Start.Seed)
+
+	again := prepare(t, p.cmd.Dir, p.cmd.Path)
+	again.cmd.Env = p.cmd.Env
+	again.start()
+	assert.Equal(t, "2", again.wait(), "it does not overwrite a run")
+	assert.Equal(t, "cluster-by-hand.sh: run/vm_0.stderr is of an earlier run, which is not overwritten: choose another --out\n", again.errors.String())
+}
+
+func TestClusterByHandIsStopped(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		p := byHandScript(t, "--duration", "0").start()
+		dir := filepath.Join(p.cmd.Dir, "run")
+		waitForEvents(t, dir, 3, 5)
+		p.signal(signal)
+		require.Equal(t, "130", p.wait())
+		assert.Regexp(t, `\nrun: (correct|incomplete): no law|\nrun: correct: all laws hold`, p.out.String())
+		for id, name := range logs(t, dir) {
+			assert.True(t, isComplete(t, name), "machine %d", id)
+		}
+	}
+}
+
+// One machine that cannot start ends them all, and is named.
+func TestClusterByHandFails(t *testing.T) {
+	t.Parallel()
+	p := byHandScript(t, "--rates", "10,fast,30").start()
+	assert.Equal(t, "2", p.wait())
+	assert.Equal(t, "machine 1 failed: vm: --rate: rate \"fast\": want a number of ticks per second such as 5 or 0.25, or \"max\"\n", p.errors.String())
+	assert.Empty(t, p.out.String())
+}
+
+func TestScriptUsage(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"cluster-by-hand.sh", "netns-hosts.sh"} {
+		help := script(t, name, "--help").start()
+		assert.Equal(t, "0", help.wait())
+		assert.Contains(t, help.out.String(), "Usage: scripts/"+name+" [flags]\n")
+		assert.Empty(t, help.errors.String())
+		for _, c := range []struct{ args, want string }{
+			{"--bogus 1", "unknown flag --bogus; --help lists them"},
+			{"now", `unexpected argument "now"; --help lists the flags`},
+			{"--duration", "flag --duration needs a value; --help lists the flags"},
+			{"--rates 1,2", "--rates 1,2: want three, such as 1,5,4"},
+		} {
+			p := script(t, name, strings.Fields(c.args)...).start()
+			assert.Equal(t, "2", p.wait(), c.args)
+			assert.Equal(t, name+": "+c.want+"\n", p.errors.String())
+			assert.Empty(t, p.out.String())
+			assert.Empty(t, files(t, p.cmd.Dir))
+		}
+	}
+}
+
+// netns prepares a run on three hosts, where this one can make them. Of a
+// machine that tests every change it is asked that it can.
+func netns(t *testing.T, args ...string) *program {
+	t.Helper()
+	if os.Getenv("CI") == "true" && os.Geteuid() == 0 {
+		return script(t, "netns-hosts.sh", args...)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("network namespaces are for root")
+	}
+	probe := "lamport-probe-" + strconv.FormatUint(uint64(nextPort.Add(1)), 10)
+	if out, err := exec.Command("ip", "netns", "add", probe).CombinedOutput(); err != nil {
+		t.Skipf("no network namespaces: %v: %s", err, out)
+	}
+	require.NoError(t, exec.Command("ip", "netns", "del", probe).Run())
+	return script(t, "netns-hosts.sh", args...)
+}
+
+// requireNoHosts says that a script has taken away what it made.
+func requireNoHosts(t *testing.T, p *program) {
+	t.Helper()
+	out, err := exec.Command("ip", "netns", "list").Output()
+	require.NoError(t, err)
+	assert.NotContains(t, string(out), fmt.Sprintf("lamport-%d-", p.cmd.Process.Pid))
+}
+
+func TestThreeHosts(t *testing.T) {
+	p := netns(t)
+	t.Parallel()
+	// Two at a time: they do not see each other.
+	other := netns(t)
+	p.start()
+	other.start()
+	for _, p := range []*program{p, other} {
+		require.Equal(t, "0", p.wait())
+		assert.Empty(t, p.errors.String())
+		requireThree(t, p, p.out.String())
+		requireNoHosts(t, p)
+		talk := readFile(t, filepath.Join(p.cmd.Dir, "run", "vm_1.stderr"))
+		assert.Regexp(t, `starting: .*listening=\S+:2050\b`, talk)
+	}
+}
+
+func TestThreeHostsAreTakenAway(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, 0} {
+		t.Run(signal.String(), func(t *testing.T) {
+			p := netns(t, "--duration", "0")
+			t.Parallel()
+			if signal == 0 { // it fails by itself
+				p.cmd.Env = append(p.cmd.Env, "RATES=10,fast,30")
+				p.start()
+				assert.Equal(t, "2", p.wait())
+				assert.Contains(t, p.errors.String(), "machine 1 failed: vm: --rate: ")
+			} else {
+				p.start()
+				waitForEvents(t, filepath.Join(p.cmd.Dir, "run"), 3, 5)
+				p.signal(signal)
+				assert.Equal(t, "130", p.wait())
+				assert.Contains(t, p.out.String(), "\nrun: ")
+			}
+			requireNoHosts(t, p)
+		})
+	}
+}
+
+func TestThreeHostsNeedRoot(t *testing.T) {
+	t.Parallel()
+	p := script(t, "netns-hosts.sh")
+	if os.Geteuid() == 0 {
+		const nobody = 65534
+		p.cmd.Dir = "/"
+		p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		if _, err := os.Stat("../../go.mod"); err != nil || !readableByAll(t, p.cmd.Path) {
+			t.Skip("another user cannot read the scripts")
+		}
+	}
+	p.start()
+	assert.Equal(t, "77", p.wait())
+	assert.Equal(t, "netns-hosts.sh: network namespaces are for root\n", p.errors.String())
+}
+
+// readableByAll reports whether every user may read a file.
+func readableByAll(t *testing.T, path string) bool {
+	t.Helper()
+	for ; path != "/"; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		if info.Mode()&0o005 != 0o005 {
+			return false
+		}
+	}
+	return true
+}
+
+// A script builds the programs that it does not find.
+func TestScriptBuilds(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip(err)
+	}
+	root := t.TempDir()
+	out, err := exec.Command("cp", "-R", filepath.Join("..", "..", "scripts"), root).CombinedOutput() // see copyProgram
+	require.NoError(t, err, "%s", out)
+	require.NoError(t, os.WriteFile(filepath.Join(root, "Makefile"), []byte("build:\n\tmkdir bin\n\tcp "+bin+"/* bin/\n"), 0o666))
+	p := byHandScript(t)
+	p.cmd.Path = filepath.Join(root, "scripts", "cluster-by-hand.sh")
+	p.cmd.Env = append(p.cmd.Env, "BIN=")
+	p.start()
+	require.Equal(t, "0", p.wait())
+	assert.Equal(t, []string{"launcher", "vm"}, files(t, filepath.Join(root, "bin")))
+	requireThree(t, p, p.out.String())
+}
+
+// The commands that the README begins with are there.
+func TestMakeTargets(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip(err)
+	}
+	for _, args := range [][]string{{}, {"help"}, {"build"}, {"run"}, {"run", "DURATION=1s"}, {"test"}, {"lint"}, {"bench"}, {"fuzz"}, {"cross"}, {"clean"}} {
+		p := prepare(t, filepath.Join("..", ".."), "make", append([]string{"-n"}, args...)...).start()
+		assert.Equal(t, "0", p.wait(), args)
+		assert.NotEmpty(t, p.out.String(), args)
+	}
+	p := prepare(t, filepath.Join("..", ".."), "make", "-n", "run", "DURATION=7s", "ARGS=--seed 9").start()
+	require.Equal(t, "0", p.wait())
+	assert.Contains(t, p.out.String(), "bin/launcher run --duration 7s --seed 9")
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// openTerminal makes a pseudo-terminal: what a person at the keyboard has in hand,
+// and what a program is given.
+func openTerminal(t *testing.T) (person, program *os.File) {
+	t.Helper()
+	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { _ = person.Close() })
+	fd := int(person.Fd())
+	require.NoError(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	require.NoError(t, err)
+	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = program.Close() })
+	require.NoError(t, unix.IoctlSetWinsize(int(program.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 60, Col: 160}))
+	return person, program
+}
+
+// onTerminal gives a program a terminal of its own, from which Ctrl-C reaches it
+// and its group.
+func onTerminal(t *testing.T, p *program) (person *os.File) {
+	t.Helper()
+	person, tty := openTerminal(t)
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = tty, tty, tty
+	p.cmd.Env = append(p.cmd.Env, "TERM=xterm")
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0}
+	return person
+}
+
+// look reads all that comes on a terminal.
+func look(p *program, person *os.File) {
+	go func() {
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := person.Read(buf)
+			_, _ = p.out.Write(buf[:n])
+			if err != nil {
+				return
+			}
+		}
+	}()
+}
+
+var escape = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
+
+// seen is what was written to the terminal, without what moves the cursor.
+func seen(p *program) string {
+	return strings.ReplaceAll(escape.ReplaceAllString(p.out.String(), ""), "\r\n", "\n")
+}
+
+func TestTerminal(t *testing.T) {
+	t.Parallel()
+	p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "2s", "--rates", "10,20,0.5")
+	look(p, onTerminal(t, p))
+	p.start()
+	require.Equal(t, "0", p.wait())
+	eventually(t, func() bool { return strings.Contains(seen(p), "\nwire ") }, "the terminal shows all")
+	text := seen(p)
+	dir := filepath.Join(p.cmd.Dir, "run")
+	var last strings.Builder // the last picture stays, and the table follows it
+	events := uint64(0)
+	for _, m := range summaryOf(t, dir) {
+		fmt.Fprintf(&last, `vm-%d  rate %-3v  done +clock +%d  events +%d  queue +%d\s*\n`, m.ID, m.Rate, m.Clock, m.Steps, m.Queue)
+		events += m.Steps
+	}
+	for _, want := range []string{
+		`^run \w{6}: 3 machines, rates 10,20,0\.5, die 10, seed \d+, 2s; logs in run\n`,
+		`\n[12]s left +\[=+>? *\] +\d+ events, clock \d+, \d+ waiting`,
+		`\nvm-0  rate 10   running +clock +\d+  events +\d+  queue +\d+`,
+		`\nvm-2  rate 0\.5  running `,
+		fmt.Sprintf(`\n2s +\[=+\] +%d events, clock \d+, \d+ waiting\s*\n`, events) + last.String() + `\n +ticks/s`,
+	} {
+		assert.Regexp(t, want, text)
+	}
+	assert.Equal(t, 1, strings.Count(text, "machine  rate  internal"))
+	requireCorrect(t, dir)
+}
+
+// Of many machines the display shows the sum.
+func TestTerminalWithManyMachines(t *testing.T) {
+	t.Parallel()
+	p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "500ms", "--machines", "17")
+	look(p, onTerminal(t, p))
+	p.start()
+	require.Equal(t, "0", p.wait())
+	eventually(t, func() bool { return strings.Contains(seen(p), "\nevents ") }, "the terminal shows all")
+	text := seen(p)
+	assert.Regexp(t, ` events, clock \d+, \d+ waiting`, text)
+	assert.NotContains(t, text, "vm-0  rate")
+	requireCorrect(t, filepath.Join(p.cmd.Dir, "run"))
+}
+
+// Ctrl-C at the keyboard goes to the launcher alone, which stops the machines in
+// order.
+func TestTerminalCtrlC(t *testing.T) {
+	t.Parallel()
+	p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "0", "--rates", "50,60,70")
+	person := onTerminal(t, p)
+	look(p, person)
+	p.start()
+	dir := filepath.Join(p.cmd.Dir, "run")
+	waitForEvents(t, dir, 3, 20)
+	eventually(t, func() bool { return strings.Contains(seen(p), "Ctrl-C stops") }, "the display says how to end it")
+	_, err := person.WriteString("\x03")
+	require.NoError(t, err)
+	require.Equal(t, "130", p.wait())
+	eventually(t, func() bool { return strings.Contains(seen(p), "every message is accounted for") }, "the table follows")
+	requireCorrect(t, dir)
+}
+
+// The terminal goes away, as when a connection breaks: the machines stop in
+// order.
+func TestTerminalHangsUp(t *testing.T) {
+	t.Parallel()
+	p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "0", "--rates", "50,60,70")
+	person := onTerminal(t, p)
+	p.start()
+	_ = p.cmd.Stdin.(*os.File).Close() // ours; the launcher has the last one
+	dir := filepath.Join(p.cmd.Dir, "run")
+	waitForEvents(t, dir, 3, 20)
+	machines := processes(t, p, 3)
+	require.NoError(t, person.Close())
+	assert.NotEqual(t, "0", p.wait())
+	requireGone(t, machines)
+	requireCorrect(t, dir)
+}
+
+// A terminal that is held (Ctrl-S) holds the display, and nothing else.
+func TestTerminalThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "1s", "--machines", "16", "--rates", "20")
+	person := onTerminal(t, p)
+	p.start()
+	dir := filepath.Join(p.cmd.Dir, "run")
+	waitForEvents(t, dir, 16, 2)
+	_, err := person.WriteString("\x13") // Ctrl-S
+	require.NoError(t, err)
+	eventually(t, func() bool {
+		byID := logs(t, dir)
+		for _, name := range byID {
+			if !isComplete(t, name) {
+				return false
+			}
+		}
+		return len(byID) == 16
+	}, "all machines end")
+	assert.False(t, hasEnded(p), "the launcher waits to draw")
+	look(p, person)
+	_, err = person.WriteString("\x11") // Ctrl-Q
+	require.NoError(t, err)
+	require.Equal(t, "0", p.wait())
+	requireAllTicks(t, dir, time.Second)
+	requireCorrect(t, dir)
+}
+
+// No picture where none can be drawn, or none is wanted.
+func TestTerminalWithoutDisplay(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(*program){
+		"quiet": func(p *program) { p.cmd.Args = append(p.cmd.Args, "--quiet") },
+		"dumb":  func(p *program) { p.cmd.Env = append(p.cmd.Env, "TERM=dumb") },
+	} {
+		p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "500ms")
+		look(p, onTerminal(t, p))
+		edit(p)
+		p.start()
+		require.Equal(t, "0", p.wait(), name)
+		eventually(t, func() bool { return strings.Contains(seen(p), "\nevents ") }, "the terminal shows all")
+		assert.NotContains(t, p.out.String(), "\x1b", name)
+	}
+}
+
+// With a terminal the script gives each machine a pane.
+func TestClusterByHandInPanes(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("tmux"); err != nil {
+		t.Skip(err)
+	}
+	p := byHandScript(t)
+	p.cmd.Env = append(p.cmd.Env, "TMUX_TMPDIR="+shortTempDir(t))
+	look(p, onTerminal(t, p))
+	p.start()
+	require.Equal(t, "0", p.wait())
+	eventually(t, func() bool { return strings.Contains(seen(p), "run: correct") }, "the verdict")
+	text := seen(p)
+	assert.Contains(t, text, "all links stand", "the panes show the machines' talk")
+	requireThree(t, p, text[strings.LastIndex(text, "machine:     vm-0"):])
+}
+
+// shortTempDir is a directory whose sockets have names that are short enough.
+func shortTempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "") //nolint:usetesting // t.TempDir is long
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}

@@ -1,0 +1,283 @@
+// Package hunt looks for a run that breaks a law. It draws small runs with random
+// faults, executes each in virtual time, and holds its logs against the laws of
+// package trace and against the machines themselves, which must do again what is
+// recorded. There should be nothing to find; that mistakes are found is shown with
+// machines that make some.
+package hunt
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/machine"
+	"github.com/scalemodel/lamport/pkg/sim"
+	"github.com/scalemodel/lamport/pkg/sim/internal/mistake"
+	"github.com/scalemodel/lamport/pkg/trace"
+)
+
+// Case is a run of a hunt, in the words of "launcher sim".
+type Case struct {
+	Rates    string // as many as there are machines
+	Die      int
+	Seed     uint64
+	Duration time.Duration
+	Latency  string
+	Phase    string
+	Faults   string
+}
+
+// Draw returns the i-th case of the hunt with a seed. Most are small and hurried:
+// what goes wrong goes wrong among few machines, and with few events there is less
+// to read.
+func Draw(seed, i uint64) Case {
+	d := &drawer{state: mix(mix(seed) + i)}
+	machines := 1 + d.below(5)
+	c := Case{
+		Die:      1 + d.below(10),
+		Seed:     d.next() >> 32,
+		Duration: time.Duration(1+d.below(30)) * time.Second,
+		Latency:  d.pick("0s", "1ms", "300ms", "uniform:0s,2s", "uniform:10ms,50ms", "exp:200ms", "lognormal:50ms,1.5"),
+		Phase:    d.pick("together", "random"),
+	}
+	var rates []string
+	for range machines {
+		rates = append(rates, d.pick("1", "2", "3", "4", "5", "6", "0.5", "2.5", "17", "33.333"))
+	}
+	c.Rates = strings.Join(rates, ",")
+	c.Faults = strings.Join(d.faults(machines, c.Duration), "; ")
+	return c
+}
+
+// Command returns the command that does the case again.
+func (c Case) Command() string {
+	s := fmt.Sprintf("launcher sim --rates %s --die %d --seed %d --duration %v --latency %s --phase %s",
+		c.Rates, c.Die, c.Seed, c.Duration, c.Latency, c.Phase)
+	if c.Faults != "" {
+		s += " --faults '" + c.Faults + "'"
+	}
+	return s
+}
+
+// config returns the run that the case's words stand for.
+func (c Case) config() (cfg sim.Config, err error) {
+	cfg = sim.Config{Run: "sim", Die: c.Die, Seed: c.Seed, Duration: c.Duration, Workers: 1}
+	for s := range strings.SplitSeq(c.Rates, ",") {
+		r, err := clock.ParseRate(s)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Rates = append(cfg.Rates, r)
+	}
+	if cfg.Latency, err = sim.ParseLatency(c.Latency); err != nil {
+		return cfg, err
+	}
+	if c.Phase == "random" {
+		cfg.Phase = sim.Scattered
+	}
+	plan, err := fault.Parse(c.Faults, len(cfg.Rates))
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Faults = plan.Seeded(c.Seed)
+	return cfg, nil
+}
+
+// Mistakes are the names of the mistakes that a hunt can be shown to find.
+func Mistakes() (names []string) {
+	for _, k := range mistake.Kinds {
+		names = append(names, string(k))
+	}
+	return names
+}
+
+// Finding is a case that breaks a law.
+type Finding struct {
+	Case   Case
+	Number uint64 // of the case, from 1
+	What   string // which law, where
+}
+
+// Hunt tries cases 0 to n-1 of a seed until one breaks a law, and returns that one,
+// nil if there is none, and how many were tried. With the name of a mistake, its
+// machines make it. dir is a directory for the logs of one case at a time.
+func Hunt(ctx context.Context, dir string, seed, n uint64, bug string, watch func(tried uint64)) (_ *Finding, tried uint64, err error) {
+	if bug != "" && !slices.Contains(Mistakes(), bug) {
+		return nil, 0, fmt.Errorf("there is no mistake %q: want %s", bug, strings.Join(Mistakes(), ", "))
+	}
+	for i := range n {
+		if ctx.Err() != nil {
+			return nil, i, ctx.Err()
+		}
+		c := Draw(seed, i)
+		what, err := c.try(ctx, filepath.Join(dir, strconv.FormatUint(i, 10)), bug)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil, i, ctx.Err()
+		case err != nil:
+			return &Finding{Case: c, Number: i + 1, What: err.Error()}, i + 1, nil //nolint:nilerr // it is the finding
+		case what != "":
+			return &Finding{Case: c, Number: i + 1, What: what}, i + 1, nil
+		}
+		if watch != nil {
+			watch(i + 1)
+		}
+	}
+	return nil, n, nil
+}
+
+// try executes a case and says what is wrong with it. An error is something wrong
+// too: none of the cases should give one.
+func (c Case) try(ctx context.Context, dir, bug string) (what string, err error) {
+	cfg, err := c.config()
+	if err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // at worst, a temporary directory stays
+	if bug == "" {
+		cfg.LogDir = dir
+		_, err = sim.Run(ctx, cfg)
+	} else {
+		err = c.wrong(cfg, dir, mistake.Kind(bug))
+	}
+	if err != nil {
+		return "", err
+	}
+	return check(dir)
+}
+
+// wrong executes a case with a mistake. Of its faults, only resets matter there.
+func (c Case) wrong(cfg sim.Config, dir string, kind mistake.Kind) error {
+	r := mistake.Run{
+		Kind: kind, Name: cfg.Run, Rates: cfg.Rates, Die: cfg.Die, Seed: cfg.Seed,
+		Duration: cfg.Duration, Latency: max(cfg.Latency.Min(), time.Millisecond), Epoch: sim.Epoch,
+	}
+	for a := range cfg.Faults.Actions(cfg.Duration) {
+		if a.Kind == fault.Reset {
+			r.Resets = append(r.Resets, a.At)
+		}
+	}
+	return r.Write(dir)
+}
+
+// check returns what is wrong with the logs in a directory, "" for nothing.
+func check(dir string) (what string, err error) {
+	r, err := trace.Open(dir)
+	if err != nil {
+		return "", err
+	}
+	v, err := r.Walk(trace.Options{}, nil)
+	if err != nil {
+		return "", err
+	}
+	if v.State != trace.Correct {
+		what = v.String()
+		if len(v.Violations) > 0 {
+			what = v.Violations[0].String()
+		}
+		return what, nil
+	}
+	for _, l := range r.Logs {
+		if err := redo(l); err != nil {
+			return fmt.Sprintf("machine %d: replay: %v", l.ID, err), nil
+		}
+	}
+	return "", nil
+}
+
+// redo has a machine do again what its log says.
+func redo(l trace.Log) error {
+	f, err := os.Open(l.Path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r := logging.NewReader(f, l.Path)
+	var rec logging.Record
+	var m *machine.Machine
+	for r.Next(&rec) == nil { // the walk has read all of it
+		switch rec.Kind {
+		case logging.StartRecord:
+			s := &rec.Start
+			if m, err = machine.New(machine.Config{ID: l.ID, Machines: s.Machines, Die: s.Die, Seed: s.Seed}); err != nil {
+				return err
+			}
+		case logging.EventRecord:
+			if err := m.Redo(&rec.Event); err != nil {
+				return fmt.Errorf("line %d: %w", rec.Line, err)
+			}
+		}
+	}
+	return nil
+}
+
+// drawer draws numbers one after the other.
+type drawer struct{ state uint64 }
+
+func (d *drawer) next() uint64 {
+	d.state++
+	return mix(d.state)
+}
+
+func (d *drawer) below(n int) int {
+	hi, _ := bits.Mul64(d.next(), uint64(n))
+	return int(hi)
+}
+
+func (d *drawer) pick(choices ...string) string { return choices[d.below(len(choices))] }
+
+// faults draws a plan whose faults are over within a duration.
+func (d *drawer) faults(machines int, duration time.Duration) (lines []string) {
+	within := func() (from, to time.Duration) {
+		ms := int(duration / time.Millisecond)
+		a, b := d.below(ms), d.below(ms)
+		return time.Duration(min(a, b)) * time.Millisecond, time.Duration(max(a, b)+1) * time.Millisecond
+	}
+	struck := time.Duration(0) // until when a machine is down or paused
+	for range d.below(6) {
+		from, to := within()
+		a := d.below(machines)
+		span := fmt.Sprintf("from %v %%s to %v", from, to)
+		switch kind := d.below(8); {
+		case kind < 3 && from >= struck:
+			lines = append(lines, fmt.Sprintf(span, fmt.Sprintf("%s %d", d.pick("kill", "kill", "pause"), a)))
+			struck = to
+		case machines == 1 || kind < 3:
+		default:
+			b := (a + 1 + d.below(machines-1)) % machines
+			switch kind {
+			case 3:
+				lines = append(lines, fmt.Sprintf(span, fmt.Sprintf("partition %d", a)))
+			case 4:
+				lines = append(lines, fmt.Sprintf(span, fmt.Sprintf("cut %d->%d", a, b)))
+			case 5:
+				lines = append(lines, fmt.Sprintf(span, fmt.Sprintf("delay %d-%d 200ms 150ms", a, b)))
+			case 6:
+				lines = append(lines, fmt.Sprintf("at %v reset *", from))
+			default:
+				lines = append(lines, fmt.Sprintf(span, fmt.Sprintf("stop-reading %d", a)))
+			}
+		}
+	}
+	return lines
+}
+
+// mix is SplitMix64's output function, of a counter.
+func mix(z uint64) uint64 {
+	z += 0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}

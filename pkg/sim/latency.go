@@ -1,0 +1,173 @@
+package sim
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"strings"
+	"time"
+)
+
+// Latency is how long a message is under way, per link and message. The zero
+// Latency is none: a message is there at the instant at which it is sent.
+//
+// Each message's latency is a pure function of the seed, the link and the send's
+// step, so it does not matter in which order, or on which core, they are drawn.
+type Latency struct {
+	kind latencyKind
+	a, b time.Duration
+	// sigma is the standard deviation of the logarithm, in units of 2⁻³², of a
+	// lognormal latency.
+	sigma int64
+}
+
+type latencyKind uint8
+
+const (
+	constant    latencyKind = iota // a
+	uniform                        // a to b, both included
+	exponential                    // of mean a
+	lognormal                      // of median a and sigma
+)
+
+// maxLatency bounds every latency, so that no sum of instants overflows.
+const maxLatency = 1000 * time.Hour
+
+// DefaultLatency is that of a local network.
+func DefaultLatency() Latency { return Constant(time.Millisecond) }
+
+// Constant returns a latency that is the same for all messages, from 0 to 1000
+// hours.
+func Constant(d time.Duration) Latency { return Latency{kind: constant, a: d} }
+
+const latencyForms = `"1ms", "uniform:1ms,5ms", "exp:2ms" (the mean) or "lognormal:2ms,0.5" (the median and the sigma)`
+
+// ParseLatency reads a latency: "1ms" for all messages, "uniform:1ms,5ms",
+// "exp:2ms" with the mean, or "lognormal:2ms,0.5" with the median and the
+// standard deviation of the logarithm, from 0 to 8.
+func ParseLatency(s string) (Latency, error) {
+	bad := func(format string, args ...any) (Latency, error) {
+		return Latency{}, fmt.Errorf("latency %q: %s; want %s", s, fmt.Sprintf(format, args...), latencyForms)
+	}
+	name, rest, named := strings.Cut(s, ":")
+	if !named {
+		name, rest = "constant", s
+	}
+	args := strings.Split(rest, ",")
+	want := 1
+	if name == "uniform" || name == "lognormal" {
+		want = 2
+	}
+	if len(args) != want {
+		return bad("%d numbers, expected %d", len(args), want)
+	}
+	l := Latency{}
+	var err error
+	if l.a, err = parseDelay(args[0]); err != nil {
+		return bad("%v", err)
+	}
+	switch name {
+	case "constant":
+		return l, nil
+	case "uniform":
+		l.kind = uniform
+		if l.b, err = parseDelay(args[1]); err != nil {
+			return bad("%v", err)
+		}
+		if l.b < l.a {
+			return bad("%v is above %v", l.a, l.b)
+		}
+	case "exp":
+		l.kind = exponential
+	case "lognormal":
+		l.kind = lognormal
+		if l.sigma, err = parseSigma(args[1]); err != nil {
+			return bad("%v", err)
+		}
+	default:
+		return bad("there is no %q", name)
+	}
+	return l, nil
+}
+
+func parseDelay(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(strings.TrimSpace(s))
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%q is no duration", s)
+	case d < 0 || d > maxLatency:
+		return 0, fmt.Errorf("%v is not from 0 to %v", d, maxLatency)
+	}
+	return d, nil
+}
+
+// String returns the text that [ParseLatency] reads back as l.
+func (l Latency) String() string {
+	switch l.kind {
+	case uniform:
+		return fmt.Sprintf("uniform:%v,%v", l.a, l.b)
+	case exponential:
+		return fmt.Sprintf("exp:%v", l.a)
+	case lognormal:
+		return fmt.Sprintf("lognormal:%v,%s", l.a, sigmaText(l.sigma))
+	}
+	return l.a.String()
+}
+
+// Min returns the smallest latency that a message can have.
+func (l Latency) Min() time.Duration {
+	if l.kind == constant || l.kind == uniform {
+		return l.a
+	}
+	return 0
+}
+
+// draw returns the latency, in nanoseconds, that belongs to a random number.
+func (l Latency) draw(key uint64) int64 {
+	switch l.kind {
+	case uniform:
+		hi, _ := bits.Mul64(mix(key), uint64(l.b-l.a)+1)
+		return int64(l.a) + int64(hi)
+	case exponential:
+		return scale(int64(l.a), minusLn(mix(key)))
+	case lognormal:
+		return scale(int64(l.a), expOf(l.sigma, gauss(key)))
+	}
+	return int64(l.a)
+}
+
+// scale returns a·f for a fixed-point f of 2⁻³², cut to maxLatency.
+func scale(a int64, f uint64) int64 {
+	hi, lo := bits.Mul64(uint64(a), f)
+	if hi >= 1<<31 {
+		return int64(maxLatency)
+	}
+	return min(int64(hi<<32|lo>>32), int64(maxLatency))
+}
+
+// salts keep what is drawn for different purposes apart.
+const (
+	saltLatency = 0x6c6174656e6379 // "latency"
+	saltPhase   = 0x7068617365     // "phase"
+	saltRate    = 0x72617465       // "rate"
+	saltResend  = 0x726573656e64   // "resend"
+)
+
+// mix is SplitMix64's output function: G. L. Steele Jr., D. Lea, C. H. Flood,
+// "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014. It makes a
+// good random number of any counter.
+func mix(z uint64) uint64 {
+	z += 0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// below returns a number from 0 to n-1.
+func below(key, n uint64) uint64 {
+	hi, _ := bits.Mul64(mix(key), n)
+	return hi
+}
+
+// never is an instant that does not come.
+const never int64 = math.MaxInt64

@@ -1,0 +1,224 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/logging"
+)
+
+// logs are the event logs of a run.
+type logs struct {
+	writers []*logging.Writer
+	files   []*logFile
+	links   []links // by sender
+	flushAt int     // bytes that a log may hold back
+}
+
+const (
+	// mostOpen is how many files are kept open; with more, each write opens and
+	// closes its file.
+	mostOpen = 256
+	// most, over all logs, is how many bytes may be held back.
+	mostHeld = 64 << 20
+	flushMin = 4 << 10
+	flushMax = 64 << 10
+)
+
+// openLogs opens the logs and writes their first lines. Without a directory they
+// are kept in memory, for machines to be brought back from.
+func openLogs(e *engine) (*logs, error) {
+	n := e.machines
+	l := &logs{flushAt: min(max(mostHeld/n, flushMin), flushMax)}
+	peers := make([]int, 0, n)
+	for id := 1; id < n; id++ {
+		peers = append(peers, id)
+	}
+	for id, rate := range e.cfg.Rates {
+		// Log 0 names the peers 1, 2, 3, …; each further one names its
+		// predecessor instead of itself.
+		if id > 0 {
+			peers[id-1] = id - 1
+		}
+		f := &logFile{}
+		if e.cfg.LogDir != "" {
+			var err error
+			if f, err = newLogFile(filepath.Join(e.cfg.LogDir, logging.FileName(id, rate)), n <= mostOpen); err != nil {
+				l.close()
+				return nil, err
+			}
+		}
+		w := logging.NewWriter(f, id)
+		l.files, l.writers, l.links = append(l.files, f), append(l.writers, w), append(l.links, newLinks(n))
+		w.Start(instant(e.origin(id)), logging.Start{
+			Run: e.cfg.Run, Machines: n, Rate: rate, Seed: e.cfg.Seed, Die: e.cfg.Die, Peers: peers,
+		})
+		if err := w.Flush(); err != nil {
+			l.close()
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// links counts the messages on each link of one sender: in an array where there are
+// few machines, and only for links that are used otherwise.
+type links struct {
+	dense  []uint32
+	sparse map[int32]uint32
+}
+
+const mostDense = 1024
+
+func newLinks(machines int) links {
+	if machines <= mostDense {
+		return links{dense: make([]uint32, machines)}
+	}
+	return links{sparse: make(map[int32]uint32)}
+}
+
+func (l *links) next(to int) uint32 {
+	if l.dense != nil {
+		l.dense[to]++
+		return l.dense[to]
+	}
+	n := l.sparse[int32(to)] + 1
+	l.sparse[int32(to)] = n
+	return n
+}
+
+func (l *links) set(to int, n uint32) {
+	if l.dense != nil {
+		l.dense[to] = n
+		return
+	}
+	l.sparse[int32(to)] = n
+}
+
+func (l *links) clear() {
+	clear(l.dense)
+	clear(l.sparse)
+}
+
+// number returns the number of the next message on a link.
+func (s *shard) number(from, to int) uint32 {
+	n := s.logs.links[from].next(to)
+	if n == math.MaxUint32 {
+		s.fail(errSeq)
+	}
+	return n
+}
+
+var errSeq = fmt.Errorf("a link has carried %d messages, the most that a log of virtual time can number", uint32(math.MaxUint32))
+
+// logSend sends the second message of a send, if there is one, and writes its line.
+func (s *shard) logSend(nd *node, id int, now int64, first uint32, a, b, n int) {
+	s.ev = event.Event{Step: nd.step, Clock: nd.clock, Kind: event.Send}
+	ma := event.Message{From: int32(id), To: int32(a), Seq: uint64(first), Sent: nd.clock}
+	if n == 2 {
+		second := s.send(nd, id, b, now)
+		s.ev.SetMessages(ma, event.Message{From: int32(id), To: int32(b), Seq: uint64(second), Sent: nd.clock})
+	} else {
+		s.ev.SetMessages(ma)
+	}
+	s.log(id, now)
+}
+
+// log writes the line of s.ev.
+func (s *shard) log(id int, now int64) {
+	w := s.logs.writers[id]
+	w.Event(instant(now), &s.ev)
+	if w.Buffered() >= s.logs.flushAt {
+		if err := w.Flush(); err != nil {
+			s.fail(err)
+		}
+	}
+}
+
+// stop closes a machine's log.
+func (l *logs) stop(id int, at int64, nd *node, pending map[int]uint64) error {
+	w := l.writers[id]
+	w.Stop(instant(at), logging.Stop{
+		Step: nd.step, Clock: nd.clock, Queue: int(nd.n), Pending: logging.Counts(pending),
+	})
+	return errors.Join(w.Flush(), l.files[id].Close())
+}
+
+func (l *logs) close() {
+	for _, f := range l.files {
+		_ = f.Close() // what was to be written has been, or was refused before
+	}
+}
+
+// logFile is a log on disk, which is open only during a write if there are too many
+// of them, or in memory.
+type logFile struct {
+	name string   // "": in memory
+	f    *os.File // nil: not open
+	mem  []byte
+}
+
+func newLogFile(name string, keep bool) (*logFile, error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	l := &logFile{name: name, f: f}
+	if !keep {
+		return l, l.Close()
+	}
+	return l, nil
+}
+
+func (l *logFile) Write(p []byte) (int, error) {
+	if l.name == "" {
+		l.mem = append(l.mem, p...)
+		return len(p), nil
+	}
+	if l.f != nil {
+		return l.f.Write(p)
+	}
+	f, err := os.OpenFile(l.name, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return 0, err
+	}
+	n, err := f.Write(p)
+	return n, errors.Join(err, f.Close())
+}
+
+// contents returns all that was written.
+func (l *logFile) contents() ([]byte, error) {
+	if l.name == "" {
+		return l.mem, nil
+	}
+	return os.ReadFile(l.name)
+}
+
+// tear leaves a torn line behind, of so many bytes.
+func (l *logFile) tear(n int) error {
+	const line = "2000-01-01T00:00:00.000000Z [INFO]  vm-0: receive: step=1000000 clock=1000000 queue=1000 from=1 seq=1000000"
+	_, err := l.Write([]byte(line[:n]))
+	return err
+}
+
+// cut cuts off what stands behind so many bytes.
+func (l *logFile) cut(size int64) error {
+	if l.name == "" {
+		l.mem = l.mem[:size]
+		return nil
+	}
+	return os.Truncate(l.name, size)
+}
+
+func (l *logFile) Close() error {
+	if l.f == nil {
+		return nil
+	}
+	f := l.f
+	l.f = nil
+	return f.Close()
+}

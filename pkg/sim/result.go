@@ -1,0 +1,61 @@
+package sim
+
+import (
+	"iter"
+	"time"
+
+	"github.com/scalemodel/lamport/pkg/summary"
+)
+
+// Result is what a run did.
+type Result struct{ e *engine }
+
+// Events returns how many instructions were executed.
+func (r *Result) Events() uint64 { return r.e.events() }
+
+// At returns the virtual time at which the run ended.
+func (r *Result) At() time.Duration { return time.Duration(r.e.now) }
+
+// Machines returns what each machine did, in the order of their ids, as its own
+// [summary.Collector] would have gathered it.
+func (r *Result) Machines() iter.Seq[summary.Machine] {
+	return func(yield func(summary.Machine) bool) {
+		for id := range r.e.machines {
+			if !yield(r.e.summary(id)) {
+				return
+			}
+		}
+	}
+}
+
+func (e *engine) summary(id int) summary.Machine {
+	nd := e.node(id)
+	rate := e.classes[nd.class].rate
+	m := summary.Machine{
+		ID:       id,
+		Rate:     rate,
+		Steps:    nd.step,
+		Internal: nd.step - nd.sends - nd.receives,
+		Sends:    nd.sends,
+		Receives: nd.receives,
+		Sent:     nd.sent,
+		Clock:    nd.clock,
+		MaxJump:  nd.maxJump,
+		Gaps:     nd.gaps,
+		MaxQueue: int(nd.maxQueue),
+		Queue:    int(nd.n),
+	}
+	if nd.step > 0 {
+		m.MaxJump = max(m.MaxJump, 1) // every other event moves the clock by 1
+		m.MeanJump = float64(nd.clock) / float64(nd.step)
+		m.MeanQueue = float64(nd.queueSum) / float64(nd.step)
+	}
+	if e.faults != nil {
+		m.Missed = e.faults.missed[id]
+	}
+	m.Elapsed = time.Duration(rate.Due(m.Steps + m.Missed))
+	if e.machines <= MaxLogs {
+		m.Pending = e.pending(id)
+	}
+	return m
+}

@@ -1,0 +1,197 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/machine"
+	"github.com/scalemodel/lamport/pkg/sim/internal/naive"
+	"github.com/scalemodel/lamport/pkg/summary"
+	"github.com/scalemodel/lamport/pkg/trace"
+)
+
+// lab is the laboratory's cluster.
+func lab(seed uint64) Config {
+	return Config{
+		Run: "lab", Rates: hertz(1, 5, 4), Die: 10, Seed: seed, Duration: time.Minute, Latency: DefaultLatency(),
+	}
+}
+
+func hertz(rates ...float64) (r []clock.Rate) {
+	for _, x := range rates {
+		r = append(r, clock.Rate(math.Round(x*1e9)))
+	}
+	return r
+}
+
+// run executes a configuration with logs in a directory of its own.
+func run(t require.TestingT, dir string, cfg Config) *Result {
+	cfg.LogDir = dir
+	r, err := Run(context.Background(), cfg)
+	require.NoError(t, err)
+	return r
+}
+
+// twin writes what the naive simulator makes of a configuration to a directory,
+// and returns what collectors have gathered.
+func twin(t require.TestingT, dir string, cfg Config) []summary.Machine {
+	e, err := newEngine(cfg)
+	require.NoError(t, err)
+	n := len(cfg.Rates)
+	var machines []naive.Machine
+	var all []*machine.Machine
+	var origins []int64
+	var logs []*bytes.Buffer
+	var writers []*logging.Writer
+	for id, rate := range cfg.Rates {
+		m, err := machine.New(machine.Config{ID: id, Machines: n, Die: cfg.Die, Seed: cfg.Seed})
+		require.NoError(t, err)
+		all, machines, origins = append(all, m), append(machines, m), append(origins, e.origin(id))
+		b := new(bytes.Buffer)
+		w := logging.NewWriter(b, id)
+		var peers []int
+		for p := range n {
+			if p != id {
+				peers = append(peers, p)
+			}
+		}
+		w.Start(Epoch.Add(time.Duration(origins[id])), logging.Start{Run: cfg.Run, Machines: n, Rate: rate, Seed: cfg.Seed, Die: cfg.Die, Peers: peers})
+		logs, writers = append(logs, b), append(writers, w)
+	}
+	collectors := make([]summary.Collector, n)
+	last := make([]int64, n) // arrival
+	lastOn := make(map[[2]int]int64)
+	require.NoError(t, naive.Run(naive.Config{
+		Machines: machines, Rates: cfg.Rates, Origins: origins, End: int64(cfg.Duration),
+		Latency: func(from, to int, step uint64) int64 { return e.arrives(from, to, step, 0) },
+	}, func(id int, at int64, ev *event.Event) {
+		writers[id].Event(Epoch.Add(time.Duration(at)), ev)
+		collectors[id].Observe(ev)
+		if ev.Kind == event.Send {
+			for _, m := range ev.Messages() {
+				link := [2]int{id, int(m.To)}
+				lastOn[link] = max(lastOn[link], e.arrives(id, int(m.To), ev.Step, at))
+				last[m.To] = max(last[m.To], lastOn[link])
+			}
+		}
+	}))
+	var results []summary.Machine
+	for id, m := range all {
+		at := max(int64(cfg.Duration), origins[id])
+		if m.QueueLen() > 0 {
+			at = max(at, last[id])
+		}
+		writers[id].Stop(Epoch.Add(time.Duration(at)), logging.Stop{
+			Step: m.Steps(), Clock: m.Clock(), Queue: m.QueueLen(), Pending: logging.Counts(m.Pending()),
+		})
+		require.NoError(t, writers[id].Flush())
+		require.NoError(t, os.WriteFile(filepath.Join(dir, logging.FileName(id, cfg.Rates[id])), logs[id].Bytes(), 0o600))
+		r := collectors[id].Machine(id, cfg.Rates[id], m.QueueLen())
+		if m.QueueLen() > 0 {
+			r.Pending = m.Pending()
+		}
+		results = append(results, r)
+	}
+	return results
+}
+
+// contents returns all files of a directory as one text.
+func contents(t require.TestingT, dir string) string {
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	var b strings.Builder
+	for _, e := range entries {
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		require.NoError(t, err)
+		fmt.Fprintf(&b, "== %s\n%s", e.Name(), text)
+	}
+	return b.String()
+}
+
+// tempDir is t.TempDir for each of the many runs of one test.
+func tempDir(t *rapid.T) string {
+	dir, err := os.MkdirTemp("", "sim")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func drawConfig(t *rapid.T) Config {
+	n := rapid.OneOf(rapid.IntRange(1, 6), rapid.IntRange(1, 40)).Draw(t, "machines")
+	rate := rapid.OneOf(
+		rapid.Custom(func(t *rapid.T) clock.Rate { return clock.Rate(rapid.IntRange(1, 6).Draw(t, "hertz")) * clock.Hertz }),
+		rapid.Custom(func(t *rapid.T) clock.Rate { return clock.Rate(rapid.Uint64Range(5e7, 50e9).Draw(t, "rate")) }),
+	)
+	ms := rapid.Custom(func(t *rapid.T) time.Duration {
+		return time.Duration(rapid.IntRange(0, 2000).Draw(t, "ms")) * time.Millisecond
+	})
+	latency := rapid.OneOf(
+		rapid.Just(DefaultLatency()), rapid.Just(Latency{}),
+		rapid.Custom(func(t *rapid.T) Latency { return Constant(ms.Draw(t, "latency")) }),
+		rapid.Custom(func(t *rapid.T) Latency {
+			a, b := ms.Draw(t, "a"), ms.Draw(t, "b")
+			return Latency{kind: uniform, a: min(a, b), b: max(a, b)}
+		}),
+		rapid.Custom(func(t *rapid.T) Latency { return Latency{kind: exponential, a: ms.Draw(t, "mean")} }),
+		rapid.Custom(func(t *rapid.T) Latency {
+			return Latency{kind: lognormal, a: ms.Draw(t, "median"), sigma: rapid.Int64Range(0, 2<<32).Draw(t, "sigma")}
+		}),
+	).Draw(t, "latency")
+	return Config{
+		Run:      "test",
+		Rates:    rapid.SliceOfN(rate, n, n).Draw(t, "rates"),
+		Die:      rapid.IntRange(1, 12).Draw(t, "die"),
+		Seed:     rapid.Uint64().Draw(t, "seed"),
+		Duration: time.Duration(rapid.IntRange(1, 20_000).Draw(t, "duration")) * time.Millisecond,
+		Latency:  latency,
+		Workers:  rapid.IntRange(0, 5).Draw(t, "workers"),
+		Phase:    rapid.SampledFrom([]Phase{Together, Scattered}).Draw(t, "phase"),
+	}
+}
+
+// The plainest simulator there is, with pkg/machine's machines, writes the same
+// bytes and gathers the same figures.
+func TestTwin(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg := drawConfig(t)
+		want, got := tempDir(t), tempDir(t)
+		figures := twin(t, want, cfg)
+		r := run(t, got, cfg)
+		require.Equal(t, contents(t, want), contents(t, got))
+		var machines []summary.Machine
+		for m := range r.Machines() {
+			machines = append(machines, m)
+		}
+		require.Equal(t, figures, machines)
+	})
+}
+
+func TestLogsAreCorrect(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		dir := tempDir(t)
+		run(t, dir, drawConfig(t))
+		requireCorrect(t, dir)
+	})
+}
+
+func requireCorrect(t require.TestingT, dir string) *trace.Verdict {
+	r, err := trace.Open(dir)
+	require.NoError(t, err)
+	v, err := r.Walk(trace.Options{}, nil)
+	require.NoError(t, err)
+	require.Equal(t, trace.Correct, v.State, "%v %v %v", v, v.Violations, v.Open)
+	return v
+}
