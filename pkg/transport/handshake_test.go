@@ -334,6 +334,37 @@ func TestConnectNamesWhoIsMissing(t *testing.T) {
 	})
 }
 
+// Something else listens at a peer's address.
+func TestConnectToSomethingElse(t *testing.T) {
+	for _, c := range []struct{ says, want string }{
+		{"HTTP/1.1 400 Bad Request\r\n\r\n", "machine 1 (1) cannot be reached: what answers at 1 is no machine of a run (a frame of 1213486160 bytes, want 1 to 65536)"},
+		{"", "machine 1 (1) cannot be reached: whoever is there closes the connection without a word"},
+		{"\x00\x00\x00\x01\x05", "machine 1 (1) cannot be reached: PING from 1, expected WELCOME"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newNetwork()
+			n, err := New(Config{Run: "test", Peers: []Peer{{1, "1"}}, Handler: newInbox(), Dial: w.dialer(0)}, w.listen("0"))
+			require.NoError(t, err)
+			ln := w.listen("1")
+			go func() {
+				for {
+					conn, err := ln.Accept()
+					if err != nil {
+						return
+					}
+					_, _ = conn.Write([]byte(c.says))
+					_ = conn.Close()
+				}
+			}()
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			require.EqualError(t, n.Connect(ctx), c.want)
+			_ = ln.Close()
+			n.Close(cancelled())
+		})
+	}
+}
+
 // A resumed process of a machine replaces the one that died, which may not be
 // heard to have died; a second process beside a living one is refused.
 func TestIncarnations(t *testing.T) {

@@ -106,11 +106,12 @@ func (n *Node) receive(conn net.Conn) {
 	frames.limit = maxFrame
 	l := n.in[h.from]
 	s, err := l.attach(conn, h.incarnation)
-	if err != nil {
+	switch {
+	case err == nil:
+		l.serve(s, frames)
+	case unsaid(err) != nil:
 		n.turnAway(conn, err)
-		return
 	}
-	l.serve(s, frames)
 }
 
 func readHello(frames *frameReader) (hello, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"time"
@@ -257,6 +258,10 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 	}
 	t, body, err := frames.next()
 	switch {
+	case errors.Is(err, io.EOF):
+		return welcome{}, errors.New("whoever is there closes the connection without a word")
+	case unsaid(err) != nil:
+		return welcome{}, refuse(CodeProtocol, "what answers at %s is no machine of a run (%v)", l.addr, err)
 	case err != nil:
 		return welcome{}, err
 	case t == frameError:
