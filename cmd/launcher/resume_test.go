@@ -6,7 +6,10 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -57,6 +60,62 @@ func TestKilledMachinesResume(t *testing.T) {
 			requireCorrect(t, h.dir)
 		})
 	}
+}
+
+// The launcher starts machines again that die, until it is told to stop.
+func TestLauncherRestartsMachines(t *testing.T) {
+	t.Parallel()
+	p, dir := startRun(t, "--rates", "300,100,200", "--die", "4", "--duration", "0", "--restart", "on-failure")
+	waitForEvents(t, dir, 3, 20)
+	rng := rand.New(rand.NewPCG(5, 6))
+	const kills = 8
+	for i := range kills {
+		victim := rng.IntN(3)
+		signal := []syscall.Signal{syscall.SIGKILL, syscall.SIGQUIT}[i%2] // the second looks like a crash
+		log := logs(t, dir)[victim]
+		require.NoError(t, syscall.Kill(processes(t, p, 3)[victim], signal))
+		eventually(t, func() bool { return strings.Count(readFile(t, log), ": resume: ") > 0 && len(running(t, p)) == 3 }, "machine %d comes back", victim)
+		before := size(t, log)
+		eventually(t, func() bool { return size(t, log) > before }, "machine %d goes on", victim)
+	}
+	p.signal(os.Interrupt)
+	require.Equal(t, "130", p.wait(), p.errors)
+	restarts := 0
+	for _, m := range summaryOf(t, dir) {
+		restarts += m.Restarts
+		assert.Equal(t, m.Restarts > 0, m.Down > 0)
+	}
+	assert.Equal(t, kills, restarts)
+	assert.Contains(t, p.out.String(), "restarted ")
+	code, verdict := checked(t, dir)
+	require.Equal(t, "0", code, verdict)
+}
+
+// A machine whose log does not fit any more is not started again and again.
+func TestLauncherGivesUpAMachine(t *testing.T) {
+	t.Parallel()
+	p, dir := startRun(t, "--rates", "100,100", "--duration", "0", "--restart", "on-failure")
+	waitForEvents(t, dir, 2, 20)
+	log := logs(t, dir)[1]
+	machines := processes(t, p, 2)
+	require.NoError(t, syscall.Kill(machines[1], syscall.SIGSTOP)) // so that it writes nothing below
+	b := []byte(readFile(t, log))
+	b = bytes.Replace(b, []byte("step=5 "), []byte("step=6 "), 1)
+	require.NoError(t, os.WriteFile(log, b, 0o644))
+	require.NoError(t, syscall.Kill(machines[1], syscall.SIGKILL))
+	require.Equal(t, "3", p.wait(), p.errors)
+	assert.Contains(t, p.errors.String(), "vm_1_100.log:6: ")
+	assert.Contains(t, p.errors.String(), "nothing is guessed")
+}
+
+// running returns the processes of a launcher's machines that are there now.
+func running(t *testing.T, launcher *program) []string {
+	t.Helper()
+	out, err := exec.Command("pgrep", "-P", strconv.Itoa(launcher.cmd.Process.Pid), "-f", "--", "--supervised").Output()
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(out))
 }
 
 func size(t *testing.T, path string) int64 {

@@ -59,6 +59,8 @@ func runFlags() []cli.Flag {
 		&cli.IntFlag{Name: "window", Usage: "most `MESSAGES` per link that may wait to be consumed", DefaultText: "262144", EnvVars: env("WINDOW")},
 		&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "beside this one", EnvVars: env("VM")},
 		&cli.StringFlag{Name: "log-level", Usage: "of the machines' talk: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
+		&cli.StringFlag{Name: "restart", Usage: "a machine that dies: never, or on-failure: start it again from its log", Value: "never", EnvVars: env("RESTART")},
+		&cli.BoolFlag{Name: "sync", Usage: "machines wait for the disk before they send or acknowledge, against loss of power", EnvVars: env("SYNC")},
 		&cli.BoolFlag{Name: "check", Usage: "hold the logs against the laws at the end (--check=false: do not)", Value: true, EnvVars: env("CHECK")},
 		&cli.BoolFlag{Name: "quiet", Usage: "no talk, no progress: only the result and errors", EnvVars: env("QUIET")},
 	}
@@ -163,6 +165,8 @@ func runConfig(c *cli.Context) (cluster.Config, error) {
 		VM:       c.String("vm"),
 		Window:   c.Int("window"),
 		LogLevel: c.String("log-level"),
+		Restart:  c.String("restart") == "on-failure",
+		Sync:     c.Bool("sync"),
 		Version:  command.Version(),
 	}
 	machines := c.Int("machines")
@@ -172,6 +176,8 @@ func runConfig(c *cli.Context) (cluster.Config, error) {
 		return cfg, command.Usage("--machines %d: want 1 to %d; each is a process of this host", machines, cluster.MaxMachines)
 	case c.IsSet("window") && (cfg.Window < 1 || cfg.Window > math.MaxInt32):
 		return cfg, command.Usage("--window %d: want 1 to %d messages", cfg.Window, math.MaxInt32)
+	case !cfg.Restart && c.String("restart") != "never":
+		return cfg, command.Usage("--restart %q: want never or on-failure", c.String("restart"))
 	case hclog.LevelFromString(cfg.LogLevel) == hclog.NoLevel:
 		return cfg, command.Usage("--log-level %q: want trace, debug, info, warn, error or off", cfg.LogLevel)
 	case c.IsSet("out") && cfg.Dir == "":

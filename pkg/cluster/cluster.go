@@ -41,9 +41,12 @@ type Config struct {
 	// StatusEvery is how often each machine reports, 0 for only when its phase
 	// changes.
 	StatusEvery time.Duration
-	Window      int    // of the links, the vm's default if 0
-	LogLevel    string // of the processes' talk, the vm's default if ""
-	Version     string // of this program, for the record
+	// Restart starts a machine that dies again, from its log.
+	Restart  bool
+	Sync     bool   // machines wait for the disk before they send
+	Window   int    // of the links, the vm's default if 0
+	LogLevel string // of the processes' talk, the vm's default if ""
+	Version  string // of this program, for the record
 }
 
 // MaxMachines is how many machines a run can have. Every one is a process with
@@ -54,6 +57,8 @@ const (
 	host = "127.0.0.1"
 	// vmInterrupted is the exit code of a machine that was stopped.
 	vmInterrupted = 130
+	// vmRefused is the exit code of a machine that would not begin, or go on.
+	vmRefused = 2
 )
 
 // limits are how long things may take before they are given up.
@@ -112,7 +117,7 @@ type Cluster struct {
 	forks     chan func()
 
 	mu        sync.Mutex // guards processes
-	processes []*process
+	processes []*process // by machine, the newest of each; nil: not started
 }
 
 // process is one machine's process.
@@ -126,6 +131,13 @@ type process struct {
 	spoke  bool // at least one report was understood
 	began  bool
 	result *summary.Machine
+	since  time.Time // when it was started
+}
+
+// end is the end of a process.
+type end struct {
+	process *process
+	death   *Death // nil: in order
 }
 
 // New prepares a run: it checks the configuration, binds the ports, and makes
@@ -135,7 +147,12 @@ func New(cfg Config) (*Cluster, error) {
 	if err := check(cfg); err != nil {
 		return nil, err
 	}
-	c := &Cluster{cfg: cfg, limits: limitsOf(len(cfg.Rates)), forks: make(chan func())}
+	c := &Cluster{
+		cfg:       cfg,
+		limits:    limitsOf(len(cfg.Rates)),
+		forks:     make(chan func()),
+		processes: make([]*process, len(cfg.Rates)),
+	}
 	for id, port := range cfg.Ports {
 		ln, err := transport.Listen(host, port, fmt.Sprintf(
 			"end the program that holds it, or give machine %d another one with --ports (--ports auto takes free ones)", id))
@@ -187,25 +204,35 @@ func (c *Cluster) Run(ctx context.Context, watch func(id int, s summary.Status))
 			watch(p.id, s)
 		}
 	}
-	ends := make(chan *Death, len(c.cfg.Rates)) // nil: in order
-	for id := range c.cfg.Rates {
-		p, out, err := c.start(id)
+	ends := make(chan end, len(c.cfg.Rates))
+	launch := func(id int, resume bool) error {
+		p, out, err := c.start(id, resume)
 		if err != nil {
+			return fmt.Errorf("machine %d cannot be started: %w", id, err)
+		}
+		go func() { ends <- end{p, p.wait(out, report)} }()
+		return nil
+	}
+	for id := range c.cfg.Rates {
+		if err := launch(id, false); err != nil {
 			c.Kill()
 			for range id {
-				<-ends //nolint:errcheck // they were killed; why they ended is known
+				<-ends
 			}
 			c.dir.remove(true)
-			return nil, fmt.Errorf("machine %d cannot be started: %w", id, err)
+			return nil, err
 		}
-		go func() { ends <- p.wait(out, report) }()
 	}
 
-	first := c.supervise(ctx, begins, ends)
+	repairs := newRepairs(len(c.cfg.Rates))
+	first := c.supervise(ctx, begins, ends, repairs, launch)
 	results := make([]*summary.Machine, len(c.cfg.Rates))
-	began := false
+	began := repairs.any()
 	for i, p := range c.processes {
 		results[i] = p.result
+		if p.result != nil {
+			p.result.Restarts, p.result.Down = repairs.of(i)
+		}
 		began = began || p.began
 	}
 	switch {
@@ -222,8 +249,9 @@ func (c *Cluster) Run(ctx context.Context, watch func(id int, s summary.Status))
 }
 
 // supervise waits for the end of all machines and returns the first that died,
-// if any. What does not end when it should is told to, and then killed.
-func (c *Cluster) supervise(ctx context.Context, begins <-chan time.Time, ends <-chan *Death) (first *Death) {
+// if any, and was not to be started again. What does not end when it should is
+// told to, and then killed.
+func (c *Cluster) supervise(ctx context.Context, begins <-chan time.Time, ends <-chan end, repairs *repairs, launch func(id int, resume bool) error) (first *Death) {
 	l := c.limits
 	// A machine gives up by itself when it does not find its peers.
 	late := fmt.Sprintf("it had not begun within %v", l.connect+l.patience)
@@ -241,7 +269,11 @@ func (c *Cluster) supervise(ctx context.Context, begins <-chan time.Time, ends <
 	interrupted := ctx.Done()
 	for left := len(c.cfg.Rates); left > 0; {
 		select {
-		case death := <-ends:
+		case e := <-ends:
+			death := e.death
+			if death != nil && c.cfg.Restart && !killed && repairs.begin(e.process) {
+				continue // it comes back
+			}
 			left--
 			if death == nil {
 				continue
@@ -253,6 +285,19 @@ func (c *Cluster) supervise(ctx context.Context, begins <-chan time.Time, ends <
 				}
 			}
 			stop(l.shortLinger)
+		case id := <-repairs.due:
+			if err := launch(id, true); err != nil {
+				left--
+				if first == nil {
+					first = &Death{ID: id, State: err.Error()}
+				}
+				stop(l.shortLinger)
+				continue
+			}
+			repairs.done(id)
+			if stopping {
+				c.stopOne(id, l.linger)
+			}
 		case start := <-begins:
 			if begun++; begun < len(c.cfg.Rates) || stopping {
 				continue
@@ -287,6 +332,9 @@ func (c *Cluster) Kill() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range c.processes {
+		if p == nil {
+			continue
+		}
 		_ = p.cmd.Process.Kill() // an error says that it has ended already
 		_ = p.lifeline.Close()   // for what a program that is not ours may have started
 	}
@@ -295,17 +343,23 @@ func (c *Cluster) Kill() {
 // stop tells all machines to end in order, and how long they may wait for each
 // other. It does not wait for them.
 func (c *Cluster) stop(linger time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, p := range c.processes {
-		// A process that has ended does not hear it, which is fine.
-		_, _ = fmt.Fprintln(p.lifeline, linger)
-		_ = p.lifeline.Close()
+	for id := range c.cfg.Rates {
+		c.stopOne(id, linger)
 	}
 }
 
-// start starts machine id and returns the process and its standard output.
-func (c *Cluster) start(id int) (*process, io.Reader, error) {
+func (c *Cluster) stopOne(id int, linger time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// A process that has ended does not hear it, which is fine.
+	p := c.processes[id]
+	_, _ = fmt.Fprintln(p.lifeline, linger)
+	_ = p.lifeline.Close()
+}
+
+// start starts machine id, for the first time or again, and returns the process
+// and its standard output.
+func (c *Cluster) start(id int, resume bool) (*process, io.Reader, error) {
 	cfg := c.cfg
 	args := []string{
 		"--supervised",
@@ -322,6 +376,12 @@ func (c *Cluster) start(id int) (*process, io.Reader, error) {
 		"--linger", c.limits.linger.String(),
 		"--status-every", cfg.StatusEvery.String(),
 	}
+	if resume {
+		args = append(args, "--resume")
+	}
+	if cfg.Sync {
+		args = append(args, "--sync")
+	}
 	if cfg.Window > 0 {
 		args = append(args, "--window", strconv.Itoa(cfg.Window))
 	}
@@ -336,7 +396,7 @@ func (c *Cluster) start(id int) (*process, io.Reader, error) {
 	}
 	defer release()
 	detach(p.cmd)
-	talk, err := c.dir.create(fmt.Sprintf("vm_%d.stderr", id))
+	talk, err := c.dir.talk(id, resume)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -355,8 +415,9 @@ func (c *Cluster) start(id int) (*process, io.Reader, error) {
 	if err := <-started; err != nil {
 		return nil, nil, err
 	}
+	p.since = time.Now()
 	c.mu.Lock()
-	c.processes = append(c.processes, p)
+	c.processes[id] = p
 	c.mu.Unlock()
 	return p, out, nil
 }

@@ -81,6 +81,16 @@ func (d *runDir) create(name string) (*os.File, error) {
 	return f, err
 }
 
+// talk opens the file for what machine id says: a new one, or the one of its
+// earlier processes.
+func (d *runDir) talk(id int, again bool) (*os.File, error) {
+	name := fmt.Sprintf("vm_%d.stderr", id)
+	if again {
+		return os.OpenFile(filepath.Join(d.path, name), os.O_APPEND|os.O_WRONLY, 0)
+	}
+	return d.create(name)
+}
+
 // remove takes away what was made: all of it, or all but the talk of machines
 // that had something to say. What others have put there stays.
 func (d *runDir) remove(talkToo bool) {

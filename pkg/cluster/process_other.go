@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"errors"
 	"net"
 	"os/exec"
 	"strconv"
@@ -14,5 +15,8 @@ import (
 func passListener(cmd *exec.Cmd, ln *net.TCPListener) (release func(), err error) {
 	port := ln.Addr().(*net.TCPAddr).Port
 	cmd.Args = append(cmd.Args, "--port", strconv.Itoa(port))
-	return func() {}, ln.Close()
+	if err := ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return nil, err
+	}
+	return func() {}, nil
 }

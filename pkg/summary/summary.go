@@ -51,6 +51,10 @@ type Machine struct {
 	// that came back after a crash. They count in everything but the pace:
 	// Started, Elapsed, Missed and Lateness are of the last life.
 	Resumed uint64 `json:"resumed,omitzero"`
+	// Restarts is how often the machine died and was started again, and Down how
+	// long it was dead in all, as far as whoever watched it knows.
+	Restarts int           `json:"restarts,omitzero"`
+	Down     time.Duration `json:"down_ns,omitzero"`
 
 	// Missed is how many ticks never ran, since the schedule had moved on by
 	// more than a period. A tick that was due is either a step or missed.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/summary/internal/figure"
@@ -18,9 +19,11 @@ const listed = 10
 type notes struct {
 	seen []bool // by number, which machines of the run gave a summary
 
-	late, missed, stalls, resumed tally
-	left                          map[int][]int   // which machines saw a machine leave
-	undelivered                   map[link]uint64 // messages
+	late, missed, stalls, resumed, restarts tally
+
+	down        time.Duration
+	left        map[int][]int   // which machines saw a machine leave
+	undelivered map[link]uint64 // messages
 }
 
 type link struct{ from, to int }
@@ -62,6 +65,8 @@ func (n *notes) add(m *summary.Machine) {
 	n.missed.add(m.ID, m.Missed)
 	n.stalls.add(m.ID, m.Stalls)
 	n.resumed.add(m.ID, m.Resumed)
+	n.restarts.add(m.ID, uint64(m.Restarts))
+	n.down += m.Down
 	for _, id := range m.Left {
 		if n.left == nil {
 			n.left = make(map[int][]int)
@@ -114,6 +119,9 @@ func (n *notes) lines(run *summary.Run) []line {
 	}
 	if trouble := run.Wire.Trouble(); trouble != "" {
 		add("links", "%s", trouble)
+	}
+	if n.restarts.total > 0 {
+		add("restarted", "%s after a death%s, %s down in all", figure.Plural(n.restarts.total, "time"), n.restarts.where(), figure.Duration(n.down))
 	}
 	if n.resumed.total > 0 {
 		add("resumed", "%s of earlier lives%s", figure.Plural(n.resumed.total, "step"), n.resumed.where())

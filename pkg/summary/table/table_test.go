@@ -68,6 +68,7 @@ func troubled() []summary.Machine {
 	ms[1].Lateness.Late, ms[1].Lateness.Max, ms[1].Missed = 10, 5200*time.Microsecond, 8
 	ms[1].Steps, ms[1].Internal = 292, 179
 	ms[1].Resumed, ms[1].Elapsed, ms[1].Started = 120, 36*time.Second, start.Add(24*time.Second)
+	ms[1].Restarts, ms[1].Down = 2, 3400*time.Millisecond
 	ms[1].Stalls, ms[1].Stalled = 5, 1200*time.Millisecond
 	ms[1].Wire.Resent, ms[1].Wire.Duplicates, ms[1].Wire.Reconnects = 12, 3, 2
 	ms[0].Wire.Refused = 1
