@@ -20,6 +20,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/machine"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/summary"
@@ -60,6 +61,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "beside this one", EnvVars: env("VM")},
 		&cli.StringFlag{Name: "log-level", Usage: "of the machines' talk: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
 		&cli.StringFlag{Name: "restart", Usage: "a machine that dies: never, or on-failure: start it again from its log", Value: "never", EnvVars: env("RESTART")},
+		&cli.StringFlag{Name: "faults", Usage: "`PLAN` of what breaks and when (docs/faults.md), or the name of a file that holds one", EnvVars: env("FAULTS")},
 		&cli.BoolFlag{Name: "sync", Usage: "machines wait for the disk before they send or acknowledge, against loss of power", EnvVars: env("SYNC")},
 		&cli.BoolFlag{Name: "check", Usage: "hold the logs against the laws at the end (--check=false: do not)", Value: true, EnvVars: env("CHECK")},
 		&cli.BoolFlag{Name: "quiet", Usage: "no talk, no progress: only the result and errors", EnvVars: env("QUIET")},
@@ -189,6 +191,9 @@ func runConfig(c *cli.Context) (cluster.Config, error) {
 	if cfg.Rates, err = command.ParseRates(c.String("rates"), machines, cfg.Seed); err != nil {
 		return cfg, err
 	}
+	if cfg.Faults, err = faultPlan(c.String("faults"), len(cfg.Rates), cfg.Seed, cfg.Duration); err != nil {
+		return cfg, err
+	}
 	ports := c.String("ports")
 	if ports == "" {
 		ports = "auto"
@@ -209,6 +214,29 @@ func runConfig(c *cli.Context) (cluster.Config, error) {
 		cfg.Dir = filepath.Join("runs", time.Now().Format("20060102-150405")+"-"+cfg.Run)
 	}
 	return cfg, nil
+}
+
+// faultPlan reads a plan from its text, or from a file of that name. What it draws
+// is decided by the run's seed, and is over when the run is.
+func faultPlan(text string, machines int, seed uint64, duration time.Duration) (*fault.Plan, error) {
+	where := "--faults"
+	if b, err := os.ReadFile(text); err == nil {
+		where, text = text, string(b)
+	}
+	plan, err := fault.Parse(text, machines)
+	if err == nil {
+		plan = plan.Seeded(seed)
+		if duration > 0 {
+			plan, err = plan.Within(duration)
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, command.Usage("%s: %w", where, err)
+	case plan.Has(fault.Pause) && !cluster.CanPause:
+		return nil, command.Usage("%s: this system cannot pause a process", where)
+	}
+	return plan, nil
 }
 
 // newRunName draws a name that no other run on the network will have.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
 	"github.com/scalemodel/lamport/pkg/summary"
@@ -65,6 +66,7 @@ func app() *cli.App {
 			&cli.DurationFlag{Name: "linger", Usage: "how `LONG` to wait at the end for the peers' last messages", Value: 2 * time.Second, EnvVars: env("LINGER")},
 			&cli.IntFlag{Name: "window", Usage: "most `MESSAGES` per link that may wait to be consumed", Value: transport.DefaultWindow, EnvVars: env("WINDOW")},
 			&cli.BoolFlag{Name: "resume", Usage: "go on where this machine's log ends, after a crash; without a log, begin", EnvVars: env("RESUME")},
+			&cli.StringFlag{Name: "faults", Usage: "`PLAN` of what breaks on the machine's connections; the same text on all machines, with peers as ID=HOST:PORT", EnvVars: env("FAULTS")},
 			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before anything is sent or acknowledged, against loss of power", EnvVars: env("SYNC")},
 			&cli.StringFlag{Name: "log-level", Usage: "of the talk on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
 
@@ -153,12 +155,32 @@ func config(c *cli.Context) (vm.Config, error) {
 	if cfg.Window < 1 {
 		return cfg, command.Usage("--window %d: want at least 1 message", cfg.Window)
 	}
+	if cfg.Faults, err = faults(c.String("faults"), cfg.Peers); err != nil {
+		return cfg, err
+	}
 	level := hclog.LevelFromString(c.String("log-level"))
 	if level == hclog.NoLevel {
 		return cfg, command.Usage("--log-level %q: want trace, debug, info, warn, error or off", c.String("log-level"))
 	}
 	cfg.Logger = logging.Diagnostics(c.App.ErrWriter, "vm-"+strconv.Itoa(cfg.ID), level)
 	return cfg, nil
+}
+
+// faults reads the fault plan of a run with these peers.
+func faults(text string, peers []transport.Peer) (*fault.Plan, error) {
+	if text == "" {
+		return nil, nil
+	}
+	for _, p := range peers {
+		if p.ID == transport.AnyID {
+			return nil, command.Usage("--faults needs the ids of all peers: write %s as ID=%s", p.Addr, p.Addr)
+		}
+	}
+	plan, err := fault.Parse(text, len(peers)+1)
+	if err != nil {
+		return nil, command.Usage("--faults: %w", err)
+	}
+	return plan, nil
 }
 
 // listener returns the listener that the launcher has passed down, or makes one.

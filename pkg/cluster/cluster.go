@@ -23,7 +23,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/transport"
 )
@@ -42,7 +45,9 @@ type Config struct {
 	// changes.
 	StatusEvery time.Duration
 	// Restart starts a machine that dies again, from its log.
-	Restart  bool
+	Restart bool
+	// Faults are done to the machines and their connections; nil: none.
+	Faults   *fault.Plan
 	Sync     bool   // machines wait for the disk before they send
 	Window   int    // of the links, the vm's default if 0
 	LogLevel string // of the processes' talk, the vm's default if ""
@@ -115,6 +120,9 @@ type Cluster struct {
 	listeners []*net.TCPListener
 	dir       *runDir
 	forks     chan func()
+
+	faults     hclog.Logger // what the plan does; nil: nothing yet
+	faultsFile *os.File
 
 	mu        sync.Mutex // guards processes
 	processes []*process // by machine, the newest of each; nil: not started
@@ -189,6 +197,7 @@ func (c *Cluster) Ports() []int {
 // machine that died had to say.
 func (c *Cluster) Run(ctx context.Context, watch func(id int, s summary.Status)) ([]*summary.Machine, error) {
 	defer c.closeListeners()
+	defer func() { _ = c.faultsFile.Close() }() // a nil file only returns an error
 	go c.fork()
 	defer close(c.forks)
 	var watching sync.Mutex
@@ -258,10 +267,15 @@ func (c *Cluster) supervise(ctx context.Context, begins <-chan time.Time, ends <
 	overdue := time.NewTimer(l.connect + l.patience)
 	defer overdue.Stop()
 
+	acting, calm := context.WithCancel(context.Background())
+	defer calm()
+	acts := make(chan fault.Action)
 	begun, stopping, killed := 0, false, false
 	stop := func(linger time.Duration) {
 		if !stopping {
 			stopping = true
+			calm()
+			c.lift(repairs)
 			c.stop(linger)
 			overdue.Reset(linger + l.patience)
 		}
@@ -271,7 +285,10 @@ func (c *Cluster) supervise(ctx context.Context, begins <-chan time.Time, ends <
 		select {
 		case e := <-ends:
 			death := e.death
-			if death != nil && c.cfg.Restart && !killed && repairs.begin(e.process) {
+			if death != nil && !killed && (repairs.planned(e.process) || c.cfg.Restart && repairs.begin(e.process)) {
+				if stopping { // the plan does not order its return any more
+					repairs.now(e.process.id)
+				}
 				continue // it comes back
 			}
 			left--
@@ -298,8 +315,13 @@ func (c *Cluster) supervise(ctx context.Context, begins <-chan time.Time, ends <
 			if stopping {
 				c.stopOne(id, l.linger)
 			}
+		case a := <-acts:
+			c.act(a, repairs)
 		case start := <-begins:
-			if begun++; begun < len(c.cfg.Rates) || stopping {
+			if begun++; begun == 1 && !c.cfg.Faults.Empty() {
+				go c.schedule(acting, start, acts)
+			}
+			if begun != len(c.cfg.Rates) || stopping {
 				continue
 			}
 			overdue.Stop()
@@ -381,6 +403,9 @@ func (c *Cluster) start(id int, resume bool) (*process, io.Reader, error) {
 	}
 	if cfg.Sync {
 		args = append(args, "--sync")
+	}
+	if cfg.Faults.Touches(id) {
+		args = append(args, "--faults", cfg.Faults.String())
 	}
 	if cfg.Window > 0 {
 		args = append(args, "--window", strconv.Itoa(cfg.Window))

@@ -30,6 +30,7 @@ type Record struct {
 	Host     string       `json:"host"`
 	System   string       `json:"system"` // operating system and architecture
 	CPUs     int          `json:"cpus"`
+	Faults   string       `json:"faults,omitempty"` // the plan, with all seeds
 	Started  time.Time    `json:"started"`
 	Virtual  *Virtual     `json:"virtual,omitempty"` // nil: in real time
 }
@@ -43,6 +44,7 @@ func (c *Cluster) record() *Record {
 		Ports:    c.Ports(),
 		Die:      c.cfg.Die,
 		Seed:     c.cfg.Seed,
+		Faults:   c.cfg.Faults.String(),
 		Duration: c.cfg.Duration.String(),
 		Window:   c.cfg.Window,
 	}

@@ -14,6 +14,9 @@ type repair struct {
 	died     time.Time
 	down     time.Duration // in all
 	quick    int           // deaths in a row that came soon after a start
+	dead     bool          // since died
+	killed   bool          // by the fault plan, which also says when it comes back
+	paused   bool          // by the fault plan
 }
 
 const (
@@ -28,7 +31,7 @@ const (
 )
 
 func newRepairs(machines int) *repairs {
-	return &repairs{due: make(chan int, machines), each: make([]repair, machines)}
+	return &repairs{due: make(chan int, 2*machines), each: make([]repair, machines)}
 }
 
 // begin takes in that a process has died, and arranges that due will name its
@@ -45,15 +48,35 @@ func (r *repairs) begin(p *process) bool {
 	if m.quick > mostQuick || !p.spoke || refused {
 		return false
 	}
-	m.died = time.Now()
+	m.dead, m.died = true, time.Now()
 	pause := min(firstPause<<(m.quick-1), lastPause)
 	time.AfterFunc(pause, func() { r.due <- p.id })
 	return true
 }
 
+// planned takes in that a process has died, and reports whether the fault plan
+// killed it.
+func (r *repairs) planned(p *process) bool {
+	m := &r.each[p.id]
+	if m.killed {
+		m.dead, m.died = true, time.Now()
+	}
+	return m.killed
+}
+
+// now lets due name a machine that the plan has killed.
+func (r *repairs) now(id int) {
+	m := &r.each[id]
+	if m.killed && m.dead {
+		r.due <- id
+	}
+	m.killed = false
+}
+
 // done takes in that a machine was started again.
 func (r *repairs) done(id int) {
 	m := &r.each[id]
+	m.dead = false
 	m.restarts++
 	m.down += time.Since(m.died)
 }

@@ -105,12 +105,18 @@ func (n *Node) receive(conn net.Conn) {
 	}
 	frames.limit = maxFrame
 	l := n.in[h.from]
-	s, err := l.attach(conn, h.incarnation)
+	served := conn
+	if n.cfg.Accepted != nil {
+		served = n.cfg.Accepted(conn, l.from)
+		defer served.Close()
+		frames.r = served
+	}
+	s, err := l.attach(served, h.incarnation)
 	switch {
 	case err == nil:
 		l.serve(s, frames)
 	case unsaid(err) != nil:
-		n.turnAway(conn, err)
+		n.turnAway(served, err)
 	}
 }
 
@@ -313,7 +319,7 @@ func (l *inLink) due(b []byte) (_ []byte, frames uint64) {
 
 // arrivals are messages of one link that have come and are not yet delivered.
 type arrivals struct {
-	next       uint64   // number of the message that follows them
+	next       uint64   // number of the first
 	payloads   [][]byte // valid until the reader's next fill
 	duplicates uint64   // that came between them
 }
@@ -322,28 +328,28 @@ type arrivals struct {
 const deliverMost = 1024
 
 // take adds the messages that are buffered, up to deliverMost. It returns the
-// frame that follows them, an error in its place, or a last DATA frame that it
-// has dealt with.
-func (a *arrivals) take(frames *frameReader) (t frameType, body []byte, err error) {
-	for len(a.payloads) < deliverMost {
-		t, body, err = frames.buffered()
+// frame that follows them, or an error in its place, or a DATA frame that it has
+// dealt with.
+func (a *arrivals) take(frames *frameReader) (frameType, []byte, error) {
+	for {
+		a.payloads = frames.messages(a.payloads, a.next+uint64(len(a.payloads)), deliverMost)
+		if len(a.payloads) == deliverMost {
+			return frameData, nil, nil
+		}
+		t, body, err := frames.buffered()
 		if err != nil || t != frameData {
 			return t, body, err
 		}
+		// It is not the one that was expected.
 		if len(body) < 8 {
-			return t, body, refuse(CodeProtocol, "DATA of %d bytes", len(body))
+			return t, nil, refuse(CodeProtocol, "DATA of %d bytes", len(body))
 		}
-		switch seq := binary.BigEndian.Uint64(body); {
-		case seq == a.next:
-			a.payloads = append(a.payloads, body[8:])
-			a.next++
-		case seq < a.next:
-			a.duplicates++
-		default:
-			return t, body, refuse(CodeProtocol, "message %d follows message %d", seq, a.next-1)
+		last := a.next + uint64(len(a.payloads)) - 1
+		if seq := binary.BigEndian.Uint64(body); seq > last {
+			return t, nil, refuse(CodeProtocol, "message %d follows message %d", seq, last)
 		}
+		a.duplicates++
 	}
-	return t, body, nil
 }
 
 // read takes the peer's frames until the connection ends, or returns nil when
@@ -383,15 +389,15 @@ func (l *inLink) deliver(a *arrivals) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stats.Duplicates += a.duplicates
-	if len(a.payloads) > 0 && !l.frozen {
-		held := a.next - 1
-		if held-l.consumed > uint64(l.n.cfg.Window) {
+	last := a.next + uint64(len(a.payloads)) - 1
+	if len(a.payloads) > 0 && !l.closed {
+		if last-l.consumed > uint64(l.n.cfg.Window) {
 			return refuse(CodeProtocol, "more than %d messages unconsumed", l.n.cfg.Window)
 		}
-		l.n.cfg.Handler.Deliver(l.from, l.held+1, a.payloads)
-		l.held = held
+		l.n.cfg.Handler.Deliver(l.from, a.next, a.payloads)
+		l.held = last
 	}
-	a.payloads, a.duplicates = a.payloads[:0], 0
+	*a = arrivals{next: last + 1, payloads: a.payloads[:0]}
 	return nil
 }
 

@@ -35,6 +35,7 @@ type outLink struct {
 	// be in its hands. Invariant: inFlight ≤ cur.seq ≤ box.next.
 	cur      cursor
 	inFlight uint64
+	idle     bool // the writer waits, and no send has woken it yet
 	pingDue  bool
 	readyDue bool
 	fin      bool   // nothing follows
@@ -74,16 +75,18 @@ func (l *outLink) clockOffset() time.Duration {
 
 func (l *outLink) send(payload []byte) uint64 {
 	l.mu.Lock()
-	l.stats.Messages++
-	var seq uint64
+	seq := l.box.next
 	if l.closed {
-		seq = l.box.next
 		l.box.next++
 	} else {
-		seq = l.box.append(payload)
+		l.box.append(payload)
 	}
+	wake := l.idle
+	l.idle = false
 	l.mu.Unlock()
-	l.work.Signal()
+	if wake {
+		l.work.Signal()
+	}
 	return seq
 }
 
@@ -143,6 +146,13 @@ func (l *outLink) undelivered() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.box.next - 1 - max(l.held, l.box.acked)
+}
+
+func (l *outLink) addStats(s *Stats) {
+	l.line.addStats(s)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.Messages += l.box.next - 1
 }
 
 // keep tries the connection where either end has been silent for about an
@@ -330,7 +340,9 @@ func (l *outLink) write(conn net.Conn) error {
 	defer l.mu.Unlock()
 	for {
 		for l.conn == conn && !l.pingDue && !l.readyDue && l.cur.seq > l.sendable() && !l.finDue() {
+			l.idle = true
 			l.work.Wait()
+			l.idle = false
 		}
 		if l.conn != conn {
 			return l.putLast(conn)

@@ -42,19 +42,17 @@ func newOutbox() outbox { return outbox{next: 1} }
 // unconsumed returns how many messages the peer has not consumed.
 func (o *outbox) unconsumed() uint64 { return o.next - 1 - o.acked }
 
-// append encodes a message and returns its number.
-func (o *outbox) append(payload []byte) uint64 {
+// append adds a message, as number next.
+func (o *outbox) append(payload []byte) {
 	need := dataHeaderLen + len(payload)
 	c := o.lastChunk()
 	if c == nil || len(c.buf)-c.end < need {
 		c = o.addChunk(need)
 	}
-	seq := o.next
-	putData(c.buf[c.end:], seq, payload)
+	putData(c.buf[c.end:], o.next, payload)
 	c.end += need
-	c.last = seq
+	c.last = o.next
 	o.next++
-	return seq
 }
 
 func (o *outbox) lastChunk() *chunk {

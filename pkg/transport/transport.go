@@ -63,6 +63,9 @@ type Config struct {
 	PingInterval time.Duration
 	// Dial makes a connection, a net.Dialer's DialContext if nil.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Accepted, if not nil, decorates a connection that a machine has made, as
+	// Dial can decorate those that this one makes.
+	Accepted func(conn net.Conn, from int) net.Conn
 	// Past is what an earlier process of this machine has left behind, for
 	// each peer; none for a machine that begins.
 	Past []Past

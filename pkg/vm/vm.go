@@ -23,6 +23,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
 	"github.com/scalemodel/lamport/pkg/summary"
@@ -49,6 +50,9 @@ type Config struct {
 	// Resume goes on where the log of an earlier process of this machine ends,
 	// if there is one. Seed and Die are taken from it.
 	Resume bool
+	// Faults are done to the machine's connections; nil: none. Kills and
+	// pauses are not this package's. All peers must have ids.
+	Faults *fault.Plan
 	// Sync makes what is sent or acknowledged survive a loss of power, at the
 	// price of a wait for the disk per commit.
 	Sync bool
@@ -129,7 +133,8 @@ type runner struct {
 	node    *transport.Node
 	figures summary.Collector
 
-	past past
+	past   past
+	faults *faults // nil: none
 
 	schedule *schedule // nil: unpaced
 	pacer    *pacer
@@ -189,7 +194,7 @@ func newRunner(cfg Config, ln net.Listener) (*runner, error) {
 			r.schedule.next = r.machine.Steps() + 1
 		}
 	}
-	r.node, err = transport.New(transport.Config{
+	links := transport.Config{
 		ID:          cfg.ID,
 		Run:         cfg.Run,
 		Peers:       cfg.Peers,
@@ -198,7 +203,12 @@ func newRunner(cfg Config, ln net.Listener) (*runner, error) {
 		Window:      cfg.Window,
 		Past:        r.links(),
 		Logger:      cfg.Logger,
-	}, ln)
+	}
+	if cfg.Faults.Touches(cfg.ID) {
+		r.faults = newFaults(cfg.Faults, cfg.ID)
+		links.Dial, links.Accepted = r.faults.dial(cfg.Peers), r.faults.accepted
+	}
+	r.node, err = transport.New(links, ln)
 	if err != nil {
 		return nil, err
 	}
@@ -231,6 +241,9 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	defer r.onFailure(stop)()
+	if r.faults != nil {
+		r.faults.begin(ctx, start)
+	}
 	if r.past.stop == nil {
 		if err := r.execute(ctx, start); err != nil {
 			return nil, err
@@ -276,6 +289,9 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 		defer cancel()
 	}
 	if start := r.past.start; !start.IsZero() {
+		if r.faults != nil { // the links are to be made in the run
+			r.faults.begun.Store(start.UnixNano())
+		}
 		r.cfg.Logger.Info("resuming", "step", r.machine.Steps(), "clock", r.machine.Clock())
 		return start, r.node.Rejoin(ctx, start)
 	}
