@@ -46,7 +46,7 @@ func simFlags() []cli.Flag {
 	var flags []cli.Flag
 	for _, f := range runFlags() {
 		switch f.Names()[0] {
-		case "machines", "die", "duration", "seed", "out", "quiet":
+		case "machines", "die", "duration", "seed", "out", "check", "quiet":
 			flags = append(flags, f)
 		}
 	}
@@ -134,11 +134,20 @@ func simulate(c *cli.Context) error {
 	if err := table.Write(c.App.Writer, result.Machines(), table.Options{Machines: len(cfg.Rates)}); err != nil {
 		return command.Exit(command.Died, fmt.Errorf("the result cannot be printed: %w", err))
 	}
+	if cfg.LogDir != "" && c.Bool("check") && len(cfg.Rates) <= mostChecked {
+		if err := prove(c.App.Writer, dir); err != nil {
+			return err
+		}
+	}
 	if stopped {
 		return command.Exit(command.Interrupted, nil)
 	}
 	return nil
 }
+
+// mostChecked is up to how many machines a run is checked unasked: the checker has
+// all logs open at once.
+const mostChecked = 500
 
 func simConfig(c *cli.Context) (sim.Config, error) {
 	cfg := sim.Config{Run: "sim", Die: c.Int("die"), Duration: c.Duration("duration"), Workers: c.Int("workers")}

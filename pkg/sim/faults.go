@@ -68,9 +68,8 @@ func (e *engine) faulty() (stopped bool) {
 	action, more := next()
 	for {
 		for range batch {
-			id := h.ids[0]
-			nd := &s.nodes[id]
-			if more && int64(action.At) <= nd.due {
+			due, id := h[0].due, h[0].id
+			if more && int64(action.At) <= due {
 				e.now = int64(action.At)
 				e.act(&action)
 				if s.err != nil {
@@ -80,13 +79,14 @@ func (e *engine) faulty() (stopped bool) {
 				h = newTicks(s.nodes)
 				continue
 			}
-			if nd.due > e.end {
+			if due > e.end {
 				e.now = e.end
 				return false
 			}
-			e.now = nd.due
+			e.now = due
+			nd := &s.nodes[id]
 			s.tick(nd, int(id))
-			h.down(0)
+			h.replace(nd.due)
 		}
 		if e.pause() {
 			return true

@@ -69,7 +69,7 @@ func TestFaults(t *testing.T) {
 		a, b := tempDir(t), tempDir(t)
 		r := run(t, a, cfg)
 		requireCorrect(t, a)
-		cfg.Workers = 2
+		cfg.shards = 2
 		run(t, b, cfg)
 		require.Equal(t, contents(t, a), contents(t, b))
 		var events uint64
@@ -89,7 +89,7 @@ func TestRandomKills(t *testing.T) {
 	dir := t.TempDir()
 	r := run(t, dir, cfg)
 	v := requireCorrect(t, dir)
-	require.EqualValues(t, r.Events(), v.Events)
+	require.Equal(t, r.Events(), v.Events)
 	// Each tick of the schedule is a step or missed.
 	var missed uint64
 	for m := range r.Machines() {

@@ -59,10 +59,10 @@ func TestGolden(t *testing.T) {
 		"exponential": "ffc623653f77cd47",
 		"lognormal":   "3c8414536952ac28",
 	} {
-		for _, workers := range []int{1, 2, 3} {
-			t.Run(fmt.Sprintf("%s/workers=%d", name, workers), func(t *testing.T) {
+		for _, shards := range []int{1, 2, 3} {
+			t.Run(fmt.Sprintf("%s/shards=%d", name, shards), func(t *testing.T) {
 				cfg := configs[name]()
-				cfg.Workers = workers
+				cfg.shards = shards
 				dir := t.TempDir()
 				run(t, dir, cfg)
 				require.Equal(t, want, fmt.Sprintf("%x", sha256.Sum256([]byte(contents(t, dir))))[:16])

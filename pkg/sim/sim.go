@@ -50,8 +50,10 @@ type Config struct {
 	WatchEvery time.Duration
 
 	// Workers is how many cores may be used, 0 for all. It decides nothing
-	// but how long it takes.
+	// but how long it takes; where more than one does not pay, one is used.
 	Workers int
+
+	shards int // for tests: that many, whether it pays or not
 }
 
 // Phase says how the machines' first ticks lie to each other.

@@ -140,6 +140,7 @@ func drawConfig(t *rapid.T) Config {
 	})
 	latency := rapid.OneOf(
 		rapid.Just(DefaultLatency()), rapid.Just(Latency{}),
+		rapid.Just(Constant(5*time.Microsecond)), // so short that the calendar goes round many times a tick
 		rapid.Custom(func(t *rapid.T) Latency { return Constant(ms.Draw(t, "latency")) }),
 		rapid.Custom(func(t *rapid.T) Latency {
 			a, b := ms.Draw(t, "a"), ms.Draw(t, "b")
@@ -157,7 +158,7 @@ func drawConfig(t *rapid.T) Config {
 		Seed:     rapid.Uint64().Draw(t, "seed"),
 		Duration: time.Duration(rapid.IntRange(1, 20_000).Draw(t, "duration")) * time.Millisecond,
 		Latency:  latency,
-		Workers:  rapid.IntRange(0, 5).Draw(t, "workers"),
+		shards:   rapid.IntRange(0, 5).Draw(t, "shards"),
 		Phase:    rapid.SampledFrom([]Phase{Together, Scattered}).Draw(t, "phase"),
 	}
 }
@@ -194,4 +195,92 @@ func requireCorrect(t require.TestingT, dir string) *trace.Verdict {
 	require.NoError(t, err)
 	require.Equal(t, trace.Correct, v.State, "%v %v %v", v, v.Violations, v.Open)
 	return v
+}
+
+// A queue of hundreds of thousands, and the rings that it grows through.
+func TestLongQueue(t *testing.T) {
+	cfg := lab(1)
+	cfg.Rates, cfg.Die, cfg.Duration = hertz(1, 2000), 1, 100*time.Second
+	want := twin(t, t.TempDir(), cfg)
+	r, err := Run(context.Background(), cfg)
+	require.NoError(t, err)
+	for id := range want {
+		require.Equal(t, want[id], r.e.summary(id))
+	}
+	require.Greater(t, want[0].Queue, 190_000)
+}
+
+// Rings that are lent out at one time share no message.
+func TestPool(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var p pool
+		type lent struct {
+			ref  uint32
+			size uint8
+		}
+		var rings []lent
+		for i := range rapid.IntRange(0, 300).Draw(t, "steps") {
+			if len(rings) > 0 && rapid.Bool().Draw(t, "back") {
+				k := rapid.IntRange(0, len(rings)-1).Draw(t, "which")
+				r := rings[k]
+				for _, m := range p.ring(r.ref, r.size) {
+					require.EqualValues(t, r.ref, m.from)
+				}
+				p.take(r.size, r.ref)
+				rings = append(rings[:k], rings[k+1:]...)
+				continue
+			}
+			size := uint8(rapid.SampledFrom([]int{0, 0, 0, 1, 2, 5, 11, 12, 13}).Draw(t, fmt.Sprint("size", i)))
+			r := lent{p.lend(size), size}
+			ring := p.ring(r.ref, size)
+			require.Len(t, ring, unit<<size)
+			for i := range ring {
+				ring[i].from = int32(r.ref)
+			}
+			rings = append(rings, r)
+		}
+		for _, r := range rings {
+			for _, m := range p.ring(r.ref, r.size) {
+				require.EqualValues(t, r.ref, m.from)
+			}
+		}
+	})
+}
+
+func TestRefused(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"0 machines: want 1 to":                   func(c *Config) { c.Rates = nil },
+		"10001 machines with logs: at most 10000": func(c *Config) { c.Rates, c.LogDir = make([]clock.Rate, 10_001), "." },
+		"a die with 0 faces: want 1 to":           func(c *Config) { c.Die = 0 },
+		"duration -1ns: want 0 to":                func(c *Config) { c.Duration = -1 },
+		"machine 2 has the rate max":              func(c *Config) { c.Rates[2] = clock.Unpaced },
+		"machine 1 has the rate 0: want above 0":  func(c *Config) { c.Rates[1] = 0 },
+		"vm_0_1.log":                              func(c *Config) { c.LogDir = "nowhere" },
+	} {
+		cfg := lab(1)
+		change(&cfg)
+		r, err := Run(context.Background(), cfg)
+		require.ErrorContains(t, err, want)
+		require.Nil(t, r)
+	}
+}
+
+// A run that is stopped is whole up to where it came.
+func TestStopped(t *testing.T) {
+	for _, n := range []int{3, 40} {
+		dir := t.TempDir()
+		cfg := random(n)
+		cfg.LogDir, cfg.Duration = dir, 0
+		ctx, cancel := context.WithCancel(context.Background())
+		var told Progress
+		cfg.Watch = func(p Progress) {
+			told = p
+			cancel()
+		}
+		r, err := Run(ctx, cfg)
+		require.ErrorIs(t, err, ErrStopped)
+		v := requireCorrect(t, dir)
+		require.Equal(t, r.Events(), v.Events)
+		require.Equal(t, Progress{r.At(), r.Events()}, told, "the last is the end")
+	}
 }

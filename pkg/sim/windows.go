@@ -25,7 +25,7 @@ func (e *engine) windowShift() (shift uint8, ok bool) {
 	shift = uint8(63 - bits.LeadingZeros64(uint64(least)))
 	// A window much longer than all periods serves nothing.
 	shift = min(shift, 32)
-	return shift, bucketsFor(shift, e.longest()) < mostBuckets || e.machines >= mostBuckets
+	return shift, bucketsFor(shift, e.longest()) < mostBuckets || e.machines >= mostBuckets || e.cfg.shards > 0
 }
 
 // longest returns the longest period.
@@ -44,27 +44,28 @@ const worth = 400
 // nothing else.
 func (e *engine) workers() int {
 	shift, ok := e.windowShift()
+	if !ok || e.faults != nil || e.machines <= scanMost {
+		return 1
+	}
+	if e.cfg.shards > 0 {
+		return min(e.cfg.shards, e.machines)
+	}
 	most := e.cfg.Workers
 	if most == 0 {
 		most = runtime.GOMAXPROCS(0)
 	}
-	if !ok || e.faults != nil || e.machines <= scanMost || most < 2 {
-		return 1
-	}
-	// Machines that start together and have one rate tick together.
-	var events, instants float64
+	events, instants := 0.0, 0.0 // per second
 	for _, r := range e.cfg.Rates {
 		events += r.PerSecond()
 	}
-	instants = events
-	if e.cfg.Phase == Together {
-		instants = 0
-		for _, c := range e.classes {
-			instants += c.rate.PerSecond()
-		}
+	for _, c := range e.classes {
+		instants += c.rate.PerSecond()
+	}
+	if e.cfg.Phase != Together { // else, machines of one rate tick at one instant
+		instants = events
 	}
 	windows := min(instants, 1e9/float64(uint64(1)<<shift))
-	if e.cfg.Workers == 0 && events/windows < worth {
+	if events/windows < worth {
 		return 1
 	}
 	return min(most, e.machines)
