@@ -17,8 +17,11 @@ Ctrl-C. Several of these can run at a time.
   --rates LIST      of the three, in ticks per second (1,5,4)
   --seed NUMBER     that decides every throw of the dice (drawn)
   --out DIR         for the logs (runs/hand-<process id>)
+  --link-down SECONDS
+                    take the link of machine 1's host down for so long, from 2
+                    seconds after the start on (0: not at all)
 
-Each flag has an environment variable (DURATION, …). BIN is where vm and launcher
+Each flag has an environment variable (DURATION, LINK_DOWN, …). BIN is where vm and launcher
 are (bin; built if they are missing).
 
 Exit code: that of "launcher check", 130 after Ctrl-C, 77 if this host cannot do
@@ -33,7 +36,12 @@ name=lamport-$$
 switch=$name-switch
 port=2050
 
-take_flag() { return 1; }
+LINK_DOWN=${LINK_DOWN:-0}
+
+take_flag() {
+	[[ $1 == --link-down ]] || return
+	LINK_DOWN=$2
+}
 
 address() { # machine
 	echo "10.77.0.$(($1 + 1))"
@@ -43,6 +51,7 @@ address() { # machine
 cleanup() {
 	local pid ns
 	stop
+	[[ -z ${breaker:-} ]] || kill "$breaker" 2>/dev/null || true
 	for pid in ${pids[@]+"${pids[@]}"}; do
 		for ((i = 0; i < 50; i++)); do
 			kill -0 "$pid" 2>/dev/null || continue 2
@@ -81,7 +90,19 @@ machine() {
 		--rate "${rates[id]}" --duration "$DURATION" --seed "$SEED" --run "$RUN" --log-dir "$OUT" --connect-timeout 30s
 }
 
+# break_link takes a host away from the others for a while, after the machines
+# have begun: all bytes are lost, and nobody is told.
+# shellcheck disable=SC2317,SC2329 # it runs in the background
+break_link() {
+	until [[ -n $(compgen -G "$OUT/vm_1_*.log") ]]; do sleep 0.1; done
+	sleep 2
+	ip -n "$switch" link set host1 down
+	sleep "$LINK_DOWN"
+	ip -n "$switch" link set host1 up
+}
+
 take_flags "$@"
+[[ $LINK_DOWN =~ ^[0-9]{1,4}$ ]] || fail 2 "--link-down $LINK_DOWN: want whole seconds"
 ((EUID == 0)) || fail 77 "network namespaces are for root"
 command -v ip >/dev/null || fail 77 "the command \"ip\" (iproute2) is missing"
 need_programs
@@ -92,5 +113,11 @@ make_hosts || fail 77 "this host does not let namespaces, bridges or veth pairs 
 for id in 2 0 1; do
 	launch "$id" machine "$id"
 done
+breaker=
+if ((LINK_DOWN)); then
+	break_link &
+	breaker=$!
+fi
 await || exit
+[[ -z $breaker ]] || kill "$breaker" 2>/dev/null || true
 result

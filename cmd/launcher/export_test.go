@@ -174,7 +174,7 @@ func TestFullDisk(t *testing.T) {
 	for _, args := range [][]string{{"order"}, {"export", "--format", "csv"}, {"export", "--format", "perfetto"}} {
 		for _, room := range []int{0, 100_000} {
 			var errs strings.Builder
-			code := execute(context.Background(), slices.Concat([]string{"launcher"}, args, []string{dir}), &full{room}, &errs)
+			code := executeAlone(context.Background(), slices.Concat([]string{"launcher"}, args, []string{dir}), &full{room}, &errs)
 			assert.Equal(t, 2, code)
 			assert.Equal(t, "launcher: standard output cannot be written: no space left on device\n", errs.String(), args)
 		}
@@ -205,7 +205,7 @@ func TestReaderGone(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, r.Close())
 		var errs strings.Builder
-		assert.Equal(t, tt.code, execute(context.Background(), append([]string{"launcher"}, tt.args...), w, &errs), tt.args)
+		assert.Equal(t, tt.code, executeAlone(context.Background(), append([]string{"launcher"}, tt.args...), w, &errs), tt.args)
 		assert.Empty(t, errs.String(), tt.args)
 		require.NoError(t, w.Close())
 	}
@@ -218,7 +218,7 @@ func TestExportIsInterrupted(t *testing.T) {
 	cancel()
 	for _, args := range [][]string{{"order"}, {"export", "--format", "csv"}, {"export", "--format", "csv", "-o", file}} {
 		var out, errs strings.Builder
-		assert.Equal(t, 130, execute(ctx, slices.Concat([]string{"launcher"}, args, []string{dir}), &out, &errs))
+		assert.Equal(t, 130, executeAlone(ctx, slices.Concat([]string{"launcher"}, args, []string{dir}), &out, &errs))
 		assert.Empty(t, errs.String())
 	}
 	assert.Empty(t, names(t, filepath.Dir(file)))

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,10 +18,21 @@ import (
 	"github.com/scalemodel/lamport/pkg/trace/tracetest"
 )
 
+// oneAtATime is held while a command line is executed in this process: the
+// library keeps its help and version flags in variables of its own.
+var oneAtATime sync.Mutex
+
+// executeAlone is execute, one call at a time.
+func executeAlone(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	oneAtATime.Lock()
+	defer oneAtATime.Unlock()
+	return execute(ctx, args, stdout, stderr)
+}
+
 // inProcess executes a command line of the launcher, without a process of its own.
 func inProcess(args ...string) (code int, stdout, stderr string) {
 	var out, errors bytes.Buffer
-	code = execute(context.Background(), append([]string{"launcher"}, args...), &out, &errors)
+	code = executeAlone(context.Background(), append([]string{"launcher"}, args...), &out, &errors)
 	return code, out.String(), errors.String()
 }
 

@@ -122,7 +122,7 @@ func TestSimIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var out, errs bytes.Buffer
-	code := execute(ctx, []string{"launcher", "sim", "--duration", "0", "--seed", "1", "--out", dir}, &out, &errs)
+	code := executeAlone(ctx, []string{"launcher", "sim", "--duration", "0", "--seed", "1", "--out", dir}, &out, &errs)
 	assert.Equal(t, 130, code, errs.String())
 	code, text, _ := inProcess("check", dir)
 	assert.Zero(t, code, text)

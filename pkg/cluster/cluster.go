@@ -303,6 +303,9 @@ func (c *Cluster) supervise(ctx context.Context, begins <-chan time.Time, ends <
 			}
 			stop(l.shortLinger)
 		case id := <-repairs.due:
+			if !repairs.wanted(id) {
+				continue
+			}
 			if err := launch(id, true); err != nil {
 				left--
 				if first == nil {

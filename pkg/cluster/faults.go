@@ -42,7 +42,7 @@ func (c *Cluster) act(a fault.Action, repairs *repairs) {
 		m := &repairs.each[id]
 		switch {
 		case a.Kind == fault.Kill && !a.Over:
-			m.killed = true
+			m.killed, m.back = true, false
 			c.mu.Lock()
 			_ = c.processes[id].cmd.Process.Kill() // it may have ended
 			c.mu.Unlock()

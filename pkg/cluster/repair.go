@@ -16,6 +16,7 @@ type repair struct {
 	quick    int           // deaths in a row that came soon after a start
 	dead     bool          // since died
 	killed   bool          // by the fault plan, which also says when it comes back
+	back     bool          // it has said so, before the death was known
 	paused   bool          // by the fault plan
 }
 
@@ -43,9 +44,10 @@ func (r *repairs) begin(p *process) bool {
 		m.quick = 0
 	}
 	m.quick++
+	code := p.cmd.ProcessState.ExitCode() // negative: killed, which says nothing of the program
 	// A crash of a Go program has the same exit code, but comes later.
-	refused := !p.began && p.cmd.ProcessState.ExitCode() == vmRefused
-	if m.quick > mostQuick || !p.spoke || refused {
+	refused := !p.began && code == vmRefused
+	if m.quick > mostQuick || !p.spoke && code >= 0 || refused {
 		return false
 	}
 	m.dead, m.died = true, time.Now()
@@ -58,19 +60,32 @@ func (r *repairs) begin(p *process) bool {
 // killed it.
 func (r *repairs) planned(p *process) bool {
 	m := &r.each[p.id]
-	if m.killed {
-		m.dead, m.died = true, time.Now()
+	if !m.killed {
+		return false
 	}
-	return m.killed
+	m.dead, m.died = true, time.Now()
+	if m.back {
+		r.now(p.id)
+	}
+	return true
 }
 
-// now lets due name a machine that the plan has killed.
+// now lets due name a machine that the plan has killed, as soon as its death is
+// known.
 func (r *repairs) now(id int) {
 	m := &r.each[id]
+	m.back = m.killed && !m.dead
 	if m.killed && m.dead {
-		r.due <- id
+		m.killed = false
+		time.AfterFunc(0, func() { r.due <- id })
 	}
-	m.killed = false
+}
+
+// wanted reports whether a machine that due has named is to be started: it may be
+// up again, or the plan may have killed it meanwhile.
+func (r *repairs) wanted(id int) bool {
+	m := &r.each[id]
+	return m.dead && !m.killed
 }
 
 // done takes in that a machine was started again.

@@ -87,8 +87,10 @@ func receiveMessages(ln net.Listener, sender string) error {
 	}
 	go c.consume(n)
 	_, _ = io.Copy(io.Discard, os.Stdin)
-	n.Finish(context.Background())
-	n.Close(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	n.Finish(ctx)
+	n.Close(ctx)
 	return nil
 }
 
@@ -138,7 +140,7 @@ func startReceiver(b *testing.B, kind string) (addr string, stop func()) {
 	require.NoError(b, cmd.Start())
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(b, err)
-	return strings.TrimSpace(line), func() *os.ProcessState {
+	return strings.TrimSpace(line), func() {
 		_ = in.Close()
 		_ = cmd.Wait()
 	}

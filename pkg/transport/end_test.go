@@ -222,23 +222,31 @@ func TestCloseWithPeersGone(t *testing.T) {
 	})
 }
 
-// A CLOSED that was lost with its connection is said again on the next, and
-// taken only once.
-func TestClosedIsSaidAgain(t *testing.T) {
+// What was lost with its connection is said again on the next: HELD as long as it
+// matters, then CLOSED.
+func TestLastWordsAreSaidAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDuet(t, 10, nil)
+		again := func() {
+			synctest.Wait()
+			require.NoError(t, d.out.conn.Close())
+			assert.EqualValues(t, 2, d.call(t, 1).held)
+			d.out.say(frameFin, 2)
+		}
 		d.out.data(1, 2)
 		d.out.say(frameFin, 2)
-		synctest.Wait()
-		d.Consumed(1, 2) // so nothing of it can be lost any more
-		synctest.Wait()
-		require.NoError(t, d.out.conn.Close())
-		w := d.call(t, 1)
-		assert.EqualValues(t, 2, w.held)
+		again()
+		assert.EqualValues(t, 2, d.out.hearNumber(frameHeld))
+		assert.Empty(t, d.Drain(t.Context()))
+		go d.Settle(t.Context())
+		again()
 		assert.EqualValues(t, 2, d.out.hearNumber(frameClosed))
-		d.out.say(frameFin, 2) // a sender that had not heard it says this again
+		again()
+		assert.EqualValues(t, 2, d.out.hearNumber(frameClosed))
 		d.out.say(frameBye)
 		d.out.hearEnd()
+		assert.Zero(t, d.in.hearNumber(frameFin))
+		d.in.say(frameClosed, 0) // or Settle waits for it
 	})
 }
 

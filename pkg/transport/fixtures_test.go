@@ -504,18 +504,7 @@ func newDuet(t testing.TB, window int, edit func(*Config)) *duet {
 // newDuetAhead is newDuet with a clock of machine 1 that is ahead by so much.
 func newDuetAhead(t testing.TB, ahead time.Duration, window int, edit func(*Config)) *duet {
 	t.Helper()
-	d := &duet{net: newNetwork()}
-	ln := d.net.listen("0")
-	d.ln = d.net.listen("1")
-	d.box = newInbox()
-	cfg := Config{ID: 0, Run: "test", Peers: []Peer{{ID: 1, Addr: "1"}}, Handler: d.box, Incarnation: 1, Dial: d.net.dialer(0)}
-	if edit != nil {
-		edit(&cfg)
-	}
-	var err error
-	d.Node, err = New(cfg, ln)
-	require.NoError(t, err)
-	t.Cleanup(func() { d.Close(cancelled()); _ = d.ln.Close() })
+	d := startDuet(t, edit)
 	connected := make(chan error)
 	go func() { connected <- d.Connect(t.Context()) }()
 	d.accept(t, welcome{window: uint32(window)})
@@ -525,6 +514,23 @@ func newDuetAhead(t testing.TB, ahead time.Duration, window int, edit func(*Conf
 	there := uint64(time.Now().Add(ahead).UnixNano())
 	d.in.say(framePong, sent, there, there)
 	require.NoError(t, <-connected)
+	return d
+}
+
+// startDuet leaves it to the test to connect the two.
+func startDuet(t testing.TB, edit func(*Config)) *duet {
+	t.Helper()
+	d := &duet{net: newNetwork(), box: newInbox()}
+	ln := d.net.listen("0")
+	d.ln = d.net.listen("1")
+	cfg := Config{ID: 0, Run: "test", Peers: []Peer{{ID: 1, Addr: "1"}}, Handler: d.box, Incarnation: 1, Dial: d.net.dialer(0)}
+	if edit != nil {
+		edit(&cfg)
+	}
+	var err error
+	d.Node, err = New(cfg, ln)
+	require.NoError(t, err)
+	t.Cleanup(func() { d.Close(cancelled()); _ = d.ln.Close() })
 	return d
 }
 

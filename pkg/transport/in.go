@@ -36,6 +36,7 @@ type inLink struct {
 	consumed uint64
 	held     uint64
 	fin      bool // nothing follows held
+	left     bool // the peer has left the run before this machine's end
 	frozen   bool // nothing is taken past held
 	closed   bool // and the peer may know
 
@@ -381,7 +382,7 @@ func (l *inLink) read(frames *frameReader) error {
 }
 
 // deliver hands over what has come. The lock is held meanwhile, so that after
-// close nothing more is delivered.
+// freeze nothing more is delivered.
 func (l *inLink) deliver(a *arrivals) error {
 	if len(a.payloads) == 0 && a.duplicates == 0 {
 		return nil
@@ -390,7 +391,7 @@ func (l *inLink) deliver(a *arrivals) error {
 	defer l.mu.Unlock()
 	l.stats.Duplicates += a.duplicates
 	last := a.next + uint64(len(a.payloads)) - 1
-	if len(a.payloads) > 0 && !l.closed {
+	if len(a.payloads) > 0 && !l.frozen {
 		if last-l.consumed > uint64(l.n.cfg.Window) {
 			return refuse(CodeProtocol, "more than %d messages unconsumed", l.n.cfg.Window)
 		}
@@ -453,12 +454,8 @@ func (l *inLink) finAt(last uint64) error {
 		return refuse(CodeProtocol, "FIN after %d messages, but %d are here", last, l.held)
 	}
 	l.fin, l.heldDue = true, true
-	safe := l.consumed == l.held
 	l.mu.Unlock()
 	l.work.Signal()
-	if safe {
-		l.close()
-	}
 	l.n.change(func() { l.finished = true })
 	return nil
 }
@@ -489,10 +486,27 @@ func (l *inLink) consume(seq uint64) {
 		panic(fmt.Sprintf("transport: message %d of machine %d is consumed before it was delivered", seq, l.from))
 	}
 	l.consumed = max(l.consumed, seq)
-	last := l.fin && !l.closed && l.consumed == l.held
+	released := l.released()
 	l.mu.Unlock()
 	l.work.Signal()
-	if last { // the peer, which has ended before this machine, need not wait for it
+	if released {
 		l.close()
 	}
 }
+
+// peerLeft notes that the peer has left the run, and waits only for its messages
+// to be consumed.
+func (l *inLink) peerLeft() {
+	l.mu.Lock()
+	l.left = true
+	released := l.released()
+	l.mu.Unlock()
+	if released {
+		l.close()
+	}
+}
+
+// released reports whether a peer that has left may go; l.mu is held. A peer that
+// has not left has to wait for this machine's own end: were this machine killed
+// before, and started again, it would find nobody.
+func (l *inLink) released() bool { return l.left && l.fin && !l.closed && l.consumed == l.held }

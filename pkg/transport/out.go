@@ -47,6 +47,7 @@ type outLink struct {
 	wrote    time.Duration // when the writer last began to write, as Node.now
 	met      bool          // there was a connection before
 	highest  uint64        // the last message that was ever given to a connection
+	past     uint64        // the last message of an earlier process
 }
 
 func newOutLink(n *Node, p Peer) *outLink {
@@ -138,7 +139,7 @@ func (l *outLink) restore(p Past) {
 		l.box.append(payload)
 	}
 	l.cur = cursor{seq: l.box.next}
-	l.highest = p.Sent
+	l.highest, l.past = p.Sent, p.Sent
 }
 
 // undelivered returns how many messages the peer is not known to hold.
@@ -152,7 +153,7 @@ func (l *outLink) addStats(s *Stats) {
 	l.line.addStats(s)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.Messages += l.box.next - 1
+	s.Messages += l.box.next - 1 - l.past
 }
 
 // keep tries the connection where either end has been silent for about an
@@ -300,7 +301,7 @@ func (l *outLink) attach(conn net.Conn, w welcome) error {
 		l.mu.Unlock()
 		return refuse(CodeStale, "machine %d holds %d messages of machine %d but had consumed %d: machine %d was started again without its log", w.id, w.held, me, l.box.acked, w.id)
 	}
-	l.held = max(l.held, w.held)
+	l.held = w.held // less than before, if the peer has died with its queue
 	l.window = min(uint64(l.n.cfg.Window), uint64(w.window))
 	l.cur = cursor{seq: w.held + 1}
 	l.inFlight = l.cur.seq
@@ -502,6 +503,7 @@ func (l *outLink) peerClosed(held uint64) error {
 	l.mu.Unlock()
 	l.n.change(func() { l.done, l.left = true, early })
 	if early {
+		l.n.in[l.id].peerLeft()
 		l.n.log.Warn("a machine has left the run; what is sent to it from now on is counted as undelivered", "machine", l.id)
 	}
 	if room {

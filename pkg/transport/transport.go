@@ -392,6 +392,13 @@ func (n *Node) Drain(ctx context.Context) (undelivered map[int]uint64) {
 				return false
 			}
 		}
+		// A machine that was started again must hear first what its peers
+		// know of it: they may contradict its log.
+		for _, l := range n.out {
+			if n.rejoined && !l.up && !l.done && !l.ended {
+				return false
+			}
+		}
 		return true
 	})
 	for _, l := range n.in {

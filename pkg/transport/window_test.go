@@ -146,6 +146,32 @@ func TestAcknowledgements(t *testing.T) {
 		w := d.call(t, 1)
 		assert.EqualValues(t, 7, w.consumed)
 		assert.EqualValues(t, 9, w.held)
+
+		// What WELCOME says is not said again.
+		require.NoError(t, d.out.conn.Close())
+		synctest.Wait()
+		d.Consumed(1, 9)
+		assert.EqualValues(t, 9, d.call(t, 1).consumed)
+		d.out.hearNothing()
+	})
+}
+
+// What is acknowledged is forgotten.
+func TestMemoryIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const count = 100_000
+		nodes, boxes := newNetwork().nodes(t, 2, func(c *Config) { c.Window = count })
+		for i, b := range boxes {
+			b.onDeliver = consumeAll(t, nodes, i)
+		}
+		connect(t, nodes)
+		for seq := range uint64(count) {
+			nodes[0].Send(1, numbered(seq+1))
+		}
+		synctest.Wait()
+		assert.Equal(t, count, nodes[0].Room(1))
+		assert.Len(t, nodes[0].out[0].box.chunks, 1)
+		finish(t, nodes)
 	})
 }
 

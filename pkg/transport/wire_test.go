@@ -121,6 +121,82 @@ func TestFrameReaderGrowsWithTheTraffic(t *testing.T) {
 	assert.Len(t, drain(iotest.OneByteReader(bytes.NewReader(stream))).buf, smallBuffer)
 }
 
+// A last read may bring bytes and the end of the stream at once.
+func TestFrameReaderTakesBytesWithAnError(t *testing.T) {
+	stream := appendNumbers(nil, frameAck, 1)
+	f := newFrameReader(iotest.DataErrReader(bytes.NewReader(stream)), maxFrame)
+	typ, _, err := f.next()
+	require.NoError(t, err)
+	assert.Equal(t, frameAck, typ)
+	_, _, err = f.next()
+	assert.Equal(t, io.EOF, err)
+}
+
+// The quick way to take messages finds what the plain one would.
+func TestArrivalsAgainstTwin(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var stream []byte
+		var want [][]byte
+		var duplicates uint64
+		next := rapid.Uint64Range(1, 100).Draw(t, "next")
+		a := arrivals{next: next}
+		var ends string // what take returns in the end
+	write:
+		for range rapid.IntRange(0, 2*deliverMost).Draw(t, "frames") {
+			payload := rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "payload")
+			switch rapid.IntRange(0, 500).Draw(t, "kind") {
+			default:
+				stream = appendData(stream, next, payload)
+				want = append(want, payload)
+				next++
+			case 1, 2, 3, 4, 5:
+				if len(want) < deliverMost {
+					stream = appendData(stream, rapid.Uint64Range(0, next-1).Draw(t, "old"), payload)
+					duplicates++
+				}
+			case 6:
+				stream = appendData(stream, rapid.Uint64Range(next+1, 1<<63).Draw(t, "far"), payload)
+				ends = "follows message"
+				break write
+			case 7:
+				stream = appendNumbers(stream, frameData)
+				ends = "DATA of 0 bytes"
+				break write
+			case 8:
+				stream = appendNumbers(stream, framePing, 1)
+				ends = "PING"
+				break write
+			case 9:
+				stream = append(stream, 0xff, 0xff, 0xff, 0xff)
+				ends = "a frame of 4294967295 bytes"
+				break write
+			case 10:
+				stream = append(stream, appendData(nil, next, payload)[:8+len(payload)]...)
+				break write
+			}
+		}
+		typ, _, err := a.take(&frameReader{buf: stream, end: len(stream), limit: maxFrame})
+		switch {
+		case len(want) >= deliverMost:
+			want = want[:deliverMost]
+			require.NoError(t, err)
+			assert.Equal(t, frameData, typ)
+		case ends == "PING":
+			require.NoError(t, err)
+			assert.Equal(t, framePing, typ)
+		case ends != "":
+			require.ErrorContains(t, err, ends)
+		default:
+			require.ErrorIs(t, err, errNoFrame)
+		}
+		require.Len(t, a.payloads, len(want))
+		for i := range want {
+			assert.True(t, bytes.Equal(want[i], a.payloads[i]), "message %d", i)
+		}
+		assert.Equal(t, duplicates, a.duplicates)
+	})
+}
+
 // frames cuts a stream the dumb way: the twin of frameReader.
 func frames(stream []byte, limit uint32) (frames []string, rest error) {
 	for {

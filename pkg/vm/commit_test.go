@@ -230,8 +230,18 @@ func TestLogThatFails(t *testing.T) {
 					return nil
 				})
 				p.holdAgainst(l)
-				p.connect(true)
-				p.correspond(l, window, over)
+				if tt.left {
+					p.connect(true)
+					p.correspond(l, window, over)
+				} else { // it dies so early that its peer may wait for it in vain
+					ctx, cancel := context.WithCancel(context.Background())
+					defer cancel()
+					go func() {
+						if p.node.Connect(ctx) == nil {
+							_, _ = p.node.Barrier(ctx)
+						}
+					}()
+				}
 				soon(t, "its end", f.ended[0])
 				err := f.errs[0]
 				require.ErrorIs(t, err, syscall.ENOSPC)

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"os"
@@ -19,34 +20,44 @@ import (
 type faults struct {
 	plan  *fault.Plan
 	me    int
-	begun atomic.Int64 // agreed start of the run, Unix ns; 0: nothing breaks yet
+	begun atomic.Int64  // agreed start of the run, Unix ns; 0: nothing breaks yet
+	over  chan struct{} // closed: nothing breaks any more
+	lift  func()        // closes over
 
 	mu    sync.Mutex
 	conns map[*faultyConn]bool
 }
 
 func newFaults(plan *fault.Plan, me int) *faults {
-	return &faults{plan: plan, me: me, conns: make(map[*faultyConn]bool)}
+	over := make(chan struct{})
+	return &faults{plan: plan, me: me, over: over, lift: sync.OnceFunc(func() { close(over) }), conns: make(map[*faultyConn]bool)}
 }
 
-// begin counts the plan's times from start on, until ctx ends.
+// begin counts the plan's times from start on, until ctx ends: then all is
+// lifted, so that the run can come to its end.
 func (f *faults) begin(ctx context.Context, start time.Time) {
 	f.begun.Store(start.UnixNano())
-	go f.reset(ctx, start)
+	context.AfterFunc(ctx, f.lift)
+	go f.reset(start)
 }
 
-// now returns the plan's time. Before the start nothing breaks.
+// now returns the plan's time. Before the start nothing breaks, nor after the end.
 func (f *faults) now() (at time.Duration, begun bool) {
 	start := f.begun.Load()
 	if start == 0 {
 		return 0, false
+	}
+	select {
+	case <-f.over:
+		return 0, false
+	default:
 	}
 	at = time.Duration(time.Now().UnixNano() - start)
 	return at, at >= 0
 }
 
 // reset breaks connections when the plan says so.
-func (f *faults) reset(ctx context.Context, start time.Time) {
+func (f *faults) reset(start time.Time) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	<-timer.C
@@ -60,7 +71,7 @@ func (f *faults) reset(ctx context.Context, start time.Time) {
 		}
 		timer.Reset(wait)
 		select {
-		case <-ctx.Done():
+		case <-f.over:
 			return
 		case <-timer.C:
 		}
@@ -94,6 +105,7 @@ func (f *faults) dial(peers []transport.Peer) func(ctx context.Context, network,
 			select {
 			case <-ctx.Done():
 				return nil, os.ErrDeadlineExceeded
+			case <-f.over:
 			case <-time.After(until):
 			}
 		}
@@ -187,8 +199,8 @@ func (c *faultyConn) Read(p []byte) (int, error) {
 		if !stopped {
 			break
 		}
-		if !c.wait(until-at, time.Time{}) {
-			return 0, net.ErrClosed
+		if err := c.wait(until-at, time.Time{}); err != nil {
+			return 0, err
 		}
 	}
 	return c.Conn.Read(p)
@@ -197,28 +209,19 @@ func (c *faultyConn) Read(p []byte) (int, error) {
 // Write holds the bytes back while nothing flows to the peer, and sends them
 // later where the plan delays them. What is delayed keeps its order.
 func (c *faultyConn) Write(p []byte) (int, error) {
-	for {
-		at, begun := c.f.now()
-		if !begun {
-			return c.Conn.Write(p)
-		}
-		until, blocked := c.f.plan.Blocked(c.f.me, c.peer, at)
-		if !blocked {
-			return c.write(p, at)
-		}
-		c.mu.Lock()
-		deadline := c.deadline
-		c.mu.Unlock()
-		if !c.wait(until-at, deadline) {
-			return 0, os.ErrDeadlineExceeded
-		}
-	}
-}
-
-func (c *faultyConn) write(p []byte, at time.Duration) (int, error) {
 	c.mu.Lock()
-	c.writes++
-	delay := c.f.plan.Delay(c.f.me, c.peer, at, c.writes)
+	deadline := c.deadline
+	c.mu.Unlock()
+	if err := c.hold(deadline); err != nil {
+		return 0, err
+	}
+	var delay time.Duration
+	at, begun := c.f.now()
+	c.mu.Lock()
+	if begun {
+		c.writes++
+		delay = c.f.plan.Delay(c.f.me, c.peer, at, c.writes)
+	}
 	if delay == 0 && c.delayed == nil {
 		c.mu.Unlock()
 		return c.Conn.Write(p)
@@ -232,11 +235,36 @@ func (c *faultyConn) write(p []byte, at time.Duration) (int, error) {
 	if failed != nil {
 		return 0, failed
 	}
+	var expired <-chan time.Time
+	if !deadline.IsZero() {
+		timer := time.NewTimer(time.Until(deadline))
+		defer timer.Stop()
+		expired = timer.C
+	}
 	select {
-	case queue <- delayedWrite{due: time.Now().Add(delay), data: append([]byte(nil), p...)}:
+	case queue <- delayedWrite{due: time.Now().Add(delay), data: bytes.Clone(p)}:
 		return len(p), nil
+	case <-expired:
+		return 0, os.ErrDeadlineExceeded
 	case <-c.closed:
 		return 0, net.ErrClosed
+	}
+}
+
+// hold waits while nothing flows to the peer.
+func (c *faultyConn) hold(deadline time.Time) error {
+	for {
+		at, begun := c.f.now()
+		if !begun {
+			return nil
+		}
+		until, blocked := c.f.plan.Blocked(c.f.me, c.peer, at)
+		if !blocked {
+			return nil
+		}
+		if err := c.wait(until-at, deadline); err != nil {
+			return err
+		}
 	}
 }
 
@@ -248,13 +276,15 @@ func (c *faultyConn) sendDelayed(queue <-chan delayedWrite) {
 		case <-c.closed:
 			return
 		case w := <-queue:
-			if !c.wait(time.Until(w.due), time.Time{}) {
-				return
+			err := c.wait(time.Until(w.due), time.Time{})
+			if err == nil {
+				err = c.hold(time.Time{}) // a cut holds back what is on its way too
 			}
-			var err error
-			if w.last {
+			switch {
+			case err != nil: // closed
+			case w.last:
 				err = c.closeWrite()
-			} else {
+			default:
 				_, err = c.Conn.Write(w.data)
 			}
 			if err != nil {
@@ -304,19 +334,21 @@ func (c *faultyConn) SetDeadline(t time.Time) error {
 	return c.Conn.SetDeadline(t)
 }
 
-// wait waits for d. It reports false if the connection is closed or the deadline
-// passes first.
-func (c *faultyConn) wait(d time.Duration, deadline time.Time) bool {
-	expires := false
+// wait waits for d, or until the faults are lifted. It fails if the connection is
+// closed or the deadline passes first.
+func (c *faultyConn) wait(d time.Duration, deadline time.Time) error {
+	var expires error
 	if !deadline.IsZero() && time.Until(deadline) < d {
-		d, expires = time.Until(deadline), true
+		d, expires = time.Until(deadline), os.ErrDeadlineExceeded
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return !expires
+		return expires
+	case <-c.f.over:
+		return nil
 	case <-c.closed:
-		return false
+		return net.ErrClosed
 	}
 }

@@ -64,6 +64,10 @@ func TestConfigThatCannotRun(t *testing.T) {
 			assert.Nil(t, m)
 			requireStartError(t, err, tt.want)
 			empty(t, cfg.LogDir)
+			cfg.Resume = true // an empty log, which is opened early, goes too
+			_, err = Run(t.Context(), cfg, f.lns[0])
+			requireStartError(t, err, tt.want)
+			empty(t, cfg.LogDir)
 			_ = f.lns[0].(*net.TCPListener).SetDeadline(time.Now())
 			_, err = f.lns[0].Accept()
 			require.ErrorIs(t, err, net.ErrClosed, "the listener is closed")

@@ -163,7 +163,7 @@ type runner struct {
 	}
 }
 
-func newRunner(cfg Config, ln net.Listener) (*runner, error) {
+func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	if err := check(&cfg); err != nil {
 		return nil, err
 	}
@@ -180,8 +180,12 @@ func newRunner(cfg Config, ln net.Listener) (*runner, error) {
 	if cfg.Rate != clock.Unpaced {
 		r.schedule = newSchedule(cfg.Rate, cfg.Duration)
 	}
+	defer func() {
+		if err != nil && r.file != nil {
+			_ = r.file.Discard()
+		}
+	}()
 	r.status.phase.Store(summary.Connecting)
-	var err error
 	r.machine, err = machine.New(machine.Config{ID: cfg.ID, Machines: machines, Die: cfg.Die, Seed: cfg.Seed})
 	if err != nil {
 		return nil, err
@@ -231,6 +235,9 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 	abrupt, cancel := context.WithCancel(context.Background())
 	cancel()
 	defer r.node.Close(abrupt)
+	if r.faults != nil {
+		defer r.faults.lift() // what waits for one to be over would not end
+	}
 
 	start, err := r.join(ctx)
 	if err != nil {
@@ -279,7 +286,8 @@ func (r *runner) onFailure(stop context.CancelCauseFunc) (unwatch func()) {
 // join waits for the peers and returns the instant at which all start, or have
 // started.
 func (r *runner) join(ctx context.Context) (time.Time, error) {
-	if ctx.Err() != nil { // a single machine would not notice
+	// A single machine would not notice. One that comes back has a run to end.
+	if ctx.Err() != nil && r.past.start.IsZero() {
 		return time.Time{}, ctx.Err()
 	}
 	r.phase(summary.Connecting)
@@ -545,6 +553,9 @@ func (r *runner) end(ctx context.Context) (*summary.Machine, error) {
 		return nil, err
 	}
 	r.phase(summary.Ending)
+	if r.faults != nil {
+		r.faults.lift()
+	}
 	linger := r.cfg.Linger
 	if within := (StopWithin{}); errors.As(context.Cause(ctx), &within) {
 		linger = within.Linger
@@ -555,6 +566,9 @@ func (r *runner) end(ctx context.Context) (*summary.Machine, error) {
 	defer context.AfterFunc(ctx, func() {
 		if within := (StopWithin{}); errors.As(context.Cause(ctx), &within) {
 			time.AfterFunc(within.Linger, giveUp)
+		}
+		if r.node.Err() != nil {
+			giveUp()
 		}
 	})()
 	stop, err := r.stop(finish)
@@ -595,6 +609,11 @@ func (r *runner) stop(ctx context.Context) (*logging.Stop, error) {
 		return r.past.stop, nil
 	}
 	undelivered := r.node.Drain(ctx)
+	// A machine that came back at the very end may learn only now that its peers
+	// know more than its log.
+	if err := r.node.Err(); err != nil {
+		return nil, err
+	}
 	if err := r.inbox.drain(r.machine.Deliver); err != nil {
 		return nil, err
 	}

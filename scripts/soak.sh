@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# Runs a cluster that is broken all the time, and watches its memory; see --help.
+set -euo pipefail
+
+usage() {
+	cat <<'END'
+Usage: scripts/soak.sh [flags]
+
+Runs a fast cluster while machines are killed, paused and cut off and
+connections break, again and again. Measures the memory of the machines every few
+seconds, prints it by quarters of the run, and holds the logs against the laws.
+Without --keep the run's directory is removed when all is well.
+
+  --duration LONG   how long to run: 90s, 10m, 2h (10m)
+  --rates LIST      ticks per second of each machine (20000,20000,20000: the logs
+                    grow by 6 MB a second; with max by some 100 MB)
+  --faults PLAN     what breaks (kills, resets, pauses and cuts at random)
+  --seed NUMBER     that decides the dice and the faults (drawn)
+  --window NUMBER   most messages per link that may wait (10000)
+  --out DIR         for the run (runs/soak-<process id>)
+  --keep            leave the run's directory
+
+Each flag but the last has an environment variable (DURATION, …). BIN is where vm
+and launcher are (bin; built if they are missing).
+
+Exit code: that of "launcher run", 1 if memory has grown: if the median of the last
+quarter is more than 1.5 times that of the second.
+END
+}
+
+fail() { # code message
+	echo "${0##*/}: $2" >&2
+	exit "$1"
+}
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BIN=${BIN:-$root/bin} DURATION=${DURATION:-10m} RATES=${RATES:-20000,20000,20000} SEED=${SEED:-}
+WINDOW=${WINDOW:-10000} OUT=${OUT:-runs/soak-$$}
+FAULTS=${FAULTS:-random kill every 10s for 500ms; random reset every 2s; random pause every 15s for 500ms; random cut every 5s for 500ms}
+keep=
+
+while (($#)); do
+	case $1 in
+	-h | --help)
+		usage
+		exit 0
+		;;
+	--keep)
+		keep=1
+		shift
+		continue
+		;;
+	--*) (($# > 1)) || fail 2 "flag $1 needs a value; --help lists the flags" ;;
+	*) fail 2 "unexpected argument \"$1\"; --help lists the flags" ;;
+	esac
+	case $1 in
+	--duration) DURATION=$2 ;;
+	--rates) RATES=$2 ;;
+	--faults) FAULTS=$2 ;;
+	--seed) SEED=$2 ;;
+	--window) WINDOW=$2 ;;
+	--out) OUT=$2 ;;
+	*) fail 2 "unknown flag $1; --help lists them" ;;
+	esac
+	shift 2
+done
+
+case $DURATION in
+*[!0-9]*[smh] | [smh] | 0*) seconds=0 ;;
+*h) seconds=$((${DURATION%h} * 3600)) ;;
+*m) seconds=$((${DURATION%m} * 60)) ;;
+*s) seconds=${DURATION%s} ;;
+*) seconds=0 ;;
+esac
+((seconds >= 4)) || fail 2 "--duration $DURATION: want whole seconds, minutes or hours, at least 4s, such as 10m"
+[[ ! -e $OUT ]] || fail 2 "$OUT is there already: choose another --out"
+[[ -x $BIN/vm && -x $BIN/launcher ]] || make -C "$root" build >&2
+[[ -x $BIN/vm && -x $BIN/launcher ]] || fail 2 "$BIN does not hold vm and launcher"
+[[ -r /proc/self/status ]] || fail 2 "memory is measured by /proc, which this system does not have"
+
+# Sixty samples of each machine, but not more than one a second.
+every=$((seconds / 60 > 1 ? seconds / 60 : 1))
+samples=$(mktemp)
+trap 'rm -f "$samples"' EXIT
+
+args=(run --quiet --ports auto --restart on-failure --rates "$RATES" --duration "$DURATION"
+	--window "$WINDOW" --faults "$FAULTS" --out "$OUT")
+[[ -z $SEED ]] || args+=(--seed "$SEED")
+set -m # a process group of its own: Ctrl-C is passed on once
+"$BIN/launcher" "${args[@]}" </dev/null &
+set +m
+launcher=$!
+trap 'kill -INT "$launcher" 2>/dev/null || true' INT TERM
+
+# What was started a moment ago is small, and says nothing; it is left out by the
+# medians.
+began=$SECONDS
+while kill -0 "$launcher" 2>/dev/null && ((SECONDS - began < seconds)); do
+	sleep "$every" || true
+	quarter=$(((SECONDS - began) * 4 / seconds))
+	for pid in $(pgrep -P "$launcher" || true); do
+		kb=$(awk '/^VmRSS:/ {print $2}' "/proc/$pid/status" 2>/dev/null || true)
+		[[ -z $kb ]] || echo "$((quarter < 3 ? quarter : 3)) $kb" >>"$samples"
+	done
+done
+code=0
+wait "$launcher" || code=$?
+if kill -0 "$launcher" 2>/dev/null; then # a signal has ended the first wait
+	code=0
+	wait "$launcher" || code=$?
+fi
+
+# statistics prints the number, minimum, median and maximum of a quarter's samples.
+statistics() {
+	awk -v q="$1" '$1 == q {print $2}' "$samples" | sort -n |
+		awk '{v[NR] = $1} END {if (NR) print NR, v[1], v[int((NR + 1) / 2)], v[NR]; else print 0, 0, 0, 0}'
+}
+
+echo
+echo 'memory of a machine in kB (VmRSS)'
+echo 'quarter  samples      min   median      max'
+medians=()
+for q in 0 1 2 3; do
+	read -r n least median most < <(statistics "$q")
+	medians+=("$median")
+	printf '%7d %8d %8d %8d %8d\n' $((q + 1)) "$n" "$least" "$median" "$most"
+done
+
+if ((code)); then
+	echo "${0##*/}: the run is in $OUT" >&2
+	exit "$code"
+fi
+if ((medians[1] * 3 < medians[3] * 2)); then
+	fail 1 "memory grows: ${medians[1]} kB in the second quarter, ${medians[3]} kB in the last; the run is in $OUT"
+fi
+if [[ -z $keep ]]; then
+	rm -rf "$OUT"
+fi
