@@ -199,6 +199,59 @@ func readableByAll(t *testing.T, path string) bool {
 	return true
 }
 
+// A host loses its link for longer than its peers keep a silent connection.
+func TestThreeHostsLoseALink(t *testing.T) {
+	p := netns(t, "--link-down", "7")
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes 13 s")
+	}
+	p.cmd.Env = append(p.cmd.Env, "DURATION=12s")
+	p.start()
+	require.Equal(t, "0", p.wait())
+	requireThree(t, p, p.out.String())
+	requireNoHosts(t, p)
+	talk := readFile(t, filepath.Join(p.cmd.Dir, "run", "vm_1.stderr"))
+	assert.Contains(t, talk, "connection lost")
+
+	p = netns(t, "--link-down", "1h").start()
+	assert.Equal(t, "2", p.wait())
+	assert.Equal(t, "netns-hosts.sh: --link-down 1h: want whole seconds\n", p.errors.String())
+}
+
+// The soak test breaks a run all the time, and shows its memory.
+func TestSoakScript(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		t.Skip("memory is measured by /proc")
+	}
+	soak := func(args ...string) *program {
+		p := script(t, "soak.sh", args...)
+		p.cmd.Env = append(p.cmd.Env, "DURATION=8s", "RATES=2000,2000,2000", "FAULTS=random kill every 2s for 200ms; random reset every 1s")
+		return p.start()
+	}
+	p := soak("--keep", "--seed", "5")
+	require.Equal(t, "0", p.wait())
+	assert.Regexp(t, `(?s)\ncheck +correct: .*\nquarter  samples      min   median      max\n +1 .*\n +2 .*\n +3 .*\n +4 +\d+ +[1-9]\d+ +[1-9]\d+ +[1-9]\d+\n$`, p.out.String())
+	requireCorrect(t, filepath.Join(p.cmd.Dir, "run"))
+
+	help := soak("--help")
+	assert.Equal(t, "0", help.wait())
+	assert.Contains(t, help.out.String(), "Usage: scripts/soak.sh [flags]\n")
+	for _, c := range []struct{ args, want string }{
+		{"--bogus 1", "unknown flag --bogus; --help lists them"},
+		{"--duration", "flag --duration needs a value; --help lists the flags"},
+		{"--duration 1m30s", "--duration 1m30s: want whole seconds, minutes or hours, at least 4s, such as 10m"},
+		{"--duration 3s", "--duration 3s: want whole seconds, minutes or hours, at least 4s, such as 10m"},
+		{"--out /", "/ is there already: choose another --out"},
+	} {
+		p := soak(strings.Fields(c.args)...)
+		assert.Equal(t, "2", p.wait(), c.args)
+		assert.Equal(t, "soak.sh: "+c.want+"\n", p.errors.String())
+		assert.Empty(t, files(t, p.cmd.Dir))
+	}
+}
+
 // A script builds the programs that it does not find.
 func TestScriptBuilds(t *testing.T) {
 	t.Parallel()

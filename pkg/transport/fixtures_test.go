@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -505,11 +506,12 @@ func newDuet(t testing.TB, window int, edit func(*Config)) *duet {
 func newDuetAhead(t testing.TB, ahead time.Duration, window int, edit func(*Config)) *duet {
 	t.Helper()
 	d := startDuet(t, edit)
-	connected := make(chan error)
+	connected := make(chan error, 1)
 	go func() { connected <- d.Connect(t.Context()) }()
 	d.accept(t, welcome{window: uint32(window)})
 	d.call(t, 1)
-	// The connection counts when its clocks have been compared.
+	synctest.Wait()
+	require.Empty(t, connected, "the connection counts when its clocks have been compared")
 	sent := d.in.hearNumber(framePing)
 	there := uint64(time.Now().Add(ahead).UnixNano())
 	d.in.say(framePong, sent, there, there)

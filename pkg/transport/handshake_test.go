@@ -85,6 +85,22 @@ func TestConnectInAnyOrder(t *testing.T) {
 	}
 }
 
+// A mesh stands when all its links do, in both directions.
+func TestConnectWaitsForBothDirections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := startDuet(t, nil)
+		connected := make(chan error, 1)
+		go func() { connected <- d.Connect(t.Context()) }()
+		d.accept(t, welcome{window: 10})
+		sent := d.in.hearNumber(framePing)
+		d.in.say(framePong, sent, sent, sent)
+		synctest.Wait()
+		require.Empty(t, connected)
+		d.call(t, 1)
+		require.NoError(t, <-connected)
+	})
+}
+
 // Machines that do not belong together refuse each other, and the reason stands
 // on both sides: in the error of the one that dials and the log of the other.
 func TestRefusals(t *testing.T) {

@@ -32,6 +32,7 @@ func (d *duet) sendAll(first, last uint64) {
 func TestSenderStopsAtTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDuet(t, 10, nil)
+		began := time.Now()
 		assert.Equal(t, 10, d.Room(1))
 		d.sendAll(1, 4)
 		assert.Equal(t, 6, d.Room(1))
@@ -57,6 +58,7 @@ func TestSenderStopsAtTheWindow(t *testing.T) {
 		d.in.say(frameAck, 25)
 		assert.False(t, d.hasRoom(), "it has been said")
 		assert.Equal(t, 10, d.Room(1))
+		assert.Less(t, time.Since(began), 10*time.Millisecond, "nothing waits for a timer")
 	})
 }
 
@@ -219,12 +221,15 @@ func TestBrokenRules(t *testing.T) {
 		{"a short DATA", out, func(p *puppet) { p.send([]byte{0, 0, 0, 8, byte(frameData), 1, 2, 3, 4, 5, 6, 7}) }, "DATA of 7 bytes"},
 		{"a short PING", out, func(p *puppet) { p.say(framePing) }, "PING of 0 bytes, want 8"},
 		{"a short READY", out, func(p *puppet) { p.say(frameReady) }, "READY of 0 bytes, want 8"},
+		{"a short STARTED", out, func(p *puppet) { p.say(frameStarted) }, "STARTED of 0 bytes, want 8"},
 		{"a long FIN", out, func(p *puppet) { p.say(frameFin, 1, 2) }, "FIN of 16 bytes, want 8"},
 		{"a wrong FIN", out, func(p *puppet) { p.say(frameFin, 1) }, "FIN after 1 messages, but 0 are here"},
 		{"a frame of the other way", out, func(p *puppet) { p.say(frameAck, 0) }, "unexpected ACK on a link"},
 		{"DATA on the way back", in, func(p *puppet) { p.data(1, 1) }, "unexpected DATA on a link's way back"},
 		{"an ACK too early", in, func(p *puppet) { p.say(frameAck, 4) }, "message 4 is acknowledged before it was sent"},
 		{"a short ACK", in, func(p *puppet) { p.say(frameAck) }, "ACK of 0 bytes, want 8"},
+		{"a HELD too early", in, func(p *puppet) { p.say(frameHeld, 4) }, "message 4 is held before it was sent"},
+		{"a short HELD", in, func(p *puppet) { p.say(frameHeld) }, "HELD of 0 bytes, want 8"},
 		{"a short PONG", in, func(p *puppet) { p.say(framePong, 1) }, "PONG of 8 bytes, want 24"},
 		{"a short CLOSED", in, func(p *puppet) { p.say(frameClosed) }, "CLOSED of 0 bytes, want 8"},
 		{"a CLOSED too late", in, func(p *puppet) { p.say(frameClosed, 4) }, "CLOSED at message 4, with 3 sent and 1 consumed"},

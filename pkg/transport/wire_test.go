@@ -140,40 +140,32 @@ func TestArrivalsAgainstTwin(t *testing.T) {
 		var duplicates uint64
 		next := rapid.Uint64Range(1, 100).Draw(t, "next")
 		a := arrivals{next: next}
-		var ends string // what take returns in the end
-	write:
-		for range rapid.IntRange(0, 2*deliverMost).Draw(t, "frames") {
-			payload := rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "payload")
-			switch rapid.IntRange(0, 500).Draw(t, "kind") {
-			default:
-				stream = appendData(stream, next, payload)
-				want = append(want, payload)
-				next++
-			case 1, 2, 3, 4, 5:
-				if len(want) < deliverMost {
-					stream = appendData(stream, rapid.Uint64Range(0, next-1).Draw(t, "old"), payload)
-					duplicates++
-				}
-			case 6:
-				stream = appendData(stream, rapid.Uint64Range(next+1, 1<<63).Draw(t, "far"), payload)
-				ends = "follows message"
-				break write
-			case 7:
-				stream = appendNumbers(stream, frameData)
-				ends = "DATA of 0 bytes"
-				break write
-			case 8:
-				stream = appendNumbers(stream, framePing, 1)
-				ends = "PING"
-				break write
-			case 9:
-				stream = append(stream, 0xff, 0xff, 0xff, 0xff)
-				ends = "a frame of 4294967295 bytes"
-				break write
-			case 10:
-				stream = append(stream, appendData(nil, next, payload)[:8+len(payload)]...)
-				break write
+		payloads := rapid.SliceOfN(rapid.Byte(), 0, 20)
+		count := rapid.OneOf(rapid.IntRange(0, 10), rapid.IntRange(deliverMost-2, deliverMost+2)).Draw(t, "messages")
+		for range count {
+			payload := payloads.Draw(t, "payload")
+			if len(want) < deliverMost && rapid.IntRange(0, 9).Draw(t, "again") == 9 {
+				stream = appendData(stream, rapid.Uint64Range(0, next-1).Draw(t, "old"), payload)
+				duplicates++
 			}
+			stream = appendData(stream, next, payload)
+			want = append(want, payload)
+			next++
+		}
+		last := appendData(nil, next, payloads.Draw(t, "last"))
+		ends := rapid.SampledFrom([]string{"", "PING", "follows message", "DATA of 0 bytes", "a frame of 4294967295 bytes"}).Draw(t, "end")
+		switch ends {
+		case "":
+			stream = append(stream, last[:rapid.IntRange(0, len(last)-1).Draw(t, "cut")]...)
+		case "PING":
+			stream = appendNumbers(stream, framePing, next)
+		case "follows message":
+			stream = appendData(stream, rapid.Uint64Range(next+1, 1<<63).Draw(t, "far"), nil)
+		case "DATA of 0 bytes":
+			stream = append(appendNumbers(stream, frameData), last[headerLen:]...)
+		default:
+			stream = append(stream, 0xff, 0xff, 0xff, 0xff)
+			stream = append(stream, last[4:]...)
 		}
 		typ, _, err := a.take(&frameReader{buf: stream, end: len(stream), limit: maxFrame})
 		switch {
@@ -191,7 +183,7 @@ func TestArrivalsAgainstTwin(t *testing.T) {
 		}
 		require.Len(t, a.payloads, len(want))
 		for i := range want {
-			assert.True(t, bytes.Equal(want[i], a.payloads[i]), "message %d", i)
+			require.True(t, bytes.Equal(want[i], a.payloads[i]), "message %d", i)
 		}
 		assert.Equal(t, duplicates, a.duplicates)
 	})
