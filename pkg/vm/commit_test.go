@@ -23,7 +23,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/transport"
 )
 
-// The rules of design.md, section 4, seen from the other end of the wire: I1, a
+// The rules of docs/reliability.md seen from the other end of the wire: I1, a
 // message leaves only after the line of its send has been written; I2, it is
 // acknowledged only after the line of its receive has been.
 
