@@ -454,8 +454,12 @@ func (l *inLink) finAt(last uint64) error {
 		return refuse(CodeProtocol, "FIN after %d messages, but %d are here", last, l.held)
 	}
 	l.fin, l.heldDue = true, true
+	released := l.released()
 	l.mu.Unlock()
 	l.work.Signal()
+	if released {
+		l.close()
+	}
 	l.n.change(func() { l.finished = true })
 	return nil
 }

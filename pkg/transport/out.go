@@ -138,7 +138,6 @@ func (l *outLink) restore(p Past) {
 	for _, payload := range p.Unconsumed {
 		l.box.append(payload)
 	}
-	l.cur = cursor{seq: l.box.next}
 	l.highest, l.past = p.Sent, p.Sent
 }
 

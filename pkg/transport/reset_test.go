@@ -153,7 +153,9 @@ func TestErrorArrivesUnderLoad(t *testing.T) {
 	}
 	eventually(t, "the ERROR", func() bool { return log.contains("connection lost") })
 	require.True(t, log.contains("reason=message 1152921504606846976 follows message"), "%s", &log)
-	require.True(t, peerLog.contains("by=this machine reason=message 1152921504606846976 follows message"), "%s", &peerLog)
+	eventually(t, "the line of the one who refused", func() bool {
+		return peerLog.contains("by=this machine reason=message 1152921504606846976 follows message")
+	})
 	finish(t, nodes)
 	assert.EqualValues(t, count, boxes[1].got(0))
 	boxes[1].check(t)

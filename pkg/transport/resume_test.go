@@ -25,6 +25,7 @@ func TestDrainTakesNothingAfter(t *testing.T) {
 		defer cancel()
 		d.Drain(ctx)
 		d.out.data(3, 4)
+		d.out.say(frameFin, 4) // which is right, and too late
 		d.out.hearNothing()
 		assert.EqualValues(t, 2, d.box.got(1))
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
@@ -64,6 +65,21 @@ func TestClosedComesWhenAllIsSafe(t *testing.T) {
 			d.out.hearNothing()
 			d.in.say(frameClosed, 0)
 			assert.EqualValues(t, 3, d.out.hearNumber(frameClosed))
+		})
+	})
+	t.Run("the peer has left, and its last messages come late", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDuet(t, 10, nil)
+			d.in.say(frameClosed, 0)
+			d.out.hearNothing()
+			d.out.data(1, 1)
+			synctest.Wait()
+			d.Consumed(1, 1)
+			assert.EqualValues(t, 1, d.out.hearNumber(frameAck))
+			d.out.hearNothing()
+			d.out.say(frameFin, 1)
+			assert.EqualValues(t, 1, d.out.hearNumber(frameHeld))
+			assert.EqualValues(t, 1, d.out.hearNumber(frameClosed))
 		})
 	})
 	t.Run("the end of both", func(t *testing.T) {
@@ -124,6 +140,9 @@ func TestPast(t *testing.T) {
 				c.Peers[0].ID = known
 				c.Past = []Past{past}
 			})
+			if known != AnyID {
+				assert.Equal(t, DefaultWindow-4, d.Room(1))
+			}
 			start := time.Now().Add(-time.Minute)
 			rejoined := make(chan error)
 			go func() { rejoined <- d.Rejoin(within(t), start) }()
@@ -294,6 +313,8 @@ type mortal struct {
 	consumed, sent uint64
 	stopped        bool // held is noted
 	held           uint64
+	ended          context.Context // done when it has gone for good
+	end            context.CancelFunc
 }
 
 const (
@@ -380,8 +401,9 @@ func (l *life) step(cutShort bool) {
 	}
 }
 
-// end comes to the end, and dies on the way there as often as is drawn.
-func (m *mortal) end(incarnation uint64) {
+// finish comes to the end, and dies on the way there as often as is drawn.
+func (m *mortal) finish(incarnation uint64, other *mortal) {
+	defer m.end()
 	for {
 		incarnation++
 		l := m.live(incarnation)
@@ -391,7 +413,9 @@ func (m *mortal) end(incarnation uint64) {
 			for m.sent < mortalCount || m.consumed < mortalCount-m.rng.Uint64N(mortalWindow) {
 				l.step(false)
 			}
-			assert.Empty(m.t, l.node.Drain(m.t.Context()))
+			ctx, cancel := context.WithTimeout(m.t.Context(), time.Hour) // of virtual time
+			assert.Empty(m.t, l.node.Drain(ctx))
+			cancel()
 			if m.rng.IntN(3) > 0 {
 				m.stopped, m.held = true, l.holds()
 			}
@@ -401,11 +425,9 @@ func (m *mortal) end(incarnation uint64) {
 			continue
 		}
 		// An earlier life, after the stop line, may have heard the other's last
-		// words, and the other be gone.
-		ctx, cancel := context.WithTimeout(m.t.Context(), time.Second)
-		defer cancel()
-		l.node.Settle(ctx)
-		l.node.Close(ctx)
+		// words, and the other be gone. While it is not, it may need this one.
+		l.node.Settle(other.ended)
+		l.node.Close(other.ended)
 		return
 	}
 }
@@ -420,7 +442,10 @@ func TestKilledAgainAndAgain(t *testing.T) {
 			var wg sync.WaitGroup
 			for i := range machines {
 				m := &mortal{t: t, id: i, w: w, rng: rand.New(rand.NewPCG(seed, uint64(i)))}
+				m.ended, m.end = context.WithCancel(t.Context())
 				machines[i] = m
+			}
+			for i, m := range machines {
 				wg.Go(func() {
 					incarnation := uint64(0)
 					for range 10 {
@@ -433,7 +458,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 						l.node.Close(cancelled())
 						time.Sleep(time.Duration(m.rng.IntN(100)) * time.Millisecond)
 					}
-					m.end(incarnation)
+					m.finish(incarnation, machines[1-i])
 				})
 			}
 			wg.Wait()

@@ -108,7 +108,11 @@ func (f *fleet) run() {
 // wait waits for the end of all machines.
 func (f *fleet) wait() {
 	f.t.Helper()
-	timeout := time.After(deadline)
+	limit := deadline
+	for _, cfg := range f.cfgs {
+		limit = max(limit, deadline+cfg.Duration)
+	}
+	timeout := time.After(limit)
 	for id, ended := range f.ended {
 		select {
 		case <-ended:
