@@ -23,6 +23,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
+	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/transport"
 	"github.com/scalemodel/lamport/pkg/vm"
@@ -66,6 +67,8 @@ func app() *cli.App {
 			&cli.DurationFlag{Name: "linger", Usage: "how `LONG` to wait at the end for the peers' last messages", Value: 2 * time.Second, EnvVars: env("LINGER")},
 			&cli.IntFlag{Name: "window", Usage: "most `MESSAGES` per link that may wait to be consumed", Value: transport.DefaultWindow, EnvVars: env("WINDOW")},
 			&cli.BoolFlag{Name: "resume", Usage: "go on where this machine's log ends, after a crash; without a log, begin", EnvVars: env("RESUME")},
+			&cli.StringFlag{Name: "replay", Usage: "do again what is recorded in `FILE`, this machine's log of an earlier run: the same messages in the same order. Id, rate, seed, die and run are the record's", EnvVars: env("REPLAY")},
+			&cli.StringFlag{Name: "pace", Usage: "of a replay: `max`, or recorded", Value: "max", EnvVars: env("PACE")},
 			&cli.StringFlag{Name: "faults", Usage: "`PLAN` of what breaks on the machine's connections; the same text on all machines, with peers as ID=HOST:PORT", EnvVars: env("FAULTS")},
 			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before anything is sent or acknowledged, against loss of power", EnvVars: env("SYNC")},
 			&cli.StringFlag{Name: "log-level", Usage: "of the talk on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
@@ -89,6 +92,9 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Replay != nil {
+		defer cfg.Replay.Close()
+	}
 	ln, err := listener(c)
 	if err != nil {
 		return err
@@ -102,11 +108,16 @@ func run(c *cli.Context) error {
 	}
 	result, err := vm.Run(ctx, cfg, ln)
 	var notStarted *vm.StartError
+	var differs *replay.Difference
 	switch {
 	case errors.Is(err, context.Canceled):
 		return command.Exit(command.Interrupted, errors.New("interrupted before the run began"))
 	case errors.As(err, &notStarted):
 		return command.Exit(command.Misused, err)
+	case errors.Is(err, vm.ErrCrash):
+		return command.Exit(command.Crashed, err)
+	case errors.As(err, &differs):
+		return command.Exit(command.Broken, err)
 	case err != nil:
 		return command.Exit(command.Died, err)
 	}
@@ -134,18 +145,12 @@ func config(c *cli.Context) (vm.Config, error) {
 		Resume:         c.Bool("resume"),
 		Sync:           c.Bool("sync"),
 	}
-	if !c.IsSet("id") {
-		return cfg, command.Usage("--id is missing: which machine is this, 0, 1, …?")
+	if err := model(c, &cfg); err != nil {
+		return cfg, err
 	}
 	var err error
-	if cfg.Rate, err = clock.ParseRate(c.String("rate")); err != nil {
-		return cfg, command.Usage("--rate: %w", err)
-	}
 	if cfg.Peers, err = vm.ParsePeers(c.String("peers")); err != nil {
 		return cfg, command.Usage("--peers: %w", err)
-	}
-	if cfg.Seed, err = command.ParseSeed(c.String("seed")); err != nil {
-		return cfg, err
 	}
 	for _, d := range []string{"duration", "connect-timeout", "linger"} {
 		if c.Duration(d) < 0 {
@@ -164,6 +169,42 @@ func config(c *cli.Context) (vm.Config, error) {
 	}
 	cfg.Logger = logging.Diagnostics(c.App.ErrWriter, "vm-"+strconv.Itoa(cfg.ID), level)
 	return cfg, nil
+}
+
+// model reads which machine this is and what it does, from the flags or from a
+// record.
+func model(c *cli.Context, cfg *vm.Config) (err error) {
+	switch c.String("pace") {
+	case "max":
+	case "recorded":
+		cfg.AtPace = true
+	default:
+		return command.Usage("--pace %q: want max or recorded", c.String("pace"))
+	}
+	if path := c.String("replay"); path != "" {
+		for _, name := range []string{"id", "rate", "duration", "seed", "die", "run"} {
+			if c.IsSet(name) {
+				return command.Usage("--%s with --replay: that is in the record", name)
+			}
+		}
+		if cfg.Replay, err = replay.Open(path); err != nil {
+			return command.Usage("--replay: %w", err)
+		}
+		s := cfg.Replay.Start()
+		cfg.ID, cfg.Rate, cfg.Seed, cfg.Die, cfg.Run, cfg.Duration = cfg.Replay.ID(), s.Rate, s.Seed, s.Die, s.Run, 0
+		return nil
+	}
+	if c.IsSet("pace") {
+		return command.Usage("--pace is for a replay: give the record with --replay, or the machine's pace with --rate")
+	}
+	if !c.IsSet("id") {
+		return command.Usage("--id is missing: which machine is this, 0, 1, …?")
+	}
+	if cfg.Rate, err = clock.ParseRate(c.String("rate")); err != nil {
+		return command.Usage("--rate: %w", err)
+	}
+	cfg.Seed, err = command.ParseSeed(c.String("seed"))
+	return err
 }
 
 // faults reads the fault plan of a run with these peers.

@@ -47,7 +47,14 @@ type Config struct {
 	// Restart starts a machine that dies again, from its log.
 	Restart bool
 	// Faults are done to the machines and their connections; nil: none.
-	Faults   *fault.Plan
+	Faults *fault.Plan
+	// Replay, if not nil, is the record of each machine in an earlier run, which
+	// is to be done again. Run, Rates, Die and Seed must be those of the
+	// records, as far as they have one; there is no Duration. AtPace keeps the
+	// pace of the records.
+	Replay []string
+	AtPace bool
+
 	Sync     bool   // machines wait for the disk before they send
 	Window   int    // of the links, the vm's default if 0
 	LogLevel string // of the processes' talk, the vm's default if ""
@@ -62,6 +69,10 @@ const (
 	host = "127.0.0.1"
 	// vmInterrupted is the exit code of a machine that was stopped.
 	vmInterrupted = 130
+	// vmDiffers is that of a machine which does not do what its record says,
+	// vmCrashed of one that has crashed because it says so.
+	vmDiffers = 1
+	vmCrashed = 4
 	// vmRefused is the exit code of a machine that would not begin, or go on.
 	vmRefused = 2
 )
@@ -388,18 +399,27 @@ func (c *Cluster) start(id int, resume bool) (*process, io.Reader, error) {
 	cfg := c.cfg
 	args := []string{
 		"--supervised",
-		"--id", strconv.Itoa(id),
 		"--peers", c.peers(id),
-		"--rate", cfg.Rates[id].String(),
-		"--duration", cfg.Duration.String(),
-		"--seed", strconv.FormatUint(cfg.Seed, 10),
-		"--die", strconv.Itoa(cfg.Die),
-		"--run", cfg.Run,
 		"--bind", host,
 		"--log-dir", cfg.Dir,
 		"--connect-timeout", c.limits.connect.String(),
 		"--linger", c.limits.linger.String(),
 		"--status-every", cfg.StatusEvery.String(),
+	}
+	if cfg.Replay == nil {
+		args = append(args,
+			"--id", strconv.Itoa(id),
+			"--rate", cfg.Rates[id].String(),
+			"--duration", cfg.Duration.String(),
+			"--seed", strconv.FormatUint(cfg.Seed, 10),
+			"--die", strconv.Itoa(cfg.Die),
+			"--run", cfg.Run,
+		)
+	} else {
+		args = append(args, "--replay", cfg.Replay[id])
+		if cfg.AtPace {
+			args = append(args, "--pace", "recorded")
+		}
 	}
 	if resume {
 		args = append(args, "--resume")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -27,12 +28,17 @@ type Record struct {
 	Seed     uint64       `json:"seed"`
 	Duration string       `json:"duration"` // such as "1m0s"; "0s": until stopped
 	Window   int          `json:"window,omitzero"`
+	Restart  bool         `json:"restart,omitzero"` // machines that die
+	Sync     bool         `json:"sync,omitzero"`    // they wait for the disk
 	Host     string       `json:"host"`
 	System   string       `json:"system"` // operating system and architecture
 	CPUs     int          `json:"cpus"`
 	Faults   string       `json:"faults,omitempty"` // the plan, with all seeds
 	Started  time.Time    `json:"started"`
 	Virtual  *Virtual     `json:"virtual,omitempty"` // nil: in real time
+	// ReplayOf is the directory, without what leads to it, of the run that was
+	// replayed here, empty if none was.
+	ReplayOf string `json:"replay_of,omitempty"`
 }
 
 func (c *Cluster) record() *Record {
@@ -47,6 +53,13 @@ func (c *Cluster) record() *Record {
 		Faults:   c.cfg.Faults.String(),
 		Duration: c.cfg.Duration.String(),
 		Window:   c.cfg.Window,
+		Restart:  c.cfg.Restart,
+		Sync:     c.cfg.Sync,
+	}
+	if len(c.cfg.Replay) > 0 {
+		if path, err := filepath.Abs(c.cfg.Replay[0]); err == nil {
+			r.ReplayOf = filepath.Base(filepath.Dir(path))
+		}
 	}
 	r.here()
 	return r

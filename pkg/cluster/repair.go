@@ -40,14 +40,14 @@ func newRepairs(machines int) *repairs {
 // refused to go on, or dies again and again.
 func (r *repairs) begin(p *process) bool {
 	m := &r.each[p.id]
-	if time.Since(p.since) > soon {
+	code := p.cmd.ProcessState.ExitCode() // negative: killed, which says nothing of the program
+	if time.Since(p.since) > soon || code == vmCrashed {
 		m.quick = 0
 	}
 	m.quick++
-	code := p.cmd.ProcessState.ExitCode() // negative: killed, which says nothing of the program
 	// A crash of a Go program has the same exit code, but comes later.
 	refused := !p.began && code == vmRefused
-	if m.quick > mostQuick || !p.spoke && code >= 0 || refused {
+	if m.quick > mostQuick || !p.spoke && code >= 0 || refused || code == vmDiffers {
 		return false
 	}
 	m.dead, m.died = true, time.Now()

@@ -26,6 +26,7 @@ const (
 	Broken      = 1   // a law is broken, or a replay differs
 	Misused     = 2   // wrong usage, or the run could not begin
 	Died        = 3   // a machine died in its run
+	Crashed     = 4   // a machine has crashed in a replay, as it is recorded
 	Interrupted = 130 // after an orderly stop
 )
 

@@ -17,6 +17,7 @@ import (
 // machine's state is in there: the events, redone in their order, lead back to
 // it, and whatever a peer has been told was written before.
 type past struct {
+	lines int           // in all
 	start time.Time     // agreed; zero: the run had not begun
 	stop  *logging.Stop // nil: the run had not ended
 	// sent are, by recipient, the stamps of the last messages: at least those
@@ -45,6 +46,7 @@ func (r *runner) recover() error {
 
 // redo takes in one record of the log.
 func (r *runner) redo(rec *logging.Record) error {
+	r.past.lines = rec.Line
 	switch {
 	case rec.ID != r.cfg.ID:
 		return fmt.Errorf("a line of machine %d", rec.ID)

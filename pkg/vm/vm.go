@@ -26,6 +26,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
+	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/transport"
 )
@@ -50,6 +51,13 @@ type Config struct {
 	// Resume goes on where the log of an earlier process of this machine ends,
 	// if there is one. Seed and Die are taken from it.
 	Resume bool
+	// Replay, if not nil, is the record of this machine in an earlier run, which
+	// it is to do again: each receive waits for its turn. ID, Rate, Die, Seed
+	// and Run must be the record's; there is no Duration.
+	Replay *replay.Track
+	// AtPace keeps the pace of the record; else it is replayed as fast as the
+	// messages come.
+	AtPace bool
 	// Faults are done to the machine's connections; nil: none. Kills and
 	// pauses are not this package's. All peers must have ids.
 	Faults *fault.Plan
@@ -85,6 +93,8 @@ func check(cfg *Config) error {
 		return fmt.Errorf("rate %s: want above 0 and at most %s ticks per second, or max", cfg.Rate, clock.MaxRate)
 	case cfg.Duration < 0 || cfg.ConnectTimeout < 0 || cfg.Linger < 0:
 		return fmt.Errorf("duration %v, connect timeout %v, linger %v: none can be negative", cfg.Duration, cfg.ConnectTimeout, cfg.Linger)
+	case cfg.Replay != nil:
+		return checkRecord(cfg)
 	}
 	return nil
 }
@@ -134,7 +144,8 @@ type runner struct {
 	figures summary.Collector
 
 	past   past
-	faults *faults // nil: none
+	faults *faults   // nil: none
+	follow *follower // nil: no replay
 
 	schedule *schedule // nil: unpaced
 	pacer    *pacer
@@ -177,7 +188,9 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 		consumed:  make([]uint64, machines),
 		isUnacked: make([]bool, machines),
 	}
-	if cfg.Rate != clock.Unpaced {
+	if cfg.Replay != nil {
+		r.follow = newFollower(cfg.Replay, machines)
+	} else if cfg.Rate != clock.Unpaced {
 		r.schedule = newSchedule(cfg.Rate, cfg.Duration)
 	}
 	defer func() {
@@ -196,6 +209,11 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 		}
 		if r.schedule != nil {
 			r.schedule.next = r.machine.Steps() + 1
+		}
+		if r.follow != nil {
+			if err := r.follow.skip(r.past.lines); err != nil {
+				return nil, err
+			}
 		}
 	}
 	links := transport.Config{
@@ -318,17 +336,18 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 func (r *runner) execute(ctx context.Context, start time.Time) error {
 	cfg := r.cfg
 	resumed := !r.past.start.IsZero()
-	if resumed {
-		r.log.Resume(time.Now(), logging.Resume{Step: r.machine.Steps(), Clock: r.machine.Clock()})
-	} else {
+	switch {
+	case !resumed:
 		r.logStart(start)
+	case r.follow == nil: // else the record says which crashes there were
+		r.logResume()
 	}
 	if err := r.commit(); err != nil {
 		return err
 	}
 	r.status.start.Store(start.UnixNano())
 	r.phase(summary.Running)
-	r.pacer = newPacer(start, r.schedule != nil)
+	r.pacer = newPacer(start, r.schedule != nil || cfg.AtPace)
 	defer r.pacer.close()
 	if !r.pacer.until(0, ctx.Done()) {
 		return nil
@@ -344,6 +363,8 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	var err error
 	switch {
 	case resumed && r.pacer.now() >= end: // the run has ended meanwhile
+	case r.follow != nil:
+		err = r.tickAsRecorded(ctx.Done())
 	case r.schedule == nil:
 		err = r.tickUnpaced(end, ctx.Done())
 	default:
@@ -368,6 +389,10 @@ func (r *runner) logStart(start time.Time) {
 		Die:      cfg.Die,
 		Peers:    r.peerIDs(),
 	})
+}
+
+func (r *runner) logResume() {
+	r.log.Resume(time.Now(), logging.Resume{Step: r.machine.Steps(), Clock: r.machine.Clock()})
 }
 
 // tickPaced executes instructions by the schedule, until end or stop.
@@ -424,7 +449,7 @@ const (
 // step executes one instruction. It reports false when the run has ended before
 // that could be done.
 func (r *runner) step(end int64, stop <-chan struct{}) (going bool, err error) {
-	if err := r.inbox.drain(r.machine.Deliver); err != nil {
+	if err := r.collect(); err != nil {
 		return false, err
 	}
 	if r.tight && !r.room() {
@@ -435,6 +460,11 @@ func (r *runner) step(end int64, stop <-chan struct{}) (going bool, err error) {
 	var ev event.Event
 	if err := r.machine.Step(&ev); err != nil {
 		return false, fmt.Errorf("step %d: %w", r.machine.Steps()+1, err)
+	}
+	if r.follow != nil {
+		if err := r.follow.track.Compare(&ev); err != nil {
+			return false, err
+		}
 	}
 	now := time.Now()
 	if r.schedule != nil {
@@ -459,6 +489,14 @@ func (r *runner) step(end int64, stop <-chan struct{}) (going bool, err error) {
 		}
 	}
 	return true, nil
+}
+
+// collect takes in what has come. In a replay, it is held until its turn.
+func (r *runner) collect() error {
+	if r.follow != nil {
+		return r.inbox.drain(r.follow.hold)
+	}
+	return r.inbox.drain(r.machine.Deliver)
 }
 
 // commit hands the log's lines to the operating system, and only then lets the
@@ -535,7 +573,7 @@ func (r *runner) stall(end int64, stop <-chan struct{}) (going bool, err error) 
 	for !r.room() {
 		select {
 		case <-r.inbox.wake:
-			if err := r.inbox.drain(r.machine.Deliver); err != nil {
+			if err := r.collect(); err != nil {
 				return false, err
 			}
 		case <-over:
@@ -559,6 +597,8 @@ func (r *runner) end(ctx context.Context) (*summary.Machine, error) {
 	linger := r.cfg.Linger
 	if within := (StopWithin{}); errors.As(context.Cause(ctx), &within) {
 		linger = within.Linger
+	} else if r.follow != nil {
+		linger = forEver // the others' records may be longer
 	}
 	finish, giveUp := context.WithTimeout(context.Background(), linger)
 	defer giveUp()
@@ -614,8 +654,11 @@ func (r *runner) stop(ctx context.Context) (*logging.Stop, error) {
 	if err := r.node.Err(); err != nil {
 		return nil, err
 	}
-	if err := r.inbox.drain(r.machine.Deliver); err != nil {
+	if err := r.collect(); err != nil {
 		return nil, err
+	}
+	if r.follow != nil {
+		r.follow.release(r.machine.Deliver)
 	}
 	stop := logging.Stop{
 		Step:        r.machine.Steps(),
@@ -625,7 +668,13 @@ func (r *runner) stop(ctx context.Context) (*logging.Stop, error) {
 		Undelivered: logging.Counts(undelivered),
 	}
 	r.log.Stop(time.Now(), stop)
-	return &stop, r.commit()
+	if err := r.commit(); err != nil {
+		return nil, err
+	}
+	if r.follow != nil && r.follow.over {
+		return &stop, r.follow.track.CompareStop(stop)
+	}
+	return &stop, nil
 }
 
 func byPeer(counts []logging.Count) map[int]uint64 {

@@ -7,6 +7,7 @@ package hunt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/bits"
 	"os"
@@ -18,8 +19,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/fault"
-	"github.com/scalemodel/lamport/pkg/logging"
-	"github.com/scalemodel/lamport/pkg/machine"
+	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/sim/internal/mistake"
 	"github.com/scalemodel/lamport/pkg/trace"
@@ -68,8 +68,9 @@ func (c Case) Command() string {
 	return s
 }
 
-// config returns the run that the case's words stand for.
-func (c Case) config() (cfg sim.Config, err error) {
+// Config returns the run that the case's words stand for, without a place for its
+// logs.
+func (c Case) Config() (cfg sim.Config, err error) {
 	cfg = sim.Config{Run: "sim", Die: c.Die, Seed: c.Seed, Duration: c.Duration, Workers: 1}
 	for s := range strings.SplitSeq(c.Rates, ",") {
 		r, err := clock.ParseRate(s)
@@ -138,7 +139,7 @@ func Hunt(ctx context.Context, dir string, seed, n uint64, bug string, watch fun
 // try executes a case and says what is wrong with it. An error is something wrong
 // too: none of the cases should give one.
 func (c Case) try(ctx context.Context, dir, bug string) (what string, err error) {
-	cfg, err := c.config()
+	cfg, err := c.Config()
 	if err != nil {
 		return "", err
 	}
@@ -155,7 +156,7 @@ func (c Case) try(ctx context.Context, dir, bug string) (what string, err error)
 	if err != nil {
 		return "", err
 	}
-	return check(dir)
+	return check(ctx, dir)
 }
 
 // wrong executes a case with a mistake. Of its faults, only resets matter there.
@@ -173,7 +174,7 @@ func (c Case) wrong(cfg sim.Config, dir string, kind mistake.Kind) error {
 }
 
 // check returns what is wrong with the logs in a directory, "" for nothing.
-func check(dir string) (what string, err error) {
+func check(ctx context.Context, dir string) (what string, err error) {
 	r, err := trace.Open(dir)
 	if err != nil {
 		return "", err
@@ -189,38 +190,16 @@ func check(dir string) (what string, err error) {
 		}
 		return what, nil
 	}
+	var paths []string
 	for _, l := range r.Logs {
-		if err := redo(l); err != nil {
-			return fmt.Sprintf("machine %d: replay: %v", l.ID, err), nil
-		}
+		paths = append(paths, l.Path)
 	}
-	return "", nil
-}
-
-// redo has a machine do again what its log says.
-func redo(l trace.Log) error {
-	f, err := os.Open(l.Path)
-	if err != nil {
-		return err
+	_, err = replay.Run(ctx, paths)
+	var differs *replay.Difference
+	if errors.As(err, &differs) {
+		return "replay: " + differs.Error(), nil
 	}
-	defer f.Close()
-	r := logging.NewReader(f, l.Path)
-	var rec logging.Record
-	var m *machine.Machine
-	for r.Next(&rec) == nil { // the walk has read all of it
-		switch rec.Kind {
-		case logging.StartRecord:
-			s := &rec.Start
-			if m, err = machine.New(machine.Config{ID: l.ID, Machines: s.Machines, Die: s.Die, Seed: s.Seed}); err != nil {
-				return err
-			}
-		case logging.EventRecord:
-			if err := m.Redo(&rec.Event); err != nil {
-				return fmt.Errorf("line %d: %w", rec.Line, err)
-			}
-		}
-	}
-	return nil
+	return "", err
 }
 
 // drawer draws numbers one after the other.

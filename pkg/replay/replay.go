@@ -1,0 +1,386 @@
+// Package replay executes a recorded run again.
+//
+// A machine is a function of its seed and of the messages that it receives, in
+// their order. Both stand in its log. So a run can be done again from its logs
+// alone: [Run] does it in this process, and package vm with the same [Track] as
+// processes over TCP. The machines are those of package machine, each message is
+// one that its sender has sent again, and what they do must be what was recorded,
+// field by field, but for the global time.
+//
+// Taken from the record is what neither seed nor rules decide: which machine's
+// message was received next, and how many waited then (T. J. LeBlanc,
+// J. M. Mellor-Crummey, "Debugging Parallel Programs with Instant Replay", IEEE
+// Transactions on Computers 36(4), 1987: the order of the messages is recorded,
+// their contents come about again).
+package replay
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/machine"
+)
+
+// Result is a replay that came out the same.
+type Result struct {
+	Machines int // in the run
+	Events   uint64
+	Crashes  int   // after which a machine came back
+	Missing  []int // machines without a log: their messages are taken from the record
+	Unended  []int // machines whose log has no end: they died for good
+	Left     []int // machines that were gone when others still sent to them
+}
+
+// Run executes the run again whose event logs these files are, one per machine, in
+// any order. A [Difference] is the first there is: nothing that happened before
+// it differs. Another error says that a log cannot be read, that the logs are not
+// of one run, or that ctx has ended.
+func Run(ctx context.Context, paths []string) (*Result, error) {
+	r := &replayer{}
+	defer r.close()
+	if err := r.open(paths); err != nil {
+		return nil, err
+	}
+	if err := r.run(ctx); err != nil {
+		return nil, err
+	}
+	return &r.result, nil
+}
+
+// replayer is one replay.
+type replayer struct {
+	players []*player // by machine; nil: no log
+	ready   players   // those that may go on, the earliest by global time first
+	result  Result
+}
+
+// player is one machine of it.
+type player struct {
+	track   *Track
+	machine *machine.Machine
+	turn    *Turn         // nil: the record has ended
+	stop    *logging.Stop // the last turn, once it has been taken
+	waits   bool          // for a message; it is not among those that are ready
+
+	in   map[int32]*link // by sender
+	here int             // messages on all of them
+}
+
+// link holds what was sent to a machine by another and not received.
+type link struct {
+	seq    uint64 // of the next message to be received
+	stamps []clock.Time
+}
+
+func (l *link) pop() {
+	l.seq++
+	l.stamps = l.stamps[1:] // append moves what is left when it has no room
+}
+
+func (r *replayer) close() {
+	for _, p := range r.players {
+		if p != nil {
+			_ = p.track.Close()
+		}
+	}
+}
+
+// open opens the logs and makes their machines.
+func (r *replayer) open(paths []string) error {
+	var first *Track
+	for _, path := range paths {
+		t, err := Open(path)
+		if err != nil {
+			return err
+		}
+		p := &player{track: t, in: make(map[int32]*link)}
+		start := t.Start()
+		if first == nil {
+			first = t
+			r.players = make([]*player, start.Machines)
+			r.result.Machines = start.Machines
+		}
+		switch of := first.Start(); {
+		case start.Run != of.Run || start.Machines != of.Machines:
+			err = fmt.Errorf("%s is of run %q with %d machines, %s of run %q with %d: want the logs of one run", path, start.Run, start.Machines, first.Path(), of.Run, of.Machines)
+		case t.ID() >= start.Machines:
+			err = &logging.Error{File: path, Line: 1, Msg: fmt.Sprintf("machine %d in a run of %d", t.ID(), start.Machines)}
+		case r.players[t.ID()] != nil:
+			err = fmt.Errorf("%s and %s are both of machine %d", r.players[t.ID()].track.Path(), path, t.ID())
+		}
+		if err == nil {
+			p.machine, err = machine.New(machine.Config{ID: t.ID(), Machines: start.Machines, Die: start.Die, Seed: start.Seed})
+		}
+		if err != nil {
+			_ = t.Close()
+			return err
+		}
+		r.players[t.ID()] = p
+	}
+	for id, p := range r.players {
+		if p == nil {
+			r.result.Missing = append(r.result.Missing, id)
+		}
+	}
+	return nil
+}
+
+// run takes all machines through their records, in an order in which each message
+// is sent before it is received.
+func (r *replayer) run(ctx context.Context) error {
+	for _, p := range r.players {
+		if p != nil {
+			if err := r.advance(p); err != nil {
+				return err
+			}
+		}
+	}
+	for n := 0; len(r.ready) > 0; n++ {
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		p := r.ready[0]
+		if r.blocked(p) {
+			p.waits = true
+			heap.Pop(&r.ready)
+			continue
+		}
+		if err := r.take(p); err != nil {
+			return err
+		}
+	}
+	if err := r.stuck(); err != nil {
+		return err
+	}
+	return r.ends()
+}
+
+// checkEvery is after how many turns the replay looks whether it is still wanted.
+const checkEvery = 1 << 12
+
+// advance moves a machine to its next turn. It is, or comes, at the front of ready.
+func (r *replayer) advance(p *player) error {
+	had := p.turn != nil
+	var err error
+	p.turn, err = p.track.Next()
+	switch {
+	case errors.Is(err, io.EOF) && had:
+		heap.Pop(&r.ready)
+		return nil
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
+	case had:
+		heap.Fix(&r.ready, 0)
+	default:
+		heap.Push(&r.ready, p)
+	}
+	return nil
+}
+
+// blocked reports whether a machine must wait for a message that others have to
+// send first. What its record cannot have right is not waited for.
+func (r *replayer) blocked(p *player) bool {
+	ev := &p.turn.Event
+	if p.turn.Kind != logging.EventRecord || ev.Kind != event.Receive {
+		return false
+	}
+	m := ev.Messages()[0]
+	if r.trusted(m.From) {
+		return false
+	}
+	l := p.link(m.From)
+	if m.Seq != l.seq || int(m.From) >= len(r.players) {
+		return false
+	}
+	return len(l.stamps) == 0 || len(r.result.Missing) == 0 && p.here < p.turn.Here
+}
+
+// link returns the link from a machine to this one.
+func (p *player) link(from int32) *link {
+	l := p.in[from]
+	if l == nil {
+		l = &link{seq: 1}
+		p.in[from] = l
+	}
+	return l
+}
+
+// trusted reports whether a machine has no log, so that its messages are only known
+// from those who received them.
+func (r *replayer) trusted(id int32) bool {
+	return int(id) < len(r.players) && r.players[id] == nil
+}
+
+// take lets the machine at the front do what its turn says, and moves it on.
+func (r *replayer) take(p *player) error {
+	switch p.turn.Kind {
+	case logging.EventRecord:
+		if err := r.step(p); err != nil {
+			return err
+		}
+		r.result.Events++
+	case logging.ResumeRecord:
+		r.result.Crashes++
+	case logging.StopRecord:
+		// What it leaves in its queue is known when the others have ended too.
+		p.stop = &p.turn.Stop
+	}
+	return r.advance(p)
+}
+
+func (r *replayer) step(p *player) error {
+	recorded := &p.turn.Event
+	if recorded.Kind == event.Receive {
+		m := recorded.Messages()[0]
+		if !r.trusted(m.From) {
+			l := p.link(m.From)
+			if len(l.stamps) == 0 {
+				return p.track.differs(fmt.Sprintf("nothing, for machine %d has sent no message %d", m.From, m.Seq))
+			}
+			m.Seq, m.Sent = l.seq, l.stamps[0]
+			l.pop()
+			p.here--
+		}
+		p.machine.Deliver(m)
+	}
+	var ev event.Event
+	if err := p.machine.Step(&ev); err != nil {
+		return p.track.differs(err.Error())
+	}
+	if err := p.track.Compare(&ev); err != nil {
+		return err
+	}
+	if ev.Kind != event.Send {
+		return nil
+	}
+	for _, m := range ev.Messages() {
+		to := r.players[m.To]
+		if to == nil {
+			continue
+		}
+		l := to.link(m.From)
+		l.stamps = append(l.stamps, m.Sent)
+		to.here++
+		if to.waits && !r.blocked(to) {
+			to.waits = false
+			heap.Push(&r.ready, to)
+		}
+	}
+	return nil
+}
+
+// stuck says which machine waits for ever, if any: the earliest by global time.
+func (r *replayer) stuck() error {
+	var waiting players
+	for _, p := range r.players {
+		if p != nil && p.waits {
+			waiting = append(waiting, p)
+		}
+	}
+	if len(waiting) == 0 {
+		return nil
+	}
+	heap.Init(&waiting)
+	p := waiting[0]
+	m := p.turn.Event.Messages()[0]
+	if len(p.link(m.From).stamps) == 0 {
+		return p.track.differs(fmt.Sprintf("nothing, for machine %d sends no message %d before", m.From, m.Seq))
+	}
+	return p.track.differs(fmt.Sprintf("a queue of %d at most, for no more was sent before", p.here-1))
+}
+
+// ends holds the last lines against what is left on the links.
+func (r *replayer) ends() error {
+	for id, p := range r.players {
+		switch {
+		case p == nil:
+			continue
+		case p.stop == nil:
+			r.result.Unended = append(r.result.Unended, id)
+			continue
+		}
+		if err := p.track.CompareStop(r.stopOf(p)); err != nil {
+			return err
+		}
+		for _, c := range p.stop.Undelivered {
+			if !slices.Contains(r.result.Left, c.Peer) {
+				r.result.Left = append(r.result.Left, c.Peer)
+			}
+		}
+	}
+	slices.Sort(r.result.Left)
+	return nil
+}
+
+// stopOf returns the stop line of a machine after its last turn.
+func (r *replayer) stopOf(p *player) logging.Stop {
+	recorded := make(map[int]uint64)
+	for _, c := range p.stop.Pending {
+		recorded[c.Peer] = c.Messages
+	}
+	pending := make(map[int]uint64)
+	waiting := uint64(0)
+	for from, sender := range r.players {
+		if from == p.track.ID() {
+			continue
+		}
+		most := uint64(math.MaxUint64)
+		least := uint64(0)
+		if sender != nil {
+			most = uint64(len(p.link(int32(from)).stamps))
+			// What became of the last messages of a machine that died for
+			// good, or of those that could not be delivered, nobody knows.
+			if sender.stop != nil {
+				least = most - min(most, undelivered(sender.stop, p.track.ID()))
+			}
+		}
+		pending[from] = min(max(recorded[from], least), most)
+		waiting += pending[from]
+	}
+	return logging.Stop{
+		Step:        p.machine.Steps(),
+		Clock:       p.machine.Clock(),
+		Queue:       int(waiting),
+		Pending:     logging.Counts(pending),
+		Undelivered: p.stop.Undelivered,
+	}
+}
+
+func undelivered(stop *logging.Stop, to int) uint64 {
+	for _, c := range stop.Undelivered {
+		if c.Peer == to {
+			return c.Messages
+		}
+	}
+	return 0
+}
+
+// players is a heap: the earliest turn first, of equal ones the lowest machine's.
+type players []*player
+
+func (h players) Len() int { return len(h) }
+func (h players) Less(i, j int) bool {
+	a, b := h[i], h[j]
+	if a.turn.UnixMicro != b.turn.UnixMicro {
+		return a.turn.UnixMicro < b.turn.UnixMicro
+	}
+	return a.track.ID() < b.track.ID()
+}
+func (h players) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *players) Push(x any)   { *h = append(*h, x.(*player)) }
+func (h *players) Pop() any {
+	old := *h
+	p := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return p
+}
