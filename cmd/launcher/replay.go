@@ -175,12 +175,6 @@ func replayConfig(c *cli.Context) (cluster.Config, error) {
 	if c.IsSet("out") && cfg.Dir == "" {
 		return cfg, command.Usage("--out is empty: want the name of a directory")
 	}
-	if cfg.VM == "" {
-		var err error
-		if cfg.VM, err = cluster.FindVM(); err != nil {
-			return cfg, command.Usage("%w", err)
-		}
-	}
 	return cfg, nil
 }
 
@@ -195,15 +189,18 @@ func replayProcesses(c *cli.Context, cfg cluster.Config, dir string, paths []str
 	case len(result.Left) > 0:
 		return command.Usage("%s: machine %d left before the others, and processes can only replay a run whose machines ended together; replay it without --processes", dir, result.Left[0])
 	}
-	lasted, err := configure(&cfg, paths)
-	if err != nil {
+	if err := asRecorded(&cfg, paths); err != nil {
 		return command.Usage("%w", err)
 	}
+	var err error
 	if cfg.Ports, err = cluster.ParsePorts(c.String("ports"), len(paths)); err != nil {
 		return command.Usage("--ports: %w", err)
 	}
 	if cfg.Dir == "" {
 		cfg.Dir = filepath.Join("runs", time.Now().Format("20060102-150405")+"-"+cfg.Run+"-replay")
+	}
+	if err := placeAndProgram(&cfg); err != nil {
+		return err
 	}
 	display := cfg.AtPace && !c.Bool("quiet") && isTerminal(c.App.ErrWriter)
 	if display {
@@ -218,49 +215,44 @@ func replayProcesses(c *cli.Context, cfg cluster.Config, dir string, paths []str
 	_, _ = fmt.Fprintf(talk, "replay of %s: %s; logs in %s\n", dir, replayed(result), cfg.Dir)
 	show, done := func(int, summary.Status) {}, func() {}
 	if display {
-		d := progress.New(c.App.ErrWriter, cfg.Rates, lasted)
+		d := progress.New(c.App.ErrWriter, cfg.Rates, result.Lasted)
 		show, done = d.Update, d.Close
 	}
 	results, err := run.Run(ctx, show)
 	done()
-	var death *cluster.Death
 	switch {
 	case errors.Is(err, cluster.ErrNotBegun):
 		return command.Exit(command.Interrupted, err)
 	case results == nil:
 		return command.Exit(command.Misused, err)
+	case err != nil:
+		return command.Exit(command.Died, err)
 	case ctx.Err() != nil:
 		return command.Exit(command.Interrupted, errors.New("interrupted before the replay was over"))
-	case err != nil && !errors.As(err, &death):
-		return command.Exit(command.Died, err)
 	}
-	// A machine that died may have done so because it differs: then its log tells.
 	for _, path := range paths {
 		if err := replay.Compare(path, filepath.Join(cfg.Dir, filepath.Base(path))); err != nil {
-			return errors.Join(replayError(c.App.Writer, err), err)
+			return replayError(c.App.Writer, err)
 		}
-	}
-	if err != nil {
-		return command.Exit(command.Died, err)
 	}
 	_, err = fmt.Fprintf(c.App.Writer, "%s: the same again, with processes: %s; logs in %s\n", dir, replayed(result), cfg.Dir)
 	return err
 }
 
-// configure fills in what the records say, and returns how long the run lasted.
-func configure(cfg *cluster.Config, paths []string) (lasted time.Duration, err error) {
+// asRecorded fills in what the records say.
+func asRecorded(cfg *cluster.Config, paths []string) error {
 	cfg.Rates = make([]clock.Rate, len(paths))
 	cfg.Replay = make([]string, len(paths))
 	for _, path := range paths {
 		t, err := replay.Open(path)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		s := t.Start()
 		cfg.Run, cfg.Seed, cfg.Die, cfg.Rates[t.ID()], cfg.Replay[t.ID()] = s.Run, s.Seed, s.Die, s.Rate, path
 		if err := t.Close(); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return lasted, nil
+	return nil
 }

@@ -79,6 +79,11 @@ func runCluster(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	return runProcesses(c, cfg)
+}
+
+// runProcesses does a run.
+func runProcesses(c *cli.Context, cfg cluster.Config) error {
 	talk := c.App.ErrWriter
 	quiet := c.Bool("quiet")
 	if quiet {
@@ -194,6 +199,9 @@ func runConfig(c *cli.Context) (cluster.Config, error) {
 	if cfg.Faults, err = faultPlan(c.String("faults"), len(cfg.Rates), cfg.Seed, cfg.Duration); err != nil {
 		return cfg, err
 	}
+	if cfg.Faults.Has(fault.Pause) && !cluster.CanPause {
+		return cfg, command.Usage("--faults: this system cannot pause a process")
+	}
 	ports := c.String("ports")
 	if ports == "" {
 		ports = "auto"
@@ -204,20 +212,26 @@ func runConfig(c *cli.Context) (cluster.Config, error) {
 	if cfg.Ports, err = cluster.ParsePorts(ports, len(cfg.Rates)); err != nil {
 		return cfg, command.Usage("--ports: %w", err)
 	}
+	return cfg, placeAndProgram(&cfg)
+}
+
+// placeAndProgram fills in where a run's directory and the vm program are, if
+// nobody has said so.
+func placeAndProgram(cfg *cluster.Config) (err error) {
 	if cfg.VM == "" {
 		if cfg.VM, err = cluster.FindVM(); err != nil {
-			return cfg, command.Usage("%w", err)
+			return command.Usage("%w", err)
 		}
 	}
 	if cfg.Dir == "" {
 		// With the run's name behind it: two may begin in one second.
 		cfg.Dir = filepath.Join("runs", time.Now().Format("20060102-150405")+"-"+cfg.Run)
 	}
-	return cfg, nil
+	return nil
 }
 
 // faultPlan reads a plan from its text, or from a file of that name. What it draws
-// is decided by the run's seed, and is over when the run is.
+// is decided by the run's seed, and is over when the run is, unless duration is 0.
 func faultPlan(text string, machines int, seed uint64, duration time.Duration) (*fault.Plan, error) {
 	where := "--faults"
 	if b, err := os.ReadFile(text); err == nil {
@@ -233,8 +247,6 @@ func faultPlan(text string, machines int, seed uint64, duration time.Duration) (
 	switch {
 	case err != nil:
 		return nil, command.Usage("%s: %w", where, err)
-	case plan.Has(fault.Pause) && !cluster.CanPause:
-		return nil, command.Usage("%s: this system cannot pause a process", where)
 	}
 	return plan, nil
 }

@@ -286,3 +286,19 @@ func TestMakeTargets(t *testing.T) {
 	require.Equal(t, "0", p.wait())
 	assert.Contains(t, p.out.String(), "bin/launcher run --duration 7s --seed 9")
 }
+
+// A run is done again by one command, which says so three times.
+func TestReplayScript(t *testing.T) {
+	t.Parallel()
+	dir := virtualRun(t, "--faults", "at 10s kill 1 for 2s")
+	p := script(t, "replay.sh", "--out", "again", dir).start()
+	require.Equal(t, "0", p.wait())
+	assert.Equal(t, 3, strings.Count(p.out.String(), "\n"), p.out)
+	requireCorrect(t, filepath.Join(p.cmd.Dir, "again"))
+
+	for _, c := range [][]string{{}, {dir, dir}, {"--pace"}, {"--bogus", dir}, {"nowhere"}} {
+		p := script(t, "replay.sh", c...).start()
+		assert.Equal(t, "2", p.wait(), c)
+		assert.Equal(t, 1, strings.Count(p.errors.String(), "\n"), p.errors)
+	}
+}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
-	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/sim/hunt"
@@ -54,7 +53,7 @@ func simFlags() []cli.Flag {
 		&cli.StringFlag{Name: "rates", Usage: "ticks per second: a `LIST` such as 1,5,4, one for all, random (1 to 6), uniform:1,6 or lognormal:3,0.5", DefaultText: "1,5,4 for three machines, else random", EnvVars: env("RATES")},
 		&cli.StringFlag{Name: "latency", Usage: "`TIME` that messages are under way: 1ms, uniform:1ms,5ms, exp:2ms or lognormal:2ms,0.5", Value: sim.DefaultLatency().String(), EnvVars: env("LATENCY")},
 		&cli.StringFlag{Name: "phase", Usage: "of the first ticks: `WHEN` the machines start, together or random", Value: "together", EnvVars: env("PHASE")},
-		&cli.StringFlag{Name: "faults", Usage: "`PLAN` of what breaks, such as 'at 10s kill 1 for 2s; at 30s reset 0-1'", EnvVars: env("FAULTS")},
+		&cli.StringFlag{Name: "faults", Usage: "`PLAN` of what breaks and when (docs/faults.md), or the name of a file that holds one", EnvVars: env("FAULTS")},
 		&cli.BoolFlag{Name: "logs", Usage: "write event logs; without, only statistics are kept (and no files, unless --out is given)", Value: true, EnvVars: env("LOGS")},
 		&cli.Uint64Flag{Name: "hunt", Usage: "run so many small `RUNS` with random faults, drawn from the seed, and look for one that breaks a law"},
 		&cli.StringFlag{Name: "bug", Usage: "let the machines of a hunt make a known `MISTAKE`: " + oneOf(hunt.Mistakes())},
@@ -73,6 +72,13 @@ func simulate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	_, err = runVirtual(c, cfg, c.Bool("logs"))
+	return err
+}
+
+// runVirtual does a run, in the directory that the flags name, and returns which
+// that is, "" for none.
+func runVirtual(c *cli.Context, cfg sim.Config, logs bool) (dir string, err error) {
 	talk := c.App.ErrWriter
 	quiet := c.Bool("quiet")
 	if quiet {
@@ -80,9 +86,9 @@ func simulate(c *cli.Context) error {
 	}
 	ctx, stop := command.OnInterrupt(c.Context, nil)
 	defer stop()
-	dir, remove, err := simDir(c, &cfg)
+	dir, remove, err := simDir(c, &cfg, logs)
 	if err != nil {
-		return err
+		return dir, err
 	}
 	lasts := cfg.Duration.String()
 	if cfg.Duration == 0 {
@@ -118,7 +124,7 @@ func simulate(c *cli.Context) error {
 		if result == nil && dir != "" {
 			remove()
 		}
-		return command.Exit(command.Misused, err)
+		return dir, command.Exit(command.Misused, err)
 	}
 	took := time.Since(began)
 	_, _ = fmt.Fprintf(talk, "%v of virtual time in %v: %d events, %.1f million per second\n",
@@ -128,21 +134,21 @@ func simulate(c *cli.Context) error {
 			linkLatest(talk, dir)
 		}
 		if err := writeMachines(filepath.Join(dir, "summary.json"), result); err != nil {
-			return command.Exit(command.Died, fmt.Errorf("the summary cannot be written: %w", err))
+			return dir, command.Exit(command.Died, fmt.Errorf("the summary cannot be written: %w", err))
 		}
 	}
 	if err := table.Write(c.App.Writer, result.Machines(), table.Options{Machines: len(cfg.Rates)}); err != nil {
-		return command.Exit(command.Died, fmt.Errorf("the result cannot be printed: %w", err))
+		return dir, command.Exit(command.Died, fmt.Errorf("the result cannot be printed: %w", err))
 	}
 	if cfg.LogDir != "" && c.Bool("check") && len(cfg.Rates) <= mostChecked {
 		if err := prove(c.App.Writer, dir); err != nil {
-			return err
+			return dir, err
 		}
 	}
 	if stopped {
-		return command.Exit(command.Interrupted, nil)
+		return dir, command.Exit(command.Interrupted, nil)
 	}
-	return nil
+	return dir, nil
 }
 
 // mostChecked is up to how many machines a run is checked unasked: the checker has
@@ -167,12 +173,8 @@ func simConfig(c *cli.Context) (sim.Config, error) {
 	case c.IsSet("workers") && cfg.Workers < 1:
 		return cfg, command.Usage("--workers %d: want at least 1", cfg.Workers)
 	}
-	switch phase := c.String("phase"); phase {
-	case "together":
-	case "random":
-		cfg.Phase = sim.Scattered
-	default:
-		return cfg, command.Usage("--phase %q: want together or random", phase)
+	if cfg.Phase, err = sim.ParsePhase(c.String("phase")); err != nil {
+		return cfg, command.Usage("--phase %w", err)
 	}
 	if cfg.Latency, err = sim.ParseLatency(c.String("latency")); err != nil {
 		return cfg, command.Usage("--latency: %w", err)
@@ -190,12 +192,8 @@ func simConfig(c *cli.Context) (sim.Config, error) {
 	} else if cfg.Rates, err = command.ParseRates(rates, machines, cfg.Seed); err != nil {
 		return cfg, err
 	}
-	plan, err := fault.Parse(c.String("faults"), len(cfg.Rates))
-	if err != nil {
-		return cfg, command.Usage("--faults: %w", err)
-	}
-	if !plan.Empty() {
-		cfg.Faults = plan.Seeded(cfg.Seed)
+	if cfg.Faults, err = faultPlan(c.String("faults"), len(cfg.Rates), cfg.Seed, 0); err != nil {
+		return cfg, err
 	}
 	if err := cfg.Check(); err != nil {
 		return cfg, command.Usage("%w", err)
@@ -204,15 +202,15 @@ func simConfig(c *cli.Context) (sim.Config, error) {
 }
 
 // simDir makes the run's directory, unless there is to be none.
-func simDir(c *cli.Context, cfg *sim.Config) (dir string, remove func(), err error) {
+func simDir(c *cli.Context, cfg *sim.Config, logs bool) (dir string, remove func(), err error) {
 	dir = c.String("out")
-	if dir == "" && !c.Bool("logs") {
+	if dir == "" && !logs {
 		return "", nil, nil
 	}
 	if dir == "" {
 		dir = filepath.Join("runs", time.Now().Format("20060102-150405")+"-"+newRunName())
 	}
-	if c.Bool("logs") {
+	if logs {
 		cfg.LogDir = dir
 	}
 	remove, err = cluster.MakeDir(dir, &cluster.Record{
@@ -223,7 +221,8 @@ func simDir(c *cli.Context, cfg *sim.Config) (dir string, remove func(), err err
 		Die:      cfg.Die,
 		Seed:     cfg.Seed,
 		Duration: cfg.Duration.String(),
-		Virtual:  &cluster.Virtual{Epoch: sim.Epoch, Latency: cfg.Latency.String(), Phase: c.String("phase"), Faults: cfg.Faults.String()},
+		Faults:   cfg.Faults.String(),
+		Virtual:  &cluster.Virtual{Epoch: sim.Epoch, Latency: cfg.Latency.String(), Phase: cfg.Phase.String()},
 	})
 	if err != nil {
 		return "", nil, command.Usage("%w", err)

@@ -397,7 +397,7 @@ func (c *Cluster) stopOne(id int, linger time.Duration) {
 // and its standard output.
 func (c *Cluster) start(id int, resume bool) (*process, io.Reader, error) {
 	cfg := c.cfg
-	args := []string{
+	args := append(c.model(id),
 		"--supervised",
 		"--peers", c.peers(id),
 		"--bind", host,
@@ -405,22 +405,7 @@ func (c *Cluster) start(id int, resume bool) (*process, io.Reader, error) {
 		"--connect-timeout", c.limits.connect.String(),
 		"--linger", c.limits.linger.String(),
 		"--status-every", cfg.StatusEvery.String(),
-	}
-	if cfg.Replay == nil {
-		args = append(args,
-			"--id", strconv.Itoa(id),
-			"--rate", cfg.Rates[id].String(),
-			"--duration", cfg.Duration.String(),
-			"--seed", strconv.FormatUint(cfg.Seed, 10),
-			"--die", strconv.Itoa(cfg.Die),
-			"--run", cfg.Run,
-		)
-	} else {
-		args = append(args, "--replay", cfg.Replay[id])
-		if cfg.AtPace {
-			args = append(args, "--pace", "recorded")
-		}
-	}
+	)
 	if resume {
 		args = append(args, "--resume")
 	}
@@ -468,6 +453,25 @@ func (c *Cluster) start(id int, resume bool) (*process, io.Reader, error) {
 	c.processes[id] = p
 	c.mu.Unlock()
 	return p, out, nil
+}
+
+// model returns the arguments that say which machine it is and what it does.
+func (c *Cluster) model(id int) []string {
+	cfg := &c.cfg
+	switch {
+	case cfg.Replay == nil:
+		return []string{
+			"--id", strconv.Itoa(id),
+			"--rate", cfg.Rates[id].String(),
+			"--duration", cfg.Duration.String(),
+			"--seed", strconv.FormatUint(cfg.Seed, 10),
+			"--die", strconv.Itoa(cfg.Die),
+			"--run", cfg.Run,
+		}
+	case cfg.AtPace:
+		return []string{"--replay", cfg.Replay[id], "--pace", "recorded"}
+	}
+	return []string{"--replay", cfg.Replay[id]}
 }
 
 // fork starts processes from one thread that lives as long as the run: the

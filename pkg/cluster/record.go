@@ -103,3 +103,11 @@ func ReadRecord(path string) (*Record, error) {
 	}
 	return &r, nil
 }
+
+// Check says what keeps a record from being done again.
+func (r *Record) Check() error {
+	if len(r.Rates) != r.Machines {
+		return fmt.Errorf("rates for %d machines, but there are %d", len(r.Rates), r.Machines)
+	}
+	return nil
+}

@@ -7,7 +7,6 @@ type Virtual struct {
 	Epoch   time.Time `json:"epoch"` // the global time at which it begins
 	Latency string    `json:"latency"`
 	Phase   string    `json:"phase"`
-	Faults  string    `json:"faults,omitempty"`
 }
 
 // MakeDir makes the directory of a run that this package does not start itself,

@@ -22,6 +22,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
@@ -33,10 +34,11 @@ import (
 type Result struct {
 	Machines int // in the run
 	Events   uint64
-	Crashes  int   // after which a machine came back
-	Missing  []int // machines without a log: their messages are taken from the record
-	Unended  []int // machines whose log has no end: they died for good
-	Left     []int // machines that were gone when others still sent to them
+	Lasted   time.Duration // from the start to the last event, as recorded
+	Crashes  int           // after which a machine came back
+	Missing  []int         // machines without a log: their messages are taken from the record
+	Unended  []int         // machines whose log has no end: they died for good
+	Left     []int         // machines that were gone when others still sent to them
 }
 
 // Run executes the run again whose event logs these files are, one per machine, in
@@ -229,6 +231,7 @@ func (r *replayer) take(p *player) error {
 			return err
 		}
 		r.result.Events++
+		r.result.Lasted = max(r.result.Lasted, p.turn.Since)
 	case logging.ResumeRecord:
 		r.result.Crashes++
 	case logging.StopRecord:

@@ -401,13 +401,13 @@ func TestIncomplete(t *testing.T) {
 		dir, _, one := pair(t)
 		result, err := replay.Run(t.Context(), []string{write(t, dir, "vm_1_1.log", one...)})
 		require.NoError(t, err)
-		assert.Equal(t, &replay.Result{Machines: 2, Events: 3, Missing: []int{0}}, result)
+		assert.Equal(t, &replay.Result{Machines: 2, Events: 3, Lasted: 3 * time.Second, Missing: []int{0}}, result)
 	})
 	t.Run("a machine has died for good", func(t *testing.T) {
 		dir, zero, one := pair(t)
 		result, err := replay.Run(t.Context(), []string{write(t, dir, "vm_0_1.log", zero[:4]...), write(t, dir, "vm_1_1.log", one...)})
 		require.NoError(t, err)
-		assert.Equal(t, &replay.Result{Machines: 2, Events: 6, Unended: []int{0}}, result)
+		assert.Equal(t, &replay.Result{Machines: 2, Events: 6, Lasted: 3 * time.Second, Unended: []int{0}}, result)
 	})
 	t.Run("in the middle of a line", func(t *testing.T) {
 		dir, zero, one := pair(t)

@@ -67,6 +67,24 @@ const (
 	Scattered
 )
 
+// ParsePhase reads what [Phase.String] returns: together or random.
+func ParsePhase(s string) (Phase, error) {
+	for _, p := range []Phase{Together, Scattered} {
+		if s == p.String() {
+			return p, nil
+		}
+	}
+	return Together, fmt.Errorf("%q: want together or random", s)
+}
+
+// String returns the phase's name.
+func (p Phase) String() string {
+	if p == Scattered {
+		return "random"
+	}
+	return "together"
+}
+
 // Progress is how far a run is.
 type Progress struct {
 	At     time.Duration // virtual time

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/scalemodel/lamport/pkg/cluster"
+	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/sim"
+)
+
+func rerunCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "rerun",
+		Usage:     "do a run with the same configuration and seed once more",
+		UsageText: "launcher rerun [flags] DIR",
+		Description: `Reads from the run.json of a run what it was started with, and starts it once more, in a
+new directory. What ran in virtual time comes out with the same bytes, which is checked
+(exit code 1: it does not). Processes throw the same dice, but when their messages
+arrive is decided anew: "launcher replay" repeats that too.`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "out", Usage: "`DIR` for the run", DefaultText: "runs/<time>-<name>"},
+			&cli.StringFlag{Name: "ports", Usage: "of processes: a `LIST` of ports, or auto for free ones", DefaultText: "as recorded"},
+			&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "beside this one"},
+			&cli.BoolFlag{Name: "check", Usage: "hold the logs against the laws at the end (--check=false: do not)", Value: true},
+			&cli.BoolFlag{Name: "quiet", Usage: "no talk, no progress: only the result and errors"},
+		},
+		Action: rerun,
+	}
+}
+
+func rerun(c *cli.Context) error {
+	dir, err := oneRunDir(c)
+	if err != nil {
+		return err
+	}
+	if c.IsSet("out") && c.String("out") == "" {
+		return command.Usage("--out is empty: want the name of a directory")
+	}
+	path := filepath.Join(dir, cluster.RecordName)
+	r, err := cluster.ReadRecord(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return command.Usage("%s does not exist: want the directory of a run that launcher has started", path)
+	case err != nil:
+		return command.Usage("%w", err)
+	case r.ReplayOf != "":
+		return command.Usage("%s is a replay of %s: run that again, or replay it", dir, r.ReplayOf)
+	}
+	if err := r.Check(); err != nil {
+		return command.Usage("%s: %w", path, err)
+	}
+	talk := c.App.ErrWriter
+	if c.Bool("quiet") {
+		talk = io.Discard
+	}
+	if err := tellVersion(talk, dir); err != nil {
+		return err
+	}
+	if r.Virtual != nil {
+		return rerunVirtual(c, dir, r)
+	}
+	return rerunProcesses(c, path, r)
+}
+
+func rerunProcesses(c *cli.Context, path string, r *cluster.Record) error {
+	cfg := cluster.Config{
+		Run:     newRunName(),
+		Rates:   r.Rates,
+		Ports:   r.Ports,
+		Die:     r.Die,
+		Seed:    r.Seed,
+		Dir:     c.String("out"),
+		VM:      c.String("vm"),
+		Window:  r.Window,
+		Restart: r.Restart,
+		Sync:    r.Sync,
+		Version: command.Version(),
+	}
+	var err error
+	if cfg.Duration, err = time.ParseDuration(r.Duration); err != nil {
+		return command.Usage("%s: %w", path, err)
+	}
+	if cfg.Faults, err = faultPlan(r.Faults, len(r.Rates), r.Seed, cfg.Duration); err != nil {
+		return err
+	}
+	if ports := c.String("ports"); ports != "" {
+		if cfg.Ports, err = cluster.ParsePorts(ports, len(r.Rates)); err != nil {
+			return command.Usage("--ports: %w", err)
+		}
+	}
+	if err := placeAndProgram(&cfg); err != nil {
+		return err
+	}
+	return runProcesses(c, cfg)
+}
+
+func rerunVirtual(c *cli.Context, dir string, r *cluster.Record) error {
+	for _, name := range []string{"ports", "vm"} {
+		if c.IsSet(name) {
+			return command.Usage("--%s is for processes, and %s ran in virtual time", name, dir)
+		}
+	}
+	cfg := sim.Config{Run: r.Run, Rates: r.Rates, Die: r.Die, Seed: r.Seed}
+	var err error
+	if cfg.Duration, err = time.ParseDuration(r.Duration); err != nil {
+		return command.Usage("%s: %w", dir, err)
+	}
+	if cfg.Latency, err = sim.ParseLatency(r.Virtual.Latency); err != nil {
+		return command.Usage("%s: latency %w", dir, err)
+	}
+	if cfg.Phase, err = sim.ParsePhase(r.Virtual.Phase); err != nil {
+		return command.Usage("%s: phase %w", dir, err)
+	}
+	if cfg.Faults, err = faultPlan(r.Faults, len(r.Rates), r.Seed, 0); err != nil {
+		return err
+	}
+	if err := cfg.Check(); err != nil {
+		return command.Usage("%s: %w", dir, err)
+	}
+	logs, err := filepath.Glob(filepath.Join(dir, "vm_*.log"))
+	if err != nil {
+		return command.Usage("%s: %w", dir, err)
+	}
+	again, err := runVirtual(c, cfg, len(logs) > 0)
+	if err != nil {
+		return err
+	}
+	for _, log := range logs {
+		same, err := sameBytes(log, filepath.Join(again, filepath.Base(log)))
+		if err != nil {
+			return command.Exit(command.Died, err)
+		}
+		if !same {
+			return command.Exit(command.Broken, fmt.Errorf("%s is not what it was in %s: \"launcher replay\" of both shows which is right", filepath.Join(again, filepath.Base(log)), dir))
+		}
+	}
+	if len(logs) > 0 {
+		_, err = fmt.Fprintf(c.App.Writer, "again        the same bytes as in %s\n", dir)
+	}
+	return err
+}
+
+// sameBytes reports whether two files are the same.
+func sameBytes(a, b string) (same bool, err error) {
+	f, err := os.Open(a)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	g, err := os.Open(b)
+	if err != nil {
+		return false, err
+	}
+	defer g.Close()
+	const block = 1 << 16
+	left, right := make([]byte, block), make([]byte, block)
+	for {
+		n, err := io.ReadFull(f, left)
+		m, otherErr := io.ReadFull(g, right)
+		over := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		otherOver := errors.Is(otherErr, io.EOF) || errors.Is(otherErr, io.ErrUnexpectedEOF)
+		switch {
+		case err != nil && !over:
+			return false, err
+		case otherErr != nil && !otherOver:
+			return false, otherErr
+		case over != otherOver || !bytes.Equal(left[:n], right[:m]):
+			return false, nil
+		case over:
+			return true, nil
+		}
+	}
+}

@@ -1,0 +1,226 @@
+package vm
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/replay"
+	"github.com/scalemodel/lamport/pkg/sim"
+	"github.com/scalemodel/lamport/pkg/sim/hunt"
+	"github.com/scalemodel/lamport/pkg/transport"
+)
+
+// replayOf prepares machines that do again what the logs of a run say, by id.
+func replayOf(t testing.TB, logs []string, edit func(id int, cfg *Config)) *fleet {
+	t.Helper()
+	return newFleet(t, slices.Repeat([]string{"1"}, len(logs)), func(id int, cfg *Config) {
+		cfg.Replay = openRecord(t, logs[id])
+		s := cfg.Replay.Start()
+		cfg.Rate, cfg.Seed, cfg.Die, cfg.Run, cfg.Duration = s.Rate, s.Seed, s.Die, s.Run, 0
+		if edit != nil {
+			edit(id, cfg)
+		}
+	})
+}
+
+func openRecord(t testing.TB, path string) *replay.Track {
+	t.Helper()
+	track, err := replay.Open(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = track.Close() })
+	return track
+}
+
+func (f *fleet) logNames() (names []string) {
+	for id := range f.cfgs {
+		names = append(names, f.logName(id))
+	}
+	return names
+}
+
+func requireSame(t testing.TB, records []string, f *fleet) {
+	t.Helper()
+	for id, record := range records {
+		require.NoError(t, replay.Compare(record, f.logName(id)))
+	}
+}
+
+func TestReplay(t *testing.T) {
+	for _, c := range []struct {
+		rates  []string
+		die    int
+		window int
+	}{
+		{[]string{"200"}, 10, 0},
+		{[]string{"1000", "333.3"}, 3, 0},
+		{[]string{"1000", "5000", "4000"}, 10, 0},
+		{[]string{"max", "max", "max"}, 10, 0},
+		{[]string{"max", "max", "max"}, 1, 20}, // full links all the time
+		{[]string{"100", "max", "500", "max", "1"}, 4, 1},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			f := newFleet(t, c.rates, func(_ int, cfg *Config) { cfg.Die, cfg.Window = c.die, c.window })
+			f.run()
+			again := replayOf(t, f.logNames(), func(_ int, cfg *Config) { cfg.Window = c.window })
+			again.run()
+			requireSame(t, f.logNames(), again)
+		})
+	}
+}
+
+// Processes replay what ran in virtual time, with all its crashes: a machine dies
+// where its record says so, and comes back.
+func TestReplayOfCrashes(t *testing.T) {
+	crashes := 0
+	for i := range uint64(60) {
+		c := hunt.Draw(5, i)
+		cfg, err := c.Config()
+		require.NoError(t, err)
+		cfg.LogDir = t.TempDir()
+		_, err = sim.Run(t.Context(), cfg)
+		require.NoError(t, err)
+		var logs []string
+		for id := range cfg.Rates {
+			logs = append(logs, newestLog(t, cfg.LogDir, id))
+		}
+		f := replayOf(t, logs, nil)
+		crashes += f.runThroughCrashes(logs)
+		requireSame(t, logs, f)
+	}
+	assert.GreaterOrEqual(t, crashes, 15)
+}
+
+func newestLog(t testing.TB, dir string, id int) string {
+	t.Helper()
+	logs, err := filepath.Glob(filepath.Join(dir, fmt.Sprintf("vm_%d_*.log", id)))
+	require.NoError(t, err)
+	require.Len(t, logs, 1)
+	return logs[0]
+}
+
+// runThroughCrashes runs machines that replay these records, and starts those that
+// crash again.
+func (f *fleet) runThroughCrashes(logs []string) (crashes int) {
+	type end struct {
+		id  int
+		err error
+	}
+	ends := make(chan end)
+	start := func(id int) {
+		go func() {
+			_, err := Run(f.ctxs[id], f.cfgs[id], f.lns[id])
+			ends <- end{id, err}
+		}()
+	}
+	for id := range f.cfgs {
+		start(id)
+	}
+	for left := len(f.cfgs); left > 0; {
+		select {
+		case e := <-ends:
+			if e.err == nil {
+				left--
+				continue
+			}
+			require.ErrorIs(f.t, e.err, ErrCrash)
+			crashes++
+			ln, err := net.Listen("tcp", f.lns[e.id].Addr().String())
+			require.NoError(f.t, err)
+			f.lns[e.id] = ln
+			f.cfgs[e.id].Resume = true
+			f.cfgs[e.id].Replay = openRecord(f.t, logs[e.id])
+			start(e.id)
+		case <-time.After(deadline):
+			f.t.Fatal("the replay does not end")
+		}
+	}
+	return crashes
+}
+
+// A machine that does something else than its record says stops there: what it would
+// have done is in no log and reaches nobody.
+func TestReplayDiffers(t *testing.T) {
+	f := newFleet(t, []string{"1000", "1000"}, nil)
+	f.run()
+	b, err := os.ReadFile(f.logName(1))
+	require.NoError(t, err)
+	lines := strings.SplitAfter(string(b), "\n")
+	lines[20] = strings.Replace(lines[20], " clock=", " clock=9", 1)
+	forged := filepath.Join(t.TempDir(), filepath.Base(f.logName(1)))
+	require.NoError(t, os.WriteFile(forged, []byte(strings.Join(lines, "")), 0o666))
+
+	again := replayOf(t, []string{f.logName(0), forged}, nil)
+	again.start(0)
+	again.start(1)
+	soon(t, "the end of the machine that differs", again.ended[1])
+	var differs *replay.Difference
+	require.ErrorAs(t, again.errs[1], &differs)
+	assert.Equal(t, 21, differs.Line)
+	written := read(t, again.logName(1))
+	assert.LessOrEqual(t, len(written), 20, "the line that differs was not written")
+	again.stops[0](StopWithin{})
+	again.wait()
+	assert.NoError(t, again.errs[0])
+}
+
+// At the pace of the record, no event comes before its time.
+func TestReplayAtPace(t *testing.T) {
+	f := newFleet(t, []string{"100", "20"}, nil)
+	f.run()
+	again := replayOf(t, f.logNames(), func(_ int, cfg *Config) { cfg.AtPace = true })
+	again.run()
+	requireSame(t, f.logNames(), again)
+	for id := range again.cfgs {
+		was, is := read(t, f.logName(id)), read(t, again.logName(id))
+		for i := range was {
+			assert.GreaterOrEqual(t, is[i].UnixMicro-is[0].UnixMicro, was[i].UnixMicro-was[0].UnixMicro, "machine %d, line %d", id, i+1)
+		}
+	}
+}
+
+func TestReplayIsInterrupted(t *testing.T) {
+	f := newFleet(t, []string{"100", "100"}, nil)
+	f.run()
+	again := replayOf(t, f.logNames(), nil)
+	again.stops[0](StopWithin{}) // one machine never starts in time
+	again.start(1)
+	again.stops[1](context.Canceled)
+	soon(t, "the end", again.ended[1])
+	require.ErrorIs(t, again.errs[1], context.Canceled)
+	_ = again.lns[0].Close()
+	close(again.ended[0])
+}
+
+func TestReplayOfAnotherMachine(t *testing.T) {
+	f := newFleet(t, []string{"100", "100"}, nil)
+	f.run()
+	for name, edit := range map[string]func(*Config){
+		"id":       func(c *Config) { c.ID = 1 },
+		"rate":     func(c *Config) { c.Rate = clock.Unpaced },
+		"seed":     func(c *Config) { c.Seed++ },
+		"die":      func(c *Config) { c.Die++ },
+		"run":      func(c *Config) { c.Run = "other" },
+		"duration": func(c *Config) { c.Duration = time.Second },
+		"machines": func(c *Config) { c.Peers = append(c.Peers, transport.Peer{ID: 2, Addr: "localhost:1"}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			again := replayOf(t, f.logNames(), nil)
+			edit(&again.cfgs[0])
+			_, err := Run(t.Context(), again.cfgs[0], again.lns[0])
+			var notStarted *StartError
+			require.ErrorAs(t, err, &notStarted)
+			empty(t, again.cfgs[0].LogDir)
+		})
+	}
+}
