@@ -60,8 +60,9 @@ func forge(t *testing.T, dir, log, was, is string) {
 	t.Helper()
 	name := filepath.Join(dir, log)
 	text := readFile(t, name)
-	require.True(t, strings.Contains(text, was), "%s in %s", was, name)
-	require.NoError(t, os.WriteFile(name, []byte(strings.Replace(text, was, is, 1)), 0o666))
+	before, after, found := strings.Cut(text, was)
+	require.True(t, found, "%s in %s", was, name)
+	require.NoError(t, os.WriteFile(name, []byte(before+is+after), 0o666))
 }
 
 func virtualRun(t *testing.T, flags ...string) string {

@@ -244,8 +244,7 @@ func faultPlan(text string, machines int, seed uint64, duration time.Duration) (
 			plan, err = plan.Within(duration)
 		}
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, command.Usage("%s: %w", where, err)
 	}
 	return plan, nil

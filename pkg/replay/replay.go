@@ -90,7 +90,7 @@ func (l *link) pop() {
 func (r *replayer) close() {
 	for _, p := range r.players {
 		if p != nil {
-			_ = p.track.Close()
+			p.track.Close()
 		}
 	}
 }
@@ -122,7 +122,7 @@ func (r *replayer) open(paths []string) error {
 			p.machine, err = machine.New(machine.Config{ID: t.ID(), Machines: start.Machines, Die: start.Die, Seed: start.Seed})
 		}
 		if err != nil {
-			_ = t.Close()
+			t.Close()
 			return err
 		}
 		r.players[t.ID()] = p

@@ -73,7 +73,7 @@ func (t *Track) begin() error {
 }
 
 // Close closes the log.
-func (t *Track) Close() error { return t.file.Close() }
+func (t *Track) Close() { _ = t.file.Close() } // it was only read
 
 // Path returns the name that the log was opened by.
 func (t *Track) Path() string { return t.path }

@@ -23,8 +23,7 @@ const forEver = time.Duration(math.MaxInt64 / 2)
 // until its turn.
 type follower struct {
 	track *replay.Track
-	turn  *replay.Turn // read and not yet taken; nil: none
-	over  bool         // the stop line has come
+	over  bool // the stop line has come
 	// held are the messages that are here, by sender and in the order of their
 	// links; in all there are so many.
 	held [][]event.Message

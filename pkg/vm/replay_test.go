@@ -38,7 +38,7 @@ func openRecord(t testing.TB, path string) *replay.Track {
 	t.Helper()
 	track, err := replay.Open(path)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = track.Close() })
+	t.Cleanup(track.Close)
 	return track
 }
 
