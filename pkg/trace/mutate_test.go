@@ -367,6 +367,7 @@ func TestMutantsAreCaught(t *testing.T) {
 		if v == nil {
 			return // a line that is none
 		}
+		walksInOrder(t, run)
 		require.NotEqual(t, trace.Correct, v.State, "%v", v)
 		if v.State == trace.Incomplete {
 			require.NotEmpty(t, v.Open)
@@ -378,6 +379,20 @@ func TestMutantsAreCaught(t *testing.T) {
 			})
 		}), "%s:%d is not among %v", at.log, at.line, v.Violations)
 	})
+}
+
+// walksInOrder holds that the walk of a broken run respects happened-before too, as
+// long as there is such an order.
+func walksInOrder(t *rapid.T, run *trace.Run) {
+	n, err := naiveRead(t, run.Dir)
+	require.NoError(t, err)
+	if n.cyclic() {
+		return
+	}
+	events, v := order(t, run, trace.Options{})
+	require.Len(t, events, int(v.Events))
+	require.Zero(t, v.Broken[trace.LawAcyclic])
+	respects(t, n, events)
 }
 
 func TestUncaughtMutants(t *testing.T) {
