@@ -119,7 +119,7 @@ func rerunVirtual(c *cli.Context, dir string, r *cluster.Record) error {
 	if cfg.Phase, err = sim.ParsePhase(r.Virtual.Phase); err != nil {
 		return command.Usage("%s: phase %w", dir, err)
 	}
-	if cfg.Faults, err = faultPlan(r.Faults, len(r.Rates), r.Seed, 0); err != nil {
+	if cfg.Faults, err = faultPlan(r.Faults, len(r.Rates), r.Seed, cfg.Duration); err != nil {
 		return err
 	}
 	if err := cfg.Check(); err != nil {

@@ -237,17 +237,17 @@ func faultPlan(text string, machines int, seed uint64, duration time.Duration) (
 	if b, err := os.ReadFile(text); err == nil {
 		where, text = text, string(b)
 	}
-	plan, err := fault.Parse(text, machines)
-	if err == nil {
-		plan = plan.Seeded(seed)
-		if duration > 0 {
-			plan, err = plan.Within(duration)
-		}
+	var plan *fault.Plan
+	var err error
+	if duration > 0 {
+		plan, err = fault.ParseWithin(text, machines, duration)
+	} else {
+		plan, err = fault.Parse(text, machines)
 	}
 	if err != nil {
 		return nil, command.Usage("%s: %w", where, err)
 	}
-	return plan, nil
+	return plan.Seeded(seed), nil
 }
 
 // newRunName draws a name that no other run on the network will have.

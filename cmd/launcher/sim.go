@@ -192,7 +192,7 @@ func simConfig(c *cli.Context) (sim.Config, error) {
 	} else if cfg.Rates, err = command.ParseRates(rates, machines, cfg.Seed); err != nil {
 		return cfg, err
 	}
-	if cfg.Faults, err = faultPlan(c.String("faults"), len(cfg.Rates), cfg.Seed, 0); err != nil {
+	if cfg.Faults, err = faultPlan(c.String("faults"), len(cfg.Rates), cfg.Seed, cfg.Duration); err != nil {
 		return cfg, err
 	}
 	if err := cfg.Check(); err != nil {

@@ -100,7 +100,7 @@ func TestSimUsage(t *testing.T) {
 		{`--workers 0: want at least 1`, []string{"--workers", "0"}},
 		{`--out is empty: want the name of a directory`, []string{"--out", ""}},
 		{`--faults: line 1, column 13: there is no machine 3: the run has machines 0 to 2`, []string{"--faults", "at 10s kill 3 for 2s"}},
-		{`"at 1m30s kill 1 for 2s" cannot be over by the end of the run, after 1m`, []string{"--faults", "at 90s kill 1 for 2s"}},
+		{`--faults: line 1, column 1: "at 1m30s kill 1 for 2s" cannot be over by the end of the run, after 1m`, []string{"--faults", "at 90s kill 1 for 2s"}},
 		{`unexpected argument "fast": everything is said by flags; "launcher sim --help" lists them`, []string{"fast"}},
 		{`--bug is for a hunt: want --hunt NUMBER as well`, []string{"--bug", "two-sends"}},
 		{`--bug: there is no mistake "typo": want stamp-early, no-plus-one, two-sends, lost-on-reset`, []string{"--hunt", "5", "--bug", "typo"}},

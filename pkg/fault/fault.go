@@ -193,19 +193,32 @@ func (p *Plan) Seeded(seed uint64) *Plan {
 // a time of its own, other than a delay, is not over: the run would end with a
 // machine or a link missing.
 func (p *Plan) Within(end time.Duration) (*Plan, error) {
+	q, late := p.within(end)
+	if late != nil {
+		return nil, late.tooLate(p, end)
+	}
+	return q, nil
+}
+
+// within returns the plan, or the first fault that cannot be over by then.
+func (p *Plan) within(end time.Duration) (_ *Plan, late *fault) {
 	if p.Empty() {
 		return p, nil
 	}
 	faults := make([]*fault, len(p.faults))
 	for i, f := range p.faults {
-		g := *f
-		if g.kind != Delay && g.end() > end {
-			return nil, fmt.Errorf("%q cannot be over by the end of the run, after %s", g.text(p.machines), short(end))
+		if f.kind != Delay && f.end() > end {
+			return nil, f
 		}
+		g := *f
 		g.until = min(g.until, end)
 		faults[i] = &g
 	}
 	return newPlan(p.machines, faults), nil
+}
+
+func (f *fault) tooLate(p *Plan, end time.Duration) error {
+	return fmt.Errorf("%q cannot be over by the end of the run, after %s", f.text(p.machines), short(end))
 }
 
 // String returns the plan's canonical text, one fault a line, which [Parse]

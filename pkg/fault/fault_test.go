@@ -253,6 +253,23 @@ func TestWithin(t *testing.T) {
 	}
 }
 
+func TestParseWithin(t *testing.T) {
+	p, err := fault.ParseWithin("at 58s kill 0 for 2s; random kill every 5s", 3, time.Minute)
+	require.NoError(t, err)
+	assert.Equal(t, "at 58s kill 0 for 2s\nrandom kill every 5s for 1s to 1m", p.String())
+	for text, want := range map[string]string{
+		"at 1s reset *  # first\nat 2s reset 0-1;  at 58s kill 0 for 3s": `line 2, column 19: "at 58s kill 0 for 3s" cannot be over by the end of the run, after 1m`,
+		"random cut every 1s for 30s from 31s":                           `line 1, column 1: "random cut every 1s for 30s from 31s" cannot be over by the end of the run, after 1m`,
+		"at 1s reset *; at 2s rest *":                                    `line 1, column 22: expected a fault: kill, pause, partition, cut, delay, reset or stop-reading, found "rest"`,
+	} {
+		p, err := fault.ParseWithin(text, 3, time.Minute)
+		assert.Nil(t, p)
+		assert.EqualError(t, err, want)
+		var at *fault.SyntaxError
+		assert.ErrorAs(t, err, &at)
+	}
+}
+
 func TestSeeded(t *testing.T) {
 	const text = `
 		random kill every 5s

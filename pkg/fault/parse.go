@@ -36,8 +36,30 @@ func (e *SyntaxError) Error() string {
 // One fault stands on a line, or between semicolons; # begins a comment. An
 // error in the text is a *[SyntaxError].
 func Parse(text string, machines int) (*Plan, error) {
+	p, _, err := parse(text, machines)
+	return p, err
+}
+
+// ParseWithin reads the plan of a run that ends at a time after its start. What it
+// draws is over by then; a fault that cannot be is a *[SyntaxError] too. Only a delay
+// may last beyond.
+func ParseWithin(text string, machines int, end time.Duration) (*Plan, error) {
+	p, read, err := parse(text, machines)
+	if err != nil {
+		return nil, err
+	}
+	q, late := p.within(end)
+	if late != nil {
+		s := &read[late.n]
+		return nil, s.errorAt(s.first, "%v", late.tooLate(p, end))
+	}
+	return q, nil
+}
+
+// parse returns the plan, and what read each of its faults.
+func parse(text string, machines int) (*Plan, []scanner, error) {
 	if machines < 1 || machines > maxMachines {
-		return nil, fmt.Errorf("a plan for %d machines: a run has 1 to %d", machines, maxMachines)
+		return nil, nil, fmt.Errorf("a plan for %d machines: a run has 1 to %d", machines, maxMachines)
 	}
 	var faults []*fault
 	var read []scanner // and what read them
@@ -55,9 +77,10 @@ func Parse(text string, machines int) (*Plan, error) {
 			if s.done() {
 				continue
 			}
+			s.first = s.pos
 			f := s.fault()
 			if s.err != nil {
-				return nil, s.err
+				return nil, nil, s.err
 			}
 			faults = append(faults, f)
 			read = append(read, *s)
@@ -66,10 +89,10 @@ func Parse(text string, machines int) (*Plan, error) {
 	p := newPlan(machines, faults)
 	for i, f := range faults {
 		if msg := p.overlap(f, read); msg != "" {
-			return nil, read[i].errorAt(read[i].what, "%s", msg)
+			return nil, nil, read[i].errorAt(read[i].what, "%s", msg)
 		}
 	}
-	return p, nil
+	return p, read, nil
 }
 
 // overlap returns what is wrong where f strikes a process that a fault before it
@@ -100,6 +123,7 @@ type scanner struct {
 	line     int
 	pos, end int
 	machines int
+	first    int // where the fault begins
 	what     int // where what the fault strikes stands
 	err      error
 }
