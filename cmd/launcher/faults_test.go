@@ -109,6 +109,25 @@ func TestPlannedKills(t *testing.T) {
 	}
 }
 
+// Hundreds of kills at random instants, at a few thousand ticks per second: nothing is
+// lost or doubled, no clock turns back, and the run replays.
+func TestHundredsOfKills(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes 12 s")
+	}
+	p, dir := startRun(t, "--rates", "2000,3000,4000", "--die", "5", "--duration", "12s",
+		"--faults", "random kill every 50ms for 5ms; random reset every 200ms")
+	require.Equal(t, "0", p.wait())
+	requireCorrect(t, dir)
+	n := restarts(t, dir)
+	t.Logf("%d kills survived", n)
+	assert.GreaterOrEqual(t, n, 100, "of 240 that are planned; on a busy host some fall together")
+	code, out, talk := inProcess("replay", dir)
+	assert.Zero(t, code, talk)
+	assert.Contains(t, out, ": the same again: 3 machines, ")
+}
+
 // Machines die before there is a run to speak of.
 func TestKilledDuringTheStart(t *testing.T) {
 	t.Parallel()
