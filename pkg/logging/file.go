@@ -46,7 +46,7 @@ func Create(dir string, id int, rate clock.Rate) (*File, error) {
 	if err := lock(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("event log %q: %w", name, err), f.Close())
 	}
-	return &File{f: f, name: name}, nil
+	return &File{f: dataFile{f}, name: name}, nil
 }
 
 // explain turns the error of creating a log into advice.

@@ -53,7 +53,7 @@ func (d *faultyDisk) Close() error { return errors.Join(d.File.Close(), d.noClos
 func create(t *testing.T) (*File, *faultyDisk) {
 	f, err := Create(t.TempDir(), 0, clock.Hertz)
 	require.NoError(t, err)
-	d := &faultyDisk{File: f.f.(*os.File), room: 1 << 30}
+	d := &faultyDisk{File: f.f.(dataFile).File, room: 1 << 30}
 	f.f = d
 	t.Cleanup(func() { _ = f.Discard() })
 	return f, d

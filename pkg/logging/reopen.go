@@ -33,7 +33,7 @@ func Reopen(dir string, id int, rate clock.Rate, visit func(*Record) error) (*Fi
 		_ = f.Close()
 		return nil, err
 	}
-	return &File{f: f, name: name, size: size}, nil
+	return &File{f: dataFile{f}, name: name, size: size}, nil
 }
 
 // readBack reads the whole of a log and returns where it ends.

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -137,5 +138,42 @@ func newSleeper(rate clock.Rate) func() {
 	return func() {
 		k++
 		time.Sleep(time.Duration(rate.Due(k)) - time.Since(start))
+	}
+}
+
+// BenchmarkLogBeforeSend shows what it costs that nothing leaves a machine before its
+// log has it: three machines run as fast as they can, with logs, without (no line is
+// written, and all is sent at once), and with a wait for the disk at each commit.
+func BenchmarkLogBeforeSend(b *testing.B) {
+	for _, way := range []struct {
+		name          string
+		without, sync bool
+	}{{"log", false, false}, {"no-log", true, false}, {"sync", false, true}} {
+		b.Run(way.name, func(b *testing.B) {
+			events := uint64(0)
+			var ran time.Duration
+			for range b.N {
+				f := newFleet(b, []string{"max", "max", "max"}, func(_ int, cfg *Config) {
+					cfg.Sync, cfg.Duration = way.sync, 2*time.Second
+				})
+				var wg sync.WaitGroup
+				for id := range f.cfgs {
+					r, err := newRunner(f.cfgs[id], f.lns[id])
+					require.NoError(b, err)
+					if way.without {
+						r.log = logging.NewWriter(io.Discard, id)
+					}
+					wg.Go(func() { f.results[id], f.errs[id] = r.run(f.ctxs[id]) })
+				}
+				wg.Wait()
+				for id, m := range f.results {
+					require.NoError(b, f.errs[id])
+					events += m.Steps
+				}
+				ran += f.cfgs[0].Duration
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(float64(events)/ran.Seconds()/1e6, "Mevents/s")
+		})
 	}
 }
