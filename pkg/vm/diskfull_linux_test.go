@@ -30,15 +30,20 @@ func TestDiskIsFull(t *testing.T) {
 	for _, rate := range []string{"max", "2000"} {
 		t.Run("rate "+rate, func(t *testing.T) {
 			small := smallDisk(t)
-			f := newFleet(t, []string{rate, "400"}, func(id int, cfg *Config) {
-				cfg.Window, cfg.Duration = 64, time.Second
-				cfg.Linger = 50 * time.Millisecond // nobody is there at the end
+			watch, there := after(1500)
+			f := newFleet(t, []string{rate, "2000"}, func(id int, cfg *Config) {
+				cfg.Window, cfg.Duration = 5000, 0
 				if id == 0 {
 					cfg.LogDir = small
+				} else {
+					cfg.Watch, cfg.WatchEvery = watch, time.Millisecond
 				}
 			})
 			f.start(0)
 			f.start(1)
+			soon(t, "a full disk", f.ended[0])
+			soon(t, "messages of the other, which it waits with", there)
+			f.stops[1](StopWithin{50 * time.Millisecond}) // nobody is there at the end
 			f.wait()
 
 			require.ErrorIs(t, f.errs[0], unix.ENOSPC)
