@@ -25,7 +25,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Flags:                runFlags(),
 		Before:               flagsBehindCommand,
 		Action:               runCluster,
-		Commands:             []*cli.Command{runCommand(), simCommand(), piped(checkCommand()), piped(statsCommand()), orderCommand(), exportCommand(), diagramCommand(), replayCommand(), rerunCommand()},
+		Commands:             []*cli.Command{runCommand(), simCommand(), piped(checkCommand()), piped(statsCommand()), orderCommand(), exportCommand(), diagramCommand(), replayCommand(), rerunCommand(), sweepCommand()},
 	}
 	return command.Run(ctx, app, args, stdout, stderr)
 }

@@ -85,3 +85,7 @@ func FindVM() (string, error) {
 	}
 	return "", fmt.Errorf("the program %q is neither beside this one nor in the path: build it with \"make build\", or say where it is with --vm", name)
 }
+
+// Check says what is wrong with a configuration, before anything is begun. That a
+// port is taken, or that the directory cannot be made, only [New] finds out.
+func (cfg *Config) Check() error { return check(*cfg) }

@@ -256,32 +256,44 @@ func decimal(f float64) string {
 // statsCSV writes one row per machine, with a header.
 func statsCSV(w io.Writer, s *trace.Stats) error {
 	var b strings.Builder
-	b.WriteString("machine")
-	for _, g := range groups {
-		for _, c := range g.columns {
-			b.WriteString("," + c.csv)
-		}
-	}
-	b.WriteByte('\n')
+	b.WriteString(strings.Join(StatsHeader(), ",") + "\n")
 	for i := range s.Machines {
-		m := &s.Machines[i]
-		b.WriteString(strconv.Itoa(m.ID))
-		for _, g := range groups {
-			for _, c := range g.columns {
-				b.WriteByte(',')
-				switch v := c.value(m).(type) {
-				case nil:
-				case float64:
-					b.WriteString(strconv.FormatFloat(v, 'g', -1, 64))
-				case time.Duration:
-					b.WriteString(strconv.FormatFloat(float64(v)/1e3, 'f', -1, 64))
-				default:
-					fmt.Fprint(&b, v)
-				}
-			}
-		}
-		b.WriteByte('\n')
+		b.WriteString(strings.Join(StatsRow(&s.Machines[i]), ",") + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// StatsHeader returns the names of the csv's columns, for whoever puts the
+// machines of several runs into one table.
+func StatsHeader() []string {
+	names := []string{"machine"}
+	for _, g := range groups {
+		for _, c := range g.columns {
+			names = append(names, c.csv)
+		}
+	}
+	return names
+}
+
+// StatsRow returns the values of a machine in the columns of [StatsHeader], ""
+// where there is none. None needs to be quoted.
+func StatsRow(m *trace.MachineStats) []string {
+	values := []string{strconv.Itoa(m.ID)}
+	for _, g := range groups {
+		for _, c := range g.columns {
+			text := ""
+			switch v := c.value(m).(type) {
+			case nil:
+			case float64:
+				text = strconv.FormatFloat(v, 'g', -1, 64)
+			case time.Duration:
+				text = strconv.FormatFloat(float64(v)/1e3, 'f', -1, 64)
+			default:
+				text = fmt.Sprint(v)
+			}
+			values = append(values, text)
+		}
+	}
+	return values
 }

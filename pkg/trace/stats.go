@@ -54,6 +54,9 @@ type MachineStats struct {
 	QueueGrowth float64    `json:"queue_growth"`
 	Arrivals    float64    `json:"arrivals"` // messages received or pending, per second
 	Predicted   Prediction `json:"predicted"`
+
+	// Resumes is how often the machine came back from its log.
+	Resumes int `json:"resumes,omitzero"`
 }
 
 // Distribution sums up many values. P50 and P99 are within 1 % above the true
@@ -119,6 +122,7 @@ type gathered struct {
 	area     integral // of the clock over time
 	slope    slope    // of the queue over time
 	lastTick int64    // µs
+	resumes  int
 }
 
 func newGatherer(r *Run) *gatherer {
@@ -178,6 +182,8 @@ func (g *gatherer) other(m *gathered, rec *logging.Record) {
 		if g.start == nil {
 			g.start = rec
 		}
+	case logging.ResumeRecord:
+		m.resumes++
 	case logging.StopRecord:
 		m.stop = rec
 	}
@@ -255,7 +261,7 @@ func (m *MachineStats) rate() float64 {
 }
 
 func (m *gathered) stats(id int, g *gatherer) MachineStats {
-	s := MachineStats{ID: id}
+	s := MachineStats{ID: id, Resumes: m.resumes}
 	var rate clock.Rate
 	if m.start != nil {
 		rate = m.start.Start.Rate

@@ -1,0 +1,522 @@
+package sweep
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+)
+
+// none is said where the intervals support no statement.
+const none = "no difference shown by these runs"
+
+// Findings returns a page that says what the figures show. Every statement is
+// decided by the intervals: that one thing is more than another, or changes along
+// a parameter, is said where the 95 % interval of the difference, trial by trial,
+// does not hold 0, and otherwise that these runs do not show it.
+func (r *Report) Findings() []byte {
+	w := &writer{}
+	w.line("# Findings\n\n%s; %s.", r.what(), r.fixed())
+	for _, line := range r.legend() {
+		w.bullet("%s", line)
+	}
+	w.section("Are the runs right?")
+	r.soundness(w)
+	for _, o := range r.points {
+		w.section("%s", r.title(o))
+		o.describe(w)
+	}
+	for _, k := range r.varied {
+		r.along(w, k)
+	}
+	w.section("How sure this is")
+	w.line("± is the 95 %% confidence interval of a mean over the trials (Student's t). Points are compared trial by trial, since trials\n" +
+		"of one number have the same seed; machines of one run likewise.")
+	if w.comparisons > 0 {
+		w.line("Intervals were held against 0 or a prediction %s. If nothing differed at all, about %.1f of these would still show a difference by chance.",
+			plural(uint64(w.comparisons), "time"), float64(w.comparisons)/20)
+	}
+	if len(r.grid.Faults) > 0 {
+		w.line("The predictions know nothing of faults.")
+	}
+	w.line("%s", r.again())
+	if r.grid.Virtual {
+		w.line("In virtual time this gives the same numbers again.")
+	} else {
+		w.line("The dice will be the same again. When messages arrive is decided by the processes of that day, so the numbers will differ, by about\nthese intervals.")
+	}
+	return w.b.Bytes()
+}
+
+// title names a point by what is varied.
+func (r *Report) title(o *overview) string {
+	var parts []string
+	for _, k := range r.varied {
+		parts = append(parts, parameters[k].name+" "+r.short(k, &o.point))
+	}
+	if len(parts) == 0 {
+		return "What the runs show"
+	}
+	return fmt.Sprintf("Point %d: %s", o.point.Number, strings.Join(parts, ", "))
+}
+
+// writer writes a page, and counts how many times it was asked whether there is a
+// difference.
+type writer struct {
+	b           bytes.Buffer
+	comparisons int
+}
+
+func (w *writer) section(format string, args ...any) {
+	fmt.Fprintf(&w.b, "\n## "+format+"\n", args...)
+}
+
+func (w *writer) line(format string, args ...any) {
+	if w.b.Len() > 0 {
+		w.b.WriteByte('\n')
+	}
+	fmt.Fprintf(&w.b, format+"\n", args...)
+}
+
+// bullet writes an entry of a list; an empty line stands before the first.
+func (w *writer) bullet(format string, args ...any) {
+	b := w.b.Bytes()
+	if at := bytes.LastIndexByte(bytes.TrimSuffix(b, []byte("\n")), '\n'); !bytes.HasPrefix(b[at+1:], []byte("- ")) {
+		w.b.WriteByte('\n')
+	}
+	fmt.Fprintf(&w.b, "- "+format+"\n", args...)
+}
+
+// compare returns the sign of b's figure minus a's, 0 where none is shown.
+func (w *writer) compare(a, b *class, k int) int {
+	i := difference(a, b, k)
+	if i.N > 1 {
+		w.comparisons++
+	}
+	return i.Sign()
+}
+
+// soundness says how many runs are proved, what broke in them, and whether they
+// kept their pace.
+func (r *Report) soundness(w *writer) {
+	done, all := r.Done()
+	bad := r.NotCorrect()
+	if done < all {
+		w.bullet("The sweep is not complete: %d of %d runs are done. What follows is about these.", done, all)
+	}
+	switch {
+	case done == 0:
+		return
+	case len(bad) == 0 && done == 1:
+		w.bullet("The run is correct: proved from its own logs, in which every law holds for %s.", plural(r.events(), "event"))
+	case len(bad) == 0:
+		w.bullet("%s, all of them: proved from their own logs, in which every law holds for %s.", were(done, "run")+" correct", plural(r.events(), "event"))
+	default:
+		w.bullet("%d of %s proved correct from their own logs. These are not, and their figures are left out:", done-len(bad), were(done, "run"))
+		for _, line := range bad {
+			w.bullet("%s", line)
+		}
+	}
+	struck, total, faulty, wrong, back := make(map[string]int), 0, 0, 0, 0
+	for _, result := range r.results {
+		hit := 0
+		for kind, n := range result.Struck {
+			struck[kind] += n
+			hit += n
+		}
+		if total += hit; hit > 0 {
+			faulty++
+			if !result.correct() {
+				wrong++
+			}
+		}
+		for i := range result.Stats.Machines {
+			back += result.Stats.Machines[i].Resumes
+		}
+	}
+	if total > 0 {
+		var kinds []string
+		for _, kind := range slices.Sorted(maps.Keys(struck)) {
+			kinds = append(kinds, fmt.Sprintf("%s %d", kind, struck[kind]))
+		}
+		w.bullet("Faults struck %s in %s: %s. Machines came back from their own logs %s.",
+			plural(uint64(total), "time"), plural(uint64(faulty), "run"), strings.Join(kinds, ", "), plural(uint64(back), "time"))
+		if wrong == 0 {
+			w.bullet("All of it was survived: in every run with faults no message was lost or came twice, and no clock turned back.")
+		} else {
+			w.bullet("Not all of it was survived: of %s with faults, %d did not come out correct.", plural(uint64(faulty), "run"), wrong)
+		}
+	}
+	if pace := r.pace(); pace != "" {
+		w.bullet("Pace: %s.", pace)
+	}
+}
+
+// were writes "1 run is", "2 runs are".
+func were(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " is"
+	}
+	return strconv.Itoa(n) + " " + noun + "s are"
+}
+
+// describe says what the machines of a point did.
+func (o *overview) describe(w *writer) {
+	switch o.runs {
+	case 0:
+		w.bullet("No correct run: nothing can be said.")
+		return
+	case 1:
+		w.bullet("One run only, so there are no intervals, and nothing can be said of what another run would show.")
+	}
+	o.jumps(w)
+	o.gaps(w)
+	o.drift(w)
+	for _, c := range o.classes {
+		o.queue(w, c)
+	}
+}
+
+// jumps says which machines jump most, and whether their rates explain it.
+func (o *overview) jumps(w *writer) {
+	if len(o.classes) == 1 {
+		c := o.classes[0]
+		w.bullet("**Jumps.** All machines have one rate. Their clocks move by %v per event, and by %v at most.", c.measure(jumpMean), c.measure(jumpMax))
+		return
+	}
+	most := o.most(jumpMean)
+	shown, ordered := true, true
+	for i, c := range o.classes {
+		if c != most && w.compare(c, most, jumpMean) <= 0 {
+			shown = false
+		}
+		if i > 0 && w.compare(c, o.classes[i-1], jumpMean) <= 0 {
+			ordered = false
+		}
+	}
+	head := "No class of machines is shown to jump more than all others"
+	if shown {
+		head = "The jumps are largest on " + most.label()
+	}
+	w.bullet("**Jumps.** %s: per event the clock moves by %s. The largest single jumps are %s.",
+		head, o.values(jumpMean), o.values(jumpMax))
+	if !shown {
+		return
+	}
+	switch {
+	case most == o.classes[0] && most.unpaced():
+	case most == o.classes[0]:
+		w.bullet("Why: %s is slow. With %s per second it has to follow a clock that advances by %v per second. Its own reaches %s.",
+			most.label(), plainRate(most.of(func(f *figures) float64 { return f.rate }).Mean), o.advance(), o.keepsUp(most))
+		if ordered && len(o.classes) > 2 {
+			w.bullet("The faster the machine, the smaller its jumps: each step from slow to fast shows it.")
+		}
+	default:
+		w.bullet("The rates do not explain it: %s is not the slowest.", most.label())
+	}
+}
+
+// gaps compares the share of events that are gaps.
+func (o *overview) gaps(w *writer) {
+	if len(o.classes) == 1 {
+		w.bullet("**Gaps** (jumps of more than 1) are %v %% of the events.", o.classes[0].measure(gaps))
+		return
+	}
+	slow, fast := o.classes[0], o.classes[len(o.classes)-1]
+	what := none
+	switch w.compare(fast, slow, gaps) {
+	case 1:
+		what = "more on the slowest than on the fastest"
+	case -1:
+		what = "more on the fastest than on the slowest"
+	}
+	w.bullet("**Gaps** (jumps of more than 1), in %% of the events: %s; %s.", o.values(gaps), what)
+}
+
+// drift compares the slowest machines with the fastest.
+func (o *overview) drift(w *writer) {
+	if len(o.classes) == 1 {
+		c := o.classes[0]
+		w.bullet("**Drift.** The machines are behind the largest clock by %v in the mean, and by %v at most.", c.measure(driftMean), c.measure(driftMax))
+		return
+	}
+	slow, fast := o.classes[0], o.classes[len(o.classes)-1]
+	what := none
+	switch w.compare(fast, slow, driftMean) {
+	case 1:
+		what = "the slowest are further behind than the fastest"
+	case -1:
+		what = "the fastest are further behind than the slowest, which the rates do not explain"
+	}
+	w.bullet("**Drift** behind the largest clock, in the mean: %s; %s. At most: %s.", o.values(driftMean), what, o.values(driftMax))
+}
+
+// queue holds the queue of a class against its prediction.
+func (o *overview) queue(w *writer, c *class) {
+	full, trials := 0, len(c.trials)
+	for _, f := range c.trials {
+		if f.full > 0 {
+			full++
+		}
+	}
+	said := "keeps up"
+	switch {
+	case full == trials:
+		said = "saturated"
+	case full > 0:
+		said = fmt.Sprintf("saturated in %d of %s", full, plural(uint64(trials), "run"))
+	}
+	said += fmt.Sprintf(": %s/s arrive for %s ticks/s, so the queue grows by %s/s",
+		cell(c.measure(arrivalsPredicted), true), cell(c.of(func(f *figures) float64 { return f.takes }), true), cell(c.measure(growthPredicted), true))
+
+	seen := c.measure(growth)
+	shown := "no growth is shown"
+	switch {
+	case o.little(seen.Mean):
+		shown = "less than one message in a run"
+	case seen.Sign() > 0:
+		shown = "it grows"
+	case seen.Sign() < 0:
+		shown = "it shrinks"
+	}
+	missed := c.missed(growth, growthPredicted)
+	if missed.N > 1 {
+		w.comparisons++
+		fits := missed.Has(0) || o.little(missed.Mean)
+		switch {
+		case fits && (full > 0 && full < trials || c.machines() == 0):
+			shown += fmt.Sprintf(", and seen minus predicted is %v: as predicted", missed)
+		case missed.Has(0):
+			shown += ", and the prediction lies inside the interval"
+		case fits:
+			shown += ", as predicted but for less than one message"
+		default:
+			shown += fmt.Sprintf(", and the prediction lies OUTSIDE the interval: seen minus predicted is %v", missed)
+		}
+	} else {
+		shown = "one run, no interval"
+	}
+	w.bullet("**Queue of %s.** Predicted: %s. Seen: %v/s: %s. Longest: %v.", c.label(), said, seen, shown, c.measure(queueMax))
+}
+
+// little reports whether a growth per second comes to less than one message in the
+// whole run: that can be shown, and still be nothing.
+func (o *overview) little(perSecond float64) bool { return math.Abs(perSecond)*o.seconds < 1 }
+
+// most returns the class with the largest mean of a measure.
+func (o *overview) most(k int) *class {
+	return slices.MaxFunc(o.classes, func(a, b *class) int {
+		x, y := a.measure(k).Mean, b.measure(k).Mean
+		switch {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return 0
+	})
+}
+
+// values lists a measure of all classes.
+func (o *overview) values(k int) string {
+	var parts []string
+	for _, c := range o.classes {
+		parts = append(parts, fmt.Sprintf("%v (%s)", c.measure(k), c.name))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// advance is by how much the largest clock advances per second.
+func (o *overview) advance() Interval {
+	var values []float64
+	for _, t := range slices.Sorted(maps.Keys(o.speed)) {
+		values = append(values, o.speed[t])
+	}
+	return Mean95(values)
+}
+
+// behind is the share of the largest clock's advance, in %, from which on a machine
+// is said to keep up with it: a few stamps that wait in a queue are not yet a machine
+// that is left behind.
+const behind = 95
+
+// keepsUp says how much of the largest clock's advance the machines of a class
+// reach.
+func (o *overview) keepsUp(c *class) string {
+	var values []float64
+	for _, t := range c.order() {
+		values = append(values, 100*c.trials[t].clock/o.seconds/o.speed[t])
+	}
+	share := Mean95(values)
+	what := ""
+	switch {
+	case share.Mean+share.Half < behind:
+		what = ": it is left further and further behind"
+	case share.Mean-share.Half > behind:
+		what = ": it keeps up"
+	}
+	return fmt.Sprintf("%v %% of that%s", share, what)
+}
+
+// label names a class in a sentence.
+func (c *class) label() string {
+	switch {
+	case !strings.HasPrefix(c.name, "rate "):
+		return "the " + strings.Replace(c.name, "between", "machines between", 1)
+	case c.machines() > 1:
+		return fmt.Sprintf("the %d machines with %s", c.machines(), c.name)
+	}
+	return c.name
+}
+
+// plainRate writes ticks per second.
+func plainRate(perSecond float64) string {
+	s := strings.TrimSuffix(strconv.FormatFloat(perSecond, 'f', 2, 64), ".00")
+	if s == "1" {
+		return "1 event"
+	}
+	return s + " events"
+}
+
+// along says what changes along a parameter, the others being the same.
+func (r *Report) along(w *writer, k int) {
+	var groups [][]*overview
+	index := make(map[string]int)
+	for _, o := range r.points {
+		key := r.others(k, &o.point)
+		i, ok := index[key]
+		if !ok {
+			i = len(groups)
+			index[key] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], o)
+	}
+	for _, group := range groups {
+		if len(group) < 2 { // lists of rates that fit one number of machines only
+			continue
+		}
+		var names []string
+		for _, o := range group {
+			names = append(names, r.short(k, &o.point))
+		}
+		title, say := "Along "+parameters[k].name+": "+strings.Join(names, " → "), trend
+		if parameters[k].name == "faults" { // no plan lies between two others
+			title, say = "With faults "+strings.Join(names[1:], ", ")+", against "+names[0], against
+		}
+		if others := r.others(k, &group[0].point); others != "" {
+			title += " (" + others + ")"
+		}
+		w.section("%s", title)
+		if ratios := spread(group, r.runs); parameters[k].name == "rates" && ratios != "" {
+			w.bullet("The fastest rate is %s times the slowest.", ratios)
+		}
+		for m := range observed {
+			w.bullet("%s: %s", allMeasures[m].name, say(w, group, names, m))
+		}
+	}
+}
+
+// others names the varied parameters of a point but one.
+func (r *Report) others(k int, p *Point) string {
+	var parts []string
+	for _, other := range r.varied {
+		if other != k {
+			parts = append(parts, parameters[other].name+" "+r.short(other, p))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// spread lists how many times the fastest rate is the slowest, "" where the rates
+// are drawn or have no number.
+func spread(group []*overview, runs []Run) string {
+	var parts []string
+	for _, o := range group {
+		for i := range runs {
+			if runs[i].Point.Number == o.point.Number {
+				low, high := slices.Min(runs[i].Rates), slices.Max(runs[i].Rates)
+				if high == clock.Unpaced || o.point.isDrawn() {
+					return ""
+				}
+				parts = append(parts, strings.TrimSuffix(strconv.FormatFloat(float64(high)/float64(low), 'f', 1, 64), ".0"))
+				break
+			}
+		}
+	}
+	return strings.Join(parts, " → ")
+}
+
+// against says how a measure of all machines at each point compares with the first.
+func against(w *writer, group []*overview, names []string, k int) string {
+	values := []string{group[0].all.measure(k).String() + " (" + names[0] + ")"}
+	var what []string
+	for i, o := range group[1:] {
+		values = append(values, o.all.measure(k).String()+" ("+names[i+1]+")")
+		switch w.compare(group[0].all, o.all, k) {
+		case 1:
+			what = append(what, "larger with "+names[i+1])
+		case -1:
+			what = append(what, "smaller with "+names[i+1])
+		}
+	}
+	if what == nil {
+		what = []string{none}
+	}
+	return strings.Join(what, ", ") + ": " + strings.Join(values, ", ") + "."
+}
+
+// trend says how a measure of all machines changes from point to point.
+func trend(w *writer, group []*overview, names []string, k int) string {
+	var values []string
+	var steps []string
+	rises, falls, shown := 0, 0, true
+	for i, o := range group {
+		values = append(values, o.all.measure(k).String())
+		if i == 0 {
+			continue
+		}
+		switch w.compare(group[i-1].all, o.all, k) {
+		case 1:
+			rises++
+			steps = append(steps, "rises from "+names[i-1]+" to "+names[i])
+		case -1:
+			falls++
+			steps = append(steps, "falls from "+names[i-1]+" to "+names[i])
+		default:
+			shown = false
+		}
+	}
+	last := len(group) - 1
+	ends := rises - falls // with two points, the one step
+	if last > 1 {
+		ends = w.compare(group[0].all, group[last].all, k)
+	}
+	verb := "rises"
+	if ends < 0 || ends == 0 && falls > 0 {
+		verb = "falls"
+	}
+	var what string
+	switch {
+	case last == 1 && ends == 0:
+		what = none
+	case last == 1:
+		what = verb
+	case shown && (rises == 0 || falls == 0):
+		what = verb + " at every step"
+	case ends != 0 && (rises == 0 || falls == 0):
+		what = verb + " from end to end, but not every step shows it"
+	case ends != 0:
+		what = verb + " from end to end, but " + strings.Join(steps, ", ")
+	case len(steps) > 0:
+		what = strings.Join(steps, ", ") + "; the ends show no difference"
+	default:
+		what = none
+	}
+	return what + ": " + strings.Join(values, " → ") + "."
+}

@@ -1,0 +1,147 @@
+package sweep
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+)
+
+// draw reads lists, and draws what is "random" in the plainest way.
+func draw(text string, machines int, seed uint64) ([]clock.Rate, error) {
+	if text == "random" {
+		rates := make([]clock.Rate, max(machines, 2))
+		for i := range rates {
+			rates[i] = clock.Rate(1+(seed+uint64(i))%6) * clock.Hertz
+		}
+		return rates, nil
+	}
+	var rates []clock.Rate
+	for part := range strings.SplitSeq(text, ",") {
+		r, err := clock.ParseRate(part)
+		if err != nil {
+			return nil, err
+		}
+		rates = append(rates, r)
+	}
+	if machines > 0 && len(rates) != machines {
+		return nil, fmt.Errorf("%d rates for %d machines", len(rates), machines)
+	}
+	return rates, nil
+}
+
+func grid() *Grid {
+	return &Grid{
+		Format: 1, Virtual: true, Rates: []string{"1,5", "random"}, Machines: []int{0}, Die: []int{10, 5, 3},
+		Latency: []string{"1ms"}, Phase: "together", Duration: time.Minute, Trials: 2, Seed: 7, Seeds: Seeds(7, 2),
+	}
+}
+
+func TestRunsAreAllCombinationsTrialByTrial(t *testing.T) {
+	runs, err := grid().Runs(draw)
+	require.NoError(t, err)
+	var names []string
+	for _, r := range runs {
+		names = append(names, fmt.Sprintf("%s %s %d", r.Name, r.Point.Rates, r.Point.Die))
+		assert.Equal(t, Seeds(7, 2)[r.Trial-1], r.Seed)
+		assert.Len(t, r.Rates, 2)
+		assert.Equal(t, 2, r.Point.Machines)
+	}
+	assert.Equal(t, []string{
+		"p1-t1 1,5 10", "p2-t1 1,5 5", "p3-t1 1,5 3", "p4-t1 random 10", "p5-t1 random 5", "p6-t1 random 3",
+		"p1-t2 1,5 10", "p2-t2 1,5 5", "p3-t2 1,5 3", "p4-t2 random 10", "p5-t2 random 5", "p6-t2 random 3",
+	}, names)
+	assert.NotEqual(t, runs[3].Rates, runs[9].Rates, "each trial draws its own")
+	assert.Equal(t, runs[3].Rates, runs[5].Rates, "the same ones at every point")
+}
+
+func TestNamesSortAsTheRunsDo(t *testing.T) {
+	g := grid()
+	g.Trials = 10
+	runs, err := g.Runs(draw)
+	require.NoError(t, err)
+	var names []string
+	for _, r := range runs {
+		if r.Point.Number == 1 {
+			names = append(names, r.Name)
+		}
+	}
+	assert.True(t, slices.IsSorted(names), names)
+}
+
+func TestGridsThatCannotBe(t *testing.T) {
+	for want, change := range map[string]func(*Grid){
+		"--trials 0: want at least 1, and 5 for intervals that say something": func(g *Grid) { g.Trials = 0 },
+		"6 points with 100000 trials each: want at most 100000 runs":          func(g *Grid) { g.Trials = 100_000 },
+		"there is nothing to vary":                                            func(g *Grid) { g.Die = nil },
+		"2 rates for 3 machines":                                              func(g *Grid) { g.Machines = []int{3} },
+	} {
+		g := grid()
+		change(g)
+		_, err := g.Runs(draw)
+		assert.EqualError(t, err, want)
+	}
+	late := errors.New("no such rates")
+	_, err := grid().Runs(func(string, int, uint64) ([]clock.Rate, error) { return nil, late })
+	assert.ErrorIs(t, err, late)
+}
+
+func TestSeeds(t *testing.T) {
+	many := Seeds(1, 10_000)
+	assert.Equal(t, many[:5], Seeds(1, 5), "more trials leave the first ones as they are")
+	for _, s := range many {
+		require.Less(t, s, uint64(1)<<32)
+	}
+	// Of 100,000 numbers of 32 bits, one is there twice on average.
+	for seed := range uint64(2) {
+		all := Seeds(seed, MaxRuns)
+		slices.Sort(all)
+		require.Len(t, slices.Compact(all), MaxRuns)
+	}
+	// Neighbouring sweeps have nothing in common.
+	for _, s := range Seeds(2, 100) {
+		assert.NotContains(t, many[:100], s)
+	}
+}
+
+// Each value makes another sweep; the version does not.
+func TestDiffers(t *testing.T) {
+	same := grid()
+	same.Version = "another"
+	assert.Empty(t, grid().Differs(same))
+	for flag, change := range map[string]func(*Grid){
+		"--virtual":  func(g *Grid) { g.Virtual = false },
+		"--rates":    func(g *Grid) { g.Rates = []string{"1,5"} },
+		"--machines": func(g *Grid) { g.Machines = []int{3} },
+		"--die":      func(g *Grid) { g.Die = []int{10} },
+		"--latency":  func(g *Grid) { g.Latency = []string{"2ms"} },
+		"--phase":    func(g *Grid) { g.Phase = "random" },
+		"--faults":   func(g *Grid) { g.Faults = []string{""} },
+		"--ports":    func(g *Grid) { g.Ports = "1,2" },
+		"--duration": func(g *Grid) { g.Duration++ },
+		"--trials":   func(g *Grid) { g.Trials++ },
+		"--seed":     func(g *Grid) { g.Seed++ },
+	} {
+		g := grid()
+		change(g)
+		assert.Equal(t, flag, grid().Differs(g))
+	}
+}
+
+func TestCommandIsQuotedForAShell(t *testing.T) {
+	g := grid()
+	g.Faults = []string{"", "at 1s partition 0 | 1 for 1s; at 3s kill 1 for 1s"}
+	assert.Equal(t, "launcher sweep --virtual --rates '1,5;random' --die 10,5,3 --latency 1ms --phase together --faults none "+
+		"--faults 'at 1s partition 0 | 1 for 1s; at 3s kill 1 for 1s' --duration 1m --trials 2 --seed 7", g.Command())
+	assert.Equal(t, `'it'\''s'`, quote("it's"))
+	assert.Equal(t, "''", quote(""))
+	g = &Grid{Rates: []string{"random"}, Machines: []int{3, 10}, Die: []int{10}, Ports: "1,2,3", Duration: 90 * time.Second, Trials: 1}
+	assert.Equal(t, "launcher sweep --rates random --machines 3,10 --die 10 --ports 1,2,3 --duration 1m30s --trials 1 --seed 0", g.Command())
+}

@@ -1,0 +1,76 @@
+package sweep
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/summary"
+	"github.com/scalemodel/lamport/pkg/trace"
+)
+
+// Result is what a run did, as far as a sweep needs it.
+type Result struct {
+	Format int    `json:"format"` // of this record, 1
+	Name   string `json:"name"`
+	Point  int    `json:"point"`
+	Trial  int    `json:"trial"`
+	Seed   uint64 `json:"seed"`
+	// Paces are of the machines whose ticks were timed; nil where the fault plan
+	// stops machines, and where time is virtual.
+	Paces []Pace `json:"paces,omitempty"`
+	// Struck is how often the fault plan struck, by kind of fault.
+	Struck map[string]int `json:"struck,omitempty"`
+	// Stats are from the logs alone; Dir is left out, since a sweep can be moved.
+	Stats *trace.Stats `json:"stats"`
+}
+
+// Pace is how a machine kept its rate.
+type Pace struct {
+	Machine int           `json:"machine"`
+	Rate    clock.Rate    `json:"rate"`
+	P99     time.Duration `json:"p99_ns"` // of its ticks' lateness
+	Missed  uint64        `json:"missed,omitzero"`
+}
+
+// Paces returns the paces of the machines that have one: not of those without
+// pauses.
+func Paces(machines []summary.Machine) (paces []Pace) {
+	for i := range machines {
+		if m := &machines[i]; m.Lateness.Ticks > 0 && m.Rate != clock.Unpaced {
+			paces = append(paces, Pace{m.ID, m.Rate, m.Lateness.P99, m.Missed})
+		}
+	}
+	return paces
+}
+
+// tolerance is how late a tick may be at any rate without the pace being called
+// in question: what a busy system does to a process now and then.
+const tolerance = 5 * time.Millisecond
+
+// suffered reports whether the machine did not do what its rate says: it missed
+// ticks, or more than one tick in a hundred was nearer to the time of the next
+// than to its own.
+func (p Pace) suffered() bool {
+	return p.Missed > 0 || p.P99 > max(tolerance, time.Duration(p.Rate.Due(1))/2)
+}
+
+// worse orders paces, the better one first.
+func worse(a, b Pace) int {
+	share := func(p Pace) float64 { return p.P99.Seconds() * p.Rate.PerSecond() }
+	return cmp.Or(cmp.Compare(a.Missed, b.Missed), cmp.Compare(share(a), share(b)))
+}
+
+// Suffered returns how many machines did not keep their pace.
+func (r *Result) Suffered() (n int) {
+	for _, p := range r.Paces {
+		if p.suffered() {
+			n++
+		}
+	}
+	return n
+}
+
+// correct reports whether the logs prove the run, so that its figures mean
+// something.
+func (r *Result) correct() bool { return r.Stats.Verdict.State == trace.Correct }
