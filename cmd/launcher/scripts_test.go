@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -300,5 +301,115 @@ func TestReplayScript(t *testing.T) {
 		p := script(t, "replay.sh", c...).start()
 		assert.Equal(t, "2", p.wait(), c)
 		assert.Equal(t, 1, strings.Count(p.errors.String(), "\n"), p.errors)
+	}
+}
+
+// labs are the scripts of the laboratory, with what makes them short.
+var labs = map[string][]string{
+	"lab-five-runs.sh":   {"TRIALS=2"},
+	"lab-close-rates.sh": nil,
+	"lab-busy.sh":        nil,
+	"lab-original.sh":    {"PORTS=auto"},
+	"lab-scale.sh":       {"MACHINES=3,6"},
+	"lab-faults.sh":      nil,
+}
+
+// lab prepares one of them, a trial of a second.
+func lab(t *testing.T, name string, args ...string) *program {
+	t.Helper()
+	p := script(t, name, args...)
+	p.cmd.Env = slices.DeleteFunc(p.cmd.Env, func(v string) bool { return strings.HasPrefix(v, "RATES=") || strings.HasPrefix(v, "OUT=") })
+	p.cmd.Env = append(p.cmd.Env, "TRIALS=1", "SEED=7", "OUT=lab")
+	p.cmd.Env = append(p.cmd.Env, labs[name]...)
+	return p
+}
+
+// requireLab says that a script has left what a person wants to read.
+func requireLab(t *testing.T, p *program) {
+	t.Helper()
+	require.Equal(t, "0", p.wait())
+	assert.Regexp(t, `\nruns   (all \d+ are|it is) correct: every law holds for \d+ events\n`, p.out.String())
+	dir := filepath.Join(p.cmd.Dir, "lab")
+	assert.Equal(t, []string{"lab"}, files(t, p.cmd.Dir))
+	assert.Equal(t, []string{"diagram.svg", "findings.md", "runs", "stats.md", "sweep.csv", "sweep.json", "sweep.md"}, files(t, dir))
+	assert.Contains(t, readFile(t, filepath.Join(dir, "diagram.svg")), "</svg>")
+	assert.Contains(t, readFile(t, filepath.Join(dir, "stats.md")), "## What this shows")
+	assert.Regexp(t, `runs are correct, all of them|The run is correct`, readFile(t, filepath.Join(dir, "findings.md")))
+	for _, name := range files(t, filepath.Join(dir, "runs")) {
+		requireSound(t, filepath.Join(dir, "runs", name))
+	}
+}
+
+func TestLaboratory(t *testing.T) {
+	t.Parallel()
+	for name := range labs {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := lab(t, name).start()
+			requireLab(t, p)
+			assert.Contains(t, p.errors.String(), "as processes")
+			runs := files(t, filepath.Join(p.cmd.Dir, "lab", "runs"))
+			requireCorrect(t, filepath.Join(p.cmd.Dir, "lab", "runs", runs[len(runs)-1]))
+		})
+	}
+}
+
+func TestLaboratoryInVirtualTime(t *testing.T) {
+	t.Parallel()
+	for name := range labs {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := lab(t, name, "--virtual").start()
+			requireLab(t, p)
+			assert.Contains(t, p.errors.String(), "in virtual time")
+		})
+	}
+}
+
+// Ctrl-C stops a script in order; with the same directory it goes on.
+func TestLaboratoryIsStopped(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		p := lab(t, "lab-five-runs.sh", "--trials", "4", "--jobs", "1", "--duration", "500ms").start()
+		eventually(t, func() bool { return strings.Contains(p.errors.String(), "(1 of 4)") }, "the first run is done")
+		p.signal(signal)
+		require.Equal(t, "130", p.wait())
+		again := prepare(t, p.cmd.Dir, p.cmd.Path, "--trials", "4", "--duration", "500ms")
+		again.cmd.Env = p.cmd.Env
+		again.start()
+		requireLab(t, again)
+		assert.Regexp(t, `as processes, [123] of them done already`, again.errors.String())
+	}
+}
+
+func TestLaboratoryUsage(t *testing.T) {
+	t.Parallel()
+	for name := range labs {
+		help := lab(t, name, "--help").start()
+		assert.Equal(t, "0", help.wait())
+		assert.Contains(t, help.out.String(), "Usage: scripts/"+name+" [flags]\n")
+		assert.Contains(t, help.out.String(), "\n  --virtual  ")
+		assert.Empty(t, help.errors.String())
+		p := lab(t, name, "--bogus", "1").start()
+		assert.Equal(t, "2", p.wait())
+		assert.Equal(t, name+": unknown flag --bogus; --help lists them\n", p.errors.String())
+	}
+	for _, c := range []struct{ args, want string }{
+		{"now", `lab-scale.sh: unexpected argument "now"; --help lists the flags`},
+		{"--trials", "lab-scale.sh: flag --trials needs a value; --help lists the flags"},
+		{"--trials 0", "launcher: --trials 0: want at least 1, and 5 for intervals that say something"},
+		{"--machines 3,3", `launcher: --machines "3,3": 3 is there twice`},
+	} {
+		p := lab(t, "lab-scale.sh", strings.Fields(c.args)...).start()
+		assert.Equal(t, "2", p.wait(), c.args)
+		assert.Equal(t, c.want+"\n", p.errors.String())
+		assert.Empty(t, p.out.String())
+		assert.Empty(t, files(t, p.cmd.Dir))
+	}
+	for _, duration := range []string{"soon", "1.5s", "1m30s", "50ms", "5"} {
+		p := lab(t, "lab-faults.sh", "--duration", duration).start()
+		assert.Equal(t, "2", p.wait(), duration)
+		assert.Regexp(t, `^lab-faults\.sh: --duration \S+: want .*\n$`, p.errors.String())
+		assert.Empty(t, files(t, p.cmd.Dir))
 	}
 }

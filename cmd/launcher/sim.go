@@ -213,7 +213,16 @@ func simDir(c *cli.Context, cfg *sim.Config, logs bool) (dir string, remove func
 	if logs {
 		cfg.LogDir = dir
 	}
-	remove, err = cluster.MakeDir(dir, &cluster.Record{
+	remove, err = cluster.MakeDir(dir, virtualRecord(cfg))
+	if err != nil {
+		return "", nil, command.Usage("%w", err)
+	}
+	return dir, remove, nil
+}
+
+// virtualRecord returns everything that is needed to do a run in virtual time again.
+func virtualRecord(cfg *sim.Config) *cluster.Record {
+	return &cluster.Record{
 		Version:  command.Version(),
 		Run:      cfg.Run,
 		Machines: len(cfg.Rates),
@@ -223,11 +232,7 @@ func simDir(c *cli.Context, cfg *sim.Config, logs bool) (dir string, remove func
 		Duration: cfg.Duration.String(),
 		Faults:   cfg.Faults.String(),
 		Virtual:  &cluster.Virtual{Epoch: sim.Epoch, Latency: cfg.Latency.String(), Phase: cfg.Phase.String()},
-	})
-	if err != nil {
-		return "", nil, command.Usage("%w", err)
 	}
-	return dir, remove, nil
 }
 
 // writeMachines writes what "launcher run" writes, one machine after the other:

@@ -595,16 +595,7 @@ func (s *sweeper) simulate(ctx context.Context, run *sweep.Run, dir string) ([]s
 		return nil, err
 	}
 	cfg.LogDir = dir
-	if _, err := cluster.MakeDir(dir, &cluster.Record{
-		Version:  command.Version(),
-		Run:      cfg.Run,
-		Machines: len(cfg.Rates),
-		Rates:    cfg.Rates,
-		Die:      cfg.Die,
-		Seed:     cfg.Seed,
-		Duration: cfg.Duration.String(),
-		Virtual:  &cluster.Virtual{Epoch: sim.Epoch, Latency: cfg.Latency.String(), Phase: s.grid.Phase, Faults: cfg.Faults.String()},
-	}); err != nil {
+	if _, err := cluster.MakeDir(dir, virtualRecord(&cfg)); err != nil {
 		return nil, command.Exit(command.Died, err)
 	}
 	result, err := sim.Run(ctx, cfg)

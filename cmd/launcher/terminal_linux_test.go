@@ -215,3 +215,38 @@ func shortTempDir(t *testing.T) string {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
 }
+
+// A sweep shows how far it is, and the tables follow.
+func TestTerminalSweep(t *testing.T) {
+	t.Parallel()
+	p := launcher(t, t.TempDir(), "sweep", "--rates", "20,50", "--trials", "3", "--jobs", "1", "--duration", "500ms", "--out", "sweep")
+	look(p, onTerminal(t, p))
+	p.start()
+	require.Equal(t, "0", p.wait())
+	eventually(t, func() bool { return strings.Contains(seen(p), "what this shows: sweep/findings.md\n") }, "the terminal shows all")
+	text := seen(p)
+	for _, want := range []string{
+		`^sweep of 3 runs of 500ms as processes: 1 point × 3 trials, seed \d+; in sweep\n`,
+		`\ds left +\[=+>? *\]  [12] of 3 runs, [01] under way`,
+		`\ds +\[=+\]  3 of 3 runs, 0 under way\s*\n\n1 point × 3 trials of 500ms as processes`,
+	} {
+		assert.Regexp(t, want, text)
+	}
+	assert.NotContains(t, text, "(1 of 3)", "that is for those without a display")
+}
+
+// Ctrl-C at the keyboard reaches the script, which passes it on.
+func TestTerminalLaboratoryCtrlC(t *testing.T) {
+	t.Parallel()
+	p := lab(t, "lab-five-runs.sh", "--duration", "5m")
+	person := onTerminal(t, p)
+	look(p, person)
+	p.start()
+	runs := filepath.Join(p.cmd.Dir, "lab", "runs")
+	waitForEvents(t, filepath.Join(runs, "p1-t1"), 3, 1)
+	_, err := person.WriteString("\x03")
+	require.NoError(t, err)
+	require.Equal(t, "130", p.wait())
+	eventually(t, func() bool { return strings.Contains(seen(p), "stopped; to go on: launcher sweep --out lab\n") }, "it says how to go on")
+	assert.Empty(t, files(t, runs))
+}

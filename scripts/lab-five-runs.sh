@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Runs the laboratory's model five times, a minute each; see --help.
+set -euo pipefail
+
+usage() {
+	cat <<'END_OF_USAGE'
+Usage: scripts/lab-five-runs.sh [flags]
+
+The laboratory's first experiment: three machines with rates drawn from 1 to 6
+ticks per second, five runs of one minute. How large are the jumps of the clocks,
+how far do they drift apart, how long do the queues grow?
+END_OF_USAGE
+}
+
+# shellcheck source=scripts/lab.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
+take_flags "$@"
+grid=(--machines 3 --rates random)
+lab

@@ -1,0 +1,138 @@
+# What the scripts of the laboratory have in common: flags, one sweep, and a picture
+# of one of its runs. Sourced. The script says with usage, name and grid what it is
+# about.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BIN=${BIN:-$root/bin} DURATION=${DURATION:-60s} TRIALS=${TRIALS:-5} SEED=${SEED:-} OUT=${OUT:-} JOBS=${JOBS:-}
+VIRTUAL=${VIRTUAL:-}
+name=$(basename "$0" .sh)
+grid=()              # the flags of the sweep
+picture=             # the run to draw, "": the first
+picture_from=0s      # from when on
+real_only=()         # flags that only processes know
+
+fail() { # code message
+	echo "${0##*/}: $2" >&2
+	exit "$1"
+}
+
+common_usage() {
+	cat <<'END_OF_USAGE'
+
+  --virtual         in virtual time: an answer in a second, and with the same seed
+                    the same one
+  --duration LONG   of each run (60s)
+  --trials NUMBER   of runs with different seeds (5)
+  --seed NUMBER     that decides the seeds of all runs (drawn)
+  --jobs NUMBER     of runs side by side (as many as the cores bear)
+  --out DIR         for logs, tables and findings (sweeps/<script>-<time>); of a
+                    directory where the script was stopped, it goes on there
+
+Each flag has an environment variable (DURATION, TRIALS, …; VIRTUAL=1). BIN is where
+vm and launcher are (bin; built if they are missing).
+
+The directory holds findings.md (what the numbers show, in words), sweep.md and
+sweep.csv (tables), runs/ (each run with its logs), and of one run diagram.svg and
+stats.md.
+
+Exit code: that of "launcher sweep": 1 if a run is not correct, 130 after Ctrl-C.
+END_OF_USAGE
+}
+
+# take_flags reads the command line. The flags that only one script knows are for
+# its own take_flag, which fails on others.
+take_flags() {
+	while (($#)); do
+		case $1 in
+		-h | --help)
+			usage
+			common_usage
+			exit 0
+			;;
+		--virtual)
+			VIRTUAL=1
+			shift
+			continue
+			;;
+		--*) (($# > 1)) || fail 2 "flag $1 needs a value; --help lists the flags" ;;
+		*) fail 2 "unexpected argument \"$1\"; --help lists the flags" ;;
+		esac
+		case $1 in
+		--duration) DURATION=$2 ;;
+		--trials) TRIALS=$2 ;;
+		--seed) SEED=$2 ;;
+		--jobs) JOBS=$2 ;;
+		--out) OUT=$2 ;;
+		*) take_flag "$1" "$2" || fail 2 "unknown flag $1; --help lists them" ;;
+		esac
+		shift 2
+	done
+	: "${OUT:=sweeps/$name-$(date +%Y%m%d-%H%M%S)}"
+}
+
+# take_flag is for scripts that have flags of their own.
+take_flag() { return 1; }
+
+# milliseconds sets ms to the length of a duration such as 60s, 500ms, 2m or 1h.
+milliseconds() { # duration
+	[[ $1 =~ ^([1-9][0-9]{0,8})(ms|s|m|h)$ ]] ||
+		fail 2 "--duration $1: want whole milliseconds, seconds, minutes or hours, such as 60s"
+	case ${BASH_REMATCH[2]} in
+	ms) ms=${BASH_REMATCH[1]} ;;
+	s) ms=$((BASH_REMATCH[1] * 1000)) ;;
+	m) ms=$((BASH_REMATCH[1] * 60000)) ;;
+	h) ms=$((BASH_REMATCH[1] * 3600000)) ;;
+	esac
+}
+
+# span writes milliseconds as a duration.
+span() { # milliseconds
+	if (($1 % 1000)); then echo "$1ms"; else echo "$(($1 / 1000))s"; fi
+}
+
+# lab does the sweep, draws a picture, and ends the script.
+lab() {
+	local code=0 run runs args
+	[[ -x $BIN/vm && -x $BIN/launcher ]] || make -C "$root" build >&2
+	[[ -x $BIN/vm && -x $BIN/launcher ]] || fail 2 "$BIN does not hold vm and launcher"
+	args=(sweep "${grid[@]}" --duration "$DURATION" --trials "$TRIALS" --out "$OUT")
+	if [[ -n $VIRTUAL ]]; then
+		args+=(--virtual)
+	else
+		args+=(${real_only[@]+"${real_only[@]}"})
+	fi
+	[[ -z $SEED ]] || args+=(--seed "$SEED")
+	[[ -z $JOBS ]] || args+=(--jobs "$JOBS")
+
+	# In a process group of its own, Ctrl-C is passed on once, and so is a signal
+	# to this script alone.
+	local launcher=
+	trap '[[ -z $launcher ]] || kill -INT "$launcher" 2>/dev/null || true' INT TERM
+	set -m
+	"$BIN/launcher" "${args[@]}" </dev/null &
+	launcher=$!
+	set +m
+	wait "$launcher" || code=$?
+	while kill -0 "$launcher" 2>/dev/null; do # a signal has ended the wait
+		code=0
+		wait "$launcher" || code=$?
+	done
+	trap - INT TERM
+	((code < 2)) || exit "$code"
+
+	runs=("$OUT/runs/"*)
+	run=${picture:+$OUT/runs/$picture}
+	run=${run:-${runs[0]}}
+	"$BIN/launcher" diagram --from "$picture_from" --to "$(later "$picture_from")" -o "$OUT/diagram.svg" "$run"
+	"$BIN/launcher" stats --format markdown "$run" >"$OUT/stats.md"
+	echo "a picture of one run: $OUT/diagram.svg, its figures: $OUT/stats.md" >&2
+	exit "$code"
+}
+
+# later prints the end of a picture that begins at a duration: 12 seconds on.
+later() { # duration
+	local ms=0
+	[[ $1 == 0s ]] || milliseconds "$1"
+	span $((ms + 12000))
+}
