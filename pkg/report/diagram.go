@@ -6,10 +6,12 @@ import (
 	"html"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -30,7 +32,7 @@ var errDrawn = errors.New("drawn")
 // message from its send to its receive, and the length of the queue below
 // the line. It follows the reader's light or dark colours.
 func Diagram(w io.Writer, run *trace.Run, o DiagramOptions) error {
-	d := diagram{from: o.From.Microseconds(), to: math.MaxInt64, machines: run.Machines}
+	d := diagram{from: o.From.Microseconds(), to: math.MaxInt64, machines: run.Machines, latest: make([]int64, run.Machines)}
 	if o.To > 0 {
 		d.to = o.To.Microseconds()
 	}
@@ -43,6 +45,9 @@ func Diagram(w io.Writer, run *trace.Run, o DiagramOptions) error {
 	if o.To == 0 {
 		d.to = d.last
 	}
+	for i := range d.crashes {
+		d.crashes[i].to = min(d.crashes[i].to, d.to)
+	}
 	_, err := io.WriteString(w, d.draw())
 	return err
 }
@@ -54,6 +59,8 @@ type diagram struct {
 	last     int64
 	marks    []mark
 	arrows   []arrow
+	latest   []int64 // the last event of each machine so far, µs after the start
+	crashes  []crash
 }
 
 // mark is an event.
@@ -69,11 +76,24 @@ type arrow struct {
 	sent, received int64 // µs after the start
 }
 
+// crash is a time in which a machine was down: it ends with its return, and begins
+// some time after its last event.
+type crash struct {
+	machine  int
+	from, to int64 // µs after the start
+}
+
 func (d *diagram) visit(s *trace.Step) error {
 	if d.start == 0 {
 		d.start = s.Micro
 	}
 	at := s.Micro - d.start
+	switch {
+	case s.Event != nil:
+		d.latest[s.Machine] = at
+	case s.Other.Kind == logging.ResumeRecord && at >= d.from && d.latest[s.Machine] <= d.to:
+		d.crashes = append(d.crashes, crash{s.Machine, max(d.from, d.latest[s.Machine]), min(at, d.to)})
+	}
 	if s.Event == nil || at < d.from {
 		return nil
 	}
@@ -128,11 +148,11 @@ func (d *diagram) draw() string {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="system-ui, sans-serif" role="img">
 <title>Space-time diagram of %d machines</title>
 <style>
- .paper { fill: #ffffff } .ink { fill: #24292f } .faint { fill: #57606a } .rule { stroke: #d0d7de }
+ .paper { fill: #ffffff } .gap { stroke: #ffffff } .ink { fill: #24292f } .faint { fill: #57606a } .rule { stroke: #d0d7de }
  .hollow { fill: #ffffff }
  .halo { paint-order: stroke; stroke: #ffffff; stroke-width: 3px; stroke-linejoin: round }
  @media (prefers-color-scheme: dark) {
-  .paper { fill: #0d1117 } .ink { fill: #e6edf3 } .faint { fill: #9198a1 } .rule { stroke: #30363d }
+  .paper { fill: #0d1117 } .gap { stroke: #0d1117 } .ink { fill: #e6edf3 } .faint { fill: #9198a1 } .rule { stroke: #30363d }
   .hollow { fill: #0d1117 } .halo { stroke: #0d1117 }
  }
 </style>
@@ -169,7 +189,11 @@ func (d *diagram) legend(b *strings.Builder) {
 		fmt.Fprintf(b, `<text class="faint" x="%d" y="20" font-size="12">%s</text>`+"\n", x+10, item.label)
 		x += 82
 	}
-	fmt.Fprintf(b, `<text class="faint" x="%d" y="20" font-size="12">number: Lamport clock · arrow: message, from its send to its receive · below the line: queue</text>`+"\n", x)
+	down := ""
+	if len(d.crashes) > 0 {
+		down = " · broken line: down, from the last event to the return"
+	}
+	fmt.Fprintf(b, `<text class="faint" x="%d" y="20" font-size="12">number: Lamport clock · arrow: message, from its send to its receive · below the line: queue%s</text>`+"\n", x, down)
 }
 
 func (d *diagram) axis(b *strings.Builder, height int) {
@@ -214,11 +238,17 @@ func (d *diagram) lane(b *strings.Builder, id, most int) {
 	fmt.Fprintf(&path, "M%.1f %.1f", d.x(d.from), base)
 	height := 0.0
 	peak := 0
+	crashes := d.crashesOf(id)
 	for _, m := range d.marks {
 		if m.machine != id {
 			continue
 		}
 		x := d.x(m.at)
+		for len(crashes) > 0 && crashes[0].to <= m.at { // its queue was lost, and is sent again
+			x := d.x(crashes[0].to)
+			fmt.Fprintf(&path, "L%.1f %.1fL%.1f %.1f", x, base+height, x, base)
+			height, crashes = 0, crashes[1:]
+		}
 		next := queueHeight * float64(m.event.Queue) / float64(most)
 		fmt.Fprintf(&path, "L%.1f %.1fL%.1f %.1f", x, base+height, x, base+next)
 		height = next
@@ -229,6 +259,14 @@ func (d *diagram) lane(b *strings.Builder, id, most int) {
 		fmt.Fprintf(b, `<path d="%s" fill="%s" fill-opacity="0.16"/>`+"\n", path.String(), colour(id))
 	}
 	fmt.Fprintf(b, `<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="%s" stroke-width="2"/>`+"\n", marginLeft-8, y, marginLeft+drawWidth+8, y, colour(id))
+	for _, c := range d.crashesOf(id) {
+		fmt.Fprintf(b, `<line class="gap" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke-width="3" stroke-dasharray="4 4"/>`+"\n", d.x(c.from), y, d.x(c.to), y)
+		fmt.Fprintf(b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" stroke-width="2"/>`+"\n", d.x(c.to), y-7, d.x(c.to), y+7, colour(id))
+	}
+}
+
+func (d *diagram) crashesOf(id int) []crash {
+	return slices.DeleteFunc(slices.Clone(d.crashes), func(c crash) bool { return c.machine != id })
 }
 
 func (d *diagram) arrow(b *strings.Builder, a arrow) {

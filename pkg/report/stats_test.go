@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,7 +18,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/report"
+	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/trace"
 	"github.com/scalemodel/lamport/pkg/trace/tracetest"
 )
@@ -113,6 +118,40 @@ func TestDiagramIsASoundDrawing(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, wantEvents+1, events, "a title per event, and the picture's own")
 	assert.Equal(t, wantArrows, arrows)
+}
+
+// A machine that is down has a broken line, as far as that lies in the picture.
+func TestDiagramShowsCrashes(t *testing.T) {
+	plan, err := fault.Parse("at 4s kill 1 for 3s; at 10s kill 2 for 10s; at 30s kill 1 for 5s", 3)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	_, err = sim.Run(t.Context(), sim.Config{Run: "crashes", Rates: tracetest.Hertz(1, 5, 4), Die: 10, Seed: 1, Duration: time.Minute, Faults: plan, LogDir: dir})
+	require.NoError(t, err)
+	run, err := trace.Open(dir)
+	require.NoError(t, err)
+	for want, o := range map[string]report.DiagramOptions{
+		"3.8 7.0 9.8 20.0": {To: 25 * time.Second},
+		"12.0 15.0":        {From: 12 * time.Second, To: 15 * time.Second},
+		"":                 {From: 21 * time.Second, To: 29 * time.Second},
+	} {
+		var b bytes.Buffer
+		require.NoError(t, report.Diagram(&b, run, o))
+		gaps := regexp.MustCompile(`class="gap" x1="([0-9.]+)" y1="[0-9.]+" x2="([0-9.]+)"`).FindAllStringSubmatch(b.String(), -1)
+		assert.Equal(t, len(gaps) > 0, strings.Contains(b.String(), "broken line: down"))
+		from, to := o.From.Seconds(), o.To.Seconds()
+		var seen []string
+		for _, g := range gaps {
+			for _, px := range g[1:] {
+				x, err := strconv.ParseFloat(px, 64)
+				require.NoError(t, err)
+				at := fmt.Sprintf("%.1f", from+(to-from)*(x-70)/1100)
+				if !slices.Contains(seen, at) {
+					seen = append(seen, at)
+				}
+			}
+		}
+		assert.Equal(t, want, strings.Join(seen, " "))
+	}
 }
 
 func TestDiagramRefusesWhatCannotBeDrawn(t *testing.T) {
