@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/filelock"
 )
 
 // File is an event log on disk, made to lie under a [Writer]. Every Write must
@@ -33,6 +34,12 @@ type disk interface {
 	Sync() error
 }
 
+// Close gives the lock back and closes the file.
+func (f dataFile) Close() error {
+	filelock.Release(f.File)
+	return f.File.Close()
+}
+
 // Create makes the log of machine id in an existing directory, under the name
 // that [FileName] gives. It never touches a file that is there already. Its
 // errors say on one line what is in the way and what to do, and wrap the
@@ -43,8 +50,8 @@ func Create(dir string, id int, rate clock.Rate) (*File, error) {
 	if err != nil {
 		return nil, explain(err, name)
 	}
-	if err := lock(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("event log %q: %w", name, err), f.Close())
+	if !filelock.Try(f) {
+		return nil, errors.Join(fmt.Errorf("event log %q: %w", name, ErrLocked), f.Close())
 	}
 	return &File{f: dataFile{f}, name: name}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/filelock"
 )
 
 // ErrLocked says that another process has the log open: the machine lives.
@@ -38,8 +39,8 @@ func Reopen(dir string, id int, rate clock.Rate, visit func(*Record) error) (*Fi
 
 // readBack reads the whole of a log and returns where it ends.
 func readBack(f *os.File, name string, visit func(*Record) error) (size int64, err error) {
-	if err := lock(f); err != nil {
-		return 0, fmt.Errorf("event log %q: %w", name, err)
+	if !filelock.Try(f) {
+		return 0, fmt.Errorf("event log %q: %w", name, ErrLocked)
 	}
 	r := NewReader(f, name)
 	var rec Record

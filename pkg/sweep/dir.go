@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/scalemodel/lamport/pkg/internal/filelock"
 )
 
 // The files of a sweep's directory.
@@ -73,9 +75,9 @@ func Open(path string, grid *Grid) (*Dir, error) {
 	if err != nil {
 		return nil, explain(path, err)
 	}
-	if err := lock(f); err != nil {
+	if !filelock.Try(f) {
 		_ = f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, ErrBusy)
 	}
 	d := &Dir{path, f}
 	if err := d.begin(grid); err != nil {
@@ -117,7 +119,10 @@ func explain(path string, err error) error {
 }
 
 // Close lets others open the directory.
-func (d *Dir) Close() { _ = d.grid.Close() }
+func (d *Dir) Close() {
+	filelock.Release(d.grid)
+	_ = d.grid.Close()
+}
 
 // RunDir returns the directory of a run, which need not be there.
 func (d *Dir) RunDir(r *Run) string { return filepath.Join(d.path, RunsName, r.Name) }
