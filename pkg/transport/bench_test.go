@@ -24,8 +24,12 @@ import (
 // payload of 8.
 
 const (
-	receiverVar = "TRANSPORT_BENCH_RECEIVER" // "raw", or the address of the node to join
+	receiverVar = "TRANSPORT_BENCH_RECEIVER" // countBytes, cutFrames, or the address of the node to join
+	countBytes  = "bytes"
+	cutFrames   = "frames"
 	frameLen    = headerLen + 8 + 8
+	perCommit   = 48        // messages per link in a commit of a machine that runs as fast as it can
+	rawWrite    = 512 << 10 // the fastest of 64, 128, 256, 512 KiB
 )
 
 // receiver is the second process. It says on its standard output where it
@@ -34,9 +38,13 @@ func receiver(kind string) int {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err == nil {
 		fmt.Println(ln.Addr())
-		if kind == "raw" {
-			err = receiveRaw(ln)
-		} else {
+		switch kind {
+		case countBytes:
+			err = receiveRaw(ln, func(buf []byte) (int, error) { return len(buf), nil })
+		case cutFrames:
+			var next uint64
+			err = receiveRaw(ln, func(buf []byte) (int, error) { return cut(buf, &next) })
+		default:
 			err = receiveMessages(ln, kind)
 		}
 	}
@@ -48,8 +56,9 @@ func receiver(kind string) int {
 }
 
 // receiveRaw reads as many bytes as it is told to, and answers with one byte,
-// for as long as it is asked.
-func receiveRaw(ln net.Listener) error {
+// for as long as it is asked. What it has read it hands to take, which returns
+// how much of that it is done with.
+func receiveRaw(ln net.Listener, take func(buf []byte) (int, error)) error {
 	conn, err := ln.Accept()
 	if err != nil {
 		return err
@@ -62,17 +71,42 @@ func receiveRaw(ln net.Listener) error {
 		} else if err != nil {
 			return err
 		}
+		kept := 0
 		for left := binary.BigEndian.Uint64(count[:]); left > 0; {
-			n, err := conn.Read(buf[:min(left, uint64(len(buf)))])
+			n, err := conn.Read(buf[kept:min(kept+int(left), len(buf))])
 			if err != nil {
 				return err
 			}
 			left -= uint64(n)
+			kept += n
+			taken, err := take(buf[:kept])
+			if err != nil {
+				return err
+			}
+			kept = copy(buf, buf[taken:kept])
 		}
 		if _, err := conn.Write(count[:1]); err != nil {
 			return err
 		}
 	}
+}
+
+// cut takes whole frames off buf, the least that a reader of frames has to do: each is
+// found by the length of the one before, and has to be the message that comes next.
+func cut(buf []byte, next *uint64) (taken int, err error) {
+	for len(buf)-taken >= dataHeaderLen {
+		frame := buf[taken:]
+		end := 4 + int(binary.BigEndian.Uint32(frame))
+		if end > len(frame) {
+			break
+		}
+		if seq := binary.BigEndian.Uint64(frame[headerLen:]); frame[4] != byte(frameData) || seq != *next {
+			return taken, fmt.Errorf("frame of type %d, number %d, want message %d", frame[4], seq, *next)
+		}
+		*next++
+		taken += end
+	}
+	return taken, nil
 }
 
 // receiveMessages is a node that consumes whatever it is sent.
@@ -148,9 +182,10 @@ func startReceiver(b *testing.B, kind string) (addr string, stop func()) {
 
 // linkSender sends messages and waits until they are acknowledged.
 type linkSender struct {
-	node *Node
-	room *consumer
-	stop func()
+	node     *Node
+	room     *consumer
+	payloads [][]byte
+	stop     func()
 }
 
 // newLinkSender connects to a second process. Of the link's messages at most
@@ -163,21 +198,29 @@ func newLinkSender(b *testing.B, window int) *linkSender {
 	n, err := New(Config{ID: 0, Run: "bench", Peers: []Peer{{ID: 1, Addr: addr}}, Handler: c, Incarnation: 1, Window: window}, ln)
 	require.NoError(b, err)
 	require.NoError(b, n.Connect(b.Context()))
-	return &linkSender{node: n, room: c, stop: stop}
+	s := &linkSender{node: n, room: c, stop: stop}
+	for range perCommit {
+		s.payloads = append(s.payloads, make([]byte, 8))
+	}
+	return s
 }
 
-// send sends so many messages and returns when all are acknowledged.
-func (s *linkSender) send(count int) {
-	payload := make([]byte, 8)
+// send sends so many messages, some at once, and returns when all are acknowledged.
+func (s *linkSender) send(count, atOnce int) {
 	for count > 0 {
-		room := min(s.node.Room(1), count)
-		if room == 0 {
+		n := min(s.node.Room(1), count)
+		switch {
+		case n == 0:
 			<-s.room.room
+		case atOnce == 1:
+			for range n {
+				s.node.Send(1, s.payloads[0])
+			}
+		default:
+			n = min(n, atOnce)
+			s.node.SendAll(1, s.payloads[:n])
 		}
-		for range room {
-			s.node.Send(1, payload)
-		}
-		count -= room
+		count -= n
 	}
 	for s.node.Room(1) < int(s.node.byID[1].window) {
 		time.Sleep(50 * time.Microsecond)
@@ -192,38 +235,45 @@ func (s *linkSender) close(b *testing.B) {
 	wg.Wait()
 }
 
-// rawSender sends the same bytes, in writes of about so many.
+// rawSender sends the same bytes, in writes of about so many: through a bare TCP
+// connection, on which nothing is kept or acknowledged.
 type rawSender struct {
 	conn  net.Conn
 	write int
+	built bool // each frame is built; else one buffer is sent again and again
+	next  uint64
 	buf   []byte
 	stop  func()
 }
 
-func newRawSender(b *testing.B, write int) *rawSender {
+func newRawSender(b *testing.B, write int, kind string) *rawSender {
 	b.Helper()
-	addr, stop := startReceiver(b, "raw")
+	addr, stop := startReceiver(b, kind)
 	conn, err := net.Dial("tcp", addr)
 	require.NoError(b, err)
-	return &rawSender{conn: conn, write: write, stop: stop}
+	return &rawSender{conn: conn, write: write, built: kind == cutFrames, buf: make([]byte, write+frameLen), stop: stop}
 }
 
 func (s *rawSender) send(b *testing.B, count int) {
+	var total [8]byte
+	binary.BigEndian.PutUint64(total[:], uint64(count*frameLen))
+	_, err := s.conn.Write(total[:])
+	require.NoError(b, err)
 	payload := make([]byte, 8)
-	s.buf = binary.BigEndian.AppendUint64(s.buf[:0], uint64(count*frameLen))
-	for seq := range count {
-		s.buf = append(s.buf, make([]byte, frameLen)...)
-		putData(s.buf[len(s.buf)-frameLen:], uint64(seq), payload)
-		if len(s.buf) >= s.write {
-			if _, err := s.conn.Write(s.buf); err != nil {
-				b.Fatal(err)
+	for count > 0 {
+		end := 0
+		for ; count > 0 && end < s.write; count-- {
+			if s.built {
+				putData(s.buf[end:], s.next, payload)
+				s.next++
 			}
-			s.buf = s.buf[:0]
+			end += frameLen
+		}
+		if _, err := s.conn.Write(s.buf[:end]); err != nil {
+			b.Fatal(err)
 		}
 	}
-	_, err := s.conn.Write(s.buf)
-	require.NoError(b, err)
-	_, err = io.ReadFull(s.conn, s.buf[:1])
+	_, err = io.ReadFull(s.conn, total[:1])
 	require.NoError(b, err)
 }
 
@@ -233,30 +283,43 @@ func (s *rawSender) close() {
 }
 
 // BenchmarkLinkAgainstRaw sends in turns the same number of frames through a
-// link, where each is kept until it is acknowledged, and through a bare TCP
-// connection. One operation is one message; ns/op is both together.
+// link, where each is kept until it is acknowledged, and through bare TCP
+// connections: one that carries frames, each built, cut and looked at, and one
+// that carries their bytes, a buffer that is full already and is not looked at.
+// "singly" is the link with a call for each message. One operation is one
+// message; ns/op is all together.
 func BenchmarkLinkAgainstRaw(b *testing.B) {
 	const round = 1 << 20
 	link := newLinkSender(b, DefaultWindow)
 	defer link.close(b)
-	raw := newRawSender(b, batch)
-	defer raw.close()
-	var linkTime, rawTime time.Duration
+	frames := newRawSender(b, rawWrite, cutFrames)
+	defer frames.close()
+	bytes := newRawSender(b, rawWrite, countBytes)
+	defer bytes.close()
+	sides := []struct {
+		name string
+		send func(count int)
+		took time.Duration
+	}{
+		{name: "link", send: func(count int) { link.send(count, perCommit) }},
+		{name: "singly", send: func(count int) { link.send(count, 1) }},
+		{name: "frames", send: func(count int) { frames.send(b, count) }},
+		{name: "bytes", send: func(count int) { bytes.send(b, count) }},
+	}
 	b.ResetTimer()
 	for left := b.N; left > 0; left -= round {
-		count := min(left, round)
-		began := time.Now()
-		link.send(count)
-		between := time.Now()
-		raw.send(b, count)
-		linkTime += between.Sub(began)
-		rawTime += time.Since(between)
+		for i := range sides {
+			began := time.Now()
+			sides[i].send(min(left, round))
+			sides[i].took += time.Since(began)
+		}
 	}
 	b.StopTimer()
-	perMessage := func(d time.Duration) float64 { return float64(d) / float64(b.N) }
-	b.ReportMetric(perMessage(linkTime), "link-ns/msg")
-	b.ReportMetric(perMessage(rawTime), "raw-ns/msg")
-	b.ReportMetric(float64(rawTime)/float64(linkTime), "link/raw-speed")
+	for _, s := range sides {
+		b.ReportMetric(float64(s.took)/float64(b.N), s.name+"-ns/msg")
+	}
+	b.ReportMetric(float64(sides[2].took)/float64(sides[0].took), "link/frames")
+	b.ReportMetric(float64(sides[3].took)/float64(sides[0].took), "link/bytes")
 }
 
 // BenchmarkLink is the link alone, with what it costs on the wire.
@@ -266,7 +329,7 @@ func BenchmarkLink(b *testing.B) {
 	before := link.node.Stats()
 	b.ReportAllocs()
 	b.ResetTimer()
-	link.send(b.N)
+	link.send(b.N, perCommit)
 	b.StopTimer()
 	after := link.node.Stats()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1e6, "Mmsg/s")
@@ -281,9 +344,9 @@ func BenchmarkRaw(b *testing.B) {
 	for _, c := range []struct {
 		name  string
 		write int
-	}{{"batched", batch}, {"unbatched", 1}} {
+	}{{"batched", rawWrite}, {"unbatched", 1}} {
 		b.Run(c.name, func(b *testing.B) {
-			raw := newRawSender(b, c.write)
+			raw := newRawSender(b, c.write, cutFrames)
 			defer raw.close()
 			b.ReportAllocs()
 			b.ResetTimer()
@@ -320,7 +383,7 @@ func BenchmarkOutbox(b *testing.B) {
 	b.ReportAllocs()
 	for range b.N/group + 1 {
 		for range group {
-			box.append(payload)
+			box.append([][]byte{payload})
 		}
 		bufs, cur = box.pending(bufs[:0], cur, box.next-1, batch)
 		box.ack(cur.seq - 1)

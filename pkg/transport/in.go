@@ -35,6 +35,7 @@ type inLink struct {
 	acked    uint64 // told to the peer, on this connection
 	consumed uint64
 	held     uint64
+	more     bool // the rest of a frame is on its way
 	fin      bool // nothing follows held
 	left     bool // the peer has left the run before this machine's end
 	frozen   bool // nothing is taken past held
@@ -201,7 +202,7 @@ func (l *inLink) attach(conn net.Conn, incarnation uint64) (*inSession, error) {
 	}
 	l.acked = l.consumed
 	l.closedDue = l.closed
-	l.pongDue, l.heldDue = false, false
+	l.pongDue, l.heldDue, l.more = false, false, false
 	l.last = nil
 	l.mu.Unlock()
 	_ = conn.SetDeadline(time.Now().Add(helloTimeout))
@@ -278,7 +279,7 @@ func (l *inLink) write(conn net.Conn) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
-		for l.conn == conn && l.consumed == l.acked && !l.heldDue && !l.pongDue && !l.closedDue {
+		for l.conn == conn && !l.ackDue() && !l.heldDue && !l.pongDue && !l.closedDue {
 			l.work.Wait()
 		}
 		if l.conn != conn {
@@ -291,6 +292,18 @@ func (l *inLink) write(conn net.Conn) error {
 		}
 	}
 }
+
+// ackDue reports whether what is consumed is to be acknowledged now; l.mu is held. On
+// a busy link that waits until it is worth a write, but only while the rest of a
+// frame is on its way: so the reader is sure to come by again, whatever the
+// sender's window is.
+func (l *inLink) ackDue() bool {
+	return l.consumed > l.acked && (!l.more || l.consumed-l.acked > uint64(l.n.cfg.Window)/acksPerWindow)
+}
+
+// acksPerWindow is about how many acknowledgements a sender gets for a window of
+// messages, if it never pauses.
+const acksPerWindow = 16
 
 // due appends the frames that are to be sent, and counts them.
 func (l *inLink) due(b []byte) (_ []byte, frames uint64) {
@@ -323,6 +336,7 @@ type arrivals struct {
 	next       uint64   // number of the first
 	payloads   [][]byte // valid until the reader's next fill
 	duplicates uint64   // that came between them
+	more       bool     // inLink.more, for the reader to see without the lock
 }
 
 // deliverMost is how many messages are delivered at once, at most.
@@ -362,7 +376,7 @@ func (l *inLink) read(frames *frameReader) error {
 	for {
 		t, body, err := a.take(frames)
 		// What follows them comes after them.
-		if err := l.deliver(&a); err != nil {
+		if err := l.deliver(&a, frames.start < frames.end); err != nil {
 			return err
 		}
 		switch {
@@ -381,14 +395,18 @@ func (l *inLink) read(frames *frameReader) error {
 	}
 }
 
-// deliver hands over what has come. The lock is held meanwhile, so that after
-// freeze nothing more is delivered.
-func (l *inLink) deliver(a *arrivals) error {
-	if len(a.payloads) == 0 && a.duplicates == 0 {
+// deliver hands over what has come; more says whether there is a part of a frame
+// behind it. The lock is held meanwhile, so that after freeze nothing more is
+// delivered.
+func (l *inLink) deliver(a *arrivals, more bool) error {
+	if len(a.payloads) == 0 && a.duplicates == 0 && more == a.more {
 		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.more = more; l.ackDue() {
+		l.work.Signal()
+	}
 	l.stats.Duplicates += a.duplicates
 	last := a.next + uint64(len(a.payloads)) - 1
 	if len(a.payloads) > 0 && !l.frozen {
@@ -398,7 +416,7 @@ func (l *inLink) deliver(a *arrivals) error {
 		l.n.cfg.Handler.Deliver(l.from, a.next, a.payloads)
 		l.held = last
 	}
-	*a = arrivals{next: last + 1, payloads: a.payloads[:0]}
+	*a = arrivals{next: last + 1, payloads: a.payloads[:0], more: more}
 	return nil
 }
 
@@ -490,9 +508,11 @@ func (l *inLink) consume(seq uint64) {
 		panic(fmt.Sprintf("transport: message %d of machine %d is consumed before it was delivered", seq, l.from))
 	}
 	l.consumed = max(l.consumed, seq)
-	released := l.released()
+	released, due := l.released(), l.ackDue()
 	l.mu.Unlock()
-	l.work.Signal()
+	if due {
+		l.work.Signal()
+	}
 	if released {
 		l.close()
 	}

@@ -74,13 +74,13 @@ func (l *outLink) clockOffset() time.Duration {
 	return l.offset
 }
 
-func (l *outLink) send(payload []byte) uint64 {
+func (l *outLink) send(payloads [][]byte) (first uint64) {
 	l.mu.Lock()
-	seq := l.box.next
+	first = l.box.next
 	if l.closed {
-		l.box.next++
+		l.box.next += uint64(len(payloads))
 	} else {
-		l.box.append(payload)
+		l.box.append(payloads)
 	}
 	wake := l.idle
 	l.idle = false
@@ -88,7 +88,7 @@ func (l *outLink) send(payload []byte) uint64 {
 	if wake {
 		l.work.Signal()
 	}
-	return seq
+	return first
 }
 
 func (l *outLink) room() int {
@@ -135,9 +135,7 @@ func (l *outLink) restore(p Past) {
 	defer l.mu.Unlock()
 	l.box.next = p.Sent - uint64(len(p.Unconsumed)) + 1
 	l.box.acked = l.box.next - 1
-	for _, payload := range p.Unconsumed {
-		l.box.append(payload)
-	}
+	l.box.append(p.Unconsumed)
 	l.highest, l.past = p.Sent, p.Sent
 }
 

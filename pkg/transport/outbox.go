@@ -42,17 +42,36 @@ func newOutbox() outbox { return outbox{next: 1} }
 // unconsumed returns how many messages the peer has not consumed.
 func (o *outbox) unconsumed() uint64 { return o.next - 1 - o.acked }
 
-// append adds a message, as number next.
-func (o *outbox) append(payload []byte) {
-	need := dataHeaderLen + len(payload)
-	c := o.lastChunk()
-	if c == nil || len(c.buf)-c.end < need {
-		c = o.addChunk(need)
+// append adds messages, the first of them as number next.
+func (o *outbox) append(payloads [][]byte) {
+	for len(payloads) > 0 {
+		need := dataHeaderLen + len(payloads[0])
+		c := o.lastChunk()
+		if c == nil || len(c.buf)-c.end < need {
+			c = o.addChunk(need)
+		}
+		n := c.fill(o.next, payloads)
+		o.next += uint64(n)
+		payloads = payloads[n:]
 	}
-	putData(c.buf[c.end:], o.next, payload)
-	c.end += need
-	c.last = o.next
-	o.next++
+}
+
+// fill adds as many of these messages as there is room for, and returns how many.
+// A sender that is busy spends most of its time here.
+func (c *chunk) fill(next uint64, payloads [][]byte) int {
+	n, buf := 0, c.buf[c.end:]
+	for _, p := range payloads {
+		need := dataHeaderLen + len(p)
+		if len(buf) < need {
+			break
+		}
+		putData(buf, next+uint64(n), p)
+		buf = buf[need:]
+		n++
+	}
+	c.end = len(c.buf) - len(buf)
+	c.last += uint64(n)
+	return n
 }
 
 func (o *outbox) lastChunk() *chunk {

@@ -23,13 +23,18 @@ type outboxTwin struct {
 }
 
 func (o *outboxTwin) append(t *rapid.T) {
-	size := rapid.OneOf(rapid.IntRange(0, 30), rapid.IntRange(0, MaxPayload)).Draw(t, "size")
-	payload := bytes.Repeat([]byte{byte(len(o.frames))}, size)
-	o.box.append(payload)
-	clear(payload) // it was copied
-	seq := uint64(len(o.frames)) + 1
-	require.Equal(t, seq+1, o.box.next)
-	o.frames = append(o.frames, appendData(nil, seq, bytes.Repeat([]byte{byte(len(o.frames))}, size)))
+	size := rapid.OneOf(rapid.Just(8), rapid.IntRange(0, 30), rapid.IntRange(0, MaxPayload))
+	var payloads [][]byte
+	for range rapid.IntRange(0, 50).Draw(t, "messages") {
+		payload := bytes.Repeat([]byte{byte(len(o.frames))}, size.Draw(t, "size"))
+		payloads = append(payloads, payload)
+		o.frames = append(o.frames, appendData(nil, uint64(len(o.frames))+1, payload))
+	}
+	o.box.append(payloads)
+	for _, p := range payloads {
+		clear(p) // it was copied
+	}
+	require.Equal(t, uint64(len(o.frames))+1, o.box.next)
 }
 
 func (o *outboxTwin) write(t *rapid.T) {
@@ -115,7 +120,7 @@ func TestOutboxKeepsWhatIsInFlight(t *testing.T) {
 			box := newOutbox()
 			fill := func(b byte) {
 				for range 20 {
-					box.append(bytes.Repeat([]byte{b}, size))
+					box.append([][]byte{bytes.Repeat([]byte{b}, size)})
 				}
 			}
 			fill('a')
@@ -139,7 +144,7 @@ func TestOutboxReusesItsMemory(t *testing.T) {
 	cur := cursor{seq: 1}
 	var bufs [][]byte
 	one := func() {
-		box.append(make([]byte, 8))
+		box.append([][]byte{make([]byte, 8)})
 		bufs, cur = box.pending(bufs[:0], cur, box.next-1, batch)
 		box.ack(cur.seq - 1)
 		box.free(cur.seq)

@@ -358,10 +358,18 @@ func (n *Node) Barrier(ctx context.Context) (time.Time, error) {
 // payload is copied. Send never waits: ask [Node.Room] first. What is sent to a
 // machine that has left is numbered, and counted as undelivered.
 func (n *Node) Send(to int, payload []byte) uint64 {
-	if len(payload) > MaxPayload {
-		panic(fmt.Sprintf("transport: payload of %d bytes, at most %d are allowed", len(payload), MaxPayload))
+	return n.SendAll(to, [][]byte{payload})
+}
+
+// SendAll is [Node.Send] for many messages, which get consecutive numbers. It
+// returns the first. It costs much less than as many calls of Send.
+func (n *Node) SendAll(to int, payloads [][]byte) (first uint64) {
+	for _, p := range payloads {
+		if len(p) > MaxPayload {
+			panic(fmt.Sprintf("transport: payload of %d bytes, at most %d are allowed", len(p), MaxPayload))
+		}
 	}
-	return n.byID[to].send(payload)
+	return n.byID[to].send(payloads)
 }
 
 // Room returns how many messages the link to a machine can take. Where it is 0,

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,6 +157,110 @@ func TestAcknowledgements(t *testing.T) {
 		assert.EqualValues(t, 9, d.call(t, 1).consumed)
 		d.out.hearNothing()
 	})
+}
+
+// On a busy link an acknowledgement waits until it is worth a write, but only while
+// part of a frame is here: then the rest is on its way.
+func TestAcknowledgementsOfABusyLink(t *testing.T) {
+	const window, most = 160, 10
+	data := func(seq uint64) []byte { return appendData(nil, seq, numbered(seq)) }
+	for _, c := range []struct {
+		name string
+		rest func(t *testing.T, d *duet)
+	}{
+		{"the rest of a message", func(_ *testing.T, d *duet) { d.out.send(data(30)[20:]) }},
+		{"a message before it", func(_ *testing.T, d *duet) { d.out.send(append(data(30)[20:], data(31)...)) }},
+		{"the connection breaks", func(t *testing.T, d *duet) {
+			require.NoError(t, d.out.conn.Close())
+			synctest.Wait()
+			assert.EqualValues(t, 20, d.call(t, 1).consumed)
+			d.Consumed(1, 21)
+		}},
+		{"a PING", func(_ *testing.T, d *duet) {
+			d.out.send(append(data(30)[20:], appendNumbers(nil, framePing, 7)[:6]...))
+			synctest.Wait()
+			d.out.hearNothing()
+			d.out.send(appendNumbers(nil, framePing, 7)[6:])
+			d.out.hear(framePong)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDuet(t, 10, func(c *Config) { c.Window = window })
+				d.out.data(1, 29)
+				d.out.send(data(30)[:20])
+				synctest.Wait()
+				d.Consumed(1, most)
+				d.out.hearNothing()
+				d.Consumed(1, most+1)
+				assert.EqualValues(t, most+1, d.out.hearNumber(frameAck))
+				d.Consumed(1, 20)
+				d.out.hearNothing()
+				c.rest(t, d)
+				assert.GreaterOrEqual(t, d.out.hearNumber(frameAck), uint64(20))
+				synctest.Wait()
+				d.Consumed(1, 22)
+				assert.EqualValues(t, 22, d.out.hearNumber(frameAck))
+			})
+		})
+	}
+}
+
+// However the stream is cut and whenever messages are consumed: what is consumed is
+// acknowledged by the time that all is here that was sent, so a sender with
+// however small a window does not wait in vain; and never much later than that.
+func TestAcknowledgementsAlwaysCome(t *testing.T) {
+	for seed := range uint64(50) {
+		synctest.Test(t, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 0))
+			window := 1 + rng.Uint64N(200)
+			d := newDuet(t, 10, func(c *Config) { c.Window = int(window) })
+			acks := make(chan uint64, 1000)
+			go func() {
+				for {
+					typ, body, err := d.out.frames.next()
+					if err != nil {
+						return
+					}
+					var seq uint64
+					if assert.Equal(t, frameAck, typ) && assert.NoError(t, parseNumbers(typ, body, &seq)) {
+						acks <- seq
+					}
+				}
+			}()
+			var built, consumed, acked uint64
+			var stream []byte
+			for range 200 {
+				if rng.IntN(2) == 0 { // as many as a sender with a smaller window may send
+					for built < acked+1+rng.Uint64N(window) {
+						built++
+						stream = appendData(stream, built, numbered(built))
+					}
+				}
+				if n := rng.IntN(len(stream) + 1); n > 0 {
+					if rng.IntN(3) == 0 {
+						n = len(stream)
+					}
+					d.out.send(stream[:n])
+					stream = stream[n:]
+				}
+				synctest.Wait()
+				if held := d.box.got(1); held > consumed && rng.IntN(2) == 0 {
+					consumed += 1 + rng.Uint64N(held-consumed)
+					d.Consumed(1, consumed)
+				}
+				synctest.Wait()
+				for len(acks) > 0 {
+					acked = <-acks
+				}
+				if held := d.box.got(1); held == built && len(stream) == 0 {
+					assert.Equal(t, consumed, acked)
+				}
+				assert.LessOrEqual(t, consumed-acked, window/acksPerWindow)
+			}
+		})
+		require.False(t, t.Failed(), "seed %d", seed)
+	}
 }
 
 // What is acknowledged is forgotten.

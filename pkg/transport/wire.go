@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"unicode"
 	"unicode/utf8"
@@ -187,7 +188,11 @@ func putData(b []byte, seq uint64, payload []byte) {
 	binary.BigEndian.PutUint32(b, uint32(1+8+len(payload)))
 	b[4] = byte(frameData)
 	binary.BigEndian.PutUint64(b[headerLen:], seq)
-	copy(b[dataHeaderLen:], payload)
+	if b = b[dataHeaderLen:]; len(payload) == 8 { // a stamp: no call is made for it
+		binary.NativeEndian.PutUint64(b, binary.NativeEndian.Uint64(payload))
+		return
+	}
+	copy(b, payload)
 }
 
 // appendNumbers appends a frame whose body is some u64 values.
@@ -309,18 +314,22 @@ func (f *frameReader) buffered() (frameType, []byte, error) {
 // next, next+1, …, up to most. It is what buffered would find, but faster, and a
 // busy link is at nothing else. What comes after them buffered has to judge.
 func (f *frameReader) messages(payloads [][]byte, next uint64, most int) [][]byte {
-	b := f.buf[f.start:f.end]
-	for len(payloads) < most && len(b) >= dataHeaderLen {
-		end := 4 + int64(binary.BigEndian.Uint32(b))
-		if b[4] != byte(frameData) || end < dataHeaderLen || end > int64(len(b)) || binary.BigEndian.Uint64(b[headerLen:]) != next {
+	b, at, n := f.buf[:f.end], f.start, len(payloads)
+	// No more than this can be there; an idle link so needs no memory for many.
+	most = min(most, n+(len(b)-at)/dataHeaderLen)
+	payloads = slices.Grow(payloads, most-n)[:most]
+	for n < len(payloads) && len(b)-at >= dataHeaderLen {
+		h := b[at : at+dataHeaderLen]
+		head := binary.BigEndian.Uint64(h) // length, type, and some more
+		end := at + 4 + int(head>>32)      // negative where an int has 32 bits and this is too large for it
+		if frameType(head>>24) != frameData || end < at+dataHeaderLen || end > len(b) || binary.BigEndian.Uint64(h[headerLen:]) != next {
 			break
 		}
-		payloads = append(payloads, b[dataHeaderLen:end:end])
-		b = b[end:]
-		next++
+		payloads[n] = b[at+dataHeaderLen : end : end]
+		n, at, next = n+1, end, next+1
 	}
-	f.start = f.end - len(b)
-	return payloads
+	f.start = at
+	return payloads[:n]
 }
 
 // fill reads more of the stream, at least one byte. An end in the middle of a

@@ -292,7 +292,8 @@ func TestCommitAfterAFailureDoesNothing(t *testing.T) {
 	}
 	for range 2 {
 		require.ErrorIs(t, r.commit(), full)
-		assert.Len(t, r.unsent, 2)
+		assert.Equal(t, []int{1}, r.unsent.to)
+		assert.Equal(t, 2, r.unsent.waiting(1))
 		assert.Equal(t, []int{1}, r.unacked)
 		assert.Zero(t, r.node.Stats().Messages)
 		assert.Zero(t, r.status.steps.Load(), "it is not even talked about")

@@ -154,12 +154,11 @@ type runner struct {
 
 	// What the log's unflushed lines have sent and consumed, and what the
 	// outside must therefore not see yet.
-	unsent    []event.Message
+	unsent    outgoing
 	consumed  []uint64 // by sender: the last message taken from its link
 	unacked   []int    // senders whose count has moved
 	isUnacked []bool
 	tight     bool // some link may be out of room before the next commit
-	payload   []byte
 
 	stalls  uint64
 	stalled time.Duration
@@ -185,6 +184,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	r := &runner{
 		cfg:       cfg,
 		inbox:     newInbox(cfg.ID),
+		unsent:    newOutgoing(machines),
 		consumed:  make([]uint64, machines),
 		isUnacked: make([]bool, machines),
 	}
@@ -479,7 +479,7 @@ func (r *runner) step(end int64, stop <-chan struct{}) (going bool, err error) {
 	r.figures.Observe(&ev)
 	switch ev.Kind {
 	case event.Send:
-		r.unsent = append(r.unsent, ev.Messages()...)
+		r.unsent.add(ev.Messages())
 	case event.Receive:
 		m := ev.Messages()[0]
 		r.consumed[m.From] = m.Seq
@@ -509,13 +509,7 @@ func (r *runner) commit() error {
 	if err != nil {
 		return fmt.Errorf("the event log cannot be written, so the machine stops at step %d (nothing that is not logged was sent or acknowledged): %w", r.machine.Steps(), err)
 	}
-	for _, m := range r.unsent {
-		r.payload = appendPayload(r.payload[:0], m.Sent)
-		if seq := r.node.Send(int(m.To), r.payload); seq != m.Seq {
-			panic(fmt.Sprintf("message %d to machine %d went out as number %d", m.Seq, m.To, seq))
-		}
-	}
-	r.unsent = r.unsent[:0]
+	r.unsent.send(r.node.SendAll)
 	for _, from := range r.unacked {
 		r.node.Consumed(from, r.consumed[from])
 		r.isUnacked[from] = false
@@ -542,7 +536,7 @@ func (r *runner) scarce() bool {
 // room reports whether the links can take what the next step would send.
 func (r *runner) room() bool {
 	for _, to := range r.machine.NextRecipients() {
-		if r.node.Room(to) <= len(r.unsent) {
+		if r.node.Room(to) <= r.unsent.waiting(to) {
 			return false
 		}
 	}
