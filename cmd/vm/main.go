@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -77,6 +78,8 @@ func app() *cli.App {
 			// an orderly stop (a line with a duration before it replaces
 			// --linger), standard output carries summary.Status as JSON.
 			&cli.BoolFlag{Name: "supervised", Hidden: true},
+			// Look for the peers only after a line "go" on the lifeline.
+			&cli.BoolFlag{Name: "gated", Hidden: true},
 			&cli.DurationFlag{Name: "status-every", Hidden: true},
 			&cli.IntFlag{Name: "listen-fd", Hidden: true},
 		},
@@ -259,11 +262,18 @@ func supervised(ctx context.Context, c *cli.Context, cfg *vm.Config) (_ context.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := context.WithCancelCause(ctx)
 	done := make(chan struct{})
+	gate := make(chan struct{})
+	open := sync.OnceFunc(func() { close(gate) })
+	if c.Bool("gated") {
+		cfg.Gate = gate
+	}
 	linger := cfg.Linger
 	go func() {
 		lines := bufio.NewScanner(c.App.Reader)
 		for lines.Scan() {
-			if d, err := time.ParseDuration(lines.Text()); err == nil {
+			if lines.Text() == "go" {
+				open()
+			} else if d, err := time.ParseDuration(lines.Text()); err == nil {
 				linger = d
 			}
 		}

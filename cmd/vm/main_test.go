@@ -457,6 +457,37 @@ func TestSupervisedToTheEnd(t *testing.T) {
 	assert.EqualValues(t, 100, result.Machine.Steps+result.Machine.Missed)
 }
 
+// Where many are started, each looks for its peers when it is told that all are there.
+func TestSupervisorOpensTheGate(t *testing.T) {
+	args := []string{"--gated", "--id", "0", "--port", freePorts(t, 1)[0], "--log-dir", t.TempDir(), "--rate", "1000", "--duration", "10ms"}
+	stdin, out, running, end := supervise(args...)
+	select {
+	case <-running:
+		t.Fatal("it did not wait")
+	case <-time.After(100 * time.Millisecond): // for what must not happen
+	}
+	_, err := io.WriteString(stdin, "go\n")
+	require.NoError(t, err)
+	soon(t, "the run", running)
+	code, talk := end()
+	assert.Equal(t, command.OK, code, talk)
+	all := statuses(t, out.all.String())
+	assert.Equal(t, summary.Connecting, all[0].Phase, "it says that it is there")
+	assert.Equal(t, summary.Done, all[len(all)-1].Phase)
+}
+
+// A launcher that is gone opens no gate.
+func TestSupervisorGoesBeforeTheRun(t *testing.T) {
+	dir := t.TempDir()
+	stdin, _, _, end := supervise("--gated", "--id", "0", "--port", freePorts(t, 1)[0], "--log-dir", dir)
+	require.NoError(t, stdin.Close())
+	code, talk := end()
+	assert.Equal(t, command.Interrupted, code, talk)
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+}
+
 // The end of standard input is the launcher's, or its word that all shall end.
 func TestSupervisorGoes(t *testing.T) {
 	for _, words := range []string{"", "10ms\n", "nonsense\n"} {

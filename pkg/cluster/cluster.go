@@ -147,10 +147,11 @@ type process struct {
 	talk     string // file of its standard error
 
 	// For the goroutine that waits for it, and after its end for all.
-	spoke  bool // at least one report was understood
-	began  bool
-	result *summary.Machine
-	since  time.Time // when it was started
+	spoke   bool // at least one report was understood
+	arrived bool
+	began   bool
+	result  *summary.Machine
+	since   time.Time // when it was started
 }
 
 // end is the end of a process.
@@ -212,10 +213,15 @@ func (c *Cluster) Run(ctx context.Context, watch func(id int, s summary.Status))
 	go c.fork()
 	defer close(c.forks)
 	var watching sync.Mutex
+	arrivals := make(chan int, len(c.cfg.Rates))     // machines that have come up
 	begins := make(chan time.Time, len(c.cfg.Rates)) // the agreed start
 	report := func(p *process, s summary.Status) {
 		watching.Lock()
 		defer watching.Unlock()
+		if !p.arrived {
+			p.arrived = true
+			arrivals <- p.id
+		}
 		if s.Phase == summary.Running && !p.began {
 			p.began = true
 			begins <- s.Start
@@ -245,7 +251,7 @@ func (c *Cluster) Run(ctx context.Context, watch func(id int, s summary.Status))
 	}
 
 	repairs := newRepairs(len(c.cfg.Rates))
-	first := c.supervise(ctx, begins, ends, repairs, launch)
+	first := c.supervise(ctx, arrivals, begins, ends, repairs, launch)
 	results := make([]*summary.Machine, len(c.cfg.Rates))
 	began := repairs.any()
 	for i, p := range c.processes {
@@ -271,7 +277,7 @@ func (c *Cluster) Run(ctx context.Context, watch func(id int, s summary.Status))
 // supervise waits for the end of all machines and returns the first that died,
 // if any, and was not to be started again. What does not end when it should is
 // told to, and then killed.
-func (c *Cluster) supervise(ctx context.Context, begins <-chan time.Time, ends <-chan end, repairs *repairs, launch func(id int, resume bool) error) (first *Death) {
+func (c *Cluster) supervise(ctx context.Context, arrivals <-chan int, begins <-chan time.Time, ends <-chan end, repairs *repairs, launch func(id int, resume bool) error) (first *Death) {
 	l := c.limits
 	// A machine gives up by itself when it does not find its peers.
 	late := fmt.Sprintf("it had not begun within %v", l.connect+l.patience)
@@ -292,6 +298,10 @@ func (c *Cluster) supervise(ctx context.Context, begins <-chan time.Time, ends <
 		}
 	}
 	interrupted := ctx.Done()
+	absent := make(map[int]bool)
+	for id := range c.cfg.Rates {
+		absent[id] = true
+	}
 	for left := len(c.cfg.Rates); left > 0; {
 		select {
 		case e := <-ends:
@@ -313,6 +323,13 @@ func (c *Cluster) supervise(ctx context.Context, begins <-chan time.Time, ends <
 				}
 			}
 			stop(l.shortLinger)
+		case id := <-arrivals:
+			// Did the first ones look for each other already, the last ones would have
+			// little of the processor to come up.
+			if absent[id] && len(absent) == 1 {
+				c.open()
+			}
+			delete(absent, id)
 		case id := <-repairs.due:
 			if !repairs.wanted(id) {
 				continue
@@ -363,6 +380,13 @@ func (c *Cluster) supervise(ctx context.Context, begins <-chan time.Time, ends <
 	return first
 }
 
+// open lets the machines look for each other.
+func (c *Cluster) open() {
+	for _, p := range c.processes {
+		_, _ = fmt.Fprintln(p.lifeline, "go") // who has died meanwhile does not hear it, which is fine
+	}
+}
+
 // Kill ends all processes at once. It may be called at any time.
 func (c *Cluster) Kill() {
 	c.mu.Lock()
@@ -408,6 +432,8 @@ func (c *Cluster) start(id int, resume bool) (*process, io.Reader, error) {
 	)
 	if resume {
 		args = append(args, "--resume")
+	} else {
+		args = append(args, "--gated")
 	}
 	if cfg.Sync {
 		args = append(args, "--sync")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -130,9 +131,25 @@ func TestRunIsStopped(t *testing.T) {
 		assert.NotNil(t, m, "machine %d", id)
 		talk, err := os.ReadFile(filepath.Join(c.cfg.Dir, fmt.Sprintf("vm_%d.stderr", id)))
 		require.NoError(t, err)
-		assert.Equal(t, "told: \"10s\\n\"\n", string(talk), "it is told how long to wait for the others")
+		assert.Equal(t, "told: \"go\\n10s\\n\"\n", string(talk), "it is told how long to wait for the others")
 	}
 	requireGone(t, c)
+}
+
+// The machines do not talk to each other before the last has come up.
+func TestMachinesGoWhenAllAreThere(t *testing.T) {
+	c := newFakes(t, "goes when told")
+	_, err := c.Run(t.Context(), nil)
+	require.NoError(t, err)
+	var up, told [3]int64
+	for i, p := range c.processes {
+		talk, err := os.ReadFile(p.talk)
+		require.NoError(t, err)
+		_, err = fmt.Sscanf(string(talk), "up at %d, go at %d", &up[i], &told[i])
+		require.NoError(t, err, "%s", talk)
+		assert.Contains(t, p.cmd.Args, "--gated")
+	}
+	assert.Greater(t, slices.Min(told[:]), slices.Max(up[:]))
 }
 
 // A run that has not begun leaves nothing, not even the directories above it.

@@ -77,6 +77,18 @@ var fakes = map[string]func(*fake) int{
 		f.done()
 		return vmInterrupted
 	},
+	"goes when told": func(f *fake) int {
+		if f.id == 1 {
+			time.Sleep(100 * time.Millisecond)
+		}
+		fmt.Fprint(os.Stderr, "up at ", time.Now().UnixNano())
+		f.say(summary.Status{Phase: summary.Connecting})
+		line, _ := f.lifeline.ReadString('\n')
+		fmt.Fprintf(os.Stderr, ", %s at %d", strings.TrimSpace(line), time.Now().UnixNano())
+		f.begin()
+		f.done()
+		return 0
+	},
 	"patient before the run": (*fake).connecting,
 	"never begins":           func(*fake) int { select {} },
 	"waits for nothing":      func(f *fake) int { f.say(summary.Status{Phase: summary.Connecting}); select {} },

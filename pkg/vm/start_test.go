@@ -157,6 +157,52 @@ func TestStoppedWhileItLooksForItsPeers(t *testing.T) {
 	empty(t, f.cfgs[0].LogDir)
 }
 
+// A machine that is held back neither dials nor answers.
+func TestGate(t *testing.T) {
+	gate := make(chan struct{})
+	f := newFleet(t, []string{"1000", "1000"}, func(_ int, cfg *Config) {
+		cfg.Gate, cfg.Duration = gate, 10*time.Millisecond
+	})
+	conn, err := net.Dial("tcp", f.lns[0].Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Write([]byte("no HELLO, which is answered at once"))
+	require.NoError(t, err)
+	f.start(0)
+	_ = conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // for what must not happen
+	_, err = conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	f.start(1)
+	close(gate)
+	f.wait()
+	f.check()
+}
+
+// The time there is not one in which peers could have been found.
+func TestStoppedAtTheGate(t *testing.T) {
+	f := newFleet(t, []string{"1", "1"}, func(_ int, cfg *Config) {
+		cfg.Gate, cfg.ConnectTimeout = make(chan struct{}), time.Nanosecond
+	})
+	f.cfgs[0].Watch = func(s summary.Status) {
+		assert.Equal(t, summary.Connecting, s.Phase)
+		time.AfterFunc(10*time.Millisecond, func() { f.stops[0](nil) })
+	}
+	f.start(0)
+	soon(t, "its end", f.ended[0])
+	require.ErrorIs(t, f.errs[0], context.Canceled)
+	empty(t, f.cfgs[0].LogDir)
+}
+
+// A machine that comes back to its run finds the others there.
+func TestNoGateForAMachineThatComesBack(t *testing.T) {
+	f := newFleet(t, []string{"200"}, nil)
+	f.run()
+	cfg := f.cfgs[0]
+	cfg.Resume, cfg.Gate = true, make(chan struct{})
+	_, err := Run(t.Context(), cfg, listen(t))
+	require.NoError(t, err)
+}
+
 func TestPeerIsNeverThere(t *testing.T) {
 	f := newFleet(t, []string{"1", "1", "1"}, func(id int, cfg *Config) {
 		if id == 0 {

@@ -43,6 +43,11 @@ type Config struct {
 	Peers    []transport.Peer
 	LogDir   string // an existing directory
 
+	// Gate, if not nil, holds the machine back from its peers until it is closed:
+	// of many machines on one host the last is started much sooner if the
+	// others do not talk to each other already. A machine that comes back to
+	// its run does not wait for it.
+	Gate <-chan struct{}
 	// ConnectTimeout is how long to wait for the peers, 0 for ever.
 	ConnectTimeout time.Duration
 	// Linger is how long to wait at the end for the peers' last messages,
@@ -309,6 +314,13 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 		return time.Time{}, ctx.Err()
 	}
 	r.phase(summary.Connecting)
+	if r.cfg.Gate != nil && r.past.start.IsZero() {
+		select {
+		case <-r.cfg.Gate:
+		case <-ctx.Done():
+			return time.Time{}, ctx.Err()
+		}
+	}
 	if r.cfg.ConnectTimeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.cfg.ConnectTimeout)
