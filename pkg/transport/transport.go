@@ -100,7 +100,7 @@ type Handler interface {
 const (
 	defaultPing      = 2 * time.Second
 	silentIntervals  = 3
-	helloTimeout     = 3 * time.Second  // for somebody unknown to say who it is
+	helloTimeout     = 10 * time.Second // for somebody unknown to say who it is: a hundred machines on two cores take a while
 	welcomeTimeout   = 10 * time.Second // a busy peer may take longer to answer
 	lastWordTimeout  = time.Second      // for a connection's last frame to arrive
 	underWay         = time.Second      // what takes longer was not sent before
