@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -132,6 +133,10 @@ func TestTerminalCtrlC(t *testing.T) {
 // order.
 func TestTerminalHangsUp(t *testing.T) {
 	t.Parallel()
+	// Under nohup the signal would be ignored by all that is started here, too.
+	hangUps := make(chan os.Signal, 1)
+	signal.Notify(hangUps, syscall.SIGHUP)
+	defer signal.Stop(hangUps)
 	p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "0", "--rates", "50,60,70")
 	person := onTerminal(t, p)
 	p.start()
