@@ -15,7 +15,6 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
-	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/trace"
@@ -202,9 +201,9 @@ func replayProcesses(c *cli.Context, cfg cluster.Config, dir string, paths []str
 	if err := placeAndProgram(&cfg); err != nil {
 		return err
 	}
-	display := cfg.AtPace && !c.Bool("quiet") && isTerminal(c.App.ErrWriter)
-	if display {
-		cfg.StatusEvery = 200 * time.Millisecond
+	show, done := func(int, summary.Status) {}, func() {}
+	if cfg.AtPace && !c.Bool("quiet") && isTerminal(c.App.ErrWriter) {
+		show, done = display(c, &cfg, result.Lasted)
 	}
 	run, err := cluster.New(cfg)
 	if err != nil {
@@ -213,11 +212,6 @@ func replayProcesses(c *cli.Context, cfg cluster.Config, dir string, paths []str
 	ctx, stop := command.OnInterrupt(c.Context, run.Kill)
 	defer stop()
 	_, _ = fmt.Fprintf(talk, "replay of %s: %s; logs in %s\n", dir, replayed(result), cfg.Dir)
-	show, done := func(int, summary.Status) {}, func() {}
-	if display {
-		d := progress.New(c.App.ErrWriter, cfg.Rates, result.Lasted)
-		show, done = d.Update, d.Close
-	}
 	results, err := run.Run(ctx, show)
 	done()
 	switch {

@@ -85,13 +85,12 @@ func runCluster(c *cli.Context) error {
 // runProcesses does a run.
 func runProcesses(c *cli.Context, cfg cluster.Config) error {
 	talk := c.App.ErrWriter
-	quiet := c.Bool("quiet")
-	if quiet {
+	if c.Bool("quiet") {
 		talk = io.Discard
 	}
-	hasDisplay := !quiet && isTerminal(c.App.ErrWriter)
-	if hasDisplay {
-		cfg.StatusEvery = 200 * time.Millisecond
+	show, done := func(int, summary.Status) {}, func() {}
+	if !c.Bool("quiet") && isTerminal(c.App.ErrWriter) {
+		show, done = display(c, &cfg, cfg.Duration)
 	}
 	run, err := cluster.New(cfg)
 	if err != nil {
@@ -106,14 +105,6 @@ func runProcesses(c *cli.Context, cfg cluster.Config) error {
 	_, _ = fmt.Fprintf(talk, "run %s: %s, die %d, seed %d, %s; logs in %s\n",
 		cfg.Run, describe(cfg.Rates), cfg.Die, cfg.Seed, lasts, cfg.Dir)
 
-	show, done := func(int, summary.Status) {}, func() {}
-	if hasDisplay {
-		display := progress.New(c.App.ErrWriter, cfg.Rates, cfg.Duration)
-		show, done = display.Update, func() {
-			display.Close()
-			_, _ = fmt.Fprintln(talk) // the result stands apart
-		}
-	}
 	linked := c.IsSet("out")
 	results, err := run.Run(ctx, func(id int, s summary.Status) {
 		if s.Phase == summary.Running && !linked {
@@ -141,6 +132,26 @@ func runProcesses(c *cli.Context, cfg cluster.Config) error {
 		return command.Exit(command.Interrupted, nil)
 	}
 	return nil
+}
+
+// display lets machines report often enough to be watched, and returns what shows
+// their reports on the terminal and what ends that. Nothing is drawn before the
+// first one.
+func display(c *cli.Context, cfg *cluster.Config, lasts time.Duration) (show func(int, summary.Status), done func()) {
+	cfg.StatusEvery = 200 * time.Millisecond
+	var d *progress.Display
+	show = func(id int, s summary.Status) {
+		if d == nil {
+			d = progress.New(c.App.ErrWriter, cfg.Rates, lasts)
+		}
+		d.Update(id, s)
+	}
+	return show, func() {
+		if d != nil {
+			d.Close()
+			_, _ = fmt.Fprintln(c.App.ErrWriter) // the result stands apart
+		}
+	}
 }
 
 // prove holds the run against the laws and prints the verdict. What it finds
