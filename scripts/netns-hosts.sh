@@ -19,7 +19,11 @@ Ctrl-C. Several of these can run at a time.
   --out DIR         for the logs (runs/hand-<process id>)
   --link-down SECONDS
                     take the link of machine 1's host down for so long, from 2
-                    seconds after the start on (0: not at all)
+                    seconds after the start on (0: not at all); all bytes are
+                    lost, and nobody is told
+  --unreachable SECONDS
+                    make machine 1's address unreachable for the other hosts, for so
+                    long, from then on (0: not at all); they are told at once
 
 Each flag has an environment variable (DURATION, LINK_DOWN, …). BIN is where vm and launcher
 are (bin; built if they are missing).
@@ -36,11 +40,14 @@ name=lamport-$$
 switch=$name-switch
 port=2050
 
-LINK_DOWN=${LINK_DOWN:-0}
+LINK_DOWN=${LINK_DOWN:-0} UNREACHABLE=${UNREACHABLE:-0}
 
 take_flag() {
-	[[ $1 == --link-down ]] || return
-	LINK_DOWN=$2
+	case $1 in
+	--link-down) LINK_DOWN=$2 ;;
+	--unreachable) UNREACHABLE=$2 ;;
+	*) return 1 ;;
+	esac
 }
 
 address() { # machine
@@ -91,18 +98,28 @@ machine() {
 }
 
 # break_link takes a host away from the others for a while, after the machines
-# have begun: all bytes are lost, and nobody is told.
+# have begun.
 # shellcheck disable=SC2317,SC2329 # it runs in the background
 break_link() {
 	until [[ -n $(compgen -G "$OUT/vm_1_*.log") ]]; do sleep 0.1; done
 	sleep 2
-	ip -n "$switch" link set host1 down
-	sleep "$LINK_DOWN"
-	ip -n "$switch" link set host1 up
+	if ((LINK_DOWN)); then
+		ip -n "$switch" link set host1 down
+		sleep "$LINK_DOWN"
+		ip -n "$switch" link set host1 up
+	fi
+	if ((UNREACHABLE)); then
+		ip -n "$name-0" route add unreachable "$(address 1)"
+		ip -n "$name-2" route add unreachable "$(address 1)"
+		sleep "$UNREACHABLE"
+		ip -n "$name-0" route del unreachable "$(address 1)"
+		ip -n "$name-2" route del unreachable "$(address 1)"
+	fi
 }
 
 take_flags "$@"
 [[ $LINK_DOWN =~ ^[0-9]{1,4}$ ]] || fail 2 "--link-down $LINK_DOWN: want whole seconds"
+[[ $UNREACHABLE =~ ^[0-9]{1,4}$ ]] || fail 2 "--unreachable $UNREACHABLE: want whole seconds"
 ((EUID == 0)) || fail 77 "network namespaces are for root"
 command -v ip >/dev/null || fail 77 "the command \"ip\" (iproute2) is missing"
 need_programs
@@ -114,7 +131,7 @@ for id in 2 0 1; do
 	launch "$id" machine "$id"
 done
 breaker=
-if ((LINK_DOWN)); then
+if ((LINK_DOWN || UNREACHABLE)); then
 	break_link &
 	breaker=$!
 fi

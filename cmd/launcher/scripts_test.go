@@ -200,24 +200,30 @@ func readableByAll(t *testing.T, path string) bool {
 	return true
 }
 
-// A host loses its link for longer than its peers keep a silent connection.
+// A host loses its link for longer than its peers keep a silent connection, or
+// cannot be reached any more, which they are told.
 func TestThreeHostsLoseALink(t *testing.T) {
-	p := netns(t, "--link-down", "7")
-	t.Parallel()
-	if testing.Short() {
-		t.Skip("takes 13 s")
+	for _, flag := range []string{"--link-down", "--unreachable"} {
+		t.Run(flag, func(t *testing.T) {
+			p := netns(t, flag, "10")
+			t.Parallel()
+			if testing.Short() {
+				t.Skip("takes 16 s")
+			}
+			p.cmd.Env = append(p.cmd.Env, "DURATION=15s")
+			p.start()
+			require.Equal(t, "0", p.wait())
+			requireThree(t, p, p.out.String())
+			requireNoHosts(t, p)
+			for _, id := range []int{0, 2} {
+				talk := readFile(t, filepath.Join(p.cmd.Dir, "run", fmt.Sprintf("vm_%d.stderr", id)))
+				assert.Contains(t, talk, "connection lost")
+			}
+		})
+		p := netns(t, flag, "1h").start()
+		assert.Equal(t, "2", p.wait())
+		assert.Equal(t, "netns-hosts.sh: "+flag+" 1h: want whole seconds\n", p.errors.String())
 	}
-	p.cmd.Env = append(p.cmd.Env, "DURATION=12s")
-	p.start()
-	require.Equal(t, "0", p.wait())
-	requireThree(t, p, p.out.String())
-	requireNoHosts(t, p)
-	talk := readFile(t, filepath.Join(p.cmd.Dir, "run", "vm_1.stderr"))
-	assert.Contains(t, talk, "connection lost")
-
-	p = netns(t, "--link-down", "1h").start()
-	assert.Equal(t, "2", p.wait())
-	assert.Equal(t, "netns-hosts.sh: --link-down 1h: want whole seconds\n", p.errors.String())
 }
 
 // The soak test breaks a run all the time, and shows its memory.
