@@ -419,3 +419,19 @@ func TestLaboratoryUsage(t *testing.T) {
 		assert.Empty(t, files(t, p.cmd.Dir))
 	}
 }
+
+// A network that is still split when the run ends: the machines stop in order, and say
+// what they could not deliver.
+func TestThreeHostsStayApart(t *testing.T) {
+	p := netns(t, "--link-down", "60")
+	t.Parallel()
+	p.cmd.Env = append(p.cmd.Env, "DURATION=4s")
+	p.start()
+	require.Equal(t, "1", p.wait())
+	requireNoHosts(t, p)
+	assert.Regexp(t, `\nundelivered: \d+ messages? \(\d+ to vm-\d`, p.out.String())
+	assert.Regexp(t, `\nrun: incomplete: no law is broken by \d+ events on 3 machines, but not all can be said\n  messages that never reached their recipients, which had left or were cut off: \d+\n$`, p.out.String())
+	for id, name := range logs(t, filepath.Join(p.cmd.Dir, "run")) {
+		assert.True(t, isComplete(t, name), "machine %d", id)
+	}
+}
