@@ -18,6 +18,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/trace"
+	"github.com/scalemodel/lamport/pkg/transport"
 )
 
 func replayCommand() *cli.Command {
@@ -194,6 +195,11 @@ func replayProcesses(c *cli.Context, cfg cluster.Config, dir string, paths []str
 	var err error
 	if cfg.Ports, err = cluster.ParsePorts(c.String("ports"), len(paths)); err != nil {
 		return command.Usage("--ports: %w", err)
+	}
+	// With a smaller window than the run needed, a sender would wait for room, and
+	// its recipient for what cannot be sent.
+	if result.Widest > transport.DefaultWindow {
+		cfg.Window = result.Widest
 	}
 	if cfg.Dir == "" {
 		cfg.Dir = filepath.Join("runs", time.Now().Format("20060102-150405")+"-"+cfg.Run+"-replay")

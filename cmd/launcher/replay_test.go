@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/pkg/transport"
 )
 
 // A run of processes that were killed is done again in one process, with processes,
@@ -137,6 +139,17 @@ func TestReplayRefuses(t *testing.T) {
 		assert.Zero(t, code, talk)
 		assert.Equal(t, dir+": "+want+"\n", out)
 	}
+}
+
+// More messages wait on a link than the window of a process allows if nothing is
+// said: the replay says what it needs.
+func TestReplayOfFullLinks(t *testing.T) {
+	t.Parallel()
+	dir := virtualRun(t, "--rates", "1,300000", "--die", "1", "--duration", "1s")
+	p := launcher(t, t.TempDir(), "replay", "--processes", "--out", "again", dir).start()
+	require.Equal(t, "0", p.wait(), p.errors.String())
+	assert.Contains(t, p.out.String(), "the same again, with processes: 2 machines, 300001 events")
+	assert.Greater(t, recordOf(t, filepath.Join(p.cmd.Dir, "again")).Window, transport.DefaultWindow)
 }
 
 func TestReplayIsInterrupted(t *testing.T) {

@@ -39,6 +39,7 @@ type Result struct {
 	Missing  []int         // machines without a log: their messages are taken from the record
 	Unended  []int         // machines whose log has no end: they died for good
 	Left     []int         // machines that were gone when others still sent to them
+	Widest   int           // the most messages that a link held unreceived: processes need such a window
 }
 
 // Run executes the run again whose event logs these files are, one per machine, in
@@ -273,6 +274,7 @@ func (r *replayer) step(p *player) error {
 		}
 		l := to.link(m.From)
 		l.stamps = append(l.stamps, m.Sent)
+		r.result.Widest = max(r.result.Widest, len(l.stamps))
 		to.here++
 		if to.waits && !r.blocked(to) {
 			to.waits = false

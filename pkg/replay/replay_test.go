@@ -407,7 +407,7 @@ func TestIncomplete(t *testing.T) {
 		dir, zero, one := pair(t)
 		result, err := replay.Run(t.Context(), []string{write(t, dir, "vm_0_1.log", zero[:4]...), write(t, dir, "vm_1_1.log", one...)})
 		require.NoError(t, err)
-		assert.Equal(t, &replay.Result{Machines: 2, Events: 6, Lasted: 3 * time.Second, Unended: []int{0}}, result)
+		assert.Equal(t, &replay.Result{Machines: 2, Events: 6, Lasted: 3 * time.Second, Unended: []int{0}, Widest: 2}, result)
 	})
 	t.Run("in the middle of a line", func(t *testing.T) {
 		dir, zero, one := pair(t)
