@@ -149,29 +149,46 @@ func (f *fleet) runThroughCrashes(logs []string) (crashes int) {
 }
 
 // A machine that does something else than its record says stops there: what it would
-// have done is in no log and reaches nobody.
+// have done is in no log and reaches nobody. The other waits for it until it is
+// stopped, be it by Ctrl-C, and then no longer than it lingers.
 func TestReplayDiffers(t *testing.T) {
-	f := newFleet(t, []string{"1000", "1000"}, nil)
-	f.run()
-	b, err := os.ReadFile(f.logName(1))
+	for name, c := range map[string]struct {
+		rates []string
+		cause error
+	}{
+		"stopped by the launcher":           {[]string{"1000", "1000"}, StopWithin{}},
+		"stopped by hand":                   {[]string{"1000", "1000"}, nil},
+		"stopped by hand, after its record": {[]string{"0.01", "1000"}, nil}, // which has no event
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(t, c.rates, nil)
+			f.run()
+			again := replayOf(t, []string{f.logName(0), forgeClock(t, f.logName(1), 21)}, func(_ int, cfg *Config) { cfg.Linger = time.Millisecond })
+			again.start(0)
+			again.start(1)
+			soon(t, "the end of the machine that differs", again.ended[1])
+			var differs *replay.Difference
+			require.ErrorAs(t, again.errs[1], &differs)
+			assert.Equal(t, 21, differs.Line)
+			written := read(t, again.logName(1))
+			assert.LessOrEqual(t, len(written), 20, "the line that differs was not written")
+			again.stops[0](c.cause)
+			again.wait()
+			assert.NoError(t, again.errs[0])
+		})
+	}
+}
+
+// forgeClock copies a log and changes the clock in one of its lines, 1, 2, 3, ….
+func forgeClock(t *testing.T, name string, line int) (forged string) {
+	t.Helper()
+	b, err := os.ReadFile(name)
 	require.NoError(t, err)
 	lines := strings.SplitAfter(string(b), "\n")
-	lines[20] = strings.Replace(lines[20], " clock=", " clock=9", 1)
-	forged := filepath.Join(t.TempDir(), filepath.Base(f.logName(1)))
+	lines[line-1] = strings.Replace(lines[line-1], " clock=", " clock=9", 1)
+	forged = filepath.Join(t.TempDir(), filepath.Base(name))
 	require.NoError(t, os.WriteFile(forged, []byte(strings.Join(lines, "")), 0o666))
-
-	again := replayOf(t, []string{f.logName(0), forged}, nil)
-	again.start(0)
-	again.start(1)
-	soon(t, "the end of the machine that differs", again.ended[1])
-	var differs *replay.Difference
-	require.ErrorAs(t, again.errs[1], &differs)
-	assert.Equal(t, 21, differs.Line)
-	written := read(t, again.logName(1))
-	assert.LessOrEqual(t, len(written), 20, "the line that differs was not written")
-	again.stops[0](StopWithin{})
-	again.wait()
-	assert.NoError(t, again.errs[0])
+	return forged
 }
 
 // At the pace of the record, no event comes before its time.
