@@ -184,7 +184,11 @@ func model(c *cli.Context, cfg *vm.Config) (err error) {
 	default:
 		return command.Usage("--pace %q: want max or recorded", c.String("pace"))
 	}
-	if path := c.String("replay"); path != "" {
+	if c.IsSet("replay") {
+		path := c.String("replay")
+		if path == "" {
+			return command.Usage("--replay is empty: want the log that is to be done again")
+		}
 		for _, name := range []string{"id", "rate", "duration", "seed", "die", "run"} {
 			if c.IsSet(name) {
 				return command.Usage("--%s with --replay: that is in the record", name)

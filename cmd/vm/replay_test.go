@@ -62,6 +62,7 @@ func TestReplayWrongUsage(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"--replay " + none, "--replay: stat " + none + ": no such file or directory"},
 		{"--replay " + filepath.Dir(record), "--replay: " + filepath.Dir(record) + ": expected an event log, found no regular file"},
+		{"--replay=", "--replay is empty: want the log that is to be done again"},
 		{"--replay " + record + " --rate 3", "--rate with --replay: that is in the record"},
 		{"--replay " + record + " --id 0", "--id with --replay: that is in the record"},
 		{"--replay " + record + " --duration 5s", "--duration with --replay: that is in the record"},
@@ -75,5 +76,22 @@ func TestReplayWrongUsage(t *testing.T) {
 		assert.Empty(t, stdout)
 		assert.Equal(t, "vm: "+c.want+"\n", stderr)
 		empty(t, dir)
+	}
+}
+
+// A replay in the directory of its record would cut off a torn end there, and write
+// on behind it.
+func TestReplayLeavesItsRecordAlone(t *testing.T) {
+	record := recorded(t)
+	require.NoError(t, os.Truncate(record, 400))
+	before, err := os.ReadFile(record)
+	require.NoError(t, err)
+	for _, flags := range [][]string{nil, {"--resume"}} {
+		code, _, stderr := execute(t.Context(), append(flags, "--replay", record, "--port", freePorts(t, 1)[0], "--log-dir", filepath.Dir(record))...)
+		assert.Equal(t, command.Misused, code)
+		assert.Equal(t, "vm: "+record+" is the record, and the replay's log would be the same file: choose another directory for it\n", stderr)
+		after, err := os.ReadFile(record)
+		require.NoError(t, err)
+		assert.Equal(t, before, after)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/event"
@@ -45,7 +47,20 @@ func checkRecord(cfg *Config) error {
 	case cfg.ID != t.ID() || cfg.Run != s.Run || cfg.Rate != s.Rate || cfg.Seed != s.Seed || cfg.Die != s.Die:
 		return fmt.Errorf("%s is of another machine: its id, run, rate, seed and die must be the record's", t.Path())
 	}
+	own := filepath.Join(cfg.LogDir, logging.FileName(cfg.ID, cfg.Rate))
+	if isRecord, err := sameFile(own, t.Path()); err == nil && isRecord { // what is wrong else, opening it will say
+		return fmt.Errorf("%s is the record, and the replay's log would be the same file: choose another directory for it", own)
+	}
 	return nil
+}
+
+func sameFile(a, b string) (bool, error) {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false, err
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second), err
 }
 
 // skip moves behind so many lines of the record, which an earlier process of the
