@@ -15,6 +15,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/trace"
@@ -230,8 +231,8 @@ func replayProcesses(c *cli.Context, cfg cluster.Config, dir string, paths []str
 	case ctx.Err() != nil:
 		return command.Exit(command.Interrupted, errors.New("interrupted before the replay was over"))
 	}
-	for _, path := range paths {
-		if err := replay.Compare(path, filepath.Join(cfg.Dir, filepath.Base(path))); err != nil {
+	for id, path := range cfg.Replay { // which may have another name than the log of the replay
+		if err := replay.Compare(path, filepath.Join(cfg.Dir, logging.FileName(id, cfg.Rates[id]))); err != nil {
 			return replayError(c.App.Writer, err)
 		}
 	}

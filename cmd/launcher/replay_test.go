@@ -141,6 +141,15 @@ func TestReplayRefuses(t *testing.T) {
 	}
 }
 
+// What a log is called is not what it says.
+func TestReplayOfRenamedLogs(t *testing.T) {
+	t.Parallel()
+	dir := virtualRun(t, "--duration", "5s")
+	require.NoError(t, os.Rename(filepath.Join(dir, "vm_1_5.log"), filepath.Join(dir, "vm_1_5.00.log")))
+	p := launcher(t, t.TempDir(), "replay", "--processes", "--out", "again", dir).start()
+	assert.Equal(t, "0", p.wait(), p.errors.String())
+}
+
 // More messages wait on a link than the window of a process allows if nothing is
 // said: the replay says what it needs.
 func TestReplayOfFullLinks(t *testing.T) {
