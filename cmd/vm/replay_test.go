@@ -47,14 +47,45 @@ func TestReplayByHand(t *testing.T) {
 	assert.NoError(t, replay.Compare(record, filepath.Join(dir, "vm_0_2.5.log")))
 }
 
-func TestReplayDiffers(t *testing.T) {
-	record := recorded(t)
+// A process that came back from one crash of the record dies at the next.
+func TestReplayOfTwoCrashes(t *testing.T) {
+	record, dir := recorded(t), t.TempDir()
 	b, err := os.ReadFile(record)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(record, []byte(strings.Replace(string(b), "clock=2 ", "clock=3 ", 1)), 0o666))
-	code, _, stderr := execute(t.Context(), "--replay", record, "--port", freePorts(t, 1)[0], "--log-dir", t.TempDir())
-	assert.Equal(t, command.Broken, code)
-	assert.Contains(t, stderr, `vm_0_2.5.log:3: recorded is "vm-0: internal: step=2 clock=3 queue=0", replayed "vm-0: internal: step=2 clock=2 queue=0"`)
+	before, after, found := strings.Cut(string(b), "2026-11-22T17:13:40.005000Z")
+	require.True(t, found)
+	twice := before + "2026-11-22T17:13:40.004500Z [INFO]  vm-0: resume: step=4 clock=4\n2026-11-22T17:13:40.005000Z" + after
+	require.NoError(t, os.WriteFile(record, []byte(twice), 0o666))
+	args := []string{"--replay", record, "--port", freePorts(t, 1)[0], "--log-dir", dir}
+	for _, want := range []int{command.Crashed, command.Crashed, command.OK} {
+		code, _, stderr := execute(t.Context(), args...)
+		require.Equal(t, want, code, stderr)
+		args = append(args, "--resume")
+	}
+	assert.NoError(t, replay.Compare(record, filepath.Join(dir, "vm_0_2.5.log")))
+}
+
+func TestReplayDiffers(t *testing.T) {
+	for _, c := range []struct {
+		was, is, want string
+		code          int
+	}{
+		{"clock=2 ", "clock=3 ", `vm_0_2.5.log:3: recorded is "vm-0: internal: step=2 clock=3 queue=0", replayed "vm-0: internal: step=2 clock=2 queue=0"`, command.Broken},
+		{"stop: step=5 clock=5 queue=0 pending=\"\"", "stop: step=5 clock=5 queue=2 pending=1:2", `vm_0_2.5.log:7: recorded is "vm-0: stop: step=5 clock=5 queue=2 pending=1:2", replayed "vm-0: stop: step=5 clock=5 queue=0 pending=\"\""`, command.Broken},
+		{"internal: step=1 clock=1 queue=0", "receive: step=1 clock=2 queue=0 from=7 seq=1 sent=1", "vm_0_2.5.log:2: a message of machine 7, which is no peer", command.Died},
+		{"internal: step=1 clock=1 queue=0", "receive: step=1 clock=2 queue=0 from=0 seq=1 sent=1", "vm_0_2.5.log:2: a message of machine 0, which is no peer", command.Died},
+	} {
+		record := recorded(t)
+		b, err := os.ReadFile(record)
+		require.NoError(t, err)
+		text := strings.Replace(string(b), "2026-11-22T17:13:40.003500Z [INFO]  vm-0: resume: step=3 clock=3\n", "", 1)
+		forged := strings.Replace(text, c.was, c.is, 1)
+		require.NotEqual(t, text, forged)
+		require.NoError(t, os.WriteFile(record, []byte(forged), 0o666))
+		code, _, stderr := execute(t.Context(), "--replay", record, "--port", freePorts(t, 1)[0], "--log-dir", t.TempDir())
+		assert.Equal(t, c.code, code)
+		assert.Contains(t, stderr, c.want)
+	}
 }
 
 func TestReplayWrongUsage(t *testing.T) {

@@ -301,6 +301,28 @@ func TestDifferences(t *testing.T) {
             ^
 `,
 		},
+		"one more in the queue than was ever sent": {
+			func(zero, one []string) ([]string, []string) {
+				one[2] = `1 receive: step=2 clock=3 queue=1 from=0 seq=2 sent=2`
+				return zero, one
+			},
+			`vm_1_1.log:3 differs
+  recorded  vm-1: receive: step=2 clock=3 queue=1 from=0 seq=2 sent=2
+  replayed  a queue of 0 at most, for no more was sent before
+            ^
+`,
+		},
+		"less left of what was delivered": {
+			func(zero, one []string) ([]string, []string) {
+				zero[3] = `0 stop: step=2 clock=2 queue=0 pending=""`
+				return zero[:4], one
+			},
+			`vm_0_1.log:4 differs
+  recorded  vm-0: stop: step=2 clock=2 queue=0 pending=""
+  replayed  vm-0: stop: step=2 clock=2 queue=1 pending=1:1
+                                             ^
+`,
+		},
 		"a message that is not the next": {
 			func(zero, one []string) ([]string, []string) {
 				one[1] = `1 receive: step=1 clock=2 queue=1 from=0 seq=2 sent=1`
@@ -428,7 +450,79 @@ func TestIncomplete(t *testing.T) {
 		result, err := replay.Run(t.Context(), []string{write(t, dir, "vm_0_1.log", zero...), write(t, dir, "vm_1_1.log", one...)})
 		require.NoError(t, err)
 		assert.EqualValues(t, 3, result.Events)
+		assert.Equal(t, []int{1}, result.Left)
 	})
+	t.Run("machines left", func(t *testing.T) {
+		// 0 and 1 leave at once; 2 and 3 still send to them.
+		dir, paths := t.TempDir(), []string(nil)
+		for id, undelivered := range []string{"", "", " undelivered=1:1", ` undelivered="0:1,1:1"`} {
+			lines := []string{fmt.Sprintf(`%d start: version=1 run=r machines=4 rate=1 seed=1 die=10 peers="%s"`, id, []string{"1,2,3", "0,2,3", "0,1,3", "0,1,2"}[id])}
+			lines = append(lines, fmt.Sprintf(`%d stop: step=0 clock=0 queue=0 pending=""%s`, id, undelivered))
+			paths = append(paths, write(t, dir, fmt.Sprintf("vm_%d_1.log", id), lines...))
+		}
+		result, err := replay.Run(t.Context(), paths)
+		require.NoError(t, err)
+		assert.Equal(t, []int{0, 1}, result.Left)
+	})
+	t.Run("a log is missing, and its messages waited with others", func(t *testing.T) {
+		// 1 receives from 2, whose log is there, while a message of 0 waits.
+		dir := t.TempDir()
+		paths := []string{
+			write(t, dir, "vm_1_1.log",
+				`1 start: version=1 run=r machines=3 rate=1 seed=1 die=10 peers="0,2"`,
+				`1 receive: step=1 clock=2 queue=1 from=2 seq=1 sent=1`,
+				`1 receive: step=2 clock=3 queue=0 from=0 seq=1 sent=2`,
+				`1 stop: step=2 clock=3 queue=0 pending=""`),
+		}
+		// Some seed makes 2 send to 1 at once.
+		for seed := 1; ; seed++ {
+			path := write(t, dir, "vm_2_1.log",
+				fmt.Sprintf(`2 start: version=1 run=r machines=3 rate=1 seed=%d die=3 peers="0,1"`, seed),
+				`2 send: step=1 clock=1 queue=0 to=1:1`,
+				`2 stop: step=1 clock=1 queue=0 pending=""`)
+			result, err := replay.Run(t.Context(), []string{paths[0], path})
+			var differs *replay.Difference
+			if errors.As(err, &differs) && differs.File == path && seed < 100 {
+				continue // another throw
+			}
+			require.NoError(t, err)
+			assert.EqualValues(t, 3, result.Events)
+			return
+		}
+	})
+}
+
+// The last event of all need not be the last that is executed again.
+func TestResult(t *testing.T) {
+	dir, zero, one := pair(t)
+	one = slices.Insert(one, 2, `1 resume: step=1 clock=2`)
+	result, err := replay.Run(t.Context(), []string{write(t, dir, "vm_0_1.log", zero...), write(t, dir, "vm_1_1.log", one...)})
+	require.NoError(t, err)
+	assert.Equal(t, &replay.Result{Machines: 2, Events: 6, Lasted: 4 * time.Second, Crashes: 1, Widest: 2}, result)
+}
+
+func TestCompare(t *testing.T) {
+	dir, zero, _ := pair(t)
+	record := write(t, dir, "record.log", zero...)
+	assert.NoError(t, replay.Compare(record, write(t, dir, "same.log", zero...)))
+	for _, c := range []struct {
+		is   []string
+		want string
+	}{
+		{zero[:4], `record.log:5: recorded is "vm-0: stop: step=3 clock=5 queue=0 pending=\"\"", replayed "the end of the log"`},
+		{append(slices.Clone(zero), zero[4]), `record.log:6: recorded is "the end of the log", replayed "vm-0: stop: step=3 clock=5 queue=0 pending=\"\""`},
+		{append(slices.Clone(zero[:4]), zero[3]), `record.log:5: recorded is "vm-0: stop: step=3 clock=5 queue=0 pending=\"\"", replayed "vm-0: receive: step=3 clock=5 queue=0 from=1 seq=1 sent=4"`},
+	} {
+		err := replay.Compare(record, write(t, dir, "other.log", c.is...))
+		var differs *replay.Difference
+		require.ErrorAs(t, err, &differs)
+		assert.Equal(t, c.want, strings.TrimPrefix(err.Error(), dir+string(filepath.Separator)))
+	}
+	short := filepath.Join(dir, "short.log")
+	require.NoError(t, os.WriteFile(short, []byte("2026\n"), 0o666))
+	assert.EqualError(t, replay.Compare(record, short), short+":1: too short for a line of an event log")
+	assert.ErrorIs(t, replay.Compare(record, filepath.Join(dir, "none")), os.ErrNotExist)
+	assert.ErrorIs(t, replay.Compare(filepath.Join(dir, "none"), record), os.ErrNotExist)
 }
 
 func TestWhatIsNoRun(t *testing.T) {
@@ -462,6 +556,13 @@ func TestWhatIsNoRun(t *testing.T) {
 				return zero, one
 			},
 			`vm_1_1.log is of run "s" with 2 machines, vm_0_1.log of run "r" with 2: want the logs of one run`,
+		},
+		"another number of machines": {
+			func(zero, one []string) ([]string, []string) {
+				one[0] = strings.Replace(strings.Replace(one[0], "machines=2", "machines=3", 1), "peers=0", `peers="0,2"`, 1)
+				return zero, one
+			},
+			`vm_1_1.log is of run "r" with 3 machines, vm_0_1.log of run "r" with 2: want the logs of one run`,
 		},
 		"a machine twice": {
 			func(zero, _ []string) ([]string, []string) { return zero, zero },

@@ -163,8 +163,8 @@ func (r *runner) tickAsRecorded(stop <-chan struct{}) error {
 // reports false when the run has ended before.
 func (r *runner) stepAsRecorded(turn *replay.Turn, stop <-chan struct{}) (going bool, err error) {
 	f := r.follow
-	if t := turn; t.Here > 0 && int(f.from(t)) >= len(f.held) {
-		return false, fmt.Errorf("%s:%d: a message of machine %d, in a run of %d", f.track.Path(), t.Line, f.from(t), len(f.held))
+	if t := turn; t.Here > 0 && (int(f.from(t)) >= len(f.held) || int(f.from(t)) == r.cfg.ID) {
+		return false, fmt.Errorf("%s:%d: a message of machine %d, which is no peer", f.track.Path(), t.Line, f.from(t))
 	}
 	if err := r.collect(); err != nil {
 		return false, err

@@ -222,21 +222,26 @@ func TestReplayIsInterrupted(t *testing.T) {
 func TestReplayOfAnotherMachine(t *testing.T) {
 	f := newFleet(t, []string{"100", "100"}, nil)
 	f.run()
-	for name, edit := range map[string]func(*Config){
-		"id":       func(c *Config) { c.ID = 1 },
-		"rate":     func(c *Config) { c.Rate = clock.Unpaced },
-		"seed":     func(c *Config) { c.Seed++ },
-		"die":      func(c *Config) { c.Die++ },
-		"run":      func(c *Config) { c.Run = "other" },
-		"duration": func(c *Config) { c.Duration = time.Second },
-		"machines": func(c *Config) { c.Peers = append(c.Peers, transport.Peer{ID: 2, Addr: "localhost:1"}) },
+	another := " is of another machine: its id, run, rate, seed and die must be the record's"
+	for name, c := range map[string]struct {
+		edit func(*Config)
+		want string
+	}{
+		"id":       {func(c *Config) { c.ID = 1 }, another},
+		"rate":     {func(c *Config) { c.Rate = clock.Unpaced }, another},
+		"seed":     {func(c *Config) { c.Seed++ }, another},
+		"die":      {func(c *Config) { c.Die++ }, another},
+		"run":      {func(c *Config) { c.Run = "other" }, another},
+		"duration": {func(c *Config) { c.Duration = time.Second }, "duration 1s: a replay is over when its record is"},
+		"machines": {func(c *Config) { c.Peers = append(c.Peers, transport.Peer{ID: 2, Addr: "localhost:1"}) }, " is of a run of 2 machines: want 1 peers, not 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			again := replayOf(t, f.logNames(), nil)
-			edit(&again.cfgs[0])
+			c.edit(&again.cfgs[0])
 			_, err := Run(t.Context(), again.cfgs[0], again.lns[0])
 			var notStarted *StartError
 			require.ErrorAs(t, err, &notStarted)
+			assert.ErrorContains(t, err, c.want)
 			empty(t, again.cfgs[0].LogDir)
 		})
 	}
