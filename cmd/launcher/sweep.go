@@ -298,6 +298,9 @@ func faultTexts(c *cli.Context) (list []string, err error) {
 			text = ""
 		}
 		if seen[text] {
+			if text == "" {
+				text = "none"
+			}
 			return nil, command.Usage("--faults: %q is there twice", text)
 		}
 		seen[text] = true

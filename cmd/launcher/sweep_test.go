@@ -200,7 +200,7 @@ func TestSweepUsage(t *testing.T) {
 		{`--latency: latency "slow": "slow" is no duration; want "1ms", "uniform:1ms,5ms", "exp:2ms" (the mean) or "lognormal:2ms,0.5" (the median and the sigma)`, []string{"--latency", "1ms;slow"}},
 		{`--phase "late": want together or random`, []string{"--phase", "late"}},
 		{`--faults: line 1, column 12: there is no machine 9: the run has machines 0 to 2`, []string{"--faults", "plan"}},
-		{`--faults: "" is there twice`, []string{"--faults", "none", "--faults", ""}},
+		{`--faults: "none" is there twice`, []string{"--faults", "none", "--faults", ""}},
 		{`"at 58s kill 1 for 5s" cannot be over by the end of the run, after 1m`, []string{"--faults", "at 58s kill 1 for 5s"}},
 		{`--jobs 0: want at least 1`, []string{"--jobs", "0"}},
 		{`--out is empty: want the name of a directory`, []string{"--out", ""}},

@@ -68,7 +68,8 @@ func Open(path string, grid *Grid) (*Dir, error) {
 	if _, err := os.Stat(name); err != nil && len(entries) > 0 {
 		return nil, fmt.Errorf("%s holds something else than a sweep: choose another --out", path)
 	}
-	if err := os.MkdirAll(filepath.Join(path, RunsName), 0o777); err != nil {
+	// The grid comes first: without it, nobody knows the directory for a sweep's.
+	if err := os.MkdirAll(path, 0o777); err != nil {
 		return nil, explain(path, err)
 	}
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o666)
@@ -83,6 +84,10 @@ func Open(path string, grid *Grid) (*Dir, error) {
 	if err := d.begin(grid); err != nil {
 		d.Close()
 		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(path, RunsName), 0o777); err != nil {
+		d.Close()
+		return nil, explain(path, err)
 	}
 	return d, nil
 }
@@ -103,7 +108,11 @@ func (d *Dir) begin(grid *Grid) error {
 	if err == nil {
 		_, err = d.grid.Write(append(b, '\n'))
 	}
+	if err == nil {
+		err = d.grid.Sync()
+	}
 	if err != nil {
+		_ = d.grid.Truncate(0) // half a grid could not be gone on with
 		return explain(d.path, err)
 	}
 	return nil
@@ -165,9 +174,11 @@ func (d *Dir) Write(name string, content []byte) error {
 	return replace(filepath.Join(d.path, name), content)
 }
 
+// replace writes a file as a whole or not at all, even if the power fails: the
+// name must not be on the disk before the content.
 func replace(name string, content []byte) error {
 	fresh := name + ".part"
-	err := os.WriteFile(fresh, content, 0o666)
+	err := writeSynced(fresh, content)
 	if err == nil {
 		err = os.Rename(fresh, name)
 	}
@@ -175,4 +186,16 @@ func replace(name string, content []byte) error {
 		_ = os.Remove(fresh)
 	}
 	return err
+}
+
+func writeSynced(name string, content []byte) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }

@@ -54,6 +54,19 @@ func TestDir(t *testing.T) {
 	assert.Equal(t, []string{"runs", "sweep.csv", "sweep.json"}, names)
 }
 
+// A sweep can be gone on with wherever its beginning was cut off.
+func TestDirIsBegunAgain(t *testing.T) {
+	path := t.TempDir()
+	for _, remove := range []string{RunsName, GridName} {
+		d, err := Open(path, grid())
+		require.NoError(t, err, "without %s", remove)
+		assert.DirExists(t, filepath.Join(path, RunsName))
+		d.Close()
+		require.NoError(t, os.RemoveAll(filepath.Join(path, RunsName)))
+		require.NoError(t, os.RemoveAll(filepath.Join(path, remove)))
+	}
+}
+
 func TestDirIsRefused(t *testing.T) {
 	path := t.TempDir()
 	d, err := Open(path, grid())
