@@ -203,6 +203,34 @@ func TestRerunInVirtualTime(t *testing.T) {
 	assert.Contains(t, talk, log+" is not what it was in "+dir)
 }
 
+// What was stopped with Ctrl-C is done again to its end, and was its beginning.
+func TestRerunOfWhatWasStopped(t *testing.T) {
+	t.Parallel()
+	whole := virtualRun(t, "--duration", "20s")
+	dir := virtualRun(t, "--duration", "12500ms") // at which a machine may have been stopped
+	forge(t, dir, "run.json", `"duration": "12.5s"`, `"duration": "20s"`)
+	again := filepath.Join(t.TempDir(), "again")
+	code, out, talk := inProcess("rerun", "--out", again, dir)
+	require.Zero(t, code, talk)
+	assert.True(t, strings.HasSuffix(out, "\nagain        the same bytes as in "+dir+", which was stopped before its end, up to there\n"), out)
+	for _, log := range logs(t, whole) {
+		assert.Equal(t, readFile(t, log), readFile(t, filepath.Join(again, filepath.Base(log))))
+	}
+
+	for was, is := range map[string]string{"send: step=9 clock=9": "send: step=9 clock=8", "stop: step=": "halt: step="} {
+		forged := filepath.Join(t.TempDir(), "forged")
+		require.NoError(t, os.CopyFS(forged, os.DirFS(dir)))
+		forge(t, forged, "vm_1_5.log", was, is)
+		code, _, talk = inProcess("rerun", "--out", filepath.Join(t.TempDir(), "again"), forged)
+		assert.Equal(t, 1, code)
+		assert.Contains(t, talk, "vm_1_5.log is not what it was in "+forged)
+	}
+	// Where nothing goes on, another last line is a difference.
+	forge(t, whole, "vm_1_5.log", "stop: step=100 ", "stop: step=101 ")
+	code, _, _ = inProcess("rerun", "--out", filepath.Join(t.TempDir(), "again"), whole)
+	assert.Equal(t, 1, code)
+}
+
 // A run of processes is started with what it was started with before.
 func TestRerun(t *testing.T) {
 	t.Parallel()
