@@ -26,7 +26,8 @@ common_usage() {
   --trials NUMBER   of runs with different seeds (5)
   --seed NUMBER     that decides the seeds of all runs (drawn)
   --jobs NUMBER     of runs side by side (as many as the cores bear)
-  --out DIR         for logs, tables and findings (sweeps/<script>-<time>); of a
+  --out DIR         for logs, tables and findings (sweeps/<script>-<time>-<process id>);
+                    of a
                     directory where the script was stopped, it goes on there
 
 Each flag has an environment variable (DURATION, TRIALS, …; VIRTUAL=1). BIN is where
@@ -55,7 +56,7 @@ take_flags() {
 			shift
 			continue
 			;;
-		--*) (($# > 1)) || fail 2 "flag $1 needs a value; --help lists the flags" ;;
+		--*) (($# > 1)) || fail 2 "flag $1 is unknown, or needs a value; --help lists the flags" ;;
 		*) fail 2 "unexpected argument \"$1\"; --help lists the flags" ;;
 		esac
 		case $1 in
@@ -68,7 +69,7 @@ take_flags() {
 		esac
 		shift 2
 	done
-	: "${OUT:=sweeps/$name-$(date +%Y%m%d-%H%M%S)}"
+	: "${OUT:=sweeps/$name-$(date +%Y%m%d-%H%M%S)-$$}"
 }
 
 # take_flag is for scripts that have flags of their own.
@@ -124,9 +125,12 @@ lab() {
 	runs=("$OUT/runs/"*)
 	run=${picture:+$OUT/runs/$picture}
 	run=${run:-${runs[0]}}
-	"$BIN/launcher" diagram --from "$picture_from" --to "$(later "$picture_from")" -o "$OUT/diagram.svg" "$run"
 	"$BIN/launcher" stats --format markdown "$run" >"$OUT/stats.md"
-	echo "a picture of one run: $OUT/diagram.svg, its figures: $OUT/stats.md" >&2
+	echo "the figures of one run: $OUT/stats.md" >&2
+	# A run may be too short for a picture, and is none the worse for it.
+	if "$BIN/launcher" diagram --from "$picture_from" --to "$(later "$picture_from")" -o "$OUT/diagram.svg" "$run"; then
+		echo "a picture of it: $OUT/diagram.svg" >&2
+	fi
 	exit "$code"
 }
 

@@ -16,7 +16,7 @@ recorded, field by field, but for the global time.
 BIN is where vm and launcher are (bin; built if they are missing).
 
 Exit code: 0 if it is the same; 1 if a law is broken or something differs, which is
-shown; 2 if the run cannot be read.
+shown; 2 if the run cannot be read, or cannot be done again by processes.
 END
 }
 
@@ -38,6 +38,7 @@ while (($#)); do
 		;;
 	--pace | --out)
 		(($# > 1)) || fail 2 "flag $1 needs a value; --help lists the flags"
+		[[ $1 != --pace || $2 == max || $2 == recorded ]] || fail 2 "--pace \"$2\": want max or recorded"
 		flags+=("$1" "$2")
 		shift 2
 		;;

@@ -186,7 +186,7 @@ func replayProcesses(c *cli.Context, cfg cluster.Config, dir string, paths []str
 	case len(result.Missing) > 0:
 		return command.Usage("%s: machine %d has no log, so no process can do what it did; without --processes, the others are replayed", dir, result.Missing[0])
 	case len(result.Unended) > 0:
-		return command.Usage("%s: machine %d died for good, and processes can only replay a run that came to its end; replay it without --processes", dir, result.Unended[0])
+		return command.Usage("%s: the log of machine %d has no end, and processes can only replay a run that came to its end; replay it without --processes", dir, result.Unended[0])
 	case len(result.Left) > 0:
 		return command.Usage("%s: machine %d left before the others, and processes can only replay a run whose machines ended together; replay it without --processes", dir, result.Left[0])
 	}

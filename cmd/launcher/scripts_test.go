@@ -402,7 +402,7 @@ func TestLaboratoryUsage(t *testing.T) {
 	}
 	for _, c := range []struct{ args, want string }{
 		{"now", `lab-scale.sh: unexpected argument "now"; --help lists the flags`},
-		{"--trials", "lab-scale.sh: flag --trials needs a value; --help lists the flags"},
+		{"--trials", "lab-scale.sh: flag --trials is unknown, or needs a value; --help lists the flags"},
 		{"--trials 0", "launcher: --trials 0: want at least 1, and 5 for intervals that say something"},
 		{"--machines 3,3", `launcher: --machines "3,3": 3 is there twice`},
 	} {

@@ -229,3 +229,16 @@ func TestSweepWithoutAReader(t *testing.T) {
 	require.NoError(t, w.Close())
 	assert.Contains(t, names(t, dir), "findings.md")
 }
+
+// A machine that is alone is not compared with itself.
+func TestSweepOfOneMachine(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "sweep")
+	code, out, talk := inProcess("sweep", "--virtual", "--machines", "1", "--duration", "5s", "--trials", "2", "--seed", "1", "--out", dir)
+	require.Zero(t, code, talk)
+	assert.Contains(t, out, "all alike")
+	for _, text := range []string{out, sweepFiles(t, dir)[sweep.FindingsName]} {
+		assert.NotContains(t, text, "slowest")
+		assert.NotContains(t, text, "fastest")
+	}
+}

@@ -106,8 +106,14 @@ func ReadRecord(path string) (*Record, error) {
 
 // Check says what keeps a record from being done again.
 func (r *Record) Check() error {
-	if len(r.Rates) != r.Machines {
+	d, err := time.ParseDuration(r.Duration)
+	switch {
+	case len(r.Rates) != r.Machines:
 		return fmt.Errorf("rates for %d machines, but there are %d", len(r.Rates), r.Machines)
+	case r.Die < 1:
+		return fmt.Errorf("a die with %d faces: want at least 1", r.Die)
+	case err != nil || d < 0:
+		return fmt.Errorf("duration %q: want a duration such as 1m0s", r.Duration)
 	}
 	return nil
 }

@@ -388,6 +388,18 @@ func TestDifferences(t *testing.T) {
                                              ^
 `,
 		},
+		"two of them": { // the earlier one is shown
+			func(zero, one []string) ([]string, []string) {
+				zero[2] = `0 send: step=2 clock=7 queue=0 to=1:2`
+				one[1] = `1 receive: step=1 clock=9 queue=0 from=0 seq=1 sent=1`
+				return zero, one
+			},
+			`vm_1_1.log:2 differs
+  recorded  vm-1: receive: step=1 clock=9 queue=0 from=0 seq=1 sent=1
+  replayed  vm-1: receive: step=1 clock=2 queue=0 from=0 seq=1 sent=1
+                                        ^
+`,
+		},
 		"another seed": {
 			func(zero, one []string) ([]string, []string) {
 				for i := range zero {

@@ -127,6 +127,7 @@ func summarize(p Point, duration time.Duration, results []*Result) *overview {
 	s := &overview{point: p, seconds: duration.Seconds(), all: newClass("all"), speed: make(map[int]float64)}
 	byRate := make(map[clock.Rate]*class)
 	slowest, between, fastest := newClass("slowest"), newClass("between"), newClass("fastest")
+	alike := true // in each run, the machines have one rate
 	for _, r := range results {
 		s.runs++
 		all := make([]*trace.MachineStats, len(r.Stats.Machines))
@@ -148,6 +149,7 @@ func summarize(p Point, duration time.Duration, results []*Result) *overview {
 		for _, m := range all {
 			low, high = min(low, m.Summary.Rate), max(high, m.Summary.Rate)
 		}
+		alike = alike && low == high
 		slowest.trials[r.Trial] = figuresOf(groups[low])
 		fastest.trials[r.Trial] = figuresOf(groups[high])
 		if rest := slices.DeleteFunc(all, func(m *trace.MachineStats) bool {
@@ -157,6 +159,9 @@ func summarize(p Point, duration time.Duration, results []*Result) *overview {
 		}
 	}
 	switch {
+	case p.isDrawn() && alike && s.runs > 0:
+		slowest.name = "all alike"
+		s.classes = []*class{slowest}
 	case p.isDrawn() || len(byRate) > mostRates:
 		for _, c := range []*class{slowest, between, fastest} {
 			if len(c.trials) > 0 {

@@ -114,7 +114,6 @@ func (f *follower) release(deliver func(event.Message)) {
 		}
 		f.held[from] = nil
 	}
-	f.here = 0
 }
 
 // tickAsRecorded executes the instructions that the record names, each when it is

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/sim/hunt"
@@ -245,4 +246,28 @@ func TestReplayOfAnotherMachine(t *testing.T) {
 			empty(t, again.cfgs[0].LogDir)
 		})
 	}
+}
+
+// A turn waits for its message, and for as many others as waited behind it.
+func TestFollowerWaits(t *testing.T) {
+	turn := &replay.Turn{Here: 3}
+	turn.Event.Kind = event.Receive
+	turn.Event.SetMessages(event.Message{From: 1, Seq: 1})
+	f := newFollower(nil, 3)
+	f.hold(event.Message{From: 2, Seq: 1})
+	f.hold(event.Message{From: 2, Seq: 2})
+	f.hold(event.Message{From: 2, Seq: 3})
+	assert.False(t, f.may(turn), "not its message")
+	f.hold(event.Message{From: 1, Seq: 1})
+	assert.True(t, f.may(turn))
+	turn.Here = 5
+	assert.False(t, f.may(turn), "too few")
+	turn.Here = 4
+	assert.True(t, f.may(turn))
+
+	var given []event.Message
+	f.give(turn, func(m event.Message) { given = append(given, m) })
+	f.release(func(m event.Message) { given = append(given, m) })
+	assert.Equal(t, []event.Message{{From: 1, Seq: 1}, {From: 2, Seq: 1}, {From: 2, Seq: 2}, {From: 2, Seq: 3}}, given)
+	assert.True(t, f.may(&replay.Turn{}), "what receives nothing needs nothing")
 }
