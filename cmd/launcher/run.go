@@ -210,9 +210,6 @@ func runConfig(c *cli.Context) (cluster.Config, error) {
 	if cfg.Faults, err = faultPlan(c.String("faults"), len(cfg.Rates), cfg.Seed, cfg.Duration); err != nil {
 		return cfg, err
 	}
-	if cfg.Faults.Has(fault.Pause) && !cluster.CanPause {
-		return cfg, command.Usage("--faults: this system cannot pause a process")
-	}
 	ports := c.String("ports")
 	if ports == "" {
 		ports = "auto"

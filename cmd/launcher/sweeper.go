@@ -119,25 +119,15 @@ func (s *sweeper) check(run *sweep.Run) (err error) {
 	if p.Machines > mostChecked {
 		return command.Usage("--machines %d: want at most %d; a sweep checks every run, and reads all logs of one at once", p.Machines, mostChecked)
 	}
-	if s.grid.Virtual {
-		plan, err := fault.Parse(p.Faults, p.Machines)
-		if err != nil {
-			return command.Usage("--faults: %w", err)
-		}
-		s.plans[run.Name] = plan.Seeded(run.Seed)
-		cfg, err := s.virtual(run)
-		if err != nil {
-			return err
-		}
-		if err := cfg.Check(); err != nil {
-			return command.Usage("%w", err)
-		}
-		return nil
-	}
 	if s.plans[run.Name], err = faultPlan(p.Faults, p.Machines, run.Seed, s.grid.Duration); err != nil {
 		return err
 	}
-	cfg, err := s.processes(run)
+	var cfg interface{ Check() error }
+	if s.grid.Virtual {
+		cfg, err = s.virtual(run)
+	} else {
+		cfg, err = s.processes(run)
+	}
 	if err != nil {
 		return err
 	}
@@ -148,12 +138,12 @@ func (s *sweeper) check(run *sweep.Run) (err error) {
 }
 
 // processes returns the configuration of a run as processes.
-func (s *sweeper) processes(run *sweep.Run) (cfg cluster.Config, err error) {
+func (s *sweeper) processes(run *sweep.Run) (cfg *cluster.Config, err error) {
 	ports := s.grid.Ports
 	if ports == "" {
 		ports = "auto"
 	}
-	cfg = cluster.Config{
+	cfg = &cluster.Config{
 		Run: newRunName(), Rates: run.Rates, Die: run.Point.Die, Seed: run.Seed, Duration: s.grid.Duration,
 		VM: s.vm, Faults: s.plans[run.Name], Version: command.Version(),
 	}
@@ -164,10 +154,10 @@ func (s *sweeper) processes(run *sweep.Run) (cfg cluster.Config, err error) {
 }
 
 // virtual returns the configuration of a run in virtual time.
-func (s *sweeper) virtual(run *sweep.Run) (cfg sim.Config, err error) {
-	cfg = sim.Config{Run: "sim", Rates: run.Rates, Die: run.Point.Die, Seed: run.Seed, Duration: s.grid.Duration, Workers: 1}
-	if s.grid.Phase == "random" {
-		cfg.Phase = sim.Scattered
+func (s *sweeper) virtual(run *sweep.Run) (cfg *sim.Config, err error) {
+	cfg = &sim.Config{Run: "sim", Rates: run.Rates, Die: run.Point.Die, Seed: run.Seed, Duration: s.grid.Duration, Workers: 1}
+	if cfg.Phase, err = sim.ParsePhase(s.grid.Phase); err != nil {
+		return cfg, command.Usage("--phase %w", err)
 	}
 	if cfg.Latency, err = sim.ParseLatency(run.Point.Latency); err != nil {
 		return cfg, command.Usage("--latency: %w", err)
@@ -282,12 +272,6 @@ func (s *sweeper) announce(talk io.Writer, todo int) {
 	if n := len(s.runs) - todo; n > 0 {
 		done = fmt.Sprintf(", %d of them done already", n)
 	}
-	count := func(n int, noun string) string {
-		if n != 1 {
-			noun += "s"
-		}
-		return fmt.Sprintf("%d %s", n, noun)
-	}
 	_, _ = fmt.Fprintf(talk, "sweep of %s of %v %s%s: %s × %s, seed %d; in %s\n", count(len(s.runs), "run"), s.grid.Duration, how, done,
 		count(len(s.runs)/s.grid.Trials, "point"), count(s.grid.Trials, "trial"), s.grid.Seed, s.path)
 }
@@ -352,7 +336,7 @@ func (s *sweeper) process(ctx context.Context, run *sweep.Run, dir string) ([]su
 		return nil, err
 	}
 	cfg.Dir = dir
-	c, err := cluster.New(cfg)
+	c, err := cluster.New(*cfg)
 	if err != nil {
 		return nil, command.Usage("%w", err)
 	}
@@ -366,7 +350,7 @@ func (s *sweeper) process(ctx context.Context, run *sweep.Run, dir string) ([]su
 	}()
 	results, err := c.Run(ctx, nil)
 	if err == nil {
-		err = writeSummary(io.Discard, cfg, results)
+		err = writeSummary(io.Discard, *cfg, results)
 	}
 	if err != nil {
 		return nil, command.Exit(command.Died, err)
@@ -387,10 +371,10 @@ func (s *sweeper) simulate(ctx context.Context, run *sweep.Run, dir string) ([]s
 		return nil, err
 	}
 	cfg.LogDir = dir
-	if _, err := cluster.MakeDir(dir, virtualRecord(&cfg)); err != nil {
+	if _, err := cluster.MakeDir(dir, virtualRecord(cfg)); err != nil {
 		return nil, command.Exit(command.Died, err)
 	}
-	result, err := sim.Run(ctx, cfg)
+	result, err := sim.Run(ctx, *cfg)
 	if err != nil {
 		return nil, command.Exit(command.Died, err)
 	}

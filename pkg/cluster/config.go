@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+
+	"github.com/scalemodel/lamport/pkg/fault"
 )
 
 func check(cfg Config) error {
@@ -24,6 +26,9 @@ func check(cfg Config) error {
 		return fmt.Errorf("--die %d: a die has at least 1 face", cfg.Die)
 	case cfg.Duration < 0:
 		return fmt.Errorf("--duration %v: a duration cannot be negative", cfg.Duration)
+	}
+	if cfg.Faults.Has(fault.Pause) && !CanPause {
+		return errors.New("--faults: this system cannot pause a process")
 	}
 	seen := make(map[int]int)
 	for id, port := range cfg.Ports {
