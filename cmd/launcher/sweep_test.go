@@ -201,7 +201,7 @@ func TestSweepUsage(t *testing.T) {
 		{`--phase "late": want together or random`, []string{"--phase", "late"}},
 		{`--faults: line 1, column 12: there is no machine 9: the run has machines 0 to 2`, []string{"--faults", "plan"}},
 		{`--faults: "none" is there twice`, []string{"--faults", "none", "--faults", ""}},
-		{`"at 58s kill 1 for 5s" cannot be over by the end of the run, after 1m`, []string{"--faults", "at 58s kill 1 for 5s"}},
+		{`--faults: line 1, column 1: "at 58s kill 1 for 5s" cannot be over by the end of the run, after 1m`, []string{"--faults", "at 58s kill 1 for 5s"}},
 		{`--jobs 0: want at least 1`, []string{"--jobs", "0"}},
 		{`--out is empty: want the name of a directory`, []string{"--out", ""}},
 		{`full holds something else than a sweep: choose another --out`, []string{"--out", "full"}},
