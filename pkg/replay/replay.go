@@ -96,6 +96,9 @@ func (r *replayer) close() {
 	}
 }
 
+// maxMachines bounds what a forged first line can make this package allocate.
+const maxMachines = 1 << 20
+
 // open opens the logs and makes their machines.
 func (r *replayer) open(paths []string) error {
 	var first *Track
@@ -106,6 +109,10 @@ func (r *replayer) open(paths []string) error {
 		}
 		p := &player{track: t, in: make(map[int32]*link)}
 		start := t.Start()
+		if start.Machines > maxMachines {
+			t.Close()
+			return &logging.Error{File: path, Line: 1, Msg: fmt.Sprintf("expected at most %d machines, found %d", maxMachines, start.Machines)}
+		}
 		if first == nil {
 			first = t
 			r.players = make([]*player, start.Machines)
