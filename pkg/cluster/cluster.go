@@ -83,7 +83,8 @@ type limits struct {
 	connect time.Duration
 	// linger is how long machines wait at the end for each other's last
 	// messages. All of them end at one instant, so this is only ever used
-	// up on a host that is far too busy.
+	// up on a host that is far too busy, or where one comes back meanwhile:
+	// it has to read first what it has done in all the run.
 	linger time.Duration
 	// shortLinger replaces it where a machine has died: it will not answer.
 	shortLinger time.Duration
@@ -92,15 +93,23 @@ type limits struct {
 	patience time.Duration
 }
 
-func limitsOf(machines int) limits {
-	return limits{
+func limitsOf(cfg *Config) limits {
+	machines := len(cfg.Rates)
+	l := limits{
 		// The links are as many as the pairs.
 		connect:     30*time.Second + time.Duration(machines*machines)*time.Millisecond,
 		linger:      10 * time.Second,
 		shortLinger: 500 * time.Millisecond,
 		patience:    8 * time.Second,
 	}
+	if cfg.restarts() {
+		l.linger += cfg.Duration
+	}
+	return l
 }
+
+// restarts reports whether machines that die may come back.
+func (cfg *Config) restarts() bool { return cfg.Restart || cfg.Faults.Has(fault.Kill) }
 
 // Death says how a machine ended that should not have.
 type Death struct {
@@ -169,7 +178,7 @@ func New(cfg Config) (*Cluster, error) {
 	}
 	c := &Cluster{
 		cfg:       cfg,
-		limits:    limitsOf(len(cfg.Rates)),
+		limits:    limitsOf(&cfg),
 		forks:     make(chan func()),
 		processes: make([]*process, len(cfg.Rates)),
 	}
@@ -298,6 +307,7 @@ func (c *Cluster) supervise(ctx context.Context, arrivals <-chan int, begins <-c
 		}
 	}
 	interrupted := ctx.Done()
+	var since time.Time
 	absent := make(map[int]bool)
 	for id := range c.cfg.Rates {
 		absent[id] = true
@@ -349,6 +359,9 @@ func (c *Cluster) supervise(ctx context.Context, arrivals <-chan int, begins <-c
 		case a := <-acts:
 			c.act(a, repairs)
 		case start := <-begins:
+			if begun == 0 && c.cfg.Duration == 0 && c.cfg.restarts() {
+				since = start // of a run without an end, how long it will be is known then
+			}
 			if begun++; begun == 1 && !c.cfg.Faults.Empty() {
 				go c.schedule(acting, start, acts)
 			}
@@ -362,6 +375,9 @@ func (c *Cluster) supervise(ctx context.Context, arrivals <-chan int, begins <-c
 			}
 		case <-interrupted:
 			interrupted = nil
+			if !since.IsZero() {
+				l.linger += time.Since(since)
+			}
 			if !stopping {
 				late = fmt.Sprintf("it had not stopped %v after it was told to", l.linger+l.patience)
 			}

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
 
@@ -353,6 +354,21 @@ func TestArguments(t *testing.T) {
 	assert.Equal(t, []string{"--replay", "b.log"}, c.model(1))
 	c.cfg.AtPace = true
 	assert.Equal(t, []string{"--replay", "b.log", "--pace", "recorded"}, c.model(1))
+}
+
+// A machine that comes back at the end has all of its log to read; the others wait.
+func TestLinger(t *testing.T) {
+	plan, err := fault.Parse("at 1s kill 0 for 1s", 3)
+	require.NoError(t, err)
+	other, err := fault.Parse("at 1s reset *", 3)
+	require.NoError(t, err)
+	for want, cfg := range map[time.Duration]Config{
+		10 * time.Second: {Duration: time.Hour, Faults: other},
+		70 * time.Second: {Duration: time.Minute, Restart: true},
+		15 * time.Second: {Duration: 5 * time.Second, Faults: plan},
+	} {
+		assert.Equal(t, want, limitsOf(&cfg).linger)
+	}
 }
 
 func TestDeath(t *testing.T) {

@@ -114,5 +114,8 @@ func (r *Run) EventRate() float64 {
 // sent. Over all machines of a run it is 0, or the run is broken; see law
 // "conservation".
 func (r *Run) Unaccounted() int64 {
-	return int64(r.Sent - r.Receives - r.Queue - r.Undelivered)
+	missing := int64(r.Sent - r.Receives - r.Queue)
+	// What is called undelivered may be more than that: where a peer could not be
+	// asked any more, it is a bound.
+	return missing - min(max(missing, 0), int64(r.Undelivered))
 }

@@ -147,8 +147,10 @@ func events(run *summary.Run) string {
 func balance(run *summary.Run, incomplete bool) string {
 	sent := figure.Count(run.Sent) + " sent"
 	fate := figure.Count(run.Receives) + " received + " + figure.Count(run.Queue) + " pending"
-	if run.Undelivered > 0 {
-		fate += " + " + figure.Count(run.Undelivered) + " undelivered"
+	there := run.Receives + run.Queue
+	undelivered := min(run.Undelivered, max(run.Sent, there)-there) // of those that may be
+	if undelivered > 0 {
+		fate += " + " + figure.Count(undelivered) + " undelivered"
 	}
 	switch n := run.Unaccounted(); {
 	case incomplete:
@@ -158,7 +160,11 @@ func balance(run *summary.Run, incomplete bool) string {
 	case n < 0:
 		return fmt.Sprintf("NOT BALANCED: %s, but %s: %s that nobody sent", sent, fate, figure.Plural(uint64(-n), "message"))
 	}
-	return sent + " = " + fate + ": every message is accounted for"
+	text := sent + " = " + fate + ": every message is accounted for"
+	if undelivered < run.Undelivered {
+		text += fmt.Sprintf(", though %s could not be asked about", figure.Count(run.Undelivered-undelivered))
+	}
+	return text
 }
 
 // missing returns the machines of the run that gave no summary.
