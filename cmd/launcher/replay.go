@@ -64,8 +64,12 @@ func replayRun(c *cli.Context) error {
 	if err != nil {
 		return command.Usage("%w", err)
 	}
-	if err := tellVersion(talk, dir); err != nil {
-		return err
+	// A directory without a record may hold logs all the same.
+	switch r, err := cluster.ReadRecord(filepath.Join(dir, cluster.RecordName)); {
+	case err == nil:
+		tellVersion(talk, dir, r)
+	case !errors.Is(err, os.ErrNotExist):
+		return command.Usage("%w", err)
 	}
 	var paths []string
 	for _, l := range run.Logs {
@@ -96,19 +100,11 @@ func oneRunDir(c *cli.Context) (string, error) {
 	return dirs[0], nil
 }
 
-// tellVersion says if a run was recorded by another version, and refuses what this
-// one cannot read. A directory without a record may hold logs all the same.
-func tellVersion(talk io.Writer, dir string) error {
-	r, err := cluster.ReadRecord(filepath.Join(dir, cluster.RecordName))
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil
-	case err != nil:
-		return command.Usage("%w", err)
-	case r.Version != command.Version():
+// tellVersion says if a run was recorded by another version.
+func tellVersion(talk io.Writer, dir string, r *cluster.Record) {
+	if r.Version != command.Version() {
 		_, _ = fmt.Fprintf(talk, "%s was recorded by version %s; this is version %s\n", dir, r.Version, command.Version())
 	}
-	return nil
 }
 
 // replayError gives a difference its place on stdout.

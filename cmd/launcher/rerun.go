@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -63,9 +62,7 @@ func rerun(c *cli.Context) error {
 	if c.Bool("quiet") {
 		talk = io.Discard
 	}
-	if err := tellVersion(talk, dir); err != nil {
-		return err
-	}
+	tellVersion(talk, dir, r)
 	if r.Virtual != nil {
 		return rerunVirtual(c, dir, r)
 	}
@@ -144,16 +141,12 @@ func compareAgain(stdout io.Writer, dir, again string, logs []string) error {
 	differs, stopped := "", false
 	for _, log := range logs {
 		now := filepath.Join(again, filepath.Base(log))
-		same, err := sameBytes(log, now)
+		same, begins, goesOn, err := compareLogs(log, now)
 		if err != nil {
 			return command.Exit(command.Died, err)
 		}
 		if same {
 			continue
-		}
-		begins, goesOn, err := isBeginning(log, now)
-		if err != nil {
-			return command.Exit(command.Died, err)
 		}
 		stopped = stopped || goesOn
 		if differs == "" || !begins {
@@ -177,66 +170,41 @@ func compareAgain(stdout io.Writer, dir, again string, logs []string) error {
 	return nil
 }
 
-// isBeginning reports whether all lines of a log but the last, which may be that of a
-// stop, begin another log, and whether that one has an event where the last line is.
-func isBeginning(log, other string) (begins, goesOn bool, err error) {
+// compareLogs compares two logs line by line. Where they are not the same, begins
+// says that all lines of the first but its last, which may be that of a stop, begin the
+// other, and goesOn that the other has an event where that last line is.
+func compareLogs(log, other string) (same, begins, goesOn bool, err error) {
 	f, err := os.Open(log)
 	if err != nil {
-		return false, false, err
+		return false, false, false, err
 	}
 	defer f.Close()
 	g, err := os.Open(other)
 	if err != nil {
-		return false, false, err
+		return false, false, false, err
 	}
 	defer g.Close()
-	was, is := bufio.NewReader(f), bufio.NewReader(g)
+	const longest = 1 << 20 // a line of a log
+	was, is := bufio.NewReaderSize(f, longest), bufio.NewReaderSize(g, longest)
 	for {
-		a, err := was.ReadString('\n')
+		a, err := was.ReadSlice('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
-			return false, false, err
+			return false, false, false, err
 		}
-		b, err := is.ReadString('\n')
+		b, err := is.ReadSlice('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
-			return false, false, err
+			return false, false, false, err
 		}
-		if a == b && a != "" {
-			continue
+		if bytes.Equal(a, b) {
+			if len(a) > 0 {
+				continue
+			}
+			return true, false, false, nil
 		}
-		const stop = ": stop: "
+		stop := []byte(": stop: ")
+		begins = len(a) == 0 || bytes.Contains(a, stop)
+		goesOn = len(b) > 0 && !bytes.Contains(b, stop)
 		_, err = was.ReadByte()
-		return errors.Is(err, io.EOF) && (a == "" || strings.Contains(a, stop)), b != "" && !strings.Contains(b, stop), nil
-	}
-}
-
-// sameBytes reports whether two files are the same.
-func sameBytes(a, b string) (same bool, err error) {
-	f, err := os.Open(a)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	g, err := os.Open(b)
-	if err != nil {
-		return false, err
-	}
-	defer g.Close()
-	const block = 1 << 16
-	left, right := make([]byte, block), make([]byte, block)
-	for {
-		n, err := io.ReadFull(f, left)
-		m, otherErr := io.ReadFull(g, right)
-		over := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-		otherOver := errors.Is(otherErr, io.EOF) || errors.Is(otherErr, io.ErrUnexpectedEOF)
-		switch {
-		case err != nil && !over:
-			return false, err
-		case otherErr != nil && !otherOver:
-			return false, otherErr
-		case over != otherOver || !bytes.Equal(left[:n], right[:m]):
-			return false, nil
-		case over:
-			return true, nil
-		}
+		return false, begins && errors.Is(err, io.EOF), goesOn, nil
 	}
 }

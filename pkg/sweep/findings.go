@@ -221,20 +221,25 @@ func (o *overview) jumps(w *writer) {
 	}
 }
 
+// ends compares the slowest machines with the fastest, and says in the words given
+// which have more of a measure, if that is shown.
+func (o *overview) ends(w *writer, k int, slowest, fastest string) string {
+	switch w.compare(o.classes[len(o.classes)-1], o.classes[0], k) {
+	case 1:
+		return slowest
+	case -1:
+		return fastest
+	}
+	return none
+}
+
 // gaps compares the share of events that are gaps.
 func (o *overview) gaps(w *writer) {
 	if len(o.classes) == 1 {
 		w.bullet("**Gaps** (jumps of more than 1) are %v %% of the events.", o.classes[0].measure(gaps))
 		return
 	}
-	slow, fast := o.classes[0], o.classes[len(o.classes)-1]
-	what := none
-	switch w.compare(fast, slow, gaps) {
-	case 1:
-		what = "more on the slowest than on the fastest"
-	case -1:
-		what = "more on the fastest than on the slowest"
-	}
+	what := o.ends(w, gaps, "more on the slowest than on the fastest", "more on the fastest than on the slowest")
 	w.bullet("**Gaps** (jumps of more than 1), in %% of the events: %s; %s.", o.values(gaps), what)
 }
 
@@ -245,14 +250,8 @@ func (o *overview) drift(w *writer) {
 		w.bullet("**Drift.** The machines are behind the largest clock by %v in the mean, and by %v at most.", c.measure(driftMean), c.measure(driftMax))
 		return
 	}
-	slow, fast := o.classes[0], o.classes[len(o.classes)-1]
-	what := none
-	switch w.compare(fast, slow, driftMean) {
-	case 1:
-		what = "the slowest are further behind than the fastest"
-	case -1:
-		what = "the fastest are further behind than the slowest, which the rates do not explain"
-	}
+	what := o.ends(w, driftMean, "the slowest are further behind than the fastest",
+		"the fastest are further behind than the slowest, which the rates do not explain")
 	w.bullet("**Drift** behind the largest clock, in the mean: %s; %s. At most: %s.", o.values(driftMean), what, o.values(driftMax))
 }
 
