@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -55,9 +56,9 @@ func check(c *cli.Context) error {
 	}
 	switch {
 	case unreadable:
-		return command.Exit(command.Misused, nil)
+		return exit.With(exit.Misused, nil)
 	case broken:
-		return command.Exit(command.Broken, nil)
+		return exit.With(exit.Broken, nil)
 	}
 	return nil
 }

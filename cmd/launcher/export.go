@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -115,7 +116,7 @@ func writeOutput(c *cli.Context, write func(io.Writer) error) (err error) {
 		out.discard()
 	}
 	if errors.Is(err, context.Canceled) {
-		return command.Exit(command.Interrupted, nil)
+		return exit.With(exit.Interrupted, nil)
 	}
 	return err
 }

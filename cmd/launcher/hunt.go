@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/sim/hunt"
 )
 
@@ -62,14 +63,14 @@ func huntRuns(c *cli.Context) error {
 	switch {
 	case err != nil && ctx.Err() != nil:
 		_, _ = fmt.Fprintf(c.App.Writer, "no law is broken in the first %d of %d runs with seed %d, in %v\n", tried, n, seed, took)
-		return command.Exit(command.Interrupted, nil)
+		return exit.With(exit.Interrupted, nil)
 	case err != nil:
 		return command.Usage("--bug: %w", err)
 	case found != nil:
 		if err := writeFinding(c.App.Writer, found, c.String("bug"), seed, took); err != nil {
 			return err
 		}
-		return command.Exit(command.Broken, nil)
+		return exit.With(exit.Broken, nil)
 	}
 	_, err = fmt.Fprintf(c.App.Writer, "no law is broken in %d runs with seed %d, in %v\n", n, seed, took)
 	return err

@@ -16,6 +16,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -92,9 +93,9 @@ func order(c *cli.Context) error {
 	var disorder *trace.Disorder
 	switch {
 	case errors.Is(err, context.Canceled):
-		return command.Exit(command.Interrupted, nil)
+		return exit.With(exit.Interrupted, nil)
 	case errors.As(err, &disorder):
-		return command.Exit(command.Broken, fmt.Errorf("%w; the order ends here, \"launcher check\" says more", err))
+		return exit.With(exit.Broken, fmt.Errorf("%w; the order ends here, \"launcher check\" says more", err))
 	case err != nil:
 		return err
 	}

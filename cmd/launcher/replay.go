@@ -15,6 +15,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/summary"
@@ -113,9 +114,9 @@ func replayError(stdout io.Writer, err error) error {
 	switch {
 	case errors.As(err, &differs):
 		_, err := io.WriteString(stdout, differs.Text())
-		return command.Exit(command.Broken, err)
+		return exit.With(exit.Broken, err)
 	case errors.Is(err, context.Canceled):
-		return command.Exit(command.Interrupted, errors.New("interrupted before the replay was over"))
+		return exit.With(exit.Interrupted, errors.New("interrupted before the replay was over"))
 	}
 	return command.Usage("%w", err)
 }
@@ -219,13 +220,13 @@ func replayProcesses(c *cli.Context, cfg cluster.Config, dir string, paths []str
 	done()
 	switch {
 	case errors.Is(err, cluster.ErrNotBegun):
-		return command.Exit(command.Interrupted, err)
+		return exit.With(exit.Interrupted, err)
 	case results == nil:
-		return command.Exit(command.Misused, err)
+		return exit.With(exit.Misused, err)
 	case err != nil:
-		return command.Exit(command.Died, err)
+		return exit.With(exit.Died, err)
 	case ctx.Err() != nil:
-		return command.Exit(command.Interrupted, errors.New("interrupted before the replay was over"))
+		return exit.With(exit.Interrupted, errors.New("interrupted before the replay was over"))
 	}
 	for id, path := range cfg.Replay { // which may have another name than the log of the replay
 		if err := replay.Compare(path, filepath.Join(cfg.Dir, logging.FileName(id, cfg.Rates[id]))); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/sim"
 )
 
@@ -143,7 +144,7 @@ func compareAgain(stdout io.Writer, dir, again string, logs []string) error {
 		now := filepath.Join(again, filepath.Base(log))
 		same, begins, goesOn, err := compareLogs(log, now)
 		if err != nil {
-			return command.Exit(command.Died, err)
+			return exit.With(exit.Died, err)
 		}
 		if same {
 			continue
@@ -162,7 +163,7 @@ func compareAgain(stdout io.Writer, dir, again string, logs []string) error {
 		_, err := fmt.Fprintf(stdout, "again        the same bytes as in %s, which was stopped before its end, up to there\n", dir)
 		return err
 	case differs != "":
-		return command.Exit(command.Broken, fmt.Errorf("%s is not what it was in %s: \"launcher replay\" of both shows which is right", differs, dir))
+		return exit.With(exit.Broken, fmt.Errorf("%s is not what it was in %s: \"launcher replay\" of both shows which is right", differs, dir))
 	case len(logs) > 0:
 		_, err := fmt.Fprintf(stdout, "again        the same bytes as in %s\n", dir)
 		return err

@@ -20,6 +20,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/machine"
 	"github.com/scalemodel/lamport/pkg/progress"
@@ -116,12 +117,12 @@ func runProcesses(c *cli.Context, cfg cluster.Config) error {
 	done()
 	switch {
 	case errors.Is(err, cluster.ErrNotBegun):
-		return command.Exit(command.Interrupted, err)
+		return exit.With(exit.Interrupted, err)
 	case results == nil:
-		return command.Exit(command.Misused, err)
+		return exit.With(exit.Misused, err)
 	}
 	if summaryErr := writeSummary(c.App.Writer, cfg, results); summaryErr != nil || err != nil {
-		return command.Exit(command.Died, errors.Join(err, summaryErr))
+		return exit.With(exit.Died, errors.Join(err, summaryErr))
 	}
 	if c.Bool("check") {
 		if err := prove(c.App.Writer, cfg.Dir); err != nil {
@@ -129,7 +130,7 @@ func runProcesses(c *cli.Context, cfg cluster.Config) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return command.Exit(command.Interrupted, nil)
+		return exit.With(exit.Interrupted, nil)
 	}
 	return nil
 }
@@ -159,17 +160,17 @@ func display(c *cli.Context, cfg *cluster.Config, lasts time.Duration) (show fun
 func prove(stdout io.Writer, dir string) error {
 	run, err := trace.Open(dir)
 	if err != nil {
-		return command.Exit(command.Died, err)
+		return exit.With(exit.Died, err)
 	}
 	v, err := run.Walk(trace.Options{}, nil)
 	if err != nil {
-		return command.Exit(command.Died, err)
+		return exit.With(exit.Died, err)
 	}
 	if _, err := fmt.Fprintf(stdout, "check        %v\n", v); err != nil {
-		return command.Exit(command.Died, err)
+		return exit.With(exit.Died, err)
 	}
 	if v.State == trace.Broken {
-		return command.Exit(command.Broken, fmt.Errorf("the run breaks a law; \"launcher check %s\" shows where", dir))
+		return exit.With(exit.Broken, fmt.Errorf("the run breaks a law; \"launcher check %s\" shows where", dir))
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/sim/hunt"
@@ -124,7 +125,7 @@ func runVirtual(c *cli.Context, cfg sim.Config, logs bool) (dir string, err erro
 		if result == nil && dir != "" {
 			remove()
 		}
-		return dir, command.Exit(command.Misused, err)
+		return dir, exit.With(exit.Misused, err)
 	}
 	took := time.Since(began)
 	_, _ = fmt.Fprintf(talk, "%v of virtual time in %v: %d events, %.1f million per second\n",
@@ -134,11 +135,11 @@ func runVirtual(c *cli.Context, cfg sim.Config, logs bool) (dir string, err erro
 			linkLatest(talk, dir)
 		}
 		if err := writeMachines(filepath.Join(dir, "summary.json"), result); err != nil {
-			return dir, command.Exit(command.Died, fmt.Errorf("the summary cannot be written: %w", err))
+			return dir, exit.With(exit.Died, fmt.Errorf("the summary cannot be written: %w", err))
 		}
 	}
 	if err := table.Write(c.App.Writer, result.Machines(), table.Options{Machines: len(cfg.Rates)}); err != nil {
-		return dir, command.Exit(command.Died, fmt.Errorf("the result cannot be printed: %w", err))
+		return dir, exit.With(exit.Died, fmt.Errorf("the result cannot be printed: %w", err))
 	}
 	if cfg.LogDir != "" && c.Bool("check") && len(cfg.Rates) <= mostChecked {
 		if err := prove(c.App.Writer, dir); err != nil {
@@ -146,7 +147,7 @@ func runVirtual(c *cli.Context, cfg sim.Config, logs bool) (dir string, err erro
 		}
 	}
 	if stopped {
-		return dir, command.Exit(command.Interrupted, nil)
+		return dir, exit.With(exit.Interrupted, nil)
 	}
 	return dir, nil
 }

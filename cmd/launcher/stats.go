@@ -6,7 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -53,7 +53,7 @@ func stats(c *cli.Context) error {
 		broken = broken || s.Verdict.State == trace.Broken
 	}
 	if broken {
-		return command.Exit(command.Broken, errors.New("a law is broken, so the figures may mean nothing: see \"launcher check\""))
+		return exit.With(exit.Broken, errors.New("a law is broken, so the figures may mean nothing: see \"launcher check\""))
 	}
 	return nil
 }

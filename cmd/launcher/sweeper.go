@@ -17,6 +17,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/sim"
@@ -238,18 +239,18 @@ func (s *sweeper) do(c *cli.Context) error {
 	report := sweep.NewReport(&s.grid, s.runs, results)
 	if len(results) > 0 {
 		if err := s.write(c.App.Writer, talk, report); err != nil {
-			return command.Exit(command.Died, err)
+			return exit.With(exit.Died, err)
 		}
 	}
 	switch bad := report.NotCorrect(); {
 	case failure != nil && ctx.Err() == nil:
 		return failure
 	case len(bad) > 0:
-		return command.Exit(command.Broken, fmt.Errorf("not correct: %s; \"launcher check %s\" shows where",
+		return exit.With(exit.Broken, fmt.Errorf("not correct: %s; \"launcher check %s\" shows where",
 			strings.Join(bad, "; "), filepath.Join(s.path, sweep.RunsName, strings.Fields(bad[0])[0])))
 	case failure != nil:
 		_, _ = fmt.Fprintf(talk, "stopped; to go on: launcher sweep --out %s\n", s.path)
-		return command.Exit(command.Interrupted, nil)
+		return exit.With(exit.Interrupted, nil)
 	}
 	return nil
 }
@@ -288,7 +289,7 @@ func (s *sweeper) kill() {
 // one does one run from its beginning, and keeps its result.
 func (s *sweeper) one(ctx context.Context, run *sweep.Run, execute func(context.Context, *sweep.Run, string) ([]summary.Machine, error)) (*sweep.Result, error) {
 	if err := s.dir.Clear(run); err != nil {
-		return nil, command.Exit(command.Died, err)
+		return nil, exit.With(exit.Died, err)
 	}
 	dir := s.dir.RunDir(run)
 	machines, err := execute(ctx, run, dir)
@@ -303,11 +304,11 @@ func (s *sweeper) one(ctx context.Context, run *sweep.Run, execute func(context.
 	}
 	recorded, err := trace.Open(dir)
 	if err != nil {
-		return nil, command.Exit(command.Died, err)
+		return nil, exit.With(exit.Died, err)
 	}
 	stats, err := recorded.Stats()
 	if err != nil {
-		return nil, command.Exit(command.Died, err)
+		return nil, exit.With(exit.Died, err)
 	}
 	stats.Dir = ""
 	result := &sweep.Result{Format: 1, Name: run.Name, Point: run.Point.Number, Trial: run.Trial, Seed: run.Seed, Stats: stats}
@@ -324,7 +325,7 @@ func (s *sweeper) one(ctx context.Context, run *sweep.Run, execute func(context.
 		}
 	}
 	if err := s.dir.Save(run, result); err != nil {
-		return nil, command.Exit(command.Died, err)
+		return nil, exit.With(exit.Died, err)
 	}
 	return result, nil
 }
@@ -353,7 +354,7 @@ func (s *sweeper) process(ctx context.Context, run *sweep.Run, dir string) ([]su
 		err = writeSummary(io.Discard, *cfg, results)
 	}
 	if err != nil {
-		return nil, command.Exit(command.Died, err)
+		return nil, exit.With(exit.Died, err)
 	}
 	var machines []summary.Machine
 	for _, m := range results {
@@ -372,14 +373,14 @@ func (s *sweeper) simulate(ctx context.Context, run *sweep.Run, dir string) ([]s
 	}
 	cfg.LogDir = dir
 	if _, err := cluster.MakeDir(dir, virtualRecord(cfg)); err != nil {
-		return nil, command.Exit(command.Died, err)
+		return nil, exit.With(exit.Died, err)
 	}
 	result, err := sim.Run(ctx, *cfg)
 	if err != nil {
-		return nil, command.Exit(command.Died, err)
+		return nil, exit.With(exit.Died, err)
 	}
 	if err := writeMachines(filepath.Join(dir, "summary.json"), result); err != nil {
-		return nil, command.Exit(command.Died, fmt.Errorf("the summary cannot be written: %w", err))
+		return nil, exit.With(exit.Died, fmt.Errorf("the summary cannot be written: %w", err))
 	}
 	return nil, nil
 }

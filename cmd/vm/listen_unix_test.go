@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
 )
 
 // handDown returns a descriptor of f that is the command's to close.
@@ -33,7 +33,7 @@ func TestListenerIsHandedDown(t *testing.T) {
 	defer func() { _ = ln.Close() }()
 	f, err := ln.(*net.TCPListener).File()
 	code, _, stderr := execute(t.Context(), "--id", "0", "--listen-fd", handDown(t, f, err), "--log-dir", t.TempDir(), "--rate", "100", "--duration", "20ms")
-	require.Equal(t, command.OK, code, stderr)
+	require.Equal(t, exit.OK, code, stderr)
 	assert.Contains(t, stderr, "listening="+ln.Addr().String())
 }
 
@@ -42,7 +42,7 @@ func TestHandedDownIsNoListener(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
 	fd := handDown(t, f, err)
 	code, stdout, stderr := execute(t.Context(), "--id", "0", "--listen-fd", fd, "--log-dir", dir)
-	assert.Equal(t, command.Misused, code)
+	assert.Equal(t, exit.Misused, code)
 	assert.Empty(t, stdout)
 	assert.Regexp(t, `^vm: --listen-fd `+fd+`: not a listening socket: .*\n$`, stderr)
 	empty(t, dir)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
@@ -114,23 +115,23 @@ func run(c *cli.Context) error {
 	var differs *replay.Difference
 	switch {
 	case errors.Is(err, context.Canceled):
-		return command.Exit(command.Interrupted, errors.New("interrupted before the run began"))
+		return exit.With(exit.Interrupted, errors.New("interrupted before the run began"))
 	case errors.As(err, &notStarted):
-		return command.Exit(command.Misused, err)
+		return exit.With(exit.Misused, err)
 	case errors.Is(err, vm.ErrCrash):
-		return command.Exit(command.Crashed, err)
+		return exit.With(exit.Crashed, err)
 	case errors.As(err, &differs):
-		return command.Exit(command.Broken, err)
+		return exit.With(exit.Broken, err)
 	case err != nil:
-		return command.Exit(command.Died, err)
+		return exit.With(exit.Died, err)
 	}
 	if !c.Bool("supervised") {
 		if err := result.WriteText(c.App.Writer); err != nil {
-			return command.Exit(command.Died, err)
+			return exit.With(exit.Died, err)
 		}
 	}
 	if ctx.Err() != nil {
-		return command.Exit(command.Interrupted, nil)
+		return exit.With(exit.Interrupted, nil)
 	}
 	return nil
 }
@@ -287,7 +288,7 @@ func supervised(ctx context.Context, c *cli.Context, cfg *vm.Config) (_ context.
 		case <-done:
 		case <-time.After(limit):
 			_, _ = fmt.Fprintf(c.App.ErrWriter, "vm: could not stop in order within %v\n", limit)
-			os.Exit(command.Died)
+			os.Exit(exit.Died)
 		}
 	}()
 	enc := json.NewEncoder(c.App.Writer)

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/transport"
 )
@@ -150,7 +151,7 @@ func TestWrongUsage(t *testing.T) {
 			// Should it start after all, then not for long.
 			args = append([]string{"--duration", "1ms", "--connect-timeout", "100ms"}, args...)
 			code, stdout, stderr := execute(t.Context(), args...)
-			assert.Equal(t, command.Misused, code)
+			assert.Equal(t, exit.Misused, code)
 			assert.Empty(t, stdout)
 			assert.Equal(t, "vm: "+tt.want+"\n", stderr)
 			empty(t, dir)
@@ -164,12 +165,12 @@ func TestWrongUsage(t *testing.T) {
 func TestRequiredFlags(t *testing.T) {
 	dir := t.TempDir()
 	code, stdout, stderr := execute(t.Context(), "--log-dir", dir)
-	assert.Equal(t, command.Misused, code)
+	assert.Equal(t, exit.Misused, code)
 	assert.Empty(t, stdout)
 	assert.Equal(t, "vm: --id is missing: which machine is this, 0, 1, …?\n", stderr)
 
 	code, stdout, stderr = execute(t.Context(), "--log-dir", dir, "--id", "0")
-	assert.Equal(t, command.Misused, code)
+	assert.Equal(t, exit.Misused, code)
 	assert.Empty(t, stdout)
 	assert.Equal(t, "vm: --port is missing: where does this machine listen, for example 2050?\n", stderr)
 	empty(t, dir)
@@ -185,7 +186,7 @@ func TestDirectoryIsNotWritable(t *testing.T) {
 		require.NoError(t, os.Chmod(dir, 0o500))
 	}
 	code, stdout, stderr := execute(t.Context(), "--id", "0", "--port", freePorts(t, 1)[0], "--log-dir", dir)
-	assert.Equal(t, command.Misused, code)
+	assert.Equal(t, exit.Misused, code)
 	assert.Empty(t, stdout)
 	assert.Regexp(t, fmt.Sprintf(`^vm: cannot create an event log in %q: (permission denied|read-only file system) \(make the directory writable or choose another\)\n$`, dir), stderr)
 }
@@ -201,7 +202,7 @@ func TestPeerIsAbsent(t *testing.T) {
 	ports := freePorts(t, 3)
 	code, stdout, stderr := execute(t.Context(), "--id", "0", "--port", ports[0], "--log-dir", dir,
 		"--peers", "1=127.0.0.1:"+ports[1]+",127.0.0.1:"+ports[2], "--connect-timeout", "100ms")
-	assert.Equal(t, command.Misused, code)
+	assert.Equal(t, exit.Misused, code)
 	assert.Empty(t, stdout)
 	assert.Equal(t, fmt.Sprintf("vm: machine 1 (127.0.0.1:%s) cannot be reached: connect: connection refused; peer 127.0.0.1:%s cannot be reached: connect: connection refused", ports[1], ports[2]), last(stderr))
 	empty(t, dir)
@@ -210,7 +211,7 @@ func TestPeerIsAbsent(t *testing.T) {
 func TestHelpAndVersion(t *testing.T) {
 	for _, flag := range []string{"--help", "-h"} {
 		code, stdout, stderr := execute(t.Context(), flag)
-		assert.Equal(t, command.OK, code)
+		assert.Equal(t, exit.OK, code)
 		assert.Empty(t, stderr)
 		for _, f := range app().Flags {
 			name := "--" + f.Names()[0] + " "
@@ -224,7 +225,7 @@ func TestHelpAndVersion(t *testing.T) {
 		}
 	}
 	code, stdout, stderr := execute(t.Context(), "--version")
-	assert.Equal(t, command.OK, code)
+	assert.Equal(t, exit.OK, code)
 	assert.Empty(t, stderr)
 	assert.Equal(t, "vm version "+command.Version()+"\n", stdout)
 }
@@ -239,7 +240,7 @@ func TestEnvironment(t *testing.T) {
 		t.Setenv("VM_"+name, value)
 	}
 	code, stdout, stderr := execute(t.Context())
-	require.Equal(t, command.OK, code, stderr)
+	require.Equal(t, exit.OK, code, stderr)
 	assert.Contains(t, stdout, "vm-0, 200 ticks per second")
 	assert.Empty(t, stderr, "no talk below the level of errors")
 	b, err := os.ReadFile(filepath.Join(dir, "vm_0_200.log"))
@@ -248,11 +249,11 @@ func TestEnvironment(t *testing.T) {
 
 	// A flag comes before its variable, and a wrong variable is wrong usage.
 	code, _, stderr = execute(t.Context(), "--rate", "100")
-	require.Equal(t, command.OK, code, stderr)
+	require.Equal(t, exit.OK, code, stderr)
 	assert.FileExists(t, filepath.Join(dir, "vm_0_100.log"))
 	t.Setenv("VM_DIE", "six")
 	code, stdout, stderr = execute(t.Context(), "--rate", "50")
-	assert.Equal(t, command.Misused, code)
+	assert.Equal(t, exit.Misused, code)
 	assert.Empty(t, stdout)
 	assert.Regexp(t, `^vm: could not parse "six" as int value from environment variable "VM_DIE" for flag die: .*\n$`, stderr)
 	assert.NoFileExists(t, filepath.Join(dir, "vm_0_50.log"))
@@ -276,7 +277,7 @@ func TestByHand(t *testing.T) {
 			}
 			code, stdout, stderr := process(ctx, "--id", strconv.Itoa(id), "--port", ports[id],
 				"--peers", strings.Join(peers, ","), "--rate", rate, "--duration", "300ms", "--log-dir", dir, "--seed", "1")
-			assert.Equal(t, command.OK, code, stderr)
+			assert.Equal(t, exit.OK, code, stderr)
 			assert.Contains(t, stdout, fmt.Sprintf("vm-%d, %s ticks per second", id, rate))
 			assert.Contains(t, stderr, "starting: listening=127.0.0.1:"+ports[id]+" rate="+rate+" seed=1 run=by-hand\n")
 			assert.Contains(t, stderr, "all links stand; waiting for the others\n")
@@ -296,7 +297,7 @@ func TestInterruptedBeforeTheRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	code, stdout, stderr := execute(ctx, "--id", "0", "--port", ports[0], "--peers", "localhost:"+ports[1], "--log-dir", dir)
-	assert.Equal(t, command.Interrupted, code)
+	assert.Equal(t, exit.Interrupted, code)
 	assert.Empty(t, stdout)
 	assert.Equal(t, "vm: interrupted before the run began", last(stderr))
 	empty(t, dir)
@@ -355,7 +356,7 @@ func TestInterruptedInTheRun(t *testing.T) {
 	}, deadline, time.Millisecond)
 	cancel()
 	soon(t, "the end", done)
-	assert.Equal(t, command.Interrupted, code)
+	assert.Equal(t, exit.Interrupted, code)
 	assert.Contains(t, stdout.String(), "vm-0, 1000 ticks per second")
 	b, err := os.ReadFile(filepath.Join(dir, "vm_0_1000.log"))
 	require.NoError(t, err)
@@ -404,7 +405,7 @@ func TestDeathInTheRun(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), deadline)
 	defer cancel()
 	code, stdout, stderr := execute(ctx, "--id", "0", "--port", port, "--peers", peer, "--rate", "1000", "--duration", "0", "--log-dir", t.TempDir())
-	assert.Equal(t, command.Died, code)
+	assert.Equal(t, exit.Died, code)
 	assert.Empty(t, stdout)
 	assert.Equal(t, "vm: message 1 of machine 1 has a payload of 9 bytes, want 8", last(stderr))
 }
@@ -447,7 +448,7 @@ func supervise(args ...string) (stdin *io.PipeWriter, out *heard, running <-chan
 func TestSupervisedToTheEnd(t *testing.T) {
 	_, out, _, end := supervise("--id", "0", "--port", freePorts(t, 1)[0], "--log-dir", t.TempDir(), "--rate", "1000", "--duration", "100ms", "--status-every", "10ms")
 	code, talk := end()
-	assert.Equal(t, command.OK, code, talk)
+	assert.Equal(t, exit.OK, code, talk)
 	all := statuses(t, out.all.String())
 	require.Greater(t, len(all), 6, "phases, and now and then between")
 	assert.Equal(t, summary.Connecting, all[0].Phase)
@@ -470,7 +471,7 @@ func TestSupervisorOpensTheGate(t *testing.T) {
 	require.NoError(t, err)
 	soon(t, "the run", running)
 	code, talk := end()
-	assert.Equal(t, command.OK, code, talk)
+	assert.Equal(t, exit.OK, code, talk)
 	all := statuses(t, out.all.String())
 	assert.Equal(t, summary.Connecting, all[0].Phase, "it says that it is there")
 	assert.Equal(t, summary.Done, all[len(all)-1].Phase)
@@ -482,7 +483,7 @@ func TestSupervisorGoesBeforeTheRun(t *testing.T) {
 	stdin, _, _, end := supervise("--gated", "--id", "0", "--port", freePorts(t, 1)[0], "--log-dir", dir)
 	require.NoError(t, stdin.Close())
 	code, talk := end()
-	assert.Equal(t, command.Interrupted, code, talk)
+	assert.Equal(t, exit.Interrupted, code, talk)
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Empty(t, entries)
@@ -499,7 +500,7 @@ func TestSupervisorGoes(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, stdin.Close())
 			code, talk := end()
-			assert.Equal(t, command.Interrupted, code, talk)
+			assert.Equal(t, exit.Interrupted, code, talk)
 			all := statuses(t, out.all.String())
 			assert.Equal(t, summary.Done, all[len(all)-1].Phase)
 			b, err := os.ReadFile(filepath.Join(dir, "vm_0_1000.log"))
@@ -525,5 +526,5 @@ func TestSupervisorShortensTheLinger(t *testing.T) {
 		code, talk = end()
 	}()
 	soon(t, "the end", ended)
-	assert.Equal(t, command.Interrupted, code, talk)
+	assert.Equal(t, exit.Interrupted, code, talk)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/replay"
 )
 
@@ -37,12 +37,12 @@ func TestReplayByHand(t *testing.T) {
 	record, dir := recorded(t), t.TempDir()
 	args := []string{"--replay", record, "--pace", "recorded", "--port", freePorts(t, 1)[0], "--log-dir", dir}
 	code, stdout, stderr := execute(t.Context(), args...)
-	assert.Equal(t, command.Crashed, code)
+	assert.Equal(t, exit.Crashed, code)
 	assert.Empty(t, stdout)
 	assert.True(t, strings.HasSuffix(stderr, "\nvm: the record has the machine crash here; start it again with --resume\n"), stderr)
 
 	code, stdout, stderr = execute(t.Context(), append(args, "--resume")...)
-	assert.Equal(t, command.OK, code, stderr)
+	assert.Equal(t, exit.OK, code, stderr)
 	assert.Contains(t, stdout, "vm-0, 2.5 ticks per second")
 	assert.NoError(t, replay.Compare(record, filepath.Join(dir, "vm_0_2.5.log")))
 }
@@ -57,7 +57,7 @@ func TestReplayOfTwoCrashes(t *testing.T) {
 	twice := before + "2026-11-22T17:13:40.004500Z [INFO]  vm-0: resume: step=4 clock=4\n2026-11-22T17:13:40.005000Z" + after
 	require.NoError(t, os.WriteFile(record, []byte(twice), 0o666))
 	args := []string{"--replay", record, "--port", freePorts(t, 1)[0], "--log-dir", dir}
-	for _, want := range []int{command.Crashed, command.Crashed, command.OK} {
+	for _, want := range []int{exit.Crashed, exit.Crashed, exit.OK} {
 		code, _, stderr := execute(t.Context(), args...)
 		require.Equal(t, want, code, stderr)
 		args = append(args, "--resume")
@@ -70,10 +70,10 @@ func TestReplayDiffers(t *testing.T) {
 		was, is, want string
 		code          int
 	}{
-		{"clock=2 ", "clock=3 ", `vm_0_2.5.log:3: recorded is "vm-0: internal: step=2 clock=3 queue=0", replayed "vm-0: internal: step=2 clock=2 queue=0"`, command.Broken},
-		{"stop: step=5 clock=5 queue=0 pending=\"\"", "stop: step=5 clock=5 queue=2 pending=1:2", `vm_0_2.5.log:7: recorded is "vm-0: stop: step=5 clock=5 queue=2 pending=1:2", replayed "vm-0: stop: step=5 clock=5 queue=0 pending=\"\""`, command.Broken},
-		{"internal: step=1 clock=1 queue=0", "receive: step=1 clock=2 queue=0 from=7 seq=1 sent=1", "vm_0_2.5.log:2: a message of machine 7, which is no peer", command.Died},
-		{"internal: step=1 clock=1 queue=0", "receive: step=1 clock=2 queue=0 from=0 seq=1 sent=1", "vm_0_2.5.log:2: a message of machine 0, which is no peer", command.Died},
+		{"clock=2 ", "clock=3 ", `vm_0_2.5.log:3: recorded is "vm-0: internal: step=2 clock=3 queue=0", replayed "vm-0: internal: step=2 clock=2 queue=0"`, exit.Broken},
+		{"stop: step=5 clock=5 queue=0 pending=\"\"", "stop: step=5 clock=5 queue=2 pending=1:2", `vm_0_2.5.log:7: recorded is "vm-0: stop: step=5 clock=5 queue=2 pending=1:2", replayed "vm-0: stop: step=5 clock=5 queue=0 pending=\"\""`, exit.Broken},
+		{"internal: step=1 clock=1 queue=0", "receive: step=1 clock=2 queue=0 from=7 seq=1 sent=1", "vm_0_2.5.log:2: a message of machine 7, which is no peer", exit.Died},
+		{"internal: step=1 clock=1 queue=0", "receive: step=1 clock=2 queue=0 from=0 seq=1 sent=1", "vm_0_2.5.log:2: a message of machine 0, which is no peer", exit.Died},
 	} {
 		record := recorded(t)
 		b, err := os.ReadFile(record)
@@ -103,7 +103,7 @@ func TestReplayWrongUsage(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		code, stdout, stderr := execute(t.Context(), append(strings.Fields(c.args), "--port", freePorts(t, 1)[0], "--log-dir", dir)...)
-		assert.Equal(t, command.Misused, code)
+		assert.Equal(t, exit.Misused, code)
 		assert.Empty(t, stdout)
 		assert.Equal(t, "vm: "+c.want+"\n", stderr)
 		empty(t, dir)
@@ -119,7 +119,7 @@ func TestReplayLeavesItsRecordAlone(t *testing.T) {
 	require.NoError(t, err)
 	for _, flags := range [][]string{nil, {"--resume"}} {
 		code, _, stderr := execute(t.Context(), append(flags, "--replay", record, "--port", freePorts(t, 1)[0], "--log-dir", filepath.Dir(record))...)
-		assert.Equal(t, command.Misused, code)
+		assert.Equal(t, exit.Misused, code)
 		assert.Equal(t, "vm: "+record+" is the record, and the replay's log would be the same file: choose another directory for it\n", stderr)
 		after, err := os.ReadFile(record)
 		require.NoError(t, err)

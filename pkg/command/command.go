@@ -1,5 +1,5 @@
-// Package command is what the project's commands have in common: exit codes,
-// one-line errors, interrupts and the version.
+// Package command is what the project's commands have in common: one-line
+// errors, interrupts and the version.
 //
 // Standard output is for results, standard error for talk. Wrong usage gives
 // one line that says what was wrong and how to mend it, never a page of help.
@@ -7,7 +7,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,45 +17,17 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/scalemodel/lamport/pkg/exit"
 )
 
-// The exit codes of all commands.
-const (
-	OK          = 0
-	Broken      = 1   // a law is broken, or a replay differs
-	Misused     = 2   // wrong usage, or the run could not begin
-	Died        = 3   // a machine died in its run
-	Crashed     = 4   // a machine has crashed in a replay, as it is recorded
-	Interrupted = 130 // after an orderly stop
-)
-
-// exitError is an error with the exit code that it asks for.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
-
-// Exit gives an error the exit code with which the command is to end; an err of
-// nil ends it without a word.
-func Exit(code int, err error) error {
-	if err == nil {
-		err = errSilent
-	}
-	return &exitError{code, err}
-}
-
-var errSilent = errors.New("")
-
-// Usage returns an error that ends the command with [Misused].
+// Usage returns an error that ends the command with [exit.Misused].
 func Usage(format string, args ...any) error {
-	return Exit(Misused, fmt.Errorf(format, args...))
+	return exit.With(exit.Misused, fmt.Errorf(format, args...))
 }
 
 // Run executes a command line and returns its exit code. Errors without a code of
-// their own end with [Misused].
+// their own end with [exit.Misused].
 func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Writer) int {
 	app.Writer, app.ErrWriter = stdout, stderr
 	app.HideHelpCommand = true
@@ -64,18 +35,10 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	app.Version = Version()
 	own(app.Name, &app.OnUsageError, app.Commands)
 	err := app.RunContext(ctx, args)
-	if err == nil {
-		return OK
-	}
-	code := Misused
-	var exit *exitError
-	if errors.As(err, &exit) {
-		code = exit.code
-	}
-	if !errors.Is(err, errSilent) {
+	if !exit.Silent(err) {
 		_, _ = fmt.Fprintf(stderr, "%s: %s\n", app.Name, oneLine(err.Error()))
 	}
-	return code
+	return exit.Code(err)
 }
 
 // own replaces the library's answer to wrong flags, which is a page of help on
@@ -110,7 +73,7 @@ func OnInterrupt(parent context.Context, kill func()) (context.Context, context.
 					if kill != nil {
 						kill()
 					}
-					os.Exit(Interrupted)
+					os.Exit(exit.Interrupted)
 				}
 				cancel()
 			case <-done:

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/urfave/cli/v2"
+
+	"github.com/scalemodel/lamport/pkg/exit"
 )
 
 // app is a command like ours, with a subcommand.
@@ -44,16 +46,16 @@ func TestExitCodes(t *testing.T) {
 		code   int
 		stderr string
 	}{
-		{"fine", nil, OK, ""},
-		{"broken", Exit(Broken, errors.New("law fifo is broken")), Broken, "app: law fifo is broken\n"},
-		{"usage", Usage("--id %d: %w", 7, errors.New("too large")), Misused, "app: --id 7: too large\n"},
-		{"died", Exit(Died, errors.New("machine 1 died")), Died, "app: machine 1 died\n"},
-		{"interrupted without a word", Exit(Interrupted, nil), Interrupted, ""},
-		{"an error without a code", errors.New("whatever"), Misused, "app: whatever\n"},
-		{"wrapped", fmt.Errorf("run: %w", Exit(Died, errors.New("machine 1 died"))), Died, "app: run: machine 1 died\n"},
-		{"joined with nothing", errors.Join(nil, Exit(Interrupted, nil)), Interrupted, ""},
-		{"many lines become one", Exit(Died, errors.New("its last words:\n  panic\n\n\tgoroutine 1\n")), Died, "app: its last words: panic goroutine 1\n"},
-		{"cli's own exits do not end the process", cli.Exit("gone", 7), Misused, "app: gone\n"},
+		{"fine", nil, exit.OK, ""},
+		{"broken", exit.With(exit.Broken, errors.New("law fifo is broken")), exit.Broken, "app: law fifo is broken\n"},
+		{"usage", Usage("--id %d: %w", 7, errors.New("too large")), exit.Misused, "app: --id 7: too large\n"},
+		{"died", exit.With(exit.Died, errors.New("machine 1 died")), exit.Died, "app: machine 1 died\n"},
+		{"interrupted without a word", exit.With(exit.Interrupted, nil), exit.Interrupted, ""},
+		{"an error without a code", errors.New("whatever"), exit.Misused, "app: whatever\n"},
+		{"wrapped", fmt.Errorf("run: %w", exit.With(exit.Died, errors.New("machine 1 died"))), exit.Died, "app: run: machine 1 died\n"},
+		{"joined with nothing", errors.Join(nil, exit.With(exit.Interrupted, nil)), exit.Interrupted, ""},
+		{"many lines become one", exit.With(exit.Died, errors.New("its last words:\n  panic\n\n\tgoroutine 1\n")), exit.Died, "app: its last words: panic goroutine 1\n"},
+		{"cli's own exits do not end the process", cli.Exit("gone", 7), exit.Misused, "app: gone\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -70,8 +72,8 @@ func TestExitCodes(t *testing.T) {
 func TestErrorsKeepTheirCause(t *testing.T) {
 	cause := errors.New("cause")
 	require.ErrorIs(t, Usage("--id: %w", cause), cause)
-	require.ErrorIs(t, Exit(Died, cause), cause)
-	require.EqualError(t, Exit(Died, cause), "cause")
+	require.ErrorIs(t, exit.With(exit.Died, cause), cause)
+	require.EqualError(t, exit.With(exit.Died, cause), "cause")
 }
 
 func TestWrongFlagsGiveOneLine(t *testing.T) {
@@ -89,7 +91,7 @@ func TestWrongFlagsGiveOneLine(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
 			code, stdout, stderr := execute(nothing, tt.args...)
-			assert.Equal(t, Misused, code)
+			assert.Equal(t, exit.Misused, code)
 			assert.Empty(t, stdout)
 			assert.Equal(t, tt.want+"\n", stderr)
 		})
@@ -100,7 +102,7 @@ func TestWrongEnvironmentGivesOneLine(t *testing.T) {
 	t.Setenv("APP_ID", "x")
 	for _, args := range [][]string{nil, {"run"}} {
 		code, stdout, stderr := execute(nothing, args...)
-		assert.Equal(t, Misused, code)
+		assert.Equal(t, exit.Misused, code)
 		assert.Empty(t, stdout)
 		assert.Contains(t, stderr, `could not parse "x" as int value from environment variable "APP_ID" for flag id`)
 		assert.Equal(t, 1, strings.Count(stderr, "\n"))
@@ -114,12 +116,12 @@ func TestHelpAndVersionAreResults(t *testing.T) {
 	}
 	for _, args := range [][]string{{"--help"}, {"-h"}, {"run", "--help"}} {
 		code, stdout, stderr := execute(never, args...)
-		assert.Equal(t, OK, code)
+		assert.Equal(t, exit.OK, code)
 		assert.Contains(t, stdout, "--duration")
 		assert.Empty(t, stderr)
 	}
 	code, stdout, stderr := execute(never, "--version")
-	assert.Equal(t, OK, code)
+	assert.Equal(t, exit.OK, code)
 	assert.Equal(t, "app version "+Version()+"\n", stdout)
 	assert.Empty(t, stderr)
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/scalemodel/lamport/pkg/exit"
 )
 
 // asChild makes this test program a command that can be interrupted.
@@ -66,9 +68,9 @@ func TestSecondInterruptEndsTheProcess(t *testing.T) {
 					says("kill")
 				}
 				assert.False(t, lines.Scan())
-				var exit *exec.ExitError
-				require.ErrorAs(t, cmd.Wait(), &exit)
-				assert.Equal(t, Interrupted, exit.ExitCode())
+				var ended *exec.ExitError
+				require.ErrorAs(t, cmd.Wait(), &ended)
+				assert.Equal(t, exit.Interrupted, ended.ExitCode())
 			})
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // Piped makes an action one whose output nobody needs to read to its end: when the
 // reader of a pipe has gone, as head does, the action ends, quietly and with
-// [OK]. The action need only return the errors of writing.
+// [exit.OK]. The action need only return the errors of writing.
 func Piped(action cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		defer outlivePipes()()

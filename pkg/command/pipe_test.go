@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
 )
 
 // writeLines is an action that writes many lines, ends with the first error of writing, and
@@ -30,7 +31,7 @@ func writeLines(ends error, lines *int) cli.ActionFunc {
 }
 
 func TestPiped(t *testing.T) {
-	broken := command.Exit(command.Broken, errors.New("a law is broken"))
+	broken := exit.With(exit.Broken, errors.New("a law is broken"))
 	for _, tt := range []struct {
 		name  string
 		piped func(cli.ActionFunc) cli.ActionFunc

@@ -1,0 +1,53 @@
+// Package exit holds the exit codes of the project's programs, and errors that
+// carry one. The launcher reads the codes of its vm processes, so both programs
+// must mean the same by them.
+package exit
+
+import "errors"
+
+// The exit codes of all programs.
+const (
+	OK          = 0
+	Broken      = 1   // a law is broken, or a replay differs
+	Misused     = 2   // wrong usage, or the run could not begin
+	Died        = 3   // a machine died in its run
+	Crashed     = 4   // a machine has crashed in a replay, as its record says
+	Interrupted = 130 // stopped in order
+)
+
+// coded is an error with the exit code that it asks for.
+type coded struct {
+	code int
+	err  error
+}
+
+func (e *coded) Error() string { return e.err.Error() }
+func (e *coded) Unwrap() error { return e.err }
+
+// errSilent is an error about which there is nothing to say.
+var errSilent = errors.New("")
+
+// With gives an error the code with which the program is to end. An err of nil
+// ends it without a word.
+func With(code int, err error) error {
+	if err == nil {
+		err = errSilent
+	}
+	return &coded{code, err}
+}
+
+// Code returns the exit code that an error asks for: [OK] for nil, [Misused] for
+// an error without a code of its own.
+func Code(err error) int {
+	if err == nil {
+		return OK
+	}
+	var c *coded
+	if errors.As(err, &c) {
+		return c.code
+	}
+	return Misused
+}
+
+// Silent reports whether nothing is to be said about an error.
+func Silent(err error) bool { return err == nil || errors.Is(err, errSilent) }
