@@ -1,16 +1,11 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
-	"strings"
-
 	"github.com/urfave/cli/v2"
 
 	"github.com/scalemodel/lamport/pkg/command"
-	"github.com/scalemodel/lamport/pkg/exit"
-	"github.com/scalemodel/lamport/pkg/trace"
+	"github.com/scalemodel/lamport/pkg/lab"
+	"github.com/scalemodel/lamport/pkg/report"
 )
 
 func checkCommand() *cli.Command {
@@ -25,111 +20,39 @@ is broken, or incomplete; 2: a log cannot be read.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "all", Usage: "show every violation, not just the first of each law"},
 			&cli.BoolFlag{Name: "allow-incomplete", Usage: "exit with 0 where no law is broken but something is missing"},
-			formatFlag("text", "json"),
+			formatFlag(lab.CheckFormats...),
 		},
-		Action: check,
+		Action: command.PipedToTheEnd(action(checkOptions)),
 	}
 }
 
-func check(c *cli.Context) error {
-	dirs, err := runDirs(c)
-	if err != nil {
-		return err
+func checkOptions(c *cli.Context) (o lab.Check, err error) {
+	o.All, o.AllowIncomplete = c.Bool("all"), c.Bool("allow-incomplete")
+	if o.Dirs, err = runDirs(c); err != nil {
+		return o, err
 	}
-	format, err := format(c, "text", "json")
-	if err != nil {
-		return err
-	}
-	all := c.Bool("all")
-	broken, unreadable := false, false
-	for _, dir := range dirs {
-		v, err := checkDir(dir, all)
-		if err != nil { // the other runs are no worse for it
-			_, _ = fmt.Fprintf(c.App.ErrWriter, "%s: %v\n", c.App.Name, err)
-			unreadable = true
-			continue
-		}
-		if err := writeVerdict(c.App.Writer, dir, v, format, all); err != nil {
-			return err
-		}
-		broken = broken || v.State == trace.Broken || v.State == trace.Incomplete && !c.Bool("allow-incomplete")
-	}
-	switch {
-	case unreadable:
-		return exit.With(exit.Misused, nil)
-	case broken:
-		return exit.With(exit.Broken, nil)
-	}
-	return nil
+	o.Format, err = format(c, lab.CheckFormats...)
+	return o, err
 }
 
-func checkDir(dir string, all bool) (*trace.Verdict, error) {
-	run, err := trace.Open(dir)
-	if err != nil {
-		return nil, err
+func statsCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "stats",
+		Usage:     "rates, jumps, drift and queues of runs; predicted beside observed",
+		UsageText: "launcher stats [flags] DIR...",
+		Description: `Everything is taken from the event logs. A jump is the difference of consecutive clock
+values of one machine, a gap a jump of more than 1; the drift of a machine at an
+instant is the largest clock of any machine minus its own; the predicted queue is the
+fixed point of the machines' rates.`,
+		Flags:  []cli.Flag{formatFlag(report.StatsFormats...)},
+		Action: command.PipedToTheEnd(action(statsOptions)),
 	}
-	return run.Walk(trace.Options{All: all}, nil)
 }
 
-func writeVerdict(w io.Writer, dir string, v *trace.Verdict, format string, all bool) error {
-	if format == "json" {
-		return json.NewEncoder(w).Encode(struct {
-			Dir string `json:"dir"`
-			*trace.Verdict
-		}{dir, v})
+func statsOptions(c *cli.Context) (o lab.Stats, err error) {
+	if o.Dirs, err = runDirs(c); err != nil {
+		return o, err
 	}
-	var b strings.Builder
-	for i := range v.Violations {
-		fmt.Fprintf(&b, "%v\n\n", &v.Violations[i])
-	}
-	fmt.Fprintf(&b, "%s: %v\n", dir, v)
-	if shown := len(v.Violations); uint64(shown) < v.Violated() {
-		fmt.Fprintf(&b, "  shown: %d of %d", shown, v.Violated())
-		if !all {
-			b.WriteString(", the first of each law; --all shows more")
-		}
-		b.WriteByte('\n')
-	}
-	for _, o := range v.Open {
-		fmt.Fprintf(&b, "  %s\n", o)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// runDirs returns the directories that a command is to read.
-func runDirs(c *cli.Context) ([]string, error) {
-	if !c.Args().Present() {
-		return nil, command.Usage("%s: which run? Name its directory, for example runs/latest", c.Command.Name)
-	}
-	for _, arg := range c.Args().Slice() {
-		if len(arg) > 1 && arg[0] == '-' {
-			return nil, command.Usage("flag %s stands after a directory: flags come first", arg)
-		}
-	}
-	return c.Args().Slice(), nil
-}
-
-// formatFlag is --format; the first of the choices is the default.
-func formatFlag(choices ...string) cli.Flag {
-	return &cli.StringFlag{Name: "format", Usage: "`FORMAT` of the output: " + oneOf(choices), Value: choices[0]}
-}
-
-func format(c *cli.Context, choices ...string) (string, error) {
-	f := c.String("format")
-	for _, choice := range choices {
-		if f == choice {
-			return f, nil
-		}
-	}
-	return "", command.Usage("--format %q: want %s", f, oneOf(choices))
-}
-
-// oneOf returns "a", "a or b", "a, b or c".
-func oneOf(choices []string) string {
-	last := len(choices) - 1
-	if last == 0 {
-		return choices[0]
-	}
-	return strings.Join(choices[:last], ", ") + " or " + choices[last]
+	o.Format, err = format(c, report.StatsFormats...)
+	return o, err
 }

@@ -28,8 +28,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
 
@@ -281,9 +281,9 @@ func summaryOf(t *testing.T, dir string) []summary.Machine {
 	return machines
 }
 
-func recordOf(t *testing.T, dir string) *cluster.Record {
+func recordOf(t *testing.T, dir string) *rundir.Record {
 	t.Helper()
-	r, err := cluster.ReadRecord(filepath.Join(dir, cluster.RecordName))
+	r, err := rundir.ReadRecord(dir)
 	require.NoError(t, err)
 	return r
 }

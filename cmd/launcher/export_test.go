@@ -67,7 +67,7 @@ func TestExportUsage(t *testing.T) {
 		{"--format csv", "launcher: export: which run? Name its directory, for example runs/latest\n"},
 		{"DIR", "launcher: --format is missing: want shiviz, perfetto, csv or jsonl\n"},
 		{"--format xml DIR", "launcher: --format \"xml\": want shiviz, perfetto, csv or jsonl\n"},
-		{"--format csv DIR DIR", "launcher: export: 2 directories: want one run\n"},
+		{"--format csv DIR DIR", "launcher: export takes one run at a time, and here are 2\n"},
 		{"DIR --format csv", "launcher: flag --format stands after a directory: flags come first\n"},
 		{"--format shiviz --vectors DIR", "launcher: --vectors is for csv and jsonl; shiviz always has them\n"},
 		{"--format perfetto --vectors DIR", "launcher: --vectors is for csv and jsonl; perfetto has no place for them\n"},

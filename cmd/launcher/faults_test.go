@@ -14,14 +14,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/rundir"
 )
 
 // faultsLog returns the lines of what a run's fault plan has done.
 func faultsLog(t *testing.T, dir string) []string {
 	t.Helper()
-	text := strings.TrimSuffix(readFile(t, filepath.Join(dir, cluster.FaultsName)), "\n")
+	text := strings.TrimSuffix(readFile(t, filepath.Join(dir, rundir.FaultsName)), "\n")
 	var acts []string
 	for _, line := range strings.Split(text, "\n") {
 		at, act, ok := strings.Cut(line, " [INFO]  faults: ")
@@ -77,7 +77,7 @@ func TestEveryFault(t *testing.T) {
 	} {
 		assert.Contains(t, acts, want)
 	}
-	again, err := fault.Parse(recordOf(t, run).Faults, 3)
+	again, err := fault.Parse(recordOf(t, run).Faults.String(), 3)
 	require.NoError(t, err)
 	for a := range again.Actions(5 * time.Second) {
 		assert.Contains(t, acts, a.String())
@@ -187,7 +187,7 @@ func TestInterruptAmidFaults(t *testing.T) {
 		t.Run(c.plan, func(t *testing.T) {
 			t.Parallel()
 			p, dir := startRun(t, "--rates", "100,200,300", "--die", "4", "--duration", "0", "--faults", c.plan)
-			log := filepath.Join(dir, cluster.FaultsName)
+			log := filepath.Join(dir, rundir.FaultsName)
 			eventually(t, func() bool {
 				b, err := os.ReadFile(log)
 				return err == nil && strings.Contains(string(b), c.begun)

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/lab"
 )
 
 func main() {
@@ -24,8 +25,11 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		EnableBashCompletion: true,
 		Flags:                runFlags(),
 		Before:               flagsBehindCommand,
-		Action:               runCluster,
-		Commands:             []*cli.Command{runCommand(), simCommand(), piped(checkCommand()), piped(statsCommand()), orderCommand(), exportCommand(), diagramCommand(), replayCommand(), rerunCommand(), sweepCommand()},
+		Action:               action(runOptions),
+		Commands: []*cli.Command{
+			runCommand(), simCommand(), checkCommand(), statsCommand(), orderCommand(), exportCommand(), diagramCommand(),
+			replayCommand(), rerunCommand(), sweepCommand(),
+		},
 	}
 	return command.Run(ctx, app, args, stdout, stderr)
 }
@@ -37,4 +41,22 @@ func flagsBehindCommand(c *cli.Context) error {
 		return command.Usage("flags stand behind the command: launcher %s --%s …", name, c.LocalFlagNames()[0])
 	}
 	return nil
+}
+
+// job is what a command line asks for, with all its options.
+type job interface {
+	Run(ctx context.Context, env *lab.Env) error
+}
+
+// action makes the action of a command out of what reads its flags.
+func action[J job](options func(*cli.Context) (J, error)) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		j, err := options(c)
+		if err == nil {
+			err = j.Run(c.Context, &lab.Env{
+				Version: command.Version(), Out: c.App.Writer, Err: c.App.ErrWriter, Quiet: c.Bool("quiet"),
+			})
+		}
+		return hint(err)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,13 +51,6 @@ says more, and checks all that this command does not.`,
 	}
 }
 
-// piped lets a command whose exit code is its result outlive the reader of its
-// output.
-func piped(c *cli.Command) *cli.Command {
-	c.Action = command.PipedToTheEnd(c.Action)
-	return c
-}
-
 func order(c *cli.Context) error {
 	dir, err := runDir(c)
 	if err != nil {
@@ -70,9 +64,9 @@ func order(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := command.OnInterrupt(c.Context, nil)
+	ctx, stop := exit.OnInterrupt(c.Context, nil)
 	defer stop()
-	out := listing{w: &output{ctx: ctx, w: c.App.Writer}, name: len("vm-" + strconv.Itoa(run.Machines-1))}
+	out := listing{w: &untilDone{ctx, c.App.Writer}, name: len("vm-" + strconv.Itoa(run.Machines-1))}
 	open, err := run.Order(func(o *trace.Ordered) error {
 		switch {
 		case ctx.Err() != nil:
@@ -108,26 +102,35 @@ var errEnough = errors.New("nothing more is wanted")
 
 // tell says on standard error what is to be known of an output.
 func tell(c *cli.Context, dir string, what []string) {
-	const most = 3
+	const shown = 3
 	if len(what) == 0 {
 		return
 	}
-	if more := len(what) - most; more > 0 {
-		what = append(what[:most:most], fmt.Sprintf("and %d more", more))
+	if more := len(what) - shown; more > 0 {
+		what = append(what[:shown:shown], fmt.Sprintf("and %d more", more))
 	}
 	_, _ = fmt.Fprintf(c.App.ErrWriter, "%s: %s: %s\n", c.App.Name, dir, strings.Join(what, "; "))
 }
 
-// runDir returns the one directory that a command is to read.
-func runDir(c *cli.Context) (string, error) {
-	dirs, err := runDirs(c)
-	if err == nil && len(dirs) > 1 {
-		err = command.Usage("%s: %d directories: want one run", c.Command.Name, len(dirs))
+// untilDone writes as long as its context lasts.
+type untilDone struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (u *untilDone) Write(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
 	}
+	n, err := u.w.Write(p)
 	if err != nil {
-		return "", err
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err
+		}
+		err = fmt.Errorf("standard output cannot be written: %w", err)
 	}
-	return dirs[0], nil
+	return n, err
 }
 
 // listing writes the lines of an order, many at once.

@@ -138,7 +138,7 @@ func TestOrderUsage(t *testing.T) {
 	const points = "want a clock value such as 100, a time after the start such as 2.5s, or a global time such as 2006-01-02T15:04:05Z\n"
 	for _, tt := range []struct{ args, want string }{
 		{"", "launcher: order: which run? Name its directory, for example runs/latest\n"},
-		{"DIR DIR", "launcher: order: 2 directories: want one run\n"},
+		{"DIR DIR", "launcher: order takes one run at a time, and here are 2\n"},
 		{"DIR --since 1", "launcher: flag --since stands after a directory: flags come first\n"},
 		{"DIR/nowhere", "launcher: DIR/nowhere cannot be read: no such file or directory; want the directory of a run\n"},
 		{"--since soon DIR", "launcher: --since \"soon\": " + points},

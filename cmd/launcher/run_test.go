@@ -44,7 +44,7 @@ func TestDefaultCluster(t *testing.T) {
 	record := recordOf(t, run)
 	assert.Equal(t, []int{2050, 3050, 4050}, record.Ports)
 	assert.Equal(t, []clock.Rate{clock.Hertz, 5 * clock.Hertz, 4 * clock.Hertz}, record.Rates)
-	assert.Equal(t, "2s", record.Duration)
+	assert.Equal(t, 2*time.Second, record.Duration)
 	assert.Equal(t, 10, record.Die)
 	assert.Regexp(t, `^\d{8}-\d{6}-`+record.Run+`$`, latest)
 
@@ -110,7 +110,7 @@ func TestShapesOfARun(t *testing.T) {
 				names = append(names, filepath.Base(name))
 			}
 			assert.ElementsMatch(t, strings.Fields(c.logs), names)
-			assert.Len(t, summaryOf(t, dir), record.Machines)
+			assert.Len(t, summaryOf(t, dir), len(record.Rates))
 		})
 	}
 }

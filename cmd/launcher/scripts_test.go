@@ -320,8 +320,8 @@ var labs = map[string][]string{
 	"lab-faults.sh":      nil,
 }
 
-// lab prepares one of them, a trial of a second.
-func lab(t *testing.T, name string, args ...string) *program {
+// laboratory prepares one of them, a trial of a second.
+func laboratory(t *testing.T, name string, args ...string) *program {
 	t.Helper()
 	p := script(t, name, args...)
 	p.cmd.Env = slices.DeleteFunc(p.cmd.Env, func(v string) bool { return strings.HasPrefix(v, "RATES=") || strings.HasPrefix(v, "OUT=") })
@@ -351,7 +351,7 @@ func TestLaboratory(t *testing.T) {
 	for name := range labs {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := lab(t, name).start()
+			p := laboratory(t, name).start()
 			requireLab(t, p)
 			assert.Contains(t, p.errors.String(), "as processes")
 			runs := files(t, filepath.Join(p.cmd.Dir, "lab", "runs"))
@@ -365,7 +365,7 @@ func TestLaboratoryInVirtualTime(t *testing.T) {
 	for name := range labs {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := lab(t, name, "--virtual").start()
+			p := laboratory(t, name, "--virtual").start()
 			requireLab(t, p)
 			assert.Contains(t, p.errors.String(), "in virtual time")
 		})
@@ -376,7 +376,7 @@ func TestLaboratoryInVirtualTime(t *testing.T) {
 func TestLaboratoryIsStopped(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		p := lab(t, "lab-five-runs.sh", "--trials", "4", "--jobs", "1", "--duration", "500ms").start()
+		p := laboratory(t, "lab-five-runs.sh", "--trials", "4", "--jobs", "1", "--duration", "500ms").start()
 		eventually(t, func() bool { return strings.Contains(p.errors.String(), "(1 of 4)") }, "the first run is done")
 		p.signal(signal)
 		require.Equal(t, "130", p.wait())
@@ -391,12 +391,12 @@ func TestLaboratoryIsStopped(t *testing.T) {
 func TestLaboratoryUsage(t *testing.T) {
 	t.Parallel()
 	for name := range labs {
-		help := lab(t, name, "--help").start()
+		help := laboratory(t, name, "--help").start()
 		assert.Equal(t, "0", help.wait())
 		assert.Contains(t, help.out.String(), "Usage: scripts/"+name+" [flags]\n")
 		assert.Contains(t, help.out.String(), "\n  --virtual  ")
 		assert.Empty(t, help.errors.String())
-		p := lab(t, name, "--bogus", "1").start()
+		p := laboratory(t, name, "--bogus", "1").start()
 		assert.Equal(t, "2", p.wait())
 		assert.Equal(t, name+": unknown flag --bogus; --help lists them\n", p.errors.String())
 	}
@@ -406,14 +406,14 @@ func TestLaboratoryUsage(t *testing.T) {
 		{"--trials 0", "launcher: --trials 0: want at least 1, and 5 for intervals that say something"},
 		{"--machines 3,3", `launcher: --machines "3,3": 3 is there twice`},
 	} {
-		p := lab(t, "lab-scale.sh", strings.Fields(c.args)...).start()
+		p := laboratory(t, "lab-scale.sh", strings.Fields(c.args)...).start()
 		assert.Equal(t, "2", p.wait(), c.args)
 		assert.Equal(t, c.want+"\n", p.errors.String())
 		assert.Empty(t, p.out.String())
 		assert.Empty(t, files(t, p.cmd.Dir))
 	}
 	for _, duration := range []string{"soon", "1.5s", "1m30s", "50ms", "5"} {
-		p := lab(t, "lab-faults.sh", "--duration", duration).start()
+		p := laboratory(t, "lab-faults.sh", "--duration", duration).start()
 		assert.Equal(t, "2", p.wait(), duration)
 		assert.Regexp(t, `^lab-faults\.sh: --duration \S+: want .*\n$`, p.errors.String())
 		assert.Empty(t, files(t, p.cmd.Dir))

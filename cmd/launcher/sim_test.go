@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/scalemodel/lamport/pkg/cluster"
+	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
 
@@ -35,11 +37,11 @@ func TestSim(t *testing.T) {
 	assert.Zero(t, code)
 	assert.Contains(t, out, "2000-01-01T00:00:00.200000Z")
 
-	r, err := cluster.ReadRecord(filepath.Join(dir, cluster.RecordName))
+	r, err := rundir.ReadRecord(dir)
 	require.NoError(t, err)
 	assert.EqualValues(t, 42, r.Seed)
-	assert.Equal(t, "1m0s", r.Duration)
-	assert.Equal(t, &cluster.Virtual{Epoch: r.Virtual.Epoch, Latency: "1ms", Phase: "together"}, r.Virtual)
+	assert.Equal(t, time.Minute, r.Duration)
+	assert.Equal(t, &experiment.Virtual{Latency: experiment.Constant(time.Millisecond)}, r.Virtual)
 
 	b, err := os.ReadFile(filepath.Join(dir, "summary.json"))
 	require.NoError(t, err)
@@ -94,9 +96,9 @@ func TestSimUsage(t *testing.T) {
 		{`--die 0: a die has at least 1 face`, []string{"--die", "0"}},
 		{`--duration -1s: a duration cannot be negative`, []string{"--duration", "-1s"}},
 		{`--phase "late": want together or random`, []string{"--phase", "late"}},
-		{`--latency: latency "uniform:5ms,1ms": 5ms is above 1ms; want "1ms", "uniform:1ms,5ms", "exp:2ms" (the mean) or "lognormal:2ms,0.5" (the median and the sigma)`, []string{"--latency", "uniform:5ms,1ms"}},
-		{`--rates: rates "zipf:1,2": there is no "zipf"; want "uniform:1,6" or "lognormal:3,0.5" (the median and the sigma)`, []string{"--rates", "zipf:1,2"}},
-		{`machine 0 has the rate max: virtual time has no fastest rate, so want up to 1000000 ticks per second`, []string{"--rates", "max"}},
+		{`--latency "uniform:5ms,1ms": 5ms is above 1ms; want "1ms", "uniform:1ms,5ms", "exp:2ms" (the mean) or "lognormal:2ms,0.5" (the median and the sigma)`, []string{"--latency", "uniform:5ms,1ms"}},
+		{`--rates: "zipf:1,2": there is no "zipf"; want "uniform:1,6" or "lognormal:3,0.5" (the median and the sigma)`, []string{"--rates", "zipf:1,2"}},
+		{`--rates: machine 0 has the rate max: virtual time has no fastest rate, so want up to 1000000 ticks per second`, []string{"--rates", "max"}},
 		{`--workers 0: want at least 1`, []string{"--workers", "0"}},
 		{`--out is empty: want the name of a directory`, []string{"--out", ""}},
 		{`--faults: line 1, column 13: there is no machine 3: the run has machines 0 to 2`, []string{"--faults", "at 10s kill 3 for 2s"}},

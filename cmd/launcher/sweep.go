@@ -1,7 +1,9 @@
 package main
 
 import (
-	"os"
+	"errors"
+	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,8 +11,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/lab"
 	"github.com/scalemodel/lamport/pkg/machine"
-	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/sweep"
 )
 
@@ -33,7 +36,7 @@ what is done; the same --out again goes on where it stopped.
 
 Exit code 1: a run is not correct.`,
 		Flags:  sweepFlags(),
-		Action: command.PipedToTheEnd(sweepRuns),
+		Action: command.PipedToTheEnd(action(sweepOptions)),
 	}
 }
 
@@ -46,7 +49,7 @@ func sweepFlags() []cli.Flag {
 		&cli.StringFlag{Name: "rates", Usage: "`LISTS` of ticks per second with ; between them: '1,5,4;3,3,3;random'", DefaultText: "1,5,4, or random where there are --machines", EnvVars: env("RATES")},
 		&cli.StringFlag{Name: "machines", Usage: "`NUMBERS` of machines: 3,10,100", DefaultText: "as many as there are rates, or 3", EnvVars: env("MACHINES")},
 		&cli.StringFlag{Name: "die", Usage: "`FACES` of the die: 10,5,3", Value: strconv.Itoa(machine.DefaultDie), EnvVars: env("DIE")},
-		&cli.StringFlag{Name: "latency", Usage: "`TIMES` that messages are under way, with ; between them, with --virtual: '1ms;exp:50ms'", DefaultText: sim.DefaultLatency().String(), EnvVars: env("LATENCY")},
+		&cli.StringFlag{Name: "latency", Usage: "`TIMES` that messages are under way, with ; between them, with --virtual: '1ms;exp:50ms'", DefaultText: experiment.DefaultLatency().String(), EnvVars: env("LATENCY")},
 		&cli.GenericFlag{Name: "faults", Usage: "`PLAN` of what breaks in each run (docs/faults.md), or a file that holds one, or none; give several to compare them", Value: &plans{}, EnvVars: env("FAULTS")},
 		&cli.DurationFlag{Name: "duration", Usage: "how `LONG` each run takes", Value: time.Minute, EnvVars: env("DURATION")},
 		&cli.IntFlag{Name: "trials", Usage: "`NUMBER` of runs of each point, each with a seed of its own", Value: 5, EnvVars: env("TRIALS")},
@@ -73,21 +76,33 @@ func (p *plans) Set(s string) error {
 
 func (p *plans) String() string { return strings.Join(p.texts, "; ") }
 
-func sweepRuns(c *cli.Context) error {
+func sweepOptions(c *cli.Context) (o lab.Sweep, err error) {
 	if c.Args().Present() {
-		return command.Usage("unexpected argument %q: everything is said by flags; \"launcher sweep --help\" lists them", c.Args().First())
+		return o, unexpected(c)
 	}
-	s, err := newSweeper(c)
-	if err != nil {
-		return err
+	o.VM, o.Jobs = c.String("vm"), c.Int("jobs")
+	if c.IsSet("jobs") && o.Jobs < 1 {
+		return o, command.Usage("--jobs %d: want at least 1", o.Jobs)
 	}
-	dir, err := sweep.Open(s.path, &s.grid)
-	if err != nil {
-		return command.Usage("%w", err)
+	if o.Dir, err = outDir(c); err != nil {
+		return o, err
 	}
-	defer dir.Close()
-	s.dir = dir
-	return s.do(c)
+	if o.Dir == "" {
+		o.Dir = sweep.Default(time.Now(), experiment.NewName())
+	}
+	old, err := sweep.ReadGrid(o.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return o, err
+	}
+	if old != nil && !slices.ContainsFunc(gridFlags, c.IsSet) {
+		o.Grid = *old
+	} else if o.Grid, err = sweepGrid(c, old); err != nil {
+		return o, err
+	}
+	if o.Grid.Ports != "" && o.Jobs > 1 {
+		return o, command.Usage("--jobs %d with --ports: only one run at a time can have the ports", o.Jobs)
+	}
+	return o, nil
 }
 
 // sweepGrid reads the grid from the flags. old is that of the directory, nil if
@@ -120,8 +135,6 @@ func sweepGrid(c *cli.Context, old *sweep.Grid) (g sweep.Grid, err error) {
 		return g, err
 	}
 	switch {
-	case g.Duration <= 0:
-		return g, command.Usage("--duration %v: each run of a sweep needs an end, so want more than 0", g.Duration)
 	case g.Virtual && c.IsSet("ports"):
 		return g, command.Usage("--ports with --virtual: in virtual time there are none")
 	case !g.Virtual && c.IsSet("latency"):
@@ -129,15 +142,10 @@ func sweepGrid(c *cli.Context, old *sweep.Grid) (g sweep.Grid, err error) {
 	case !g.Virtual && c.IsSet("phase"):
 		return g, command.Usage("--phase is for --virtual: processes start together")
 	case g.Virtual:
-		g.Phase = c.String("phase")
-		switch g.Phase {
-		case "":
-			g.Phase = "together"
-		case "together", "random":
-		default:
-			return g, command.Usage("--phase %q: want together or random", g.Phase)
+		if g.Phase = c.String("phase"); g.Phase == "" {
+			g.Phase = experiment.Together.String()
 		}
-		g.Latency = []string{sim.DefaultLatency().String()}
+		g.Latency = []string{experiment.DefaultLatency().String()}
 		if c.IsSet("latency") {
 			if g.Latency, err = parts(c, "latency", "'1ms;exp:50ms'"); err != nil {
 				return g, err
@@ -148,7 +156,7 @@ func sweepGrid(c *cli.Context, old *sweep.Grid) (g sweep.Grid, err error) {
 	}
 	if old != nil && !c.IsSet("seed") {
 		g.Seed = old.Seed
-	} else if g.Seed, err = command.ParseSeed(c.String("seed")); err != nil {
+	} else if g.Seed, err = experiment.ParseSeed(c.String("seed")); err != nil {
 		return g, err
 	}
 	if g.Trials > 0 && g.Trials <= sweep.MaxRuns { // what else is, is said later
@@ -195,9 +203,7 @@ func numbers(c *cli.Context, name, example string) (list []int, err error) {
 func faultTexts(c *cli.Context) (list []string, err error) {
 	seen := make(map[string]bool)
 	for _, text := range c.Generic("faults").(*plans).texts {
-		if b, err := os.ReadFile(text); err == nil {
-			text = string(b)
-		}
+		text, _ = faultText(text)
 		// A plan is one line here: it stands in tables.
 		var lines []string
 		for line := range strings.Lines(text) {

@@ -104,9 +104,9 @@ func TestSweepOfProcessesFails(t *testing.T) {
 		{"--latency 1ms", `--latency is for --virtual: between processes messages take what they take (a fault plan can delay them)`},
 		{"--phase random", `--phase is for --virtual: processes start together`},
 		{"--ports 2050,3050", `--ports: 2 ports for 3 machines: give one each, or --ports auto`},
-		{"--ports 2050,3050,2050", `machines 0 and 2 have one port, 2050: give each its own, or --ports auto`},
+		{"--ports 2050,3050,2050", `--ports: machines 0 and 2 have one port, 2050: give each its own, or --ports auto`},
 		{"--ports 2050,3050,4050 --jobs 2", `--jobs 2 with --ports: only one run at a time can have the ports`},
-		{"--rates uniform:1,6", `--rates: rate "uniform:1": want a number of ticks per second such as 5 or 0.25, or "max"`},
+		{"--rates uniform:1,x", `--rates: "uniform:1,x": rate "x": want a number of ticks per second such as 5 or 0.25, or "max"; want "uniform:1,6" or "lognormal:3,0.5" (the median and the sigma)`},
 	} {
 		requireRefused(t, launcher(t, t.TempDir(), append([]string{"sweep"}, strings.Fields(c.args)...)...), c.want)
 	}

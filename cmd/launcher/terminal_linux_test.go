@@ -243,7 +243,7 @@ func TestTerminalSweep(t *testing.T) {
 // Ctrl-C at the keyboard reaches the script, which passes it on.
 func TestTerminalLaboratoryCtrlC(t *testing.T) {
 	t.Parallel()
-	p := lab(t, "lab-five-runs.sh", "--duration", "5m")
+	p := laboratory(t, "lab-five-runs.sh", "--duration", "5m")
 	person := onTerminal(t, p)
 	look(p, person)
 	p.start()

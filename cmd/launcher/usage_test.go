@@ -37,7 +37,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"--seed", "lucky"}, `--seed "lucky": want a whole number from 0 to 18446744073709551615`},
 		{[]string{"--seed", "-1"}, `--seed "-1": want a whole number from 0 to 18446744073709551615`},
 		{[]string{"--ports", "2050,3050"}, `--ports: 2 ports for 3 machines: give one each, or --ports auto`},
-		{[]string{"--ports", "9,9,9"}, `machines 0 and 1 have one port, 9: give each its own, or --ports auto`},
+		{[]string{"--ports", "9,9,9"}, `--ports: machines 0 and 1 have one port, 9: give each its own, or --ports auto`},
 		{[]string{"--ports", "2050,0,4050"}, `--ports: port "0": want a number from 1 to 65535, or --ports auto`},
 		{[]string{"--ports", "2050,65536,4050"}, `--ports: port "65536": want a number from 1 to 65535, or --ports auto`},
 		{[]string{"--ports", "any"}, `--ports: port "any": want a number from 1 to 65535, or --ports auto`},

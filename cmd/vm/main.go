@@ -22,6 +22,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
@@ -84,7 +85,7 @@ func app() *cli.App {
 			&cli.DurationFlag{Name: "status-every", Hidden: true},
 			&cli.IntFlag{Name: "listen-fd", Hidden: true},
 		},
-		Action: run,
+		Action: func(c *cli.Context) error { return command.Flagged(run(c)) },
 	}
 }
 
@@ -138,14 +139,16 @@ func run(c *cli.Context) error {
 
 func config(c *cli.Context) (vm.Config, error) {
 	cfg := vm.Config{
+		Common: experiment.Common{
+			Run:      c.String("run"),
+			Die:      c.Int("die"),
+			Duration: c.Duration("duration"),
+			Window:   c.Int("window"),
+		},
 		ID:             c.Int("id"),
-		Die:            c.Int("die"),
-		Run:            c.String("run"),
-		Duration:       c.Duration("duration"),
 		LogDir:         c.String("log-dir"),
 		ConnectTimeout: c.Duration("connect-timeout"),
 		Linger:         c.Duration("linger"),
-		Window:         c.Int("window"),
 		Resume:         c.Bool("resume"),
 		Sync:           c.Bool("sync"),
 	}
@@ -211,7 +214,7 @@ func model(c *cli.Context, cfg *vm.Config) (err error) {
 	if cfg.Rate, err = clock.ParseRate(c.String("rate")); err != nil {
 		return command.Usage("--rate: %w", err)
 	}
-	cfg.Seed, err = command.ParseSeed(c.String("seed"))
+	cfg.Seed, err = experiment.ParseSeed(c.String("seed"))
 	return err
 }
 
@@ -258,7 +261,7 @@ func onInterrupt(c *cli.Context) (context.Context, context.CancelFunc) {
 	if c.Bool("supervised") {
 		return signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
 	}
-	return command.OnInterrupt(c.Context, nil)
+	return exit.OnInterrupt(c.Context, nil)
 }
 
 // supervised ties the process to its launcher, until over is called.

@@ -17,6 +17,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,38 +26,32 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/transport"
 )
 
 // Config is what a run is started with. The fields up to VM must be set.
 type Config struct {
-	Run      string
-	Rates    []clock.Rate // one per machine
-	Ports    []int        // one per machine, 0: any free one
-	Die      int
-	Seed     uint64
-	Duration time.Duration // 0: until stopped
-	Dir      string        // of the run, made if it is not there
-	VM       string        // the vm program, see FindVM
+	experiment.Spec // in real time
+
+	Ports []int  // one per machine, 0: any free one
+	Dir   string // of the run, made if it is not there
+	VM    string // the vm program, see FindVM
+
 	// StatusEvery is how often each machine reports, 0 for only when its phase
 	// changes.
 	StatusEvery time.Duration
 	// Restart starts a machine that dies again, from its log.
-	Restart bool
-	// Faults are done to the machines and their connections; nil: none.
-	Faults *fault.Plan
-	// Replay, if not nil, is the record of each machine in an earlier run, which
-	// is to be done again. Run, Rates, Die and Seed must be those of the
-	// records, as far as they have one; there is no Duration. AtPace keeps the
-	// pace of the records.
+	Restart bool // Replay, if not nil, is the record of each machine in an earlier run, which
+	// is to be done again. The Spec must be that of the records, as far as they
+	// have one; there is no Duration. AtPace keeps the pace of the records.
 	Replay []string
 	AtPace bool
 
 	Sync     bool   // machines wait for the disk before they send
-	Window   int    // of the links, the vm's default if 0
 	LogLevel string // of the processes' talk, the vm's default if ""
 	Version  string // of this program, for the record
 }
@@ -138,7 +133,7 @@ type Cluster struct {
 	cfg       Config
 	limits    limits
 	listeners []*net.TCPListener
-	dir       *runDir
+	dir       *rundir.Dir
 	forks     chan func()
 
 	faults     hclog.Logger // what the plan does; nil: nothing yet
@@ -173,7 +168,7 @@ type end struct {
 // the directory with the run's record. An error leaves nothing behind; otherwise
 // [Cluster.Run] must follow.
 func New(cfg Config) (*Cluster, error) {
-	if err := check(cfg); err != nil {
+	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
 	c := &Cluster{
@@ -192,11 +187,28 @@ func New(cfg Config) (*Cluster, error) {
 		c.listeners = append(c.listeners, ln)
 	}
 	var err error
-	if c.dir, err = newRunDir(cfg.Dir, c.record()); err != nil {
+	if c.dir, err = rundir.Claim(cfg.Dir, c.record()); err != nil {
 		c.closeListeners()
 		return nil, err
 	}
 	return c, nil
+}
+
+// record returns what is needed to do the run again.
+func (c *Cluster) record() *rundir.Record {
+	r := &rundir.Record{
+		Version: c.cfg.Version,
+		Spec:    c.cfg.Spec,
+		Ports:   c.Ports(),
+		Restart: c.cfg.Restart,
+		Sync:    c.cfg.Sync,
+	}
+	if len(c.cfg.Replay) > 0 {
+		if path, err := filepath.Abs(c.cfg.Replay[0]); err == nil {
+			r.ReplayOf = filepath.Base(filepath.Dir(path))
+		}
+	}
+	return r
 }
 
 // Ports returns the port of each machine, those that were free for any too.
@@ -254,7 +266,7 @@ func (c *Cluster) Run(ctx context.Context, watch func(id int, s summary.Status))
 			for range id {
 				<-ends
 			}
-			c.dir.remove(true)
+			c.dir.Discard(true)
 			return nil, err
 		}
 	}
@@ -272,10 +284,10 @@ func (c *Cluster) Run(ctx context.Context, watch func(id int, s summary.Status))
 	}
 	switch {
 	case !began && first == nil:
-		c.dir.remove(true)
+		c.dir.Discard(true)
 		return nil, ErrNotBegun
 	case !began:
-		c.dir.remove(false)
+		c.dir.Discard(false)
 		return nil, first
 	case first != nil:
 		return results, first
@@ -471,7 +483,7 @@ func (c *Cluster) start(id int, resume bool) (*process, io.Reader, error) {
 	}
 	defer release()
 	detach(p.cmd)
-	talk, err := c.dir.talk(id, resume)
+	talk, err := c.dir.Stderr(id, resume)
 	if err != nil {
 		return nil, nil, err
 	}

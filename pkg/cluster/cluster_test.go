@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
@@ -26,14 +27,11 @@ func config(t *testing.T, machines int) Config {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	cfg := Config{
-		Run:      "test",
-		Ports:    make([]int, machines),
-		Die:      10,
-		Seed:     42,
-		Duration: time.Millisecond,
-		Dir:      filepath.Join(t.TempDir(), "deep", "run"),
-		VM:       self,
-		Version:  "v1.2.3",
+		Spec:    experiment.Spec{Common: experiment.Common{Run: "test", Die: 10, Seed: 42, Duration: time.Millisecond}},
+		Ports:   make([]int, machines),
+		Dir:     filepath.Join(t.TempDir(), "deep", "run"),
+		VM:      self,
+		Version: "v1.2.3",
 	}
 	for range machines {
 		cfg.Rates = append(cfg.Rates, clock.Hertz)
@@ -362,12 +360,19 @@ func TestLinger(t *testing.T) {
 	require.NoError(t, err)
 	other, err := fault.Parse("at 1s reset *", 3)
 	require.NoError(t, err)
-	for want, cfg := range map[time.Duration]Config{
-		10 * time.Second: {Duration: time.Hour, Faults: other},
-		70 * time.Second: {Duration: time.Minute, Restart: true},
-		15 * time.Second: {Duration: 5 * time.Second, Faults: plan},
+	for _, c := range []struct {
+		want     time.Duration
+		duration time.Duration
+		faults   *fault.Plan
+		restart  bool
+	}{
+		{10 * time.Second, time.Hour, other, false},
+		{70 * time.Second, time.Minute, nil, true},
+		{15 * time.Second, 5 * time.Second, plan, false},
 	} {
-		assert.Equal(t, want, limitsOf(&cfg).linger)
+		cfg := Config{Restart: c.restart}
+		cfg.Duration, cfg.Faults = c.duration, c.faults
+		assert.Equal(t, c.want, limitsOf(&cfg).linger)
 	}
 }
 

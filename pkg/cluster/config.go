@@ -11,29 +11,59 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
 )
 
-func check(cfg Config) error {
-	switch n := len(cfg.Rates); {
-	case n == 0:
-		return errors.New("a run has at least 1 machine")
-	case n > MaxMachines:
-		return fmt.Errorf("%d machines: at most %d run as processes of one host", n, MaxMachines)
-	case len(cfg.Ports) != n:
-		return fmt.Errorf("%d ports for %d machines: give one each, or --ports auto", len(cfg.Ports), n)
-	case cfg.Die < 1:
-		return fmt.Errorf("--die %d: a die has at least 1 face", cfg.Die)
-	case cfg.Duration < 0:
-		return fmt.Errorf("--duration %v: a duration cannot be negative", cfg.Duration)
+// What keeps a run from being started on this host. The commands know how each is
+// mended.
+var (
+	// ErrPorts is about the ports that the machines are to have.
+	ErrPorts = errors.New("ports")
+	// ErrVM says that the vm program cannot be run.
+	ErrVM = errors.New("vm program")
+	// ErrNoVM says that there is no vm program where [FindVM] looks.
+	ErrNoVM = errors.New("no vm program")
+	// ErrNoPause says that this system cannot pause a process.
+	ErrNoPause = errors.New("this system cannot pause a process")
+)
+
+// cause is an error of a kind that a caller branches on, in its own words.
+type cause struct {
+	kind error
+	text string
+	err  error // of the system, or nil
+}
+
+func (e *cause) Error() string   { return e.text }
+func (e *cause) Unwrap() []error { return []error{e.kind, e.err} }
+
+func portsError(format string, args ...any) error {
+	return &experiment.Error{Field: "ports", Err: &cause{ErrPorts, fmt.Sprintf(format, args...), nil}}
+}
+
+// Check says what is wrong with a configuration, before anything is begun. That a
+// port is taken, or that the directory cannot be made, only [New] finds out.
+func (cfg *Config) Check() error {
+	n := len(cfg.Rates)
+	if n < 1 || n > MaxMachines {
+		return &experiment.Error{Field: "machines", Value: strconv.Itoa(n), Err: fmt.Errorf("want 1 to %d; each is a process of this host", MaxMachines)}
 	}
-	if cfg.Faults.Has(fault.Pause) && !CanPause {
-		return errors.New("--faults: this system cannot pause a process")
+	if err := cfg.Spec.Check(); err != nil {
+		return err
+	}
+	switch {
+	case cfg.Virtual != nil:
+		return errors.New("the run is one in virtual time")
+	case len(cfg.Ports) != n:
+		return portsError("%d ports for %d machines: give one each", len(cfg.Ports), n)
+	case cfg.Faults.Has(fault.Pause) && !CanPause:
+		return &experiment.Error{Field: "faults", Err: ErrNoPause}
 	}
 	seen := make(map[int]int)
 	for id, port := range cfg.Ports {
 		if other, twice := seen[port]; twice && port != 0 {
-			return fmt.Errorf("machines %d and %d have one port, %d: give each its own, or --ports auto", other, id, port)
+			return portsError("machines %d and %d have one port, %d: give each its own", other, id, port)
 		}
 		seen[port] = id
 	}
@@ -44,7 +74,7 @@ func check(cfg Config) error {
 		if e, ok := errors.AsType[*fs.PathError](err); ok {
 			err = e.Err
 		}
-		return fmt.Errorf("the vm program %q cannot be run: %w (choose another --vm, or leave it out to take the one beside this program)", cfg.VM, err)
+		return &cause{ErrVM, fmt.Sprintf("the vm program %q cannot be run: %v", cfg.VM, err), err}
 	}
 	return nil
 }
@@ -59,12 +89,12 @@ func ParsePorts(s string, machines int) ([]int, error) {
 	for part := range strings.SplitSeq(s, ",") {
 		port, err := strconv.ParseUint(strings.TrimSpace(part), 10, 16)
 		if err != nil || port == 0 {
-			return nil, fmt.Errorf("port %q: want a number from 1 to 65535, or --ports auto", part)
+			return nil, portsError("port %q: want a number from 1 to 65535", part)
 		}
 		ports = append(ports, int(port))
 	}
 	if len(ports) != machines {
-		return nil, fmt.Errorf("%d ports for %d machines: give one each, or --ports auto", len(ports), machines)
+		return nil, portsError("%d ports for %d machines: give one each", len(ports), machines)
 	}
 	return ports, nil
 }
@@ -88,9 +118,5 @@ func FindVM() (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
 	}
-	return "", fmt.Errorf("the program %q is neither beside this one nor in the path: build it with \"make build\", or say where it is with --vm", name)
+	return "", &cause{ErrNoVM, fmt.Sprintf("the program %q is neither beside this one nor in the path", name), exec.ErrNotFound}
 }
-
-// Check says what is wrong with a configuration, before anything is begun. That a
-// port is taken, or that the directory cannot be made, only [New] finds out.
-func (cfg *Config) Check() error { return check(*cfg) }

@@ -1,14 +1,10 @@
 package cluster
 
 import (
-	"encoding/json"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/rundir"
 )
 
 func TestParsePorts(t *testing.T) {
@@ -30,14 +27,14 @@ func TestParsePorts(t *testing.T) {
 		{" 2050, 3050 ", 2, []int{2050, 3050}, ""},
 		{"1", 1, []int{1}, ""},
 		{"65535", 1, []int{65535}, ""},
-		{"65536", 1, nil, `port "65536": want a number from 1 to 65535, or --ports auto`},
-		{"0", 1, nil, `port "0": want a number from 1 to 65535, or --ports auto`},
-		{"-1", 1, nil, `port "-1": want a number from 1 to 65535, or --ports auto`},
-		{"", 1, nil, `port "": want a number from 1 to 65535, or --ports auto`},
-		{"80,", 2, nil, `port "": want a number from 1 to 65535, or --ports auto`},
-		{"80,auto", 2, nil, `port "auto": want a number from 1 to 65535, or --ports auto`},
-		{"80", 2, nil, `1 ports for 2 machines: give one each, or --ports auto`},
-		{"80,81,82", 2, nil, `3 ports for 2 machines: give one each, or --ports auto`},
+		{"65536", 1, nil, `ports: port "65536": want a number from 1 to 65535`},
+		{"0", 1, nil, `ports: port "0": want a number from 1 to 65535`},
+		{"-1", 1, nil, `ports: port "-1": want a number from 1 to 65535`},
+		{"", 1, nil, `ports: port "": want a number from 1 to 65535`},
+		{"80,", 2, nil, `ports: port "": want a number from 1 to 65535`},
+		{"80,auto", 2, nil, `ports: port "auto": want a number from 1 to 65535`},
+		{"80", 2, nil, `ports: 1 ports for 2 machines: give one each`},
+		{"80,81,82", 2, nil, `ports: 3 ports for 2 machines: give one each`},
 	} {
 		ports, err := ParsePorts(c.text, c.machines)
 		if c.err != "" {
@@ -54,12 +51,12 @@ func TestNewRefuses(t *testing.T) {
 		edit func(*Config)
 		want string
 	}{
-		{func(c *Config) { c.Rates, c.Ports = nil, nil }, "a run has at least 1 machine"},
-		{func(c *Config) { c.Rates = make([]clock.Rate, 1001) }, "1001 machines: at most 1000 run as processes of one host"},
-		{func(c *Config) { c.Ports = c.Ports[1:] }, "2 ports for 3 machines: give one each, or --ports auto"},
-		{func(c *Config) { c.Die = 0 }, "--die 0: a die has at least 1 face"},
-		{func(c *Config) { c.Duration = -1 }, "--duration -1ns: a duration cannot be negative"},
-		{func(c *Config) { c.Ports = []int{0, 7, 7} }, "machines 1 and 2 have one port, 7: give each its own, or --ports auto"},
+		{func(c *Config) { c.Rates, c.Ports = nil, nil }, "machines 0: want 1 to 1000; each is a process of this host"},
+		{func(c *Config) { c.Rates = make([]clock.Rate, 1001) }, "machines 1001: want 1 to 1000; each is a process of this host"},
+		{func(c *Config) { c.Ports = c.Ports[1:] }, "ports: 2 ports for 3 machines: give one each"},
+		{func(c *Config) { c.Die = 0 }, "die 0: a die has at least 1 face"},
+		{func(c *Config) { c.Duration = -1 }, "duration -1ns: a duration cannot be negative"},
+		{func(c *Config) { c.Ports = []int{0, 7, 7} }, "ports: machines 1 and 2 have one port, 7: give each its own"},
 		{func(c *Config) { c.VM = "no-such-program" }, `the vm program "no-such-program" cannot be run: executable file not found in`},
 	} {
 		cfg := config(t, 3)
@@ -97,7 +94,7 @@ func TestFindVM(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PATH", dir)
 	_, err = FindVM()
-	require.EqualError(t, err, `the program "`+name+`" is neither beside this one nor in the path: build it with "make build", or say where it is with --vm`)
+	require.EqualError(t, err, `the program "`+name+`" is neither beside this one nor in the path`)
 
 	inPath := filepath.Join(dir, name)
 	require.NoError(t, os.WriteFile(inPath, nil, 0o777))
@@ -119,124 +116,25 @@ func TestFindVM(t *testing.T) {
 	assert.Equal(t, beside, path)
 }
 
+// What a run is started with stands in its directory.
 func TestRecord(t *testing.T) {
 	cfg := config(t, 2)
 	cfg.Rates = []clock.Rate{clock.Unpaced, clock.Hertz / 4}
 	cfg.Seed = 1<<64 - 1
 	cfg.Duration = 90 * time.Second
+	cfg.Restart, cfg.Sync = true, true
 	before := time.Now().Add(-time.Second)
 	c, err := New(cfg)
 	require.NoError(t, err)
 	defer c.closeListeners()
-	r, err := ReadRecord(filepath.Join(cfg.Dir, RecordName))
+	r, err := rundir.ReadRecord(cfg.Dir)
 	require.NoError(t, err)
 	assert.WithinRange(t, r.Started, before, time.Now().Add(time.Second))
 	assert.NotEmpty(t, r.Host)
 	assert.Positive(t, r.CPUs)
 	r.Started, r.Host, r.CPUs = time.Time{}, "", 0
-	assert.Equal(t, &Record{
-		Format:   1,
-		Version:  "v1.2.3",
-		Run:      "test",
-		Machines: 2,
-		Rates:    cfg.Rates,
-		Ports:    c.Ports(),
-		Die:      10,
-		Seed:     1<<64 - 1,
-		Duration: "1m30s",
-		System:   runtime.GOOS + "/" + runtime.GOARCH,
+	assert.Equal(t, &rundir.Record{
+		Version: "v1.2.3", Spec: cfg.Spec, Ports: c.Ports(), Restart: true, Sync: true, System: runtime.GOOS + "/" + runtime.GOARCH,
 	}, r)
 	assert.NotContains(t, c.Ports(), 0)
-}
-
-func TestReadRecordRefuses(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "run.json")
-	_, err := ReadRecord(name)
-	require.ErrorIs(t, err, fs.ErrNotExist)
-	for text, want := range map[string]string{
-		"":                                 name + ": not the record of a run: ",
-		"vm-0: start":                      name + ": not the record of a run: ",
-		`{"format": 1, "rates": ["fast"]}`: name + ": not the record of a run: ",
-		`{"format": 2, "version": "v9"}`:   name + ": format 2 of another release (v9); this one reads format 1",
-		`{}`:                               name + ": format 0 of another release (); this one reads format 1",
-	} {
-		require.NoError(t, os.WriteFile(name, []byte(text), 0o666))
-		_, err := ReadRecord(name)
-		assert.ErrorContains(t, err, want)
-	}
-}
-
-// Every field of a record is written and read back.
-func TestRecordRoundTrip(t *testing.T) {
-	r := Record{
-		Format: 1, Version: "v", Run: "name", Machines: 1, Rates: []clock.Rate{clock.Hertz}, Ports: []int{2}, Die: 3, Seed: 4,
-		Duration: "5s", Window: 6, Host: "host", System: "os/arch", CPUs: 7, Started: time.Unix(8, 9000).UTC(),
-	}
-	name := filepath.Join(t.TempDir(), "run.json")
-	f, err := os.Create(name)
-	require.NoError(t, err)
-	require.NoError(t, r.write(f))
-	require.NoError(t, f.Close())
-	back, err := ReadRecord(name)
-	require.NoError(t, err)
-	assert.Equal(t, &r, back)
-	// The names are a contract with whoever reads it.
-	b, err := json.Marshal(r)
-	require.NoError(t, err)
-	assert.JSONEq(t, `{"format":1,"version":"v","run":"name","machines":1,"rates":["1"],"ports":[2],"die":3,"seed":4,
-		"duration":"5s","window":6,"host":"host","system":"os/arch","cpus":7,"started":"1970-01-01T00:00:08.000009Z"}`, string(b))
-}
-
-// Of many that want one directory at one instant, one gets it.
-func TestOneRunPerDirectory(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a", "b")
-	var wg sync.WaitGroup
-	var won atomic.Int32
-	for range 20 {
-		wg.Go(func() {
-			if _, err := newRunDir(dir, &Record{Format: 1}); err == nil {
-				won.Add(1)
-			} else {
-				assert.ErrorContains(t, err, "is of an earlier run")
-			}
-		})
-	}
-	wg.Wait()
-	assert.Equal(t, int32(1), won.Load())
-	assert.Equal(t, []string{RecordName}, files(t, dir))
-}
-
-func TestRunDirRemove(t *testing.T) {
-	root := t.TempDir()
-	prepare := func() *runDir {
-		d, err := newRunDir(filepath.Join(root, "a", "b", "c")+"/", &Record{Format: 1})
-		require.NoError(t, err)
-		for name, text := range map[string]string{"vm_0.stderr": "talk", "vm_1.stderr": ""} {
-			f, err := d.create(name)
-			require.NoError(t, err)
-			_, err = f.WriteString(text)
-			require.NoError(t, err)
-			require.NoError(t, f.Close())
-		}
-		return d
-	}
-	d := prepare()
-	d.remove(false)
-	assert.Equal(t, []string{"vm_0.stderr"}, files(t, d.path), "what was said stays")
-	d.remove(true)
-	assert.Empty(t, files(t, root))
-
-	// What others have put there stays, and so does what it is in.
-	d = prepare()
-	other := filepath.Join(root, "a", "notes")
-	require.NoError(t, os.WriteFile(other, nil, 0o666))
-	d.remove(true)
-	assert.Equal(t, []string{"notes"}, files(t, filepath.Join(root, "a")))
-
-	// A directory that was there before stays too.
-	require.NoError(t, os.Remove(other))
-	d = prepare()
-	d.remove(true)
-	assert.Equal(t, []string{"a"}, files(t, root))
-	assert.Empty(t, files(t, filepath.Join(root, "a")))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/cluster"
+	"github.com/scalemodel/lamport/pkg/experiment"
 )
 
 // Three machines for ten seconds, on whatever ports are free.
@@ -18,14 +19,13 @@ func Example() {
 		log.Fatal(err)
 	}
 	run, err := cluster.New(cluster.Config{
-		Run:      "example",
-		Rates:    []clock.Rate{clock.Hertz, 5 * clock.Hertz, 4 * clock.Hertz},
-		Ports:    []int{0, 0, 0},
-		Die:      10,
-		Seed:     42,
-		Duration: 10 * time.Second,
-		Dir:      "runs/example",
-		VM:       vm,
+		Spec: experiment.Spec{
+			Common: experiment.Common{Run: "example", Die: 10, Seed: 42, Duration: 10 * time.Second},
+			Rates:  []clock.Rate{clock.Hertz, 5 * clock.Hertz, 4 * clock.Hertz},
+		},
+		Ports: []int{0, 0, 0},
+		Dir:   "runs/example",
+		VM:    vm,
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -48,5 +48,5 @@ func ExampleParsePorts() {
 	// Output:
 	// [2050 3050 4050] <nil>
 	// [0 0] <nil>
-	// [] 2 ports for 3 machines: give one each, or --ports auto
+	// [] ports: 2 ports for 3 machines: give one each
 }

@@ -8,11 +8,8 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/rundir"
 )
-
-// FaultsName is the name, in a run's directory, of the log of what the fault plan
-// has done, and when.
-const FaultsName = "faults.log"
 
 // schedule hands out what the plan says, when it says so, until ctx ends.
 func (c *Cluster) schedule(ctx context.Context, start time.Time, acts chan<- fault.Action) {
@@ -81,7 +78,7 @@ func (c *Cluster) lift(repairs *repairs) {
 // the run for that.
 func (c *Cluster) noteFault(what string) {
 	if c.faults == nil {
-		f, err := c.dir.create(FaultsName)
+		f, err := c.dir.Create(rundir.FaultsName)
 		if err != nil {
 			return
 		}

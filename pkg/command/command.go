@@ -1,5 +1,5 @@
 // Package command is what the project's commands have in common: one-line
-// errors, interrupts and the version.
+// errors, output into pipes and the version.
 //
 // Standard output is for results, standard error for talk. Wrong usage gives
 // one line that says what was wrong and how to mend it, never a page of help.
@@ -7,24 +7,46 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"runtime/debug"
 	"strings"
-	"sync"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/experiment"
 )
 
 // Usage returns an error that ends the command with [exit.Misused].
 func Usage(format string, args ...any) error {
 	return exit.With(exit.Misused, fmt.Errorf(format, args...))
 }
+
+// Flagged names the flag where an error is about a part of a run's description
+// ([experiment.Error]) that the command line gave: the parts are called as the flags
+// are. An error that says where else it comes from, such as from a file, stays as
+// it is.
+func Flagged(err error) error {
+	if part, ok := errors.AsType[*experiment.Error](err); ok && err.Error() == part.Error() {
+		return Hinted("--", err, "")
+	}
+	return err
+}
+
+// Hinted returns an error with words before and behind it, and with its exit code.
+func Hinted(before string, err error, behind string) error {
+	return &hinted{before + err.Error() + behind, err}
+}
+
+type hinted struct {
+	text string
+	err  error
+}
+
+func (h *hinted) Error() string { return h.text }
+func (h *hinted) Unwrap() error { return h.err }
 
 // Run executes a command line and returns its exit code. Errors without a code of
 // their own end with [exit.Misused].
@@ -57,36 +79,6 @@ func own(name string, handler *cli.OnUsageErrorFunc, commands []*cli.Command) {
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// OnInterrupt returns a context that ends with the first SIGINT or SIGTERM; the
-// second ends the process at once, after calling kill, if that is not nil.
-func OnInterrupt(parent context.Context, kill func()) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(parent)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	done := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-signals:
-				if ctx.Err() != nil {
-					if kill != nil {
-						kill()
-					}
-					os.Exit(exit.Interrupted)
-				}
-				cancel()
-			case <-done:
-				return
-			}
-		}
-	}()
-	return ctx, sync.OnceFunc(func() {
-		signal.Stop(signals)
-		close(done)
-		cancel()
-	})
-}
 
 // version is set by the linker in released builds.
 var version string

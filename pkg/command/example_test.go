@@ -37,16 +37,3 @@ func ExampleRun() {
 	// dice: unknown flag -colour; "dice --help" lists the flags
 	// 2
 }
-
-func ExampleParseRates() {
-	rates, err := command.ParseRates("1,0.5,max", 3, 0)
-	fmt.Println(rates, err)
-	rates, err = command.ParseRates("5", 4, 0)
-	fmt.Println(rates, err)
-	_, err = command.ParseRates("1,5", 4, 0)
-	fmt.Println(err)
-	// Output:
-	// [1 0.5 max] <nil>
-	// [5 5 5 5] <nil>
-	// --rates: 2 rates for 4 machines: give one each, one for all, or random
-}

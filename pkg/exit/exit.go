@@ -1,5 +1,5 @@
-// Package exit holds the exit codes of the project's programs, and errors that
-// carry one. The launcher reads the codes of its vm processes, so both programs
+// Package exit is how the project's programs end: their exit codes, errors that
+// carry one, and what the first and the second Ctrl-C do. The launcher reads the codes of its vm processes, so both programs
 // must mean the same by them.
 package exit
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/sim"
 )
@@ -22,8 +23,12 @@ func Example() {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
-	rates := []clock.Rate{1 * clock.Hertz, 5 * clock.Hertz, 4 * clock.Hertz}
-	if _, err := sim.Run(context.Background(), sim.Config{Run: "example", Rates: rates, Die: 10, Seed: 1, Duration: time.Minute, LogDir: dir}); err != nil {
+	spec := experiment.Spec{
+		Common:  experiment.Common{Run: "example", Die: 10, Seed: 1, Duration: time.Minute},
+		Rates:   []clock.Rate{1 * clock.Hertz, 5 * clock.Hertz, 4 * clock.Hertz},
+		Virtual: new(experiment.Virtual),
+	}
+	if _, err := sim.Run(context.Background(), sim.Config{Spec: spec, LogDir: dir}); err != nil {
 		panic(err)
 	}
 	paths, _ := filepath.Glob(filepath.Join(dir, "vm_*.log"))

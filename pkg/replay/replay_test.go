@@ -19,21 +19,20 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/sim/hunt"
 )
 
-// record executes a case of the hunt in virtual time and returns its logs.
-func record(t testing.TB, c hunt.Case) (paths []string, events uint64) {
+// record executes a run in virtual time and returns its logs.
+func record(t testing.TB, s experiment.Spec) (paths []string, events uint64) {
 	t.Helper()
-	cfg, err := c.Config()
-	require.NoError(t, err, c.Command())
-	cfg.LogDir = t.TempDir()
-	result, err := sim.Run(t.Context(), cfg)
-	require.NoError(t, err, c.Command())
-	return logs(t, cfg.LogDir), result.Events()
+	dir := t.TempDir()
+	result, err := sim.Run(t.Context(), sim.Config{Spec: s, LogDir: dir})
+	require.NoError(t, err, s.Command())
+	return logs(t, dir), result.Events()
 }
 
 func logs(t testing.TB, dir string) []string {
@@ -44,8 +43,16 @@ func logs(t testing.TB, dir string) []string {
 }
 
 // small is a run of so many machines, short enough to be read.
-func small(seed uint64) hunt.Case {
-	return hunt.Case{Rates: "1,5,4", Die: 4, Seed: seed, Duration: 8 * time.Second, Latency: "uniform:0s,2s", Phase: "random"}
+func small(seed uint64) experiment.Spec {
+	latency, err := experiment.ParseLatency("uniform:0s,2s")
+	if err != nil {
+		panic(err)
+	}
+	return experiment.Spec{
+		Common:  experiment.Common{Run: "small", Die: 4, Seed: seed, Duration: 8 * time.Second},
+		Rates:   []clock.Rate{1 * clock.Hertz, 5 * clock.Hertz, 4 * clock.Hertz},
+		Virtual: &experiment.Virtual{Latency: latency, Phase: experiment.Random},
+	}
 }
 
 func TestRandomRuns(t *testing.T) {
@@ -54,7 +61,8 @@ func TestRandomRuns(t *testing.T) {
 		cases = 40
 	}
 	for i := range cases {
-		c := hunt.Draw(2, i)
+		c, err := hunt.Draw(2, i)
+		require.NoError(t, err)
 		paths, events := record(t, c)
 		rand.Shuffle(len(paths), func(i, j int) { paths[i], paths[j] = paths[j], paths[i] })
 		result, err := replay.Run(t.Context(), paths)
@@ -99,7 +107,9 @@ func TestOneDigitChanged(t *testing.T) {
 	for seed := range runs {
 		c := small(seed)
 		if seed%2 == 1 {
-			c.Faults = "from 2s kill 1 to 3s; at 4s reset *; from 3500ms kill 2 to 6s"
+			var err error
+			c.Faults, err = experiment.ParseFaults("from 2s kill 1 to 3s; at 4s reset *; from 3500ms kill 2 to 6s", 3, seed, c.Duration)
+			require.NoError(t, err)
 		}
 		paths, _ := record(t, c)
 		for range 60 {

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/sim"
@@ -125,7 +126,11 @@ func TestDiagramShowsCrashes(t *testing.T) {
 	plan, err := fault.Parse("at 4s kill 1 for 3s; at 10s kill 2 for 10s; at 30s kill 1 for 5s", 3)
 	require.NoError(t, err)
 	dir := t.TempDir()
-	_, err = sim.Run(t.Context(), sim.Config{Run: "crashes", Rates: tracetest.Hertz(1, 5, 4), Die: 10, Seed: 1, Duration: time.Minute, Faults: plan, LogDir: dir})
+	_, err = sim.Run(t.Context(), sim.Config{Spec: experiment.Spec{
+		Common:  experiment.Common{Run: "crashes", Die: 10, Seed: 1, Duration: time.Minute, Faults: plan},
+		Rates:   tracetest.Hertz(1, 5, 4),
+		Virtual: new(experiment.Virtual),
+	}, LogDir: dir})
 	require.NoError(t, err)
 	run, err := trace.Open(dir)
 	require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/machine"
 	"github.com/scalemodel/lamport/pkg/sim/internal/naive"
 	"github.com/scalemodel/lamport/pkg/summary"
@@ -57,7 +58,7 @@ func random(machines int) Config {
 
 func BenchmarkMachines(b *testing.B) {
 	for _, n := range []int{1000, 100_000, 1_000_000} {
-		for _, phase := range []Phase{Together, Scattered} {
+		for _, phase := range []experiment.Phase{experiment.Together, experiment.Random} {
 			for _, shards := range []int{1, 2} {
 				b.Run(fmt.Sprintf("%d/phase=%d/shards=%d", n, phase, shards), func(b *testing.B) {
 					cfg := random(n)
@@ -129,7 +130,7 @@ func BenchmarkExponential(b *testing.B) {
 	for _, n := range []int{3, 1000, 100_000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			cfg := random(n)
-			cfg.Latency = Latency{kind: exponential, a: 2 * time.Millisecond}
+			cfg.Latency = parseLatency(b, "exp:2ms")
 			cfg.Duration = max(time.Second*time.Duration(1_000_000/n), time.Second)
 			benchmark(b, cfg)
 		})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/machine"
 )
@@ -43,8 +44,10 @@ func newEngine(cfg Config) (*engine, error) {
 		if e.faults, err = newFaults(&cfg); err != nil {
 			return nil, err
 		}
-	case cfg.Latency.kind == constant:
-		e.constant = int64(cfg.Latency.a)
+	default:
+		if d, ok := cfg.Latency.Fixed(); ok {
+			e.constant = int64(d)
+		}
 	}
 	classes := make(map[clock.Rate]uint32)
 	for _, r := range cfg.Rates {
@@ -73,7 +76,7 @@ func newEngine(cfg Config) (*engine, error) {
 
 // origin returns when a machine starts.
 func (e *engine) origin(id int) int64 {
-	if e.cfg.Phase == Together {
+	if e.cfg.Phase == experiment.Together {
 		return 0
 	}
 	return int64(below(mix(e.cfg.Seed^saltPhase)+uint64(id), uint64(classOf(e.cfg.Rates[id]).whole)))
@@ -93,7 +96,7 @@ func (e *engine) arrives(from, to int, step uint64, now int64) int64 {
 // latency returns the latency that a number stands for on a link.
 func (e *engine) latency(from, to int, key uint64) int64 {
 	link := mix(mix(e.cfg.Seed^saltLatency) + uint64(from)<<32 + uint64(to))
-	return e.cfg.Latency.draw(link + key*0x9e3779b97f4a7c15)
+	return e.cfg.Latency.Draw(link + key*0x9e3779b97f4a7c15)
 }
 
 // run executes everything that is due until the end of the run. It reports whether
@@ -227,5 +230,5 @@ func (e *engine) close() {
 
 // instant returns the global time of an instant.
 func instant(ns int64) time.Time {
-	return time.Unix(Epoch.Unix()+ns/1e9, ns%1e9)
+	return time.Unix(experiment.Epoch.Unix()+ns/1e9, ns%1e9)
 }

@@ -6,20 +6,18 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/sim"
 )
 
 // A minute of the laboratory's cluster takes no time, and is always the same.
 func ExampleRun() {
-	r, err := sim.Run(context.Background(), sim.Config{
-		Run:      "example",
-		Rates:    []clock.Rate{1 * clock.Hertz, 5 * clock.Hertz, 4 * clock.Hertz},
-		Die:      10,
-		Seed:     42,
-		Duration: time.Minute,
-		Latency:  sim.DefaultLatency(),
-	})
+	r, err := sim.Run(context.Background(), sim.Config{Spec: experiment.Spec{
+		Common:  experiment.Common{Run: "example", Die: 10, Seed: 42, Duration: time.Minute},
+		Rates:   []clock.Rate{1 * clock.Hertz, 5 * clock.Hertz, 4 * clock.Hertz},
+		Virtual: &experiment.Virtual{Latency: experiment.DefaultLatency()},
+	}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -41,14 +39,11 @@ func ExampleRun_faults() {
 		return
 	}
 	for range 2 {
-		r, err := sim.Run(context.Background(), sim.Config{
-			Rates:    []clock.Rate{1 * clock.Hertz, 5 * clock.Hertz, 4 * clock.Hertz},
-			Die:      10,
-			Seed:     42,
-			Duration: time.Minute,
-			Latency:  sim.Constant(20 * time.Millisecond),
-			Faults:   plan,
-		})
+		r, err := sim.Run(context.Background(), sim.Config{Spec: experiment.Spec{
+			Common:  experiment.Common{Run: "example", Die: 10, Seed: 42, Duration: time.Minute, Faults: plan},
+			Rates:   []clock.Rate{1 * clock.Hertz, 5 * clock.Hertz, 4 * clock.Hertz},
+			Virtual: &experiment.Virtual{Latency: experiment.Constant(20 * time.Millisecond)},
+		}})
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -62,16 +57,4 @@ func ExampleRun_faults() {
 	// Output:
 	// machine 1 did 290 events and missed 10 ticks
 	// machine 1 did 290 events and missed 10 ticks
-}
-
-func ExampleParseLatency() {
-	l, err := sim.ParseLatency("uniform:1ms,5ms")
-	fmt.Println(l, l.Min(), err)
-	// Output: uniform:1ms,5ms 1ms <nil>
-}
-
-func ExampleDrawRates() {
-	rates, err := sim.DrawRates("lognormal:3,0.5", 4, 42)
-	fmt.Println(rates, err)
-	// Output: [1.375 2.295 2.826 3.5] <nil>
 }

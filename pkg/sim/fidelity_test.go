@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/trace"
 	"github.com/scalemodel/lamport/pkg/transport"
@@ -31,7 +32,7 @@ func fast(seed uint64) Config {
 	cfg := lab(seed)
 	cfg.Rates = hertz(fastRates...)
 	cfg.Duration = time.Minute / speedup
-	cfg.Latency = Constant(200 * time.Microsecond)
+	cfg.Latency = experiment.Constant(200 * time.Microsecond)
 	return cfg
 }
 
@@ -158,7 +159,7 @@ func runReal(t *testing.T, cfg Config) []summary.Machine {
 		}
 		all.Go(func() {
 			m, err := vm.Run(context.Background(), vm.Config{
-				ID: id, Rate: cfg.Rates[id], Die: cfg.Die, Seed: cfg.Seed, Run: cfg.Run, Duration: cfg.Duration,
+				Common: cfg.Common, ID: id, Rate: cfg.Rates[id],
 				Peers: peers, LogDir: dir, ConnectTimeout: 20 * time.Second, Linger: 10 * time.Second,
 			}, listeners[id])
 			if err != nil {

@@ -8,21 +8,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
 )
 
 // The bytes of these runs never change: not with the cores, not with the system or
 // the architecture, and not with a release. If one must, say so to the users.
 func TestGolden(t *testing.T) {
-	latency := func(s string) Latency {
-		l, err := ParseLatency(s)
-		require.NoError(t, err)
-		return l
-	}
+	latency := func(s string) experiment.Latency { return parseLatency(t, s) }
 	large := func(machines int, rates string) Config {
 		cfg := lab(7)
 		var err error
-		cfg.Rates, err = DrawRates(rates, machines, cfg.Seed)
+		cfg.Rates, err = experiment.ParseRates(rates, machines, cfg.Seed)
 		require.NoError(t, err)
 		cfg.Duration = 20 * time.Second
 		return cfg
@@ -38,7 +35,7 @@ func TestGolden(t *testing.T) {
 		},
 		"uniform": func() Config {
 			cfg := large(200, "uniform:1,6")
-			cfg.Latency, cfg.Phase = latency("uniform:1ms,2s"), Scattered
+			cfg.Latency, cfg.Phase = latency("uniform:1ms,2s"), experiment.Random
 			return cfg
 		},
 		"exponential": func() Config {
@@ -48,7 +45,7 @@ func TestGolden(t *testing.T) {
 		},
 		"lognormal": func() Config {
 			cfg := large(50, "lognormal:3,1.2")
-			cfg.Latency, cfg.Phase = latency("lognormal:100ms,1.5"), Scattered
+			cfg.Latency, cfg.Phase = latency("lognormal:100ms,1.5"), experiment.Random
 			return cfg
 		},
 	}

@@ -21,26 +21,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"strconv"
 	"time"
 
-	"github.com/scalemodel/lamport/pkg/clock"
-	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/experiment"
 )
-
-// Epoch is the global time at which every run begins.
-var Epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Config is what a run is, from its first event to its last.
 type Config struct {
-	Run      string        // its name, for the logs
-	Rates    []clock.Rate  // one per machine; none can be [clock.Unpaced]
-	Die      int           // faces, ≥ 1
-	Seed     uint64        // decides the dice, the latencies and the phases
-	Duration time.Duration // of virtual time; 0: until stopped
-	Latency  Latency
-	Phase    Phase
-	Faults   *fault.Plan // nil: none
+	experiment.Spec // with what a run in virtual time is told besides
 	// LogDir is an existing directory for the event logs, "" for none.
 	LogDir string
 
@@ -56,51 +45,15 @@ type Config struct {
 	shards int // for tests: that many, whether it pays or not
 }
 
-// Phase says how the machines' first ticks lie to each other.
-type Phase uint8
-
-const (
-	// Together starts all machines at one instant, as a run of processes does.
-	Together Phase = iota
-	// Scattered starts each at a random instant of its first period, so that
-	// machines of one rate do not tick at the same instants.
-	Scattered
-)
-
-// ParsePhase reads what [Phase.String] returns: together or random.
-func ParsePhase(s string) (Phase, error) {
-	for _, p := range []Phase{Together, Scattered} {
-		if s == p.String() {
-			return p, nil
-		}
-	}
-	return Together, fmt.Errorf("%q: want together or random", s)
-}
-
-// String returns the phase's name.
-func (p Phase) String() string {
-	if p == Scattered {
-		return "random"
-	}
-	return "together"
-}
-
 // Progress is how far a run is.
 type Progress struct {
 	At     time.Duration // virtual time
 	Events uint64
 }
 
-const (
-	// MaxMachines is how many machines a run can have.
-	MaxMachines = 1 << 27
-	// MaxLogs is how many machines a run with logs can have: each has a file
-	// and names all its peers.
-	MaxLogs = 10_000
-	// maxDuration keeps a factor of two below the last instant, in case that
-	// the last messages take long.
-	maxDuration = 100 * 365 * 24 * time.Hour
-)
+// MaxLogs is how many machines a run with logs can have: each has a file and names
+// all its peers.
+const MaxLogs = 10_000
 
 // ErrStopped says that a run was stopped before its duration was over. What it did
 // until then is whole.
@@ -108,30 +61,17 @@ var ErrStopped = errors.New("stopped before the end of the run")
 
 // Check says what is wrong with a configuration.
 func (cfg *Config) Check() error {
-	switch n := len(cfg.Rates); {
-	case n < 1 || n > MaxMachines:
-		return fmt.Errorf("%d machines: want 1 to %d", n, MaxMachines)
-	case n > MaxLogs && cfg.LogDir != "":
-		return fmt.Errorf("%d machines with logs: at most %d, each has a file that names all its peers", n, MaxLogs)
-	case cfg.Die < 1 || cfg.Die > math.MaxInt32:
-		return fmt.Errorf("a die with %d faces: want 1 to %d", cfg.Die, math.MaxInt32)
-	case cfg.Duration < 0 || cfg.Duration > maxDuration:
-		return fmt.Errorf("duration %v: want 0 to %v", cfg.Duration, maxDuration)
+	if cfg.Virtual == nil {
+		return errors.New("the run is not one in virtual time")
 	}
-	for id, r := range cfg.Rates {
-		if r == clock.Unpaced {
-			return fmt.Errorf("machine %d has the rate max: virtual time has no fastest rate, so want up to %v ticks per second", id, clock.MaxRate)
-		}
-		if r == 0 || r > clock.MaxRate {
-			return fmt.Errorf("machine %d has the rate %v: want above 0 and up to %v", id, r, clock.MaxRate)
-		}
+	if n := len(cfg.Rates); n > MaxLogs && cfg.LogDir != "" {
+		return &experiment.Error{Field: "machines", Value: strconv.Itoa(n), Err: ErrTooManyLogs}
 	}
-	if cfg.Duration > 0 {
-		_, err := cfg.Faults.Within(cfg.Duration)
-		return err
-	}
-	return nil
+	return cfg.Spec.Check()
 }
+
+// ErrTooManyLogs says that there are more machines than can have logs.
+var ErrTooManyLogs = fmt.Errorf("at most %d can have logs", MaxLogs)
 
 // Run executes a run from its first event to its last: until its duration is over,
 // or ctx ends, which gives [ErrStopped] and a result that is whole, with all logs

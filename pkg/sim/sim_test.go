@@ -16,6 +16,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
 	"github.com/scalemodel/lamport/pkg/sim/internal/naive"
@@ -25,9 +26,11 @@ import (
 
 // lab is the laboratory's cluster.
 func lab(seed uint64) Config {
-	return Config{
-		Run: "lab", Rates: hertz(1, 5, 4), Die: 10, Seed: seed, Duration: time.Minute, Latency: DefaultLatency(),
-	}
+	return Config{Spec: experiment.Spec{
+		Common:  experiment.Common{Run: "lab", Die: 10, Seed: seed, Duration: time.Minute},
+		Rates:   hertz(1, 5, 4),
+		Virtual: &experiment.Virtual{Latency: experiment.DefaultLatency()},
+	}}
 }
 
 func hertz(rates ...float64) (r []clock.Rate) {
@@ -68,7 +71,7 @@ func twin(t require.TestingT, dir string, cfg Config) []summary.Machine {
 				peers = append(peers, p)
 			}
 		}
-		w.Start(Epoch.Add(time.Duration(origins[id])), logging.Start{Run: cfg.Run, Machines: n, Rate: rate, Seed: cfg.Seed, Die: cfg.Die, Peers: peers})
+		w.Start(experiment.Epoch.Add(time.Duration(origins[id])), logging.Start{Run: cfg.Run, Machines: n, Rate: rate, Seed: cfg.Seed, Die: cfg.Die, Peers: peers})
 		logs, writers = append(logs, b), append(writers, w)
 	}
 	collectors := make([]summary.Collector, n)
@@ -78,7 +81,7 @@ func twin(t require.TestingT, dir string, cfg Config) []summary.Machine {
 		Machines: machines, Rates: cfg.Rates, Origins: origins, End: int64(cfg.Duration),
 		Latency: func(from, to int, step uint64) int64 { return e.arrives(from, to, step, 0) },
 	}, func(id int, at int64, ev *event.Event) {
-		writers[id].Event(Epoch.Add(time.Duration(at)), ev)
+		writers[id].Event(experiment.Epoch.Add(time.Duration(at)), ev)
 		collectors[id].Observe(ev)
 		if ev.Kind == event.Send {
 			for _, m := range ev.Messages() {
@@ -94,7 +97,7 @@ func twin(t require.TestingT, dir string, cfg Config) []summary.Machine {
 		if m.QueueLen() > 0 {
 			at = max(at, last[id])
 		}
-		writers[id].Stop(Epoch.Add(time.Duration(at)), logging.Stop{
+		writers[id].Stop(experiment.Epoch.Add(time.Duration(at)), logging.Stop{
 			Step: m.Steps(), Clock: m.Clock(), Queue: m.QueueLen(), Pending: logging.Counts(m.Pending()),
 		})
 		require.NoError(t, writers[id].Flush())
@@ -139,28 +142,40 @@ func drawConfig(t *rapid.T) Config {
 		return time.Duration(rapid.IntRange(0, 2000).Draw(t, "ms")) * time.Millisecond
 	})
 	latency := rapid.OneOf(
-		rapid.Just(DefaultLatency()), rapid.Just(Latency{}),
-		rapid.Just(Constant(5*time.Microsecond)), // so short that the calendar goes round many times a tick
-		rapid.Custom(func(t *rapid.T) Latency { return Constant(ms.Draw(t, "latency")) }),
-		rapid.Custom(func(t *rapid.T) Latency {
+		rapid.Just("1ms"), rapid.Just("0s"),
+		rapid.Just("5µs"), // so short that the calendar goes round many times a tick
+		rapid.Custom(func(t *rapid.T) string { return ms.Draw(t, "latency").String() }),
+		rapid.Custom(func(t *rapid.T) string {
 			a, b := ms.Draw(t, "a"), ms.Draw(t, "b")
-			return Latency{kind: uniform, a: min(a, b), b: max(a, b)}
+			return fmt.Sprintf("uniform:%v,%v", min(a, b), max(a, b))
 		}),
-		rapid.Custom(func(t *rapid.T) Latency { return Latency{kind: exponential, a: ms.Draw(t, "mean")} }),
-		rapid.Custom(func(t *rapid.T) Latency {
-			return Latency{kind: lognormal, a: ms.Draw(t, "median"), sigma: rapid.Int64Range(0, 2<<32).Draw(t, "sigma")}
+		rapid.Custom(func(t *rapid.T) string { return fmt.Sprintf("exp:%v", ms.Draw(t, "mean")) }),
+		rapid.Custom(func(t *rapid.T) string {
+			return fmt.Sprintf("lognormal:%v,%.3f", ms.Draw(t, "median"), rapid.Float64Range(0, 2).Draw(t, "sigma"))
 		}),
 	).Draw(t, "latency")
 	return Config{
-		Run:      "test",
-		Rates:    rapid.SliceOfN(rate, n, n).Draw(t, "rates"),
-		Die:      rapid.IntRange(1, 12).Draw(t, "die"),
-		Seed:     rapid.Uint64().Draw(t, "seed"),
-		Duration: time.Duration(rapid.IntRange(1, 20_000).Draw(t, "duration")) * time.Millisecond,
-		Latency:  latency,
-		shards:   rapid.IntRange(0, 5).Draw(t, "shards"),
-		Phase:    rapid.SampledFrom([]Phase{Together, Scattered}).Draw(t, "phase"),
+		Spec: experiment.Spec{
+			Common: experiment.Common{
+				Run:      "test",
+				Die:      rapid.IntRange(1, 12).Draw(t, "die"),
+				Seed:     rapid.Uint64().Draw(t, "seed"),
+				Duration: time.Duration(rapid.IntRange(1, 20_000).Draw(t, "duration")) * time.Millisecond,
+			},
+			Rates: rapid.SliceOfN(rate, n, n).Draw(t, "rates"),
+			Virtual: &experiment.Virtual{
+				Latency: parseLatency(t, latency),
+				Phase:   rapid.SampledFrom([]experiment.Phase{experiment.Together, experiment.Random}).Draw(t, "phase"),
+			},
+		},
+		shards: rapid.IntRange(0, 5).Draw(t, "shards"),
 	}
+}
+
+func parseLatency(t require.TestingT, s string) experiment.Latency {
+	l, err := experiment.ParseLatency(s)
+	require.NoError(t, err)
+	return l
 }
 
 // The plainest simulator there is, with pkg/machine's machines, writes the same
@@ -252,13 +267,10 @@ func TestPool(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"0 machines: want 1 to":                   func(c *Config) { c.Rates = nil },
-		"10001 machines with logs: at most 10000": func(c *Config) { c.Rates, c.LogDir = make([]clock.Rate, 10_001), "." },
-		"a die with 0 faces: want 1 to":           func(c *Config) { c.Die = 0 },
-		"duration -1ns: want 0 to":                func(c *Config) { c.Duration = -1 },
-		"machine 2 has the rate max":              func(c *Config) { c.Rates[2] = clock.Unpaced },
-		"machine 1 has the rate 0: want above 0":  func(c *Config) { c.Rates[1] = 0 },
-		"vm_0_1.log":                              func(c *Config) { c.LogDir = "nowhere" },
+		"the run is not one in virtual time":          func(c *Config) { c.Virtual = nil },
+		"machines 10001: at most 10000 can have logs": func(c *Config) { c.Rates, c.LogDir = make([]clock.Rate, 10_001), "." },
+		"die 0: a die has":                            func(c *Config) { c.Die = 0 },
+		"vm_0_1.log":                                  func(c *Config) { c.LogDir = "nowhere" },
 	} {
 		cfg := lab(1)
 		change(&cfg)

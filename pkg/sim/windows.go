@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/scalemodel/lamport/pkg/experiment"
 )
 
 // Windows. As long as a window is no longer than the smallest latency, nothing that
@@ -61,7 +63,7 @@ func (e *engine) workers() int {
 	for _, c := range e.classes {
 		instants += c.rate.PerSecond()
 	}
-	if e.cfg.Phase != Together { // else, machines of one rate tick at one instant
+	if e.cfg.Phase != experiment.Together { // else, machines of one rate tick at one instant
 		instants = events
 	}
 	windows := min(instants, 1e9/float64(uint64(1)<<shift))

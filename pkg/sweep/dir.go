@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/scalemodel/lamport/pkg/internal/filelock"
 )
@@ -22,8 +23,19 @@ const (
 	resultName = "result.json" // of a run: the last thing that is written of it
 )
 
-// ErrBusy says that another process works on a sweep.
-var ErrBusy = errors.New("another process is at work on this sweep")
+// What keeps a sweep from being begun, or gone on with, in a directory.
+var (
+	ErrBusy       = errors.New("another process is at work on this sweep")
+	ErrNotASweep  = errors.New("holds something else than a sweep")
+	ErrOtherSweep = errors.New("holds another sweep")
+	ErrUnwritable = errors.New("cannot be written")
+)
+
+// Default returns the directory of a sweep that nobody has placed elsewhere:
+// sweeps/<time>-<name>.
+func Default(begun time.Time, name string) string {
+	return filepath.Join("sweeps", begun.Format("20060102-150405")+"-"+name)
+}
 
 // Dir is the directory of a sweep.
 type Dir struct {
@@ -66,7 +78,7 @@ func Open(path string, grid *Grid) (*Dir, error) {
 	}
 	name := filepath.Join(path, GridName)
 	if _, err := os.Stat(name); err != nil && len(entries) > 0 {
-		return nil, fmt.Errorf("%s holds something else than a sweep: choose another --out", path)
+		return nil, fmt.Errorf("%s %w", path, ErrNotASweep)
 	}
 	// The grid comes first: without it, nobody knows the directory for a sweep's.
 	if err := os.MkdirAll(path, 0o777); err != nil {
@@ -97,7 +109,7 @@ func (d *Dir) begin(grid *Grid) error {
 	old, err := ReadGrid(d.path)
 	if err == nil {
 		if differs := old.Differs(grid); differs != "" {
-			return fmt.Errorf("%s holds another sweep (other %s): choose another --out, or leave all flags but --out away to go on with it", d.path, differs)
+			return fmt.Errorf("%s %w (other %s)", d.path, ErrOtherSweep, differs)
 		}
 		return nil
 	}
@@ -118,13 +130,13 @@ func (d *Dir) begin(grid *Grid) error {
 	return nil
 }
 
-// explain turns an error of the system into advice.
+// explain says that an error of the system is about the sweep's directory.
 func explain(path string, err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
 		err = p.Err
 	}
-	return fmt.Errorf("the sweep's directory %s cannot be written: %w (choose another --out)", path, err)
+	return fmt.Errorf("the sweep's directory %s %w: %w", path, ErrUnwritable, err)
 }
 
 // Close lets others open the directory.

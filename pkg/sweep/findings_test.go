@@ -38,7 +38,7 @@ func invent(t testing.TB, g *Grid, f func(r *Run, machine int) figure) *made {
 	t.Helper()
 	m := &made{grid: g}
 	var err error
-	m.runs, err = g.Runs(draw)
+	m.runs, err = g.Runs()
 	require.NoError(t, err)
 	for i := range m.runs {
 		r := &m.runs[i]
@@ -169,6 +169,7 @@ func TestFindingsOfClasses(t *testing.T) {
 // are looked at.
 func TestFindingsOfDrawnRates(t *testing.T) {
 	g := lists(5, []string{"random"}, 10)
+	g.Machines = []int{2}
 	text := invent(t, g, func(r *Run, id int) figure {
 		x := figure{jump: 2, growth: 0.1}
 		if r.Rates[id] == slices.Min(r.Rates) {

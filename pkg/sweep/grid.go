@@ -17,7 +17,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/internal/shell"
 )
 
 // Grid is what a sweep does, and all that is needed to do it again.
@@ -46,10 +47,6 @@ type Grid struct {
 // MaxRuns is how many runs a sweep can have.
 const MaxRuns = 100_000
 
-// Draw gives the rates of a run: those that a text names, or those that it lets
-// the seed draw. machines is 0 for as many as the text has, or 3.
-type Draw func(text string, machines int, seed uint64) ([]clock.Rate, error)
-
 // Point is one combination of the values of a [Grid].
 type Point struct {
 	Number   int    `json:"point"` // from 1
@@ -62,21 +59,27 @@ type Point struct {
 
 // Run is one trial of one point.
 type Run struct {
+	experiment.Spec
 	Point Point
-	Trial int // from 1
-	Seed  uint64
-	Rates []clock.Rate
+	Trial int    // from 1
 	Name  string // "p1-t1": of its directory
 }
 
+// MaxMachines is how many machines a run of a sweep can have: every run is checked,
+// with all its logs open at once.
+const MaxMachines = 500
+
 // Runs returns the runs of the grid, trial by trial: a sweep that is stopped has
-// then done as many of each point.
-func (g *Grid) Runs(draw Draw) ([]Run, error) {
+// then done as many of each point. All that could keep one of them from being done
+// is found out here, before any is; an error is mostly an [*experiment.Error].
+func (g *Grid) Runs() ([]Run, error) {
 	latencies, faults := atLeastOne(g.Latency), atLeastOne(g.Faults)
 	points := len(g.Rates) * len(g.Machines) * len(g.Die) * len(latencies) * len(faults)
 	switch {
 	case g.Trials < 1:
-		return nil, fmt.Errorf("--trials %d: want at least 1, and 5 for intervals that say something", g.Trials)
+		return nil, &experiment.Error{Field: "trials", Value: strconv.Itoa(g.Trials), Err: errors.New("want at least 1, and 5 for intervals that say something")}
+	case g.Duration <= 0:
+		return nil, &experiment.Error{Field: "duration", Value: g.Duration.String(), Err: errors.New("each run of a sweep needs an end, so want more than 0")}
 	case points == 0:
 		return nil, errors.New("there is nothing to vary")
 	case points > MaxRuns || g.Trials > MaxRuns/points:
@@ -85,9 +88,12 @@ func (g *Grid) Runs(draw Draw) ([]Run, error) {
 	var all []Point
 	for _, rates := range g.Rates {
 		for _, machines := range g.Machines {
-			drawn, err := draw(rates, machines, 0)
-			if err != nil {
+			drawn, err := experiment.ParseRates(rates, machines, 0)
+			switch n := len(drawn); {
+			case err != nil:
 				return nil, err
+			case n > MaxMachines:
+				return nil, &experiment.Error{Field: "machines", Value: strconv.Itoa(n), Err: fmt.Errorf("want at most %d; a sweep checks every run, and reads all logs of one at once", MaxMachines)}
 			}
 			for _, die := range g.Die {
 				for _, latency := range latencies {
@@ -102,14 +108,37 @@ func (g *Grid) Runs(draw Draw) ([]Run, error) {
 	wide, deep := len(strconv.Itoa(points)), len(strconv.Itoa(g.Trials))
 	for t, seed := range Seeds(g.Seed, g.Trials) {
 		for _, p := range all {
-			rates, err := draw(p.Rates, p.Machines, seed)
+			spec, err := g.spec(&p, seed)
 			if err != nil {
 				return nil, err
 			}
-			runs = append(runs, Run{p, t + 1, seed, rates, fmt.Sprintf("p%0*d-t%0*d", wide, p.Number, deep, t+1)})
+			runs = append(runs, Run{spec, p, t + 1, fmt.Sprintf("p%0*d-t%0*d", wide, p.Number, deep, t+1)})
 		}
 	}
 	return runs, nil
+}
+
+// spec returns the run of a point with a seed. In virtual time it has the name that
+// such runs have; a name that no other run has, which processes need, is given to
+// it when it is done.
+func (g *Grid) spec(p *Point, seed uint64) (s experiment.Spec, err error) {
+	s.Common = experiment.Common{Run: experiment.VirtualName, Die: p.Die, Seed: seed, Duration: g.Duration}
+	if s.Rates, err = experiment.ParseRates(p.Rates, p.Machines, seed); err != nil {
+		return s, err
+	}
+	if s.Faults, err = experiment.ParseFaults(p.Faults, p.Machines, seed, g.Duration); err != nil {
+		return s, err
+	}
+	if g.Virtual {
+		s.Virtual = new(experiment.Virtual)
+		if s.Phase, err = experiment.ParsePhase(g.Phase); err != nil {
+			return s, err
+		}
+		if s.Latency, err = experiment.ParseLatency(p.Latency); err != nil {
+			return s, err
+		}
+	}
+	return s, s.Check()
 }
 
 func atLeastOne(list []string) []string {
@@ -172,7 +201,7 @@ func (g *Grid) Differs(other *Grid) string {
 // Command returns the command line that does the sweep again, for a shell.
 func (g *Grid) Command() string {
 	words := []string{"launcher", "sweep"}
-	flag := func(name, value string) { words = append(words, "--"+name, quote(value)) }
+	flag := func(name, value string) { words = append(words, "--"+name, shell.Quote(value)) }
 	if g.Virtual {
 		words = append(words, "--virtual")
 	}
@@ -205,14 +234,6 @@ func numbers(list []int) string {
 	return strings.Join(words, ",")
 }
 
-// quote makes a word of the shell's of any text.
-func quote(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,.:_-/") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
 func orNone(plan string) string {
 	if plan == "" {
 		return "none"
@@ -221,7 +242,7 @@ func orNone(plan string) string {
 }
 
 // isDrawn reports whether the rates of a point differ from trial to trial.
-func (p *Point) isDrawn() bool { return p.Rates == "random" || strings.Contains(p.Rates, ":") }
+func (p *Point) isDrawn() bool { return experiment.RatesAreDrawn(p.Rates) }
 
 // parameters are what a grid can vary, in the words of its flags.
 var parameters = []struct {

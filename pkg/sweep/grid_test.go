@@ -1,51 +1,24 @@
 package sweep
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/scalemodel/lamport/pkg/clock"
 )
-
-// draw reads lists, and draws what is "random" in the plainest way.
-func draw(text string, machines int, seed uint64) ([]clock.Rate, error) {
-	if text == "random" {
-		rates := make([]clock.Rate, max(machines, 2))
-		for i := range rates {
-			rates[i] = clock.Rate(1+(seed+uint64(i))%6) * clock.Hertz
-		}
-		return rates, nil
-	}
-	var rates []clock.Rate
-	for part := range strings.SplitSeq(text, ",") {
-		r, err := clock.ParseRate(part)
-		if err != nil {
-			return nil, err
-		}
-		rates = append(rates, r)
-	}
-	if machines > 0 && len(rates) != machines {
-		return nil, fmt.Errorf("%d rates for %d machines", len(rates), machines)
-	}
-	return rates, nil
-}
 
 func grid() *Grid {
 	return &Grid{
-		Format: 1, Virtual: true, Rates: []string{"1,5", "random"}, Machines: []int{0}, Die: []int{10, 5, 3},
+		Format: 1, Virtual: true, Rates: []string{"1,5", "random"}, Machines: []int{2}, Die: []int{10, 5, 3},
 		Latency: []string{"1ms"}, Phase: "together", Duration: time.Minute, Trials: 2, Seed: 7, Seeds: Seeds(7, 2),
 	}
 }
 
 func TestRunsAreAllCombinationsTrialByTrial(t *testing.T) {
-	runs, err := grid().Runs(draw)
+	runs, err := grid().Runs()
 	require.NoError(t, err)
 	var names []string
 	for _, r := range runs {
@@ -65,7 +38,7 @@ func TestRunsAreAllCombinationsTrialByTrial(t *testing.T) {
 func TestNamesSortAsTheRunsDo(t *testing.T) {
 	g := grid()
 	g.Trials = 10
-	runs, err := g.Runs(draw)
+	runs, err := g.Runs()
 	require.NoError(t, err)
 	var names []string
 	for _, r := range runs {
@@ -78,19 +51,22 @@ func TestNamesSortAsTheRunsDo(t *testing.T) {
 
 func TestGridsThatCannotBe(t *testing.T) {
 	for want, change := range map[string]func(*Grid){
-		"--trials 0: want at least 1, and 5 for intervals that say something": func(g *Grid) { g.Trials = 0 },
-		"6 points with 100000 trials each: want at most 100000 runs":          func(g *Grid) { g.Trials = 100_000 },
-		"there is nothing to vary":                                            func(g *Grid) { g.Die = nil },
-		"2 rates for 3 machines":                                              func(g *Grid) { g.Machines = []int{3} },
+		"trials 0: want at least 1, and 5 for intervals that say something":                           func(g *Grid) { g.Trials = 0 },
+		"6 points with 100000 trials each: want at most 100000 runs":                                  func(g *Grid) { g.Trials = 100_000 },
+		"there is nothing to vary":                                                                    func(g *Grid) { g.Die = nil },
+		"rates: 2 rates for 3 machines: give one each, one for all, or random":                        func(g *Grid) { g.Machines = []int{3} },
+		"machines 501: want at most 500; a sweep checks every run, and reads all logs of one at once": func(g *Grid) { g.Machines, g.Rates = []int{501}, []string{"1"} },
+		"duration 0s: each run of a sweep needs an end, so want more than 0":                          func(g *Grid) { g.Duration = 0 },
+		`phase "": want together or random`:                                                           func(g *Grid) { g.Phase = "" },
+		`latency "slow": "slow" is no duration; want "1ms", "uniform:1ms,5ms", "exp:2ms" (the mean) or "lognormal:2ms,0.5" (the median and the sigma)`: func(g *Grid) { g.Latency = []string{"slow"} },
+		"faults: line 1, column 12: there is no machine 2: the run has machines 0 to 1":                                                                func(g *Grid) { g.Faults = []string{"at 1s kill 2 for 1s"} },
+		"die 0: a die has at least 1 face": func(g *Grid) { g.Die = []int{0} },
 	} {
 		g := grid()
 		change(g)
-		_, err := g.Runs(draw)
+		_, err := g.Runs()
 		assert.EqualError(t, err, want)
 	}
-	late := errors.New("no such rates")
-	_, err := grid().Runs(func(string, int, uint64) ([]clock.Rate, error) { return nil, late })
-	assert.ErrorIs(t, err, late)
 }
 
 func TestSeeds(t *testing.T) {
@@ -138,10 +114,8 @@ func TestDiffers(t *testing.T) {
 func TestCommandIsQuotedForAShell(t *testing.T) {
 	g := grid()
 	g.Faults = []string{"", "at 1s partition 0 | 1 for 1s; at 3s kill 1 for 1s"}
-	assert.Equal(t, "launcher sweep --virtual --rates '1,5;random' --die 10,5,3 --latency 1ms --phase together --faults none "+
+	assert.Equal(t, "launcher sweep --virtual --rates '1,5;random' --machines 2 --die 10,5,3 --latency 1ms --phase together --faults none "+
 		"--faults 'at 1s partition 0 | 1 for 1s; at 3s kill 1 for 1s' --duration 1m --trials 2 --seed 7", g.Command())
-	assert.Equal(t, `'it'\''s'`, quote("it's"))
-	assert.Equal(t, "''", quote(""))
 	g = &Grid{Rates: []string{"random"}, Machines: []int{3, 10}, Die: []int{10}, Ports: "1,2,3", Duration: 90 * time.Second, Trials: 1}
 	assert.Equal(t, "launcher sweep --rates random --machines 3,10 --die 10 --ports 1,2,3 --duration 1m30s --trials 1 --seed 0", g.Command())
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/vm"
 )
 
@@ -37,12 +38,9 @@ func ExampleRun() {
 		panic(err)
 	}
 	m, err := vm.Run(context.Background(), vm.Config{
-		Rate:     100 * clock.Hertz,
-		Die:      10,
-		Seed:     42,
-		Run:      "example",
-		Duration: 50 * time.Millisecond,
-		LogDir:   dir,
+		Common: experiment.Common{Run: "example", Die: 10, Seed: 42, Duration: 50 * time.Millisecond},
+		Rate:   100 * clock.Hertz,
+		LogDir: dir,
 	}, ln)
 	if err != nil {
 		panic(err)
@@ -62,14 +60,13 @@ func ExampleStartError() {
 		panic(err)
 	}
 	_, err = vm.Run(context.Background(), vm.Config{
+		Common: experiment.Common{Run: "example", Die: 0},
 		Rate:   clock.Hertz,
-		Die:    0,
-		Run:    "example",
 		LogDir: os.TempDir(),
 	}, ln)
 	if start := (*vm.StartError)(nil); errors.As(err, &start) {
 		fmt.Println("not begun:", start)
 	}
 	// Output:
-	// not begun: a die with 0 faces: want at least 1
+	// not begun: die 0: a die has at least 1 face
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/transport"
@@ -57,7 +58,8 @@ func newFleet(t testing.TB, rates []string, edit func(id int, cfg *Config)) *fle
 	dir := t.TempDir()
 	for id, rate := range rates {
 		cfg := Config{
-			ID: id, Rate: parseRate(t, rate), Die: 10, Seed: 42, Run: "test", Duration: 300 * time.Millisecond, LogDir: dir,
+			Common: experiment.Common{Run: "test", Die: 10, Seed: 42, Duration: 300 * time.Millisecond},
+			ID:     id, Rate: parseRate(t, rate), LogDir: dir,
 			ConnectTimeout: deadline, Linger: deadline,
 		}
 		for other, ln := range f.lns {

@@ -105,13 +105,3 @@ func FuzzParsePeers(f *testing.F) {
 		require.Equal(t, peers, back)
 	})
 }
-
-func TestCheckRun(t *testing.T) {
-	for _, good := range []string{"a", "by-hand", "q7f3k2", "A_b.C-9", "2026-11-22", strings.Repeat("x", 64)} {
-		require.NoError(t, vm.CheckRun(good), good)
-	}
-	for _, bad := range []string{"", "a b", "a\n", "ü", "a/b", `a"`, "a=b", strings.Repeat("x", 65)} {
-		assert.EqualError(t, vm.CheckRun(bad),
-			"run name "+strconv.Quote(bad)+": want 1 to 64 letters, digits, dots, dashes or underscores")
-	}
-}

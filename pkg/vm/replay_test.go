@@ -85,15 +85,14 @@ func TestReplay(t *testing.T) {
 func TestReplayOfCrashes(t *testing.T) {
 	crashes := 0
 	for i := range uint64(60) {
-		c := hunt.Draw(5, i)
-		cfg, err := c.Config()
+		spec, err := hunt.Draw(5, i)
 		require.NoError(t, err)
-		cfg.LogDir = t.TempDir()
-		_, err = sim.Run(t.Context(), cfg)
+		dir := t.TempDir()
+		_, err = sim.Run(t.Context(), sim.Config{Spec: spec, LogDir: dir})
 		require.NoError(t, err)
 		var logs []string
-		for id := range cfg.Rates {
-			logs = append(logs, newestLog(t, cfg.LogDir, id))
+		for id := range spec.Rates {
+			logs = append(logs, newestLog(t, dir, id))
 		}
 		f := replayOf(t, logs, nil)
 		crashes += f.runThroughCrashes(logs)

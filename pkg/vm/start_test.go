@@ -39,14 +39,14 @@ func TestConfigThatCannotRun(t *testing.T) {
 		edit func(*Config)
 		want string
 	}{
-		{"no run", func(c *Config) { c.Run = "" }, `run name "": want 1 to 64 letters, digits, dots, dashes or underscores`},
+		{"no run", func(c *Config) { c.Run = "" }, `run "": want a name of 1 to 64 letters, digits, dots, dashes or underscores`},
 		{"no rate", func(c *Config) { c.Rate = 0 }, "rate 0: want above 0 and at most 1000000 ticks per second, or max"},
 		{"too fast", func(c *Config) { c.Rate = clock.MaxRate + 1 }, "rate 1000000.000000001: want above 0 and at most 1000000 ticks per second, or max"},
-		{"no die", func(c *Config) { c.Die = 0 }, "a die with 0 faces: want at least 1"},
-		{"negative duration", func(c *Config) { c.Duration = -1 }, "duration -1ns, connect timeout 1m0s, linger 1m0s: none can be negative"},
-		{"negative connect timeout", func(c *Config) { c.ConnectTimeout = -1 }, "duration 300ms, connect timeout -1ns, linger 1m0s: none can be negative"},
-		{"negative linger", func(c *Config) { c.Linger = -1 }, "duration 300ms, connect timeout 1m0s, linger -1ns: none can be negative"},
-		{"negative window", func(c *Config) { c.Window = -1 }, "window of -1 messages: want 1 to 2147483647"},
+		{"no die", func(c *Config) { c.Die = 0 }, "die 0: a die has at least 1 face"},
+		{"negative duration", func(c *Config) { c.Duration = -1 }, "duration -1ns: a duration cannot be negative"},
+		{"negative connect timeout", func(c *Config) { c.ConnectTimeout = -1 }, "connect timeout -1ns, linger 1m0s: neither can be negative"},
+		{"negative linger", func(c *Config) { c.Linger = -1 }, "connect timeout 1m0s, linger -1ns: neither can be negative"},
+		{"negative window", func(c *Config) { c.Window = -1 }, "window -1: want 1 to 2147483647 messages"},
 		{"id too low", func(c *Config) { c.ID = -1 }, "machine id -1: want 0 to 1"},
 		{"id too high", func(c *Config) { c.ID = 2 }, "machine id 2: want 0 to 1"},
 		{"own id among the peers", func(c *Config) { c.Peers = []transport.Peer{{ID: 0, Addr: "b:1"}} }, "peer b:1 has this machine's own id 0"},
@@ -83,7 +83,7 @@ func TestWindowTooLarge(t *testing.T) {
 	window <<= 32 // of which the wire would see 0
 	f := newFleet(t, []string{"1"}, func(_ int, cfg *Config) { cfg.Window = window })
 	_, err := Run(t.Context(), f.cfgs[0], f.lns[0])
-	requireStartError(t, err, "window of 4294967296 messages: want 1 to 2147483647")
+	requireStartError(t, err, "window 4294967296: want 1 to 2147483647 messages")
 }
 
 func TestLogThatCannotBeCreated(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"regexp"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,7 +22,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
-	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
 	"github.com/scalemodel/lamport/pkg/replay"
@@ -34,14 +33,15 @@ import (
 // Config is what one machine of a run is started with. The fields up to LogDir
 // must be set.
 type Config struct {
-	ID       int
-	Rate     clock.Rate
-	Die      int
-	Seed     uint64
-	Run      string        // the run's name, see CheckRun
-	Duration time.Duration // 0: until stopped
-	Peers    []transport.Peer
-	LogDir   string // an existing directory
+	// Common is what all machines of the run are told alike. Its faults are done to
+	// this machine's connections; kills and pauses are not this package's. Where
+	// there are faults, all peers must have ids.
+	experiment.Common
+
+	ID     int
+	Rate   clock.Rate
+	Peers  []transport.Peer
+	LogDir string // an existing directory
 
 	// Gate, if not nil, holds the machine back from its peers until it is closed:
 	// of many machines on one host the last is started much sooner if the
@@ -63,15 +63,9 @@ type Config struct {
 	// AtPace keeps the pace of the record; else it is replayed as fast as the
 	// messages come.
 	AtPace bool
-	// Faults are done to the machine's connections; nil: none. Kills and
-	// pauses are not this package's. All peers must have ids.
-	Faults *fault.Plan
 	// Sync makes what is sent or acknowledged survive a loss of power, at the
 	// price of a wait for the disk per commit.
-	Sync bool
-	// Window is the most messages per link that may be unconsumed,
-	// transport.DefaultWindow if 0.
-	Window int
+	Sync   bool
 	Logger hclog.Logger // talk; nil: none
 	// Watch, if not nil, is told of each phase, and every WatchEvery between
 	// if that is not 0: one call at a time, and no phase after a later one.
@@ -79,25 +73,16 @@ type Config struct {
 	WatchEvery time.Duration
 }
 
-var runName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
-// CheckRun says what is wrong with the name of a run.
-func CheckRun(name string) error {
-	if !runName.MatchString(name) {
-		return fmt.Errorf("run name %q: want 1 to %d letters, digits, dots, dashes or underscores", name, transport.MaxRun)
-	}
-	return nil
-}
-
 func check(cfg *Config) error {
-	if err := CheckRun(cfg.Run); err != nil {
+	if err := cfg.Common.Check(); err != nil {
+		return err
+	}
+	if err := experiment.CheckRate(cfg.Rate); err != nil {
 		return err
 	}
 	switch {
-	case cfg.Rate == 0 || cfg.Rate > clock.MaxRate && cfg.Rate != clock.Unpaced:
-		return fmt.Errorf("rate %s: want above 0 and at most %s ticks per second, or max", cfg.Rate, clock.MaxRate)
-	case cfg.Duration < 0 || cfg.ConnectTimeout < 0 || cfg.Linger < 0:
-		return fmt.Errorf("duration %v, connect timeout %v, linger %v: none can be negative", cfg.Duration, cfg.ConnectTimeout, cfg.Linger)
+	case cfg.ConnectTimeout < 0 || cfg.Linger < 0:
+		return fmt.Errorf("connect timeout %v, linger %v: neither can be negative", cfg.ConnectTimeout, cfg.Linger)
 	case cfg.Replay != nil:
 		return checkRecord(cfg)
 	}

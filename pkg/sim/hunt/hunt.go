@@ -17,7 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/sim"
@@ -25,72 +25,35 @@ import (
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
-// Case is a run of a hunt, in the words of "launcher sim".
-type Case struct {
-	Rates    string // as many as there are machines
-	Die      int
-	Seed     uint64
-	Duration time.Duration
-	Latency  string
-	Phase    string
-	Faults   string
-}
-
-// Draw returns the i-th case of the hunt with a seed. Most are small and hurried:
-// what goes wrong goes wrong among few machines, and with few events there is less
-// to read.
-func Draw(seed, i uint64) Case {
+// Draw returns the i-th run of the hunt with a seed. Most are small and hurried: what
+// goes wrong goes wrong among few machines, and with few events there is less to
+// read.
+func Draw(seed, i uint64) (experiment.Spec, error) {
 	d := &drawer{state: mix(mix(seed) + i)}
 	machines := 1 + d.below(5)
-	c := Case{
-		Die:      1 + d.below(10),
-		Seed:     d.next() >> 32,
-		Duration: time.Duration(1+d.below(30)) * time.Second,
-		Latency:  d.pick("0s", "1ms", "300ms", "uniform:0s,2s", "uniform:10ms,50ms", "exp:200ms", "lognormal:50ms,1.5"),
-		Phase:    d.pick("together", "random"),
+	s := experiment.Spec{
+		Common: experiment.Common{
+			Run:      experiment.VirtualName,
+			Die:      1 + d.below(10),
+			Seed:     d.next() >> 32,
+			Duration: time.Duration(1+d.below(30)) * time.Second,
+		},
+		Virtual: new(experiment.Virtual),
 	}
+	latency := d.pick("0s", "1ms", "300ms", "uniform:0s,2s", "uniform:10ms,50ms", "exp:200ms", "lognormal:50ms,1.5")
+	phase := d.pick("together", "random")
 	var rates []string
 	for range machines {
 		rates = append(rates, d.pick("1", "2", "3", "4", "5", "6", "0.5", "2.5", "17", "33.333"))
 	}
-	c.Rates = strings.Join(rates, ",")
-	c.Faults = strings.Join(d.faults(machines, c.Duration), "; ")
-	return c
-}
+	faults := strings.Join(d.faults(machines, s.Duration), "; ")
 
-// Command returns the command that does the case again.
-func (c Case) Command() string {
-	s := fmt.Sprintf("launcher sim --rates %s --die %d --seed %d --duration %v --latency %s --phase %s",
-		c.Rates, c.Die, c.Seed, c.Duration, c.Latency, c.Phase)
-	if c.Faults != "" {
-		s += " --faults '" + c.Faults + "'"
-	}
-	return s
-}
-
-// Config returns the run that the case's words stand for, without a place for its
-// logs.
-func (c Case) Config() (cfg sim.Config, err error) {
-	cfg = sim.Config{Run: "sim", Die: c.Die, Seed: c.Seed, Duration: c.Duration, Workers: 1}
-	for s := range strings.SplitSeq(c.Rates, ",") {
-		r, err := clock.ParseRate(s)
-		if err != nil {
-			return cfg, err
-		}
-		cfg.Rates = append(cfg.Rates, r)
-	}
-	if cfg.Latency, err = sim.ParseLatency(c.Latency); err != nil {
-		return cfg, err
-	}
-	if c.Phase == "random" {
-		cfg.Phase = sim.Scattered
-	}
-	plan, err := fault.Parse(c.Faults, len(cfg.Rates))
-	if err != nil {
-		return cfg, err
-	}
-	cfg.Faults = plan.Seeded(c.Seed)
-	return cfg, nil
+	var errs [4]error
+	s.Latency, errs[0] = experiment.ParseLatency(latency)
+	s.Phase, errs[1] = experiment.ParsePhase(phase)
+	s.Rates, errs[2] = experiment.ParseRates(strings.Join(rates, ","), machines, s.Seed)
+	s.Faults, errs[3] = experiment.ParseFaults(faults, machines, s.Seed, s.Duration)
+	return s, errors.Join(errs[:]...)
 }
 
 // Mistakes are the names of the mistakes that a hunt can be shown to find.
@@ -101,33 +64,44 @@ func Mistakes() (names []string) {
 	return names
 }
 
-// Finding is a case that breaks a law.
+// Finding is a run that breaks a law.
 type Finding struct {
-	Case   Case
-	Number uint64 // of the case, from 1
+	Run    experiment.Spec
+	Number uint64 // of the run, from 1
 	What   string // which law, where
 }
 
-// Hunt tries cases 0 to n-1 of a seed until one breaks a law, and returns that one,
+// CheckMistake says what is wrong with the name of a mistake; "" stands for none.
+func CheckMistake(name string) error {
+	if name != "" && !slices.Contains(Mistakes(), name) {
+		return fmt.Errorf("there is no mistake %q: want %s", name, strings.Join(Mistakes(), ", "))
+	}
+	return nil
+}
+
+// Hunt tries runs 0 to n-1 of a seed until one breaks a law, and returns that one,
 // nil if there is none, and how many were tried. With the name of a mistake, its
-// machines make it. dir is a directory for the logs of one case at a time.
+// machines make it. dir is a directory for the logs of one run at a time.
 func Hunt(ctx context.Context, dir string, seed, n uint64, bug string, watch func(tried uint64)) (_ *Finding, tried uint64, err error) {
-	if bug != "" && !slices.Contains(Mistakes(), bug) {
-		return nil, 0, fmt.Errorf("there is no mistake %q: want %s", bug, strings.Join(Mistakes(), ", "))
+	if err := CheckMistake(bug); err != nil {
+		return nil, 0, err
 	}
 	for i := range n {
 		if ctx.Err() != nil {
 			return nil, i, ctx.Err()
 		}
-		c := Draw(seed, i)
-		what, err := c.try(ctx, filepath.Join(dir, strconv.FormatUint(i, 10)), bug)
+		spec, err := Draw(seed, i)
+		if err != nil {
+			return nil, i, fmt.Errorf("run %d of the hunt cannot be: %w", i+1, err)
+		}
+		what, err := try(ctx, spec, filepath.Join(dir, strconv.FormatUint(i, 10)), bug)
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return nil, i, ctx.Err()
 		case err != nil:
-			return &Finding{Case: c, Number: i + 1, What: err.Error()}, i + 1, nil //nolint:nilerr // it is the finding
+			return &Finding{Run: spec, Number: i + 1, What: err.Error()}, i + 1, nil //nolint:nilerr // it is the finding
 		case what != "":
-			return &Finding{Case: c, Number: i + 1, What: what}, i + 1, nil
+			return &Finding{Run: spec, Number: i + 1, What: what}, i + 1, nil
 		}
 		if watch != nil {
 			watch(i + 1)
@@ -136,22 +110,17 @@ func Hunt(ctx context.Context, dir string, seed, n uint64, bug string, watch fun
 	return nil, n, nil
 }
 
-// try executes a case and says what is wrong with it. An error is something wrong
-// too: none of the cases should give one.
-func (c Case) try(ctx context.Context, dir, bug string) (what string, err error) {
-	cfg, err := c.Config()
-	if err != nil {
-		return "", err
-	}
+// try executes a run and says what is wrong with it. An error is something wrong
+// too: none of the runs should give one.
+func try(ctx context.Context, spec experiment.Spec, dir, bug string) (what string, err error) {
 	if err := os.Mkdir(dir, 0o777); err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // at worst, a temporary directory stays
 	if bug == "" {
-		cfg.LogDir = dir
-		_, err = sim.Run(ctx, cfg)
+		_, err = sim.Run(ctx, sim.Config{Spec: spec, LogDir: dir, Workers: 1})
 	} else {
-		err = c.wrong(cfg, dir, mistake.Kind(bug))
+		err = wrong(&spec, dir, mistake.Kind(bug))
 	}
 	if err != nil {
 		return "", err
@@ -159,13 +128,10 @@ func (c Case) try(ctx context.Context, dir, bug string) (what string, err error)
 	return check(ctx, dir)
 }
 
-// wrong executes a case with a mistake. Of its faults, only resets matter there.
-func (c Case) wrong(cfg sim.Config, dir string, kind mistake.Kind) error {
-	r := mistake.Run{
-		Kind: kind, Name: cfg.Run, Rates: cfg.Rates, Die: cfg.Die, Seed: cfg.Seed,
-		Duration: cfg.Duration, Latency: max(cfg.Latency.Min(), time.Millisecond), Epoch: sim.Epoch,
-	}
-	for a := range cfg.Faults.Actions(cfg.Duration) {
+// wrong executes a run with a mistake. Of its faults, only resets matter there.
+func wrong(spec *experiment.Spec, dir string, kind mistake.Kind) error {
+	r := mistake.Run{Kind: kind, Spec: *spec, Latency: max(spec.Latency.Min(), time.Millisecond)}
+	for a := range spec.Faults.Actions(spec.Duration) {
 		if a.Kind == fault.Reset {
 			r.Resets = append(r.Resets, a.At)
 		}

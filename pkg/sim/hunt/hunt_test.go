@@ -20,7 +20,7 @@ func TestNothingIsFound(t *testing.T) {
 	f, tried, err := Hunt(context.Background(), t.TempDir(), 1, n, "", nil)
 	require.NoError(t, err)
 	if f != nil {
-		require.FailNow(t, f.What, f.Case.Command())
+		require.FailNow(t, f.What, f.Run.Command())
 	}
 	require.Equal(t, n, tried)
 }
@@ -32,7 +32,7 @@ func TestMistakesAreFound(t *testing.T) {
 			f, tried, err := Hunt(context.Background(), t.TempDir(), 1, 500, bug, nil)
 			require.NoError(t, err)
 			require.NotNil(t, f)
-			t.Logf("run %d: %s\n%s", tried, f.Case.Command(), f.What)
+			t.Logf("run %d: %s\n%s", tried, f.Run.Command(), f.What)
 		})
 	}
 }

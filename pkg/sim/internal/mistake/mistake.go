@@ -10,6 +10,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
 	"github.com/scalemodel/lamport/pkg/sim/internal/naive"
@@ -35,16 +36,11 @@ var Kinds = []Kind{StampEarly, NoPlusOne, TwoSends, LostOnReset}
 
 // Run is a run with a mistake.
 type Run struct {
-	Kind     Kind
-	Name     string
-	Rates    []clock.Rate
-	Die      int
-	Seed     uint64
-	Duration time.Duration
-	Latency  time.Duration
+	experiment.Spec
+	Kind    Kind
+	Latency time.Duration // of all messages, whatever the Spec says
 	// Resets are the instants at which all connections break.
 	Resets []time.Duration
-	Epoch  time.Time
 }
 
 // Write executes the run and writes its logs to a directory.
@@ -79,17 +75,17 @@ func (r Run) Write(dir string) error {
 				peers = append(peers, p)
 			}
 		}
-		writers[id].Start(r.Epoch, logging.Start{Run: r.Name, Machines: n, Rate: rate, Seed: r.Seed, Die: r.Die, Peers: peers})
+		writers[id].Start(experiment.Epoch, logging.Start{Run: r.Run, Machines: n, Rate: rate, Seed: r.Seed, Die: r.Die, Peers: peers})
 	}
 	err := naive.Run(cfg, func(id int, at int64, ev *event.Event) {
-		writers[id].Event(r.Epoch.Add(time.Duration(at)), ev)
+		writers[id].Event(experiment.Epoch.Add(time.Duration(at)), ev)
 	})
 	for id, m := range all {
 		pending := make(map[int]uint64)
 		for _, msg := range m.queue {
 			pending[int(msg.From)]++
 		}
-		writers[id].Stop(r.Epoch.Add(r.Duration+r.Latency), logging.Stop{
+		writers[id].Stop(experiment.Epoch.Add(r.Duration+r.Latency), logging.Stop{
 			Step: m.step, Clock: m.clock, Queue: len(m.queue), Pending: logging.Counts(pending),
 		})
 		err = errors.Join(err, writers[id].Flush())

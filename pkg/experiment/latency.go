@@ -1,18 +1,15 @@
-package sim
+package experiment
 
 import (
 	"fmt"
-	"math"
 	"math/bits"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // Latency is how long a message is under way, per link and message. The zero
 // Latency is none: a message is there at the instant at which it is sent.
-//
-// Each message's latency is a pure function of the seed, the link and the send's
-// step, so it does not matter in which order, or on which core, they are drawn.
 type Latency struct {
 	kind latencyKind
 	a, b time.Duration
@@ -40,14 +37,15 @@ func DefaultLatency() Latency { return Constant(time.Millisecond) }
 // hours.
 func Constant(d time.Duration) Latency { return Latency{kind: constant, a: d} }
 
-const latencyForms = `"1ms", "uniform:1ms,5ms", "exp:2ms" (the mean) or "lognormal:2ms,0.5" (the median and the sigma)`
+const latencies = `"1ms", "uniform:1ms,5ms", "exp:2ms" (the mean) or "lognormal:2ms,0.5" (the median and the sigma)`
 
 // ParseLatency reads a latency: "1ms" for all messages, "uniform:1ms,5ms",
 // "exp:2ms" with the mean, or "lognormal:2ms,0.5" with the median and the
-// standard deviation of the logarithm, from 0 to 8.
+// standard deviation of the logarithm, from 0 to 8. An error is an [*Error] about
+// the field "latency".
 func ParseLatency(s string) (Latency, error) {
 	bad := func(format string, args ...any) (Latency, error) {
-		return Latency{}, fmt.Errorf("latency %q: %s; want %s", s, fmt.Sprintf(format, args...), latencyForms)
+		return Latency{}, &Error{"latency", strconv.Quote(s), fmt.Errorf("%s; want %s", fmt.Sprintf(format, args...), latencies)}
 	}
 	name, rest, named := strings.Cut(s, ":")
 	if !named {
@@ -114,6 +112,21 @@ func (l Latency) String() string {
 	return l.a.String()
 }
 
+// MarshalText writes the latency as [Latency.String] does.
+func (l Latency) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// UnmarshalText reads the latency as [ParseLatency] does.
+func (l *Latency) UnmarshalText(b []byte) error {
+	v, err := ParseLatency(string(b))
+	if err == nil {
+		*l = v
+	}
+	return err
+}
+
+// Fixed returns the latency of all messages, where it is the same for all.
+func (l Latency) Fixed() (d time.Duration, ok bool) { return l.a, l.kind == constant }
+
 // Min returns the smallest latency that a message can have.
 func (l Latency) Min() time.Duration {
 	if l.kind == constant || l.kind == uniform {
@@ -122,8 +135,9 @@ func (l Latency) Min() time.Duration {
 	return 0
 }
 
-// draw returns the latency, in nanoseconds, that belongs to a random number.
-func (l Latency) draw(key uint64) int64 {
+// Draw returns the latency, in nanoseconds, that belongs to a key: a pure
+// function of the two. Keys may be any numbers that differ, such as a counter's.
+func (l Latency) Draw(key uint64) int64 {
 	switch l.kind {
 	case uniform:
 		hi, _ := bits.Mul64(mix(key), uint64(l.b-l.a)+1)
@@ -145,14 +159,6 @@ func scale(a int64, f uint64) int64 {
 	return min(int64(hi<<32|lo>>32), int64(maxLatency))
 }
 
-// salts keep what is drawn for different purposes apart.
-const (
-	saltLatency = 0x6c6174656e6379 // "latency"
-	saltPhase   = 0x7068617365     // "phase"
-	saltRate    = 0x72617465       // "rate"
-	saltResend  = 0x726573656e64   // "resend"
-)
-
 // mix is SplitMix64's output function: G. L. Steele Jr., D. Lea, C. H. Flood,
 // "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014. It makes a
 // good random number of any counter.
@@ -168,6 +174,3 @@ func below(key, n uint64) uint64 {
 	hi, _ := bits.Mul64(mix(key), n)
 	return hi
 }
-
-// never is an instant that does not come.
-const never int64 = math.MaxInt64

@@ -1,6 +1,6 @@
 //go:build unix
 
-package command
+package exit
 
 import (
 	"bufio"
@@ -15,8 +15,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-
-	"github.com/scalemodel/lamport/pkg/exit"
 )
 
 // asChild makes this test program a command that can be interrupted.
@@ -70,7 +68,7 @@ func TestSecondInterruptEndsTheProcess(t *testing.T) {
 				assert.False(t, lines.Scan())
 				var ended *exec.ExitError
 				require.ErrorAs(t, cmd.Wait(), &ended)
-				assert.Equal(t, exit.Interrupted, ended.ExitCode())
+				assert.Equal(t, Interrupted, ended.ExitCode())
 			})
 		}
 	}

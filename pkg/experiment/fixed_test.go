@@ -1,4 +1,4 @@
-package sim
+package experiment
 
 import (
 	"math"
@@ -7,8 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
-
-	"github.com/scalemodel/lamport/pkg/clock"
 )
 
 const one = 1 << 32
@@ -65,7 +63,7 @@ func TestDistributions(t *testing.T) {
 			require.NoError(t, err)
 			counts := make([]int, len(c.at))
 			for i := range uint64(n) {
-				x := l.draw(i * 0x9e3779b97f4a7c15)
+				x := l.Draw(i * 0x9e3779b97f4a7c15)
 				require.GreaterOrEqual(t, x, int64(l.Min()))
 				for j, at := range c.at {
 					if float64(x) <= at {
@@ -78,74 +76,4 @@ func TestDistributions(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestLatencyText(t *testing.T) {
-	for _, s := range []string{"0s", "1ms", "uniform:0s,5ms", "exp:2ms", "lognormal:2ms,0.5", "lognormal:1s,0", "lognormal:1s,8", "lognormal:1s,0.123456789"} {
-		l, err := ParseLatency(s)
-		require.NoError(t, err)
-		require.Equal(t, s, l.String())
-	}
-	for s, want := range map[string]string{
-		"":                   `"" is no duration`,
-		"5":                  `"5" is no duration`,
-		"-1ms":               `-1ms is not from 0 to 1000h0m0s`,
-		"1ms,2ms":            `2 numbers, expected 1`,
-		"normal:1ms":         `there is no "normal"`,
-		"uniform:1ms":        `1 numbers, expected 2`,
-		"uniform:5ms,1ms":    `5ms is above 1ms`,
-		"lognormal:1ms,9":    `want a sigma from 0 to 8`,
-		"lognormal:1ms,-0.5": `want a sigma from 0 to 8`,
-	} {
-		_, err := ParseLatency(s)
-		require.ErrorContains(t, err, want)
-		require.ErrorContains(t, err, latencyForms)
-	}
-}
-
-func TestDrawRates(t *testing.T) {
-	rates, err := DrawRates("uniform:0.5,6", 10_000, 1)
-	require.NoError(t, err)
-	sum := 0.0
-	for _, r := range rates {
-		require.GreaterOrEqual(t, r, clock.Hertz/2)
-		require.LessOrEqual(t, r, 6*clock.Hertz)
-		require.Zero(t, r%rateStep)
-		sum += r.PerSecond()
-	}
-	require.InDelta(t, 3.25, sum/10_000, 0.1)
-	rates, err = DrawRates("lognormal:100000,8", 10_000, 1)
-	require.NoError(t, err)
-	for _, r := range rates {
-		require.LessOrEqual(t, r, clock.MaxRate)
-		require.Positive(t, r)
-	}
-	for s, want := range map[string]string{
-		"normal:1,2":       `there is no "normal"`,
-		"uniform:1":        `1 numbers, expected 2`,
-		"uniform:6,1":      `6 is above 1`,
-		"uniform:0,1":      `must be above 0`,
-		"uniform:1,max":    `want a multiple of 0.001`,
-		"uniform:0.0005,1": `want a multiple of 0.001`,
-		"lognormal:3,x":    `want a sigma from 0 to 8`,
-	} {
-		_, err := DrawRates(s, 3, 1)
-		require.ErrorContains(t, err, want)
-	}
-}
-
-// Adding up periods gives the ticks of clock.Rate.Due, to the nanosecond.
-func TestAdvance(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		r := clock.Rate(rapid.Uint64Range(1e6, uint64(clock.MaxRate)).Draw(t, "rate"))
-		c := classOf(r)
-		var nd node
-		for k := range uint64(1000) {
-			var sought node
-			c.seek(&sought, 0, k)
-			require.Equal(t, r.Due(k), nd.due)
-			require.Equal(t, sought, nd)
-			nd.advance(&c)
-		}
-	})
 }

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/fault"
+)
+
+// unexpected refuses an argument of a command that has none.
+func unexpected(c *cli.Context) error {
+	return command.Usage("unexpected argument %q: everything is said by flags; \"launcher %s --help\" lists them", c.Args().First(), c.Command.Name)
+}
+
+// spec reads the flags of "run" and "sim" that say what a run is, but for those of
+// virtual time.
+func spec(c *cli.Context, name string) (s experiment.Spec, err error) {
+	s.Common = experiment.Common{Run: name, Die: c.Int("die"), Duration: c.Duration("duration")}
+	if s.Seed, err = experiment.ParseSeed(c.String("seed")); err != nil {
+		return s, err
+	}
+	if s.Rates, err = experiment.ParseRates(c.String("rates"), c.Int("machines"), s.Seed); err != nil {
+		return s, err
+	}
+	text, where := faultText(c.String("faults"))
+	s.Faults, err = experiment.ParseFaults(text, len(s.Rates), s.Seed, max(s.Duration, 0))
+	if syntax, ok := errors.AsType[*fault.SyntaxError](err); ok && where != "" {
+		err = command.Usage("%s: %w", where, syntax)
+	}
+	return s, err
+}
+
+// faultText returns the text of a fault plan: the one given, or that of the file of
+// this name.
+func faultText(s string) (text, file string) {
+	if info, err := os.Stat(s); err != nil || !info.Mode().IsRegular() {
+		return s, ""
+	}
+	b, err := os.ReadFile(s)
+	if err != nil {
+		return s, ""
+	}
+	return string(b), s
+}
+
+// outDir reads --out, "" where it is not given.
+func outDir(c *cli.Context) (string, error) {
+	dir := c.String("out")
+	if c.IsSet("out") && dir == "" {
+		return "", command.Usage("--out is empty: want the name of a directory")
+	}
+	return dir, nil
+}
+
+// runDirs returns the directories that a command is to read.
+func runDirs(c *cli.Context) ([]string, error) {
+	if !c.Args().Present() {
+		return nil, command.Usage("%s: which run? Name its directory, for example runs/latest", c.Command.Name)
+	}
+	for _, arg := range c.Args().Slice() {
+		if len(arg) > 1 && arg[0] == '-' {
+			return nil, command.Usage("flag %s stands after a directory: flags come first", arg)
+		}
+	}
+	return c.Args().Slice(), nil
+}
+
+// runDir returns the one directory that a command is to read.
+func runDir(c *cli.Context) (string, error) {
+	dirs, err := runDirs(c)
+	if err == nil && len(dirs) > 1 {
+		err = command.Usage("%s takes one run at a time, and here are %d", c.Command.Name, len(dirs))
+	}
+	if err != nil {
+		return "", err
+	}
+	return dirs[0], nil
+}
+
+// formatFlag is --format; the first of the choices is the default.
+func formatFlag(choices ...string) cli.Flag {
+	return &cli.StringFlag{Name: "format", Usage: "`FORMAT` of the output: " + oneOf(choices), Value: choices[0]}
+}
+
+func format(c *cli.Context, choices ...string) (string, error) {
+	f := c.String("format")
+	if !slices.Contains(choices, f) {
+		return "", command.Usage("--format %q: want %s", f, oneOf(choices))
+	}
+	return f, nil
+}
+
+// oneOf returns "a", "a or b", "a, b or c".
+func oneOf(choices []string) string {
+	last := len(choices) - 1
+	if last == 0 {
+		return choices[0]
+	}
+	return strings.Join(choices[:last], ", ") + " or " + choices[last]
+}

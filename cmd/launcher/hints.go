@@ -1,0 +1,43 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/scalemodel/lamport/pkg/cluster"
+	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/rundir"
+	"github.com/scalemodel/lamport/pkg/sim"
+	"github.com/scalemodel/lamport/pkg/sweep"
+)
+
+// hints say how the flags of this program mend what went wrong. The packages say
+// causes; they know of no flags.
+var hints = []struct {
+	cause error
+	mend  string
+}{
+	{cluster.ErrPorts, ", or --ports auto"},
+	{cluster.ErrNoVM, `: build it with "make build", or say where it is with --vm`},
+	{cluster.ErrVM, " (choose another --vm, or leave it out to take the one beside this program)"},
+	{rundir.ErrUsed, ": choose another --out, or move it away"},
+	{rundir.ErrUnwritable, " (choose another --out)"},
+	{sim.ErrTooManyLogs, ", and more with --logs=false"},
+	{sweep.ErrNotASweep, ": choose another --out"},
+	{sweep.ErrOtherSweep, ": choose another --out, or leave all flags but --out away to go on with it"},
+	{sweep.ErrUnwritable, " (choose another --out)"},
+}
+
+// hint adds to an error what the user can do about it.
+func hint(err error) error {
+	if exit.Silent(err) {
+		return err
+	}
+	hinted := command.Flagged(err)
+	for _, h := range hints {
+		if errors.Is(err, h.cause) {
+			hinted = command.Hinted("", hinted, h.mend)
+		}
+	}
+	return hinted
+}

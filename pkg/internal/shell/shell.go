@@ -1,0 +1,14 @@
+// Package shell writes words so that a POSIX shell reads them back.
+package shell
+
+import "strings"
+
+// Quote makes one word of a shell's of any text: bare where it is plain, in single
+// quotes otherwise.
+func Quote(s string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,.:_-/"
+	if s != "" && strings.Trim(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,117 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/report"
+	"github.com/scalemodel/lamport/pkg/trace"
+)
+
+// CheckFormats are the formats of a check's result, the one for people first.
+var CheckFormats = []string{"text", "json"}
+
+// Check holds the logs of runs against the laws.
+type Check struct {
+	Dirs            []string
+	All             bool   // show every violation, not just the first of each law
+	AllowIncomplete bool   // where no law is broken, nothing is wrong
+	Format          string // one of [CheckFormats]
+}
+
+// Run prints the verdict on each run. An error says that a run is not correct, or
+// that a log cannot be read; the other runs are no worse for it.
+func (c Check) Run(_ context.Context, env *Env) error {
+	broken, unreadable := false, false
+	for _, dir := range c.Dirs {
+		v, err := c.dir(dir)
+		if err != nil {
+			_, _ = fmt.Fprintf(env.Err, "launcher: %v\n", err)
+			unreadable = true
+			continue
+		}
+		if err := c.write(env.Out, dir, v); err != nil {
+			return err
+		}
+		broken = broken || v.State == trace.Broken || v.State == trace.Incomplete && !c.AllowIncomplete
+	}
+	switch {
+	case unreadable:
+		return exit.With(exit.Misused, nil)
+	case broken:
+		return exit.With(exit.Broken, nil)
+	}
+	return nil
+}
+
+func (c *Check) dir(dir string) (*trace.Verdict, error) {
+	run, err := trace.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return run.Walk(trace.Options{All: c.All}, nil)
+}
+
+func (c *Check) write(w io.Writer, dir string, v *trace.Verdict) error {
+	if c.Format == "json" {
+		return json.NewEncoder(w).Encode(struct {
+			Dir string `json:"dir"`
+			*trace.Verdict
+		}{dir, v})
+	}
+	var b strings.Builder
+	for i := range v.Violations {
+		fmt.Fprintf(&b, "%v\n\n", &v.Violations[i])
+	}
+	fmt.Fprintf(&b, "%s: %v\n", dir, v)
+	if shown := len(v.Violations); uint64(shown) < v.Violated() {
+		fmt.Fprintf(&b, "  shown: %d of %d", shown, v.Violated())
+		if !c.All {
+			b.WriteString(", the first of each law; --all shows more")
+		}
+		b.WriteByte('\n')
+	}
+	for _, o := range v.Open {
+		fmt.Fprintf(&b, "  %s\n", o)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Stats prints the figures of runs.
+type Stats struct {
+	Dirs   []string
+	Format string // one of [report.StatsFormats]
+}
+
+// Run prints the figures of each run. An error says that a law is broken somewhere,
+// or that a log cannot be read.
+func (s Stats) Run(_ context.Context, env *Env) error {
+	broken := false
+	for i, dir := range s.Dirs {
+		run, err := trace.Open(dir)
+		if err != nil {
+			return err
+		}
+		stats, err := run.Stats()
+		if err != nil {
+			return err
+		}
+		if i > 0 && (s.Format == "table" || s.Format == "markdown") {
+			_, _ = fmt.Fprintln(env.Out)
+		}
+		if err := report.Stats(env.Out, stats, s.Format); err != nil {
+			return err
+		}
+		broken = broken || stats.Verdict.State == trace.Broken
+	}
+	if broken {
+		return exit.With(exit.Broken, errors.New("a law is broken, so the figures may mean nothing: see \"launcher check\""))
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package lab
+
+import (
+	"context"
+	"io"
+	"slices"
+
+	"github.com/scalemodel/lamport/pkg/report"
+	"github.com/scalemodel/lamport/pkg/trace"
+)
+
+// Export writes all events of a run for another program.
+type Export struct {
+	Dir    string
+	File   string // "": standard output
+	Format report.Format
+	report.Options
+}
+
+// Run writes the export. A run that is not correct is exported as far as it goes,
+// and what is wrong with it is said.
+func (x Export) Run(ctx context.Context, env *Env) error {
+	run, err := trace.Open(x.Dir)
+	if err != nil {
+		return err
+	}
+	var e *report.Exported
+	err = env.toOutput(ctx, x.File, func(_ context.Context, w io.Writer) (err error) {
+		e, err = report.Export(w, run, x.Format, x.Options)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	env.notes(x.Dir, short(e.Verdict))
+	env.notes(x.Dir, e.Notes)
+	return nil
+}
+
+// short says what is wrong with a run, in a few words.
+func short(v *trace.Verdict) []string {
+	switch v.State {
+	case trace.Correct:
+		return nil
+	case trace.Broken:
+		return []string{v.String(), `"launcher check" shows them`}
+	}
+	what := slices.Clone(v.Open)
+	what[0] = string(v.State) + ": " + what[0]
+	return what
+}
+
+// Diagram draws a run, or a part of it.
+type Diagram struct {
+	Dir  string
+	File string // "": standard output
+	report.DiagramOptions
+}
+
+// Run writes the picture, in SVG.
+func (d Diagram) Run(ctx context.Context, env *Env) error {
+	run, err := trace.Open(d.Dir)
+	if err != nil {
+		return err
+	}
+	return env.toOutput(ctx, d.File, func(_ context.Context, w io.Writer) error {
+		return report.Diagram(w, run, d.DiagramOptions)
+	})
+}

@@ -1,0 +1,167 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"path/filepath"
+	"time"
+
+	"github.com/scalemodel/lamport/pkg/cluster"
+	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/progress"
+	"github.com/scalemodel/lamport/pkg/rundir"
+	"github.com/scalemodel/lamport/pkg/summary"
+	"github.com/scalemodel/lamport/pkg/summary/table"
+	"github.com/scalemodel/lamport/pkg/trace"
+)
+
+// statusEvery is how often machines report that are watched.
+const statusEvery = 200 * time.Millisecond
+
+// Processes is a run whose machines are processes of this host.
+type Processes struct {
+	// Config is the run. Where its Dir is "", it is done in the default one, and
+	// runs/latest points at it; where its VM is "", the vm program is looked for.
+	cluster.Config
+	Check bool // hold the logs against the laws at the end
+}
+
+// Run does the run, sums it up and checks it.
+func (p Processes) Run(ctx context.Context, env *Env) error {
+	placed := p.Dir != ""
+	if err := p.complete(env); err != nil {
+		return err
+	}
+	show, done := func(int, summary.Status) {}, func() {}
+	if env.draws() {
+		show, done = p.display(env, p.Duration)
+	}
+	run, err := cluster.New(p.Config)
+	if err != nil {
+		return err
+	}
+	ctx, stop := exit.OnInterrupt(ctx, run.Kill)
+	defer stop()
+	env.remark("run %s: %s, die %d, seed %d, %s; logs in %s", p.Config.Run, p.Describe(), p.Die, p.Seed, p.Lasts(), p.Dir)
+
+	linked := placed
+	results, err := run.Run(ctx, func(id int, s summary.Status) {
+		if s.Phase == summary.Running && !linked {
+			linked = true
+			env.latest(p.Dir)
+		}
+		show(id, s)
+	})
+	done()
+	switch {
+	case errors.Is(err, cluster.ErrNotBegun):
+		return exit.With(exit.Interrupted, err)
+	case results == nil:
+		return exit.With(exit.Misused, err)
+	}
+	if summaryErr := env.sumUp(p.Dir, present(results), len(p.Rates)); summaryErr != nil || err != nil {
+		return exit.With(exit.Died, errors.Join(err, summaryErr))
+	}
+	if p.Check {
+		if err := env.check(p.Dir); err != nil {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return exit.With(exit.Interrupted, nil)
+	}
+	return nil
+}
+
+// complete fills in what nobody has said.
+func (p *Processes) complete(env *Env) (err error) {
+	p.Version = env.Version
+	if p.VM == "" {
+		if p.VM, err = cluster.FindVM(); err != nil {
+			return err
+		}
+	}
+	if p.Dir == "" {
+		p.Dir = rundir.Default(time.Now(), p.Config.Run)
+	}
+	return nil
+}
+
+// display lets the machines report often enough to be watched, and returns what
+// shows their reports on the terminal and what ends that. Nothing is drawn before
+// the first one.
+func (p *Processes) display(env *Env, lasts time.Duration) (show func(int, summary.Status), done func()) {
+	p.StatusEvery = statusEvery
+	var d *progress.Display
+	show = func(id int, s summary.Status) {
+		if d == nil {
+			d = progress.New(env.Err, p.Rates, lasts)
+		}
+		d.Update(id, s)
+	}
+	return show, func() {
+		if d != nil {
+			d.Close()
+			_, _ = fmt.Fprintln(env.Err) // the result stands apart
+		}
+	}
+}
+
+// present leaves out the machines that have died, of which there is no result.
+func present(results []*summary.Machine) iter.Seq[summary.Machine] {
+	return func(yield func(summary.Machine) bool) {
+		for _, m := range results {
+			if m != nil && !yield(*m) {
+				return
+			}
+		}
+	}
+}
+
+// sumUp keeps what the machines did in the run's directory, "" for none, and
+// prints it. Nothing is printed of a run without a result.
+func (e *Env) sumUp(dir string, machines iter.Seq[summary.Machine], n int) error {
+	if dir != "" {
+		if err := rundir.WriteSummary(dir, machines); err != nil {
+			return err
+		}
+	}
+	for range machines {
+		err := table.Write(e.Out, machines, table.Options{Machines: n})
+		if err != nil && dir != "" {
+			return fmt.Errorf("the result cannot be printed (it is in %s): %w", filepath.Join(dir, rundir.SummaryName), err)
+		}
+		return err
+	}
+	return nil
+}
+
+// latest points runs/latest at a run. Where that cannot be done, the run is none the
+// worse for it.
+func (e *Env) latest(dir string) {
+	if err := rundir.MakeLatest(dir); err != nil {
+		_, _ = fmt.Fprintln(e.Err, err)
+	}
+}
+
+// check holds a run against the laws and prints the verdict. What it finds broken is
+// a defect of this program.
+func (e *Env) check(dir string) error {
+	run, err := trace.Open(dir)
+	if err != nil {
+		return exit.With(exit.Died, err)
+	}
+	v, err := run.Walk(trace.Options{}, nil)
+	if err != nil {
+		return exit.With(exit.Died, err)
+	}
+	if _, err := fmt.Fprintf(e.Out, "check        %v\n", v); err != nil {
+		return exit.With(exit.Died, err)
+	}
+	if v.State == trace.Broken {
+		return exit.With(exit.Broken, fmt.Errorf("the run breaks a law; \"launcher check %s\" shows where", dir))
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/cluster"
+	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/replay"
+	"github.com/scalemodel/lamport/pkg/rundir"
+	"github.com/scalemodel/lamport/pkg/summary"
+	"github.com/scalemodel/lamport/pkg/transport"
+)
+
+// Replay executes a recorded run again.
+type Replay struct {
+	Dir string // of the record
+
+	// Processes replays with vm processes over TCP, once it is certain that they
+	// can. The rest is about these.
+	Processes bool
+	AtPace    bool   // at the pace of the record, not as fast as they can
+	Ports     string // as [cluster.ParsePorts] reads them
+	Out       string // the directory of their run, "": the default one
+	VM        string // the vm program, "": it is looked for
+}
+
+// Run replays the run, and says that it came out the same, or where it did not.
+func (r Replay) Run(ctx context.Context, env *Env) error {
+	logs, err := rundir.Logs(r.Dir)
+	if err != nil {
+		return err
+	}
+	// A directory without a record may hold logs all the same.
+	switch record, err := rundir.ReadRecord(r.Dir); {
+	case err == nil:
+		env.otherVersion(r.Dir, record)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	var paths []string
+	for _, l := range logs {
+		paths = append(paths, l.Path)
+	}
+	interruptible, stop := exit.OnInterrupt(ctx, nil)
+	result, err := replay.Run(interruptible, paths)
+	stop()
+	if err != nil {
+		return env.replayError(err)
+	}
+	if r.Processes {
+		return r.processes(ctx, env, paths, result)
+	}
+	_, err = fmt.Fprintf(env.Out, "%s: the same again: %s%s\n", r.Dir, replayed(result), reservations(result))
+	return err
+}
+
+// otherVersion says if a run was recorded by another version.
+func (e *Env) otherVersion(dir string, r *rundir.Record) {
+	if r.Version != e.Version {
+		e.remark("%s was recorded by version %s; this is version %s", dir, r.Version, e.Version)
+	}
+}
+
+// replayError gives a difference its place on standard output.
+func (e *Env) replayError(err error) error {
+	var differs *replay.Difference
+	switch {
+	case errors.As(err, &differs):
+		_, err := io.WriteString(e.Out, differs.Text())
+		return exit.With(exit.Broken, err)
+	case errors.Is(err, context.Canceled):
+		return exit.With(exit.Interrupted, errors.New("interrupted before the replay was over"))
+	}
+	return err
+}
+
+func replayed(r *replay.Result) string {
+	s := fmt.Sprintf("%s, %s", count(r.Machines, "machine"), count(int(r.Events), "event"))
+	if r.Crashes > 0 {
+		s += ", " + count(r.Crashes, "crash")
+	}
+	return s
+}
+
+// reservations says what a replay could not do again.
+func reservations(r *replay.Result) string {
+	var s string
+	for _, id := range r.Missing {
+		s += fmt.Sprintf("; machine %d has no log, so its messages are taken as they were received", id)
+	}
+	for _, id := range r.Unended {
+		s += fmt.Sprintf("; the log of machine %d has no end", id)
+	}
+	return s
+}
+
+// count returns "1 event", "2 events", "2 crashes".
+func count(n int, noun string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case strings.HasSuffix(noun, "sh"):
+		noun += "e"
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// processes replays with processes what has been replayed in this one: only then is
+// it certain that no machine waits in vain.
+func (r *Replay) processes(ctx context.Context, env *Env, paths []string, result *replay.Result) error {
+	switch {
+	case len(result.Missing) > 0:
+		return fmt.Errorf("%s: machine %d has no log, so no process can do what it did; without --processes, the others are replayed", r.Dir, result.Missing[0])
+	case len(result.Unended) > 0:
+		return fmt.Errorf("%s: the log of machine %d has no end, and processes can only replay a run that came to its end; replay it without --processes", r.Dir, result.Unended[0])
+	case len(result.Left) > 0:
+		return fmt.Errorf("%s: machine %d left before the others, and processes can only replay a run whose machines ended together; replay it without --processes", r.Dir, result.Left[0])
+	}
+	p, err := r.asRecorded(paths)
+	if err != nil {
+		return err
+	}
+	// With a smaller window than the run needed, a sender would wait for room, and
+	// its recipient for what cannot be sent.
+	if result.Widest > transport.DefaultWindow {
+		p.Window = result.Widest
+	}
+	if p.Dir == "" {
+		p.Dir = rundir.Default(time.Now(), p.Config.Run+"-replay")
+	}
+	if err := p.complete(env); err != nil {
+		return err
+	}
+	show, done := func(int, summary.Status) {}, func() {}
+	if r.AtPace && env.draws() {
+		show, done = p.display(env, result.Lasted)
+	}
+	run, err := cluster.New(p.Config)
+	if err != nil {
+		return err
+	}
+	ctx, stop := exit.OnInterrupt(ctx, run.Kill)
+	defer stop()
+	env.remark("replay of %s: %s; logs in %s", r.Dir, replayed(result), p.Dir)
+
+	results, err := run.Run(ctx, show)
+	done()
+	switch {
+	case errors.Is(err, cluster.ErrNotBegun):
+		return exit.With(exit.Interrupted, err)
+	case results == nil:
+		return exit.With(exit.Misused, err)
+	case err != nil:
+		return exit.With(exit.Died, err)
+	case ctx.Err() != nil:
+		return exit.With(exit.Interrupted, errors.New("interrupted before the replay was over"))
+	}
+	for id, path := range p.Replay { // which may have another name than the log of the replay
+		if err := replay.Compare(path, filepath.Join(p.Dir, logging.FileName(id, p.Rates[id]))); err != nil {
+			return env.replayError(err)
+		}
+	}
+	_, err = fmt.Fprintf(env.Out, "%s: the same again, with processes: %s; logs in %s\n", r.Dir, replayed(result), p.Dir)
+	return err
+}
+
+// asRecorded returns the run of processes that the records say.
+func (r *Replay) asRecorded(paths []string) (*Processes, error) {
+	p := &Processes{Config: cluster.Config{Dir: r.Out, VM: r.VM, AtPace: r.AtPace, Restart: true}}
+	p.Rates = make([]clock.Rate, len(paths))
+	p.Replay = make([]string, len(paths))
+	for _, path := range paths {
+		t, err := replay.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		s := t.Start()
+		p.Config.Run, p.Seed, p.Die, p.Rates[t.ID()], p.Replay[t.ID()] = s.Run, s.Seed, s.Die, s.Rate, path
+		t.Close()
+	}
+	var err error
+	p.Ports, err = cluster.ParsePorts(r.Ports, len(paths))
+	return p, err
+}

@@ -1,0 +1,114 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/progress"
+	"github.com/scalemodel/lamport/pkg/rundir"
+	"github.com/scalemodel/lamport/pkg/sim"
+)
+
+// Virtual is a run in virtual time.
+type Virtual struct {
+	experiment.Spec
+	Logs    bool   // write event logs, not just statistics
+	Dir     string // "": with Logs the default one, at which runs/latest then points; else none
+	Workers int    // cores to use, 0: all
+	Check   bool   // hold the logs against the laws at the end, if there are not too many
+}
+
+// maxChecked is up to how many machines a run is checked unasked: the checker has
+// all logs open at once.
+const maxChecked = 500
+
+// Run does the run, sums it up and checks it.
+func (v Virtual) Run(ctx context.Context, env *Env) error {
+	_, err := v.run(ctx, env)
+	return err
+}
+
+// run is Run, and returns the run's directory, "" for none.
+func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
+	ctx, stop := exit.OnInterrupt(ctx, nil)
+	defer stop()
+	cfg := sim.Config{Spec: v.Spec, Workers: v.Workers}
+	dir = v.Dir
+	if dir == "" && v.Logs {
+		dir = rundir.Default(time.Now(), experiment.NewName())
+	}
+	where := "no logs"
+	if v.Logs {
+		cfg.LogDir = dir
+		where = "logs in " + dir
+	}
+	if err := cfg.Check(); err != nil {
+		return "", err
+	}
+	var claimed *rundir.Dir
+	if dir != "" {
+		if claimed, err = rundir.Claim(dir, &rundir.Record{Version: env.Version, Spec: v.Spec}); err != nil {
+			return "", err
+		}
+	}
+	env.remark("run %s in virtual time: %s, die %d, seed %d, latency %v, %s; %s",
+		v.Spec.Run, v.Describe(), v.Die, v.Seed, v.Latency, v.Lasts(), where)
+
+	began := time.Now()
+	done := v.display(env, &cfg, began)
+	result, err := sim.Run(ctx, cfg)
+	done()
+	stopped := errors.Is(err, sim.ErrStopped)
+	if err != nil && !stopped {
+		if claimed != nil {
+			claimed.Discard(true)
+		}
+		return dir, exit.With(exit.Misused, err)
+	}
+	took := time.Since(began)
+	env.remark("%v of virtual time in %v: %d events, %.1f million per second",
+		result.At(), took.Round(time.Millisecond), result.Events(), float64(result.Events())/took.Seconds()/1e6)
+	if dir != "" && v.Dir == "" {
+		env.latest(dir)
+	}
+	if err := env.sumUp(dir, result.Machines(), len(v.Rates)); err != nil {
+		return dir, exit.With(exit.Died, err)
+	}
+	if v.Logs && v.Check && len(v.Rates) <= maxChecked {
+		if err := env.check(dir); err != nil {
+			return dir, err
+		}
+	}
+	if stopped {
+		return dir, exit.With(exit.Interrupted, nil)
+	}
+	return dir, nil
+}
+
+// display shows how far the run is, if it takes long enough to be looked at. The
+// result ends that.
+func (v *Virtual) display(env *Env, cfg *sim.Config, began time.Time) (done func()) {
+	if !env.draws() {
+		return func() {}
+	}
+	var d *progress.Virtual
+	cfg.WatchEvery = statusEvery
+	cfg.Watch = func(p sim.Progress) {
+		if d == nil && time.Since(began) > time.Second {
+			d = progress.NewVirtual(env.Err, began, v.Duration)
+		}
+		if d != nil {
+			d.Update(p.At, p.Events)
+		}
+	}
+	return func() {
+		if d != nil {
+			d.Close()
+			_, _ = fmt.Fprintln(env.Err) // the result stands apart
+		}
+	}
+}
