@@ -25,7 +25,7 @@ func (x Export) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	var e *report.Exported
-	err = env.toOutput(ctx, x.File, func(_ context.Context, w io.Writer) (err error) {
+	err = env.toOutput(ctx, x.Dir, x.File, func(_ context.Context, w io.Writer) (err error) {
 		e, err = report.Export(w, run, x.Format, x.Options)
 		return err
 	})
@@ -63,7 +63,7 @@ func (d Diagram) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	return env.toOutput(ctx, d.File, func(_ context.Context, w io.Writer) error {
+	return env.toOutput(ctx, d.Dir, d.File, func(_ context.Context, w io.Writer) error {
 		return report.Diagram(w, run, d.DiagramOptions)
 	})
 }

@@ -12,13 +12,18 @@ import (
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/rundir"
 )
 
-// toOutput lets write fill a file, or standard output where the path is "" or "-".
-// A file is written whole or not at all.
-func (e *Env) toOutput(ctx context.Context, path string, write func(context.Context, io.Writer) error) (err error) {
+// toOutput lets write fill a file, or standard output where the path is "" or "-",
+// with what is made of the run in a directory. A file is written whole or not at
+// all, and never in the place of a file of the run.
+func (e *Env) toOutput(ctx context.Context, dir, path string, write func(context.Context, io.Writer) error) (err error) {
 	out := &output{w: e.Out}
 	if path != "" && path != "-" {
+		if rundir.Owns(dir, path) {
+			return fmt.Errorf("-o %s is a file of the run itself, which is not overwritten: want another name", path)
+		}
 		if out, err = create(path); err != nil {
 			return err
 		}

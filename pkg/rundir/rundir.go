@@ -108,6 +108,28 @@ func (d *Dir) unwritable(err error) error {
 	return fmt.Errorf("the run's directory %s %w: %w", d.path, ErrUnwritable, err)
 }
 
+// Owns reports whether a file belongs to the run in a directory: it is one of its
+// event logs or records, whatever path leads to it.
+func Owns(dir, file string) bool {
+	info, err := os.Stat(file)
+	if err != nil {
+		return false
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case name == RecordName, name == SummaryName, name == FaultsName, strings.HasPrefix(name, "vm_"):
+			if other, err := os.Stat(filepath.Join(dir, name)); err == nil && os.SameFile(info, other) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Path returns the directory's path, as it was given.
 func (d *Dir) Path() string { return d.path }
 

@@ -236,6 +236,32 @@ func TestMakeLatest(t *testing.T) {
 	assert.Equal(t, []string{LatestName}, files(t, root), "nothing is left behind")
 }
 
+func TestOwns(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "run")
+	d, err := Claim(dir, record())
+	require.NoError(t, err)
+	f, err := d.Create("vm_0_1.log")
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	other := filepath.Join(dir, "diagram.svg")
+	require.NoError(t, os.WriteFile(other, nil, 0o666))
+	for file, want := range map[string]bool{
+		filepath.Join(dir, "vm_0_1.log"):            true,
+		filepath.Join(dir, "..", "run", RecordName): true,
+		other:                            false,
+		filepath.Join(dir, "vm_1_1.log"): false, // it is not there
+		filepath.Join(root, "nowhere"):   false,
+	} {
+		assert.Equal(t, want, Owns(dir, file), file)
+	}
+	assert.False(t, Owns(filepath.Join(root, "nowhere"), other))
+	link := filepath.Join(root, "link")
+	if os.Symlink(filepath.Join(dir, "vm_0_1.log"), link) == nil {
+		assert.True(t, Owns(dir, link))
+	}
+}
+
 func TestDefault(t *testing.T) {
 	assert.Equal(t, filepath.Join("runs", "20261122-171340-q7f3k2"), Default(time.Date(2026, 11, 22, 17, 13, 40, 0, time.UTC), "q7f3k2"))
 }
