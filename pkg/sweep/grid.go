@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 )
 
 // Grid is what a sweep does, and all that is needed to do it again.
@@ -80,7 +81,7 @@ func (g *Grid) Runs(draw Draw) ([]Run, error) {
 	case points == 0:
 		return nil, errors.New("there is nothing to vary")
 	case points > MaxRuns || g.Trials > MaxRuns/points:
-		return nil, fmt.Errorf("%s with %d trials each: want at most %d runs", plural(uint64(points), "point"), g.Trials, MaxRuns)
+		return nil, fmt.Errorf("%s with %d trials each: want at most %d runs", figure.Plural(points, "point"), g.Trials, MaxRuns)
 	}
 	var all []Point
 	for _, rates := range g.Rates {
@@ -191,7 +192,7 @@ func (g *Grid) Command() string {
 	if g.Ports != "" {
 		flag("ports", g.Ports)
 	}
-	flag("duration", short(g.Duration))
+	flag("duration", figure.Exact(g.Duration))
 	flag("trials", strconv.Itoa(g.Trials))
 	flag("seed", strconv.FormatUint(g.Seed, 10))
 	return strings.Join(words, " ")
