@@ -108,7 +108,7 @@ func (w *writer) compare(a, b *class, k int) int {
 func (r *Report) soundness(w *writer) {
 	done, all := r.Done()
 	if done < all {
-		w.bullet("The sweep is incomplete: %d of %s are done. What follows covers only these.", done, figure.Plural(all, "run"))
+		w.bullet("The sweep is incomplete: %s of %s are done. What follows covers only these.", figure.Count(done), figure.Plural(all, "run"))
 	}
 	if done == 0 {
 		return
@@ -126,14 +126,14 @@ func (r *Report) verdicts(w *writer, done int) {
 	bad := r.NotCorrect()
 	switch {
 	case len(bad) > 0:
-		w.bullet("%d of %s passed the check against their own logs. The others did not, and their figures are left out:", done-len(bad), figure.Plural(done, "run"))
+		w.bullet("%s of %s passed the check against their own logs. The figures of the others are left out:", figure.Count(done-len(bad)), figure.Plural(done, "run"))
 		for _, line := range bad {
 			w.bullet("%s", line)
 		}
 	case done == 1:
-		w.bullet("The run is correct: checked against its own logs, every law holds for %s.", figure.Plural(r.events(), "event"))
+		w.bullet("The run is correct: it was checked against its own logs, and every law holds for %s.", figure.Plural(r.events(), "event"))
 	default:
-		w.bullet("All %s are correct: checked against their own logs, every law holds for %s.", figure.Plural(done, "run"), figure.Plural(r.events(), "event"))
+		w.bullet("All %s are correct: each was checked against its own logs, and every law holds for %s.", figure.Plural(done, "run"), figure.Plural(r.events(), "event"))
 	}
 }
 
@@ -168,7 +168,7 @@ func (r *Report) struck(w *writer) {
 	if wrong == 0 {
 		w.bullet("Every run survived them: no message was lost or delivered twice, and no clock went backwards.")
 	} else {
-		w.bullet("Not every run survived them: of %s with faults, %d did not pass the check.", figure.Plural(faulty, "run"), wrong)
+		w.bullet("Not every run survived them: of %s with faults, %s did not pass the check.", figure.Plural(faulty, "run"), figure.Count(wrong))
 	}
 }
 
@@ -262,52 +262,63 @@ func (o *overview) drift(w *writer) {
 	w.bullet("**Drift** behind the largest clock, on average: %s; %s. At most: %s.", o.values(driftMean), what, o.values(driftMax))
 }
 
-// queue holds the queue of a class against its prediction.
+// queue compares the queue of a class with its prediction.
 func (o *overview) queue(w *writer, c *class) {
-	full, trials := 0, len(c.trials)
+	w.bullet("**Queue of %s.** Predicted: %s. Observed: %v/s: %s. Longest: %v.",
+		c.label(), c.prediction(), c.measure(growth), o.growth(w, c), c.measure(queueMax))
+}
+
+// saturated returns in how many trials a machine of the class is predicted to be.
+func (c *class) saturated() (n int) {
 	for _, f := range c.trials {
 		if f.full > 0 {
-			full++
+			n++
 		}
 	}
-	said := "keeps up"
-	switch {
-	case full == trials:
-		said = "saturated"
-	case full > 0:
-		said = fmt.Sprintf("saturated in %d of %s", full, figure.Plural(trials, "run"))
-	}
-	said += fmt.Sprintf(": %s/s arrive for %s ticks/s, so the queue grows by %s/s",
-		cell(c.measure(arrivalsPredicted), true), cell(c.of(func(f *figures) float64 { return f.takes }), true), cell(c.measure(growthPredicted), true))
+	return n
+}
 
-	seen := c.measure(growth)
-	shown := "no growth is shown"
-	switch {
-	case o.negligible(seen.Mean):
-		shown = "less than one message per run"
-	case seen.Sign() > 0:
-		shown = "it grows"
-	case seen.Sign() < 0:
-		shown = "it shrinks"
+// prediction says what the rates alone say of the queue.
+func (c *class) prediction() string {
+	what := "keeps up"
+	switch n := c.saturated(); {
+	case n == len(c.trials):
+		what = "saturated"
+	case n > 0:
+		what = fmt.Sprintf("saturated in %s of %s", figure.Count(n), figure.Plural(len(c.trials), "run"))
 	}
+	takes := c.of(func(f *figures) float64 { return f.takes })
+	return fmt.Sprintf("%s: %s/s arrive for %s ticks/s, so the queue grows by %s/s",
+		what, cell(c.measure(arrivalsPredicted), true), cell(takes, true), cell(c.measure(growthPredicted), true))
+}
+
+// growth says whether the queue is shown to grow, and whether as predicted.
+func (o *overview) growth(w *writer, c *class) string {
 	missed := c.missed(growth, growthPredicted)
-	if missed.N > 1 {
-		w.comparisons++
-		fits := missed.Has(0) || o.negligible(missed.Mean)
-		switch {
-		case fits && (full > 0 && full < trials || c.machines() == 0):
-			shown += fmt.Sprintf(", as predicted: observed minus predicted is %v", missed)
-		case missed.Has(0):
-			shown += ", and the prediction lies inside the interval"
-		case fits:
-			shown += ", within one message of the prediction"
-		default:
-			shown += fmt.Sprintf(", and the prediction lies OUTSIDE the interval: observed minus predicted is %v", missed)
-		}
-	} else {
-		shown = "one run, no interval"
+	if missed.N < 2 {
+		return "one run, no interval"
 	}
-	w.bullet("**Queue of %s.** Predicted: %s. Observed: %v/s: %s. Longest: %v.", c.label(), said, seen, shown, c.measure(queueMax))
+	w.comparisons++
+	what := "no growth is shown"
+	switch seen := c.measure(growth); {
+	case o.negligible(seen.Mean):
+		what = "less than one message per run"
+	case seen.Sign() > 0:
+		what = "it grows"
+	case seen.Sign() < 0:
+		what = "it shrinks"
+	}
+	fits := missed.Has(0) || o.negligible(missed.Mean)
+	mixed := c.saturated() > 0 && c.saturated() < len(c.trials) || c.machines() == 0
+	switch {
+	case fits && mixed:
+		return what + fmt.Sprintf(", as predicted: observed minus predicted is %v", missed)
+	case missed.Has(0):
+		return what + ", and the prediction lies inside the interval"
+	case fits:
+		return what + ", within one message of the prediction"
+	}
+	return what + fmt.Sprintf(", and the prediction lies OUTSIDE the interval: observed minus predicted is %v", missed)
 }
 
 // negligible reports whether a growth per second comes to less than one message in
@@ -368,7 +379,7 @@ func (c *class) label() string {
 	case !strings.HasPrefix(c.name, "rate "):
 		return "the " + strings.Replace(c.name, "between", "machines between", 1)
 	case c.machines() > 1:
-		return fmt.Sprintf("the %d machines with %s", c.machines(), c.name)
+		return "the " + figure.Plural(c.machines(), "machine") + " with " + c.name
 	}
 	return "the machine with " + c.name
 }

@@ -263,12 +263,12 @@ func TestFindingsOfBrokenRuns(t *testing.T) {
 		}
 		return outcome{jump: 3}
 	})
-	assert.Contains(t, m.findings(), "All 5 runs are correct: checked against their own logs, every law holds for 1,000 events.")
+	assert.Contains(t, m.findings(), "All 5 runs are correct: each was checked against its own logs, and every law holds for 1,000 events.")
 	assert.Empty(t, m.report().NotCorrect())
 	v := m.results[1].Stats.Verdict
 	v.State, v.Broken = trace.Broken, map[trace.Law]uint64{trace.LawFIFO: 3}
 	text := m.findings()
-	assert.Contains(t, text, "4 of 5 runs passed the check against their own logs. The others did not, and their figures are left out:\n"+
+	assert.Contains(t, text, "4 of 5 runs passed the check against their own logs. The figures of the others are left out:\n"+
 		"- p1-t2 is BROKEN: 3 violations among 200 events on 2 machines: fifo (3)\n")
 	assert.Contains(t, text, "3 ± 0 (rate 1)")
 	assert.NotContains(t, text, "All 5 runs")
@@ -406,7 +406,7 @@ func TestReportOfAPart(t *testing.T) {
 	assert.Contains(t, string(m.report().Text()), "\nruns   3 of 10 are done; all 3 are correct")
 	m.results = m.results[:1]
 	text = m.findings()
-	assert.Contains(t, text, "- The run is correct: checked against its own logs, every law holds for 200 events.\n")
+	assert.Contains(t, text, "- The run is correct: it was checked against its own logs, and every law holds for 200 events.\n")
 	assert.Contains(t, text, "## Point 2: die 5\n\n- No run is correct, so there is nothing to report.\n")
 	m.results = nil
 	assert.Contains(t, m.findings(), "0 of 10 runs are done")

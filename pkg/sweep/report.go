@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/csv"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -59,40 +60,40 @@ func NewReport(grid *Grid, runs []Run, results []*Result) *Report {
 func (r *Report) Done() (done, all int) { return len(r.results), len(r.runs) }
 
 // NotCorrect names the runs that are not correct by their logs, each with its verdict.
-func (r *Report) NotCorrect() []string {
-	return r.each(func(run *Run, result *Result) string {
-		if result.correct() {
-			return ""
-		}
-		return fmt.Sprintf("%s is %v", run.Name, result.Stats.Verdict)
-	})
-}
-
-// late names the runs whose pace suffered, each with its worst machine.
-func (r *Report) late() []string {
-	return r.each(func(run *Run, result *Result) string {
-		if result.Suffered() == 0 {
-			return ""
-		}
-		worst := slices.MaxFunc(result.Paces, worse)
-		what := fmt.Sprintf("%s (vm-%d: p99 %s late", run.Name, worst.Machine, figure.Duration(worst.P99))
-		if worst.Missed > 0 {
-			what += fmt.Sprintf(", %s missed", figure.Plural(worst.Missed, "tick"))
-		}
-		return what + ")"
-	})
-}
-
-// each collects what f says of the runs that are done, by point and trial.
-func (r *Report) each(f func(*Run, *Result) string) (lines []string) {
-	for i := range r.runs {
-		if result := r.results[r.runs[i].Name]; result != nil {
-			if line := f(&r.runs[i], result); line != "" {
-				lines = append(lines, line)
-			}
+func (r *Report) NotCorrect() (lines []string) {
+	for run, result := range r.each() {
+		if !result.correct() {
+			lines = append(lines, fmt.Sprintf("%s is %v", run.Name, result.Stats.Verdict))
 		}
 	}
 	return lines
+}
+
+// late names the runs whose pace suffered, each with its worst machine.
+func (r *Report) late() (lines []string) {
+	for run, result := range r.each() {
+		if result.Suffered() == 0 {
+			continue
+		}
+		worst := slices.MaxFunc(result.Paces, worse)
+		line := fmt.Sprintf("%s (vm-%d: p99 %s late", run.Name, worst.Machine, figure.Duration(worst.P99))
+		if worst.Missed > 0 {
+			line += fmt.Sprintf(", %s missed", figure.Plural(worst.Missed, "tick"))
+		}
+		lines = append(lines, line+")")
+	}
+	return lines
+}
+
+// each goes through the runs that are done, by point and trial.
+func (r *Report) each() iter.Seq2[*Run, *Result] {
+	return func(yield func(*Run, *Result) bool) {
+		for i := range r.runs {
+			if result := r.results[r.runs[i].Name]; result != nil && !yield(&r.runs[i], result) {
+				return
+			}
+		}
+	}
 }
 
 // headline says in a line what kind of runs the sweep has.
@@ -125,17 +126,17 @@ func (r *Report) verdict() string {
 	var s string
 	switch {
 	case done == 0:
-		return fmt.Sprintf("none of %d is done", all)
+		return fmt.Sprintf("none of %s is done", figure.Count(all))
 	case done < all:
-		s = fmt.Sprintf("%d of %d are done; ", done, all)
+		s = fmt.Sprintf("%s of %s are done; ", figure.Count(done), figure.Count(all))
 	}
 	if len(bad) == 0 && done == 1 {
 		return s + "it is correct: every law holds for " + figure.Plural(r.events(), "event")
 	}
 	if len(bad) == 0 {
-		return s + fmt.Sprintf("all %d are correct: every law holds for %s", done, figure.Plural(r.events(), "event"))
+		return s + fmt.Sprintf("all %s are correct: every law holds for %s", figure.Count(done), figure.Plural(r.events(), "event"))
 	}
-	return s + fmt.Sprintf("%d of %d are correct; NOT: %s", done-len(bad), done, strings.Join(bad, "; "))
+	return s + fmt.Sprintf("%s of %s are correct; NOT: %s", figure.Count(done-len(bad)), figure.Count(done), strings.Join(bad, "; "))
 }
 
 func (r *Report) events() (n uint64) {
@@ -148,10 +149,9 @@ func (r *Report) events() (n uint64) {
 // pace says how the runs kept their pace, in a line; "" where nothing was timed.
 func (r *Report) pace() string {
 	var all []Pace
-	r.each(func(_ *Run, result *Result) string {
+	for _, result := range r.each() {
 		all = append(all, result.Paces...)
-		return ""
-	})
+	}
 	if len(all) == 0 {
 		return ""
 	}
@@ -218,72 +218,72 @@ func (r *Report) tables() []titled {
 	}
 }
 
-// row is one line of these tables.
-type row struct {
-	point *overview
+// entry is one line of these tables.
+type entry struct {
+	of    *overview
 	class *class // nil: no run of the point is correct
 	first bool   // of its point
 }
 
 // once returns what only the first line of a point says.
-func (r *row) once(what string) string {
-	if !r.first {
+func (e *entry) once(what string) string {
+	if !e.first {
 		return ""
 	}
 	return what
 }
 
-func (r *Report) table(title string, of ...int) titled {
+func (r *Report) table(title string, measures ...int) titled {
 	machines := "machines"
-	all := []columns.Column[row]{
-		columns.Words("point", func(r *row) string { return r.once(strconv.Itoa(r.point.point.Number)) }),
+	all := []columns.Column[entry]{
+		columns.Words("point", func(e *entry) string { return e.once(strconv.Itoa(e.of.point.Number)) }),
 	}
 	for _, k := range r.varied {
 		if parameters[k].name == "machines" {
 			machines = "of them"
 		}
-		all = append(all, columns.Words(parameters[k].name, func(row *row) string { return row.once(r.short(k, &row.point.point)) }))
+		all = append(all, columns.Words(parameters[k].name, func(e *entry) string { return e.once(r.short(k, &e.of.point)) }))
 	}
 	all = append(all,
-		columns.Words(machines, func(r *row) string {
-			if r.class == nil {
+		columns.Words(machines, func(e *entry) string {
+			if e.class == nil {
 				return figure.Absent
 			}
-			return r.class.name
+			return e.class.name
 		}),
-		columns.Words("runs", func(r *row) string {
-			if r.class == nil {
+		columns.Words("runs", func(e *entry) string {
+			if e.class == nil {
 				return "0"
 			}
-			return figure.Count(len(r.class.trials))
+			return figure.Count(len(e.class.trials))
 		}))
-	for _, k := range of {
-		all = append(all, columns.Text("", allMeasures[k].column, func(r *row) string {
-			if r.class == nil {
+	for _, k := range measures {
+		all = append(all, columns.Text("", allMeasures[k].column, func(e *entry) string {
+			if e.class == nil {
 				return figure.Absent
 			}
-			return cell(r.class.measure(k), k == growthPredicted || k == arrivalsPredicted)
+			return cell(e.class.measure(k), k == growthPredicted || k == arrivalsPredicted)
 		}))
 	}
-	return titled{title, columns.New(all, r.rows())}
+	return titled{title, columns.New(all, r.entries())}
 }
 
-// rows returns the classes of all points, and all machines of those points that
+// entries returns the classes of all points, and all machines of those points that
 // have several.
-func (r *Report) rows() (rows []row) {
+func (r *Report) entries() (entries []entry) {
 	for _, o := range r.points {
 		classes := o.classes
 		if len(classes) > 1 {
 			classes = append(slices.Clone(classes), o.all)
 		}
 		for i, c := range classes {
-			rows = append(rows, row{o, c, i == 0})
+			entries = append(entries, entry{o, c, i == 0})
 		}
 		if len(classes) == 0 {
-			rows = append(rows, row{o, nil, true})
+			entries = append(entries, entry{o, nil, true})
 		}
 	}
-	return rows
+	return entries
 }
 
 // cell writes an interval; a prediction has none where the rates are the same in
@@ -341,14 +341,13 @@ func (r *Report) legend() (lines []string) {
 // single is a table of the runs, one row each.
 func (r *Report) single() titled {
 	var rows []single
-	r.each(func(run *Run, result *Result) string {
+	for run, result := range r.each() {
 		var all []*trace.MachineStats
 		for i := range result.Stats.Machines {
 			all = append(all, &result.Stats.Machines[i])
 		}
 		rows = append(rows, single{run, result, figuresOf(all)})
-		return ""
-	})
+	}
 	return titled{"Runs", columns.New(singleColumns, rows)}
 }
 
@@ -383,7 +382,7 @@ func (r *Report) CSV() []byte {
 	_ = w.Write(append([]string{
 		"run", "point", "trial", "seed", "virtual", "rates", "machines", "die", "latency", "faults", "duration_s", "verdict", "pace_kept",
 	}, report.StatsHeader()...)) // a buffer takes everything
-	r.each(func(run *Run, result *Result) string {
+	for run, result := range r.each() {
 		p := &run.Point
 		for i := range result.Stats.Machines {
 			m := &result.Stats.Machines[i]
@@ -394,8 +393,7 @@ func (r *Report) CSV() []byte {
 				strconv.FormatFloat(r.grid.Duration.Seconds(), 'f', -1, 64), string(result.Stats.Verdict.State), strconv.FormatBool(kept),
 			}, report.StatsRow(m)...))
 		}
-		return ""
-	})
+	}
 	w.Flush()
 	return b.Bytes()
 }
