@@ -237,6 +237,25 @@ func TestFiguresRoundToTheNearest(t *testing.T) {
 	}
 }
 
+// Both numbers of an interval are the nearest with the places that they have, which
+// are as many.
+func TestIntervalsRoundToTheNearest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		mean := rapid.Float64Range(-1e6, 1e6).Draw(t, "mean")
+		half := math.Pow(10, rapid.Float64Range(-3, 6).Draw(t, "half, magnitude"))
+		s := Interval(mean, half)
+		left, right, ok := strings.Cut(s, " ± ")
+		require.True(t, ok, s)
+		m, unit := read(t, "Interval", left)
+		h, same := read(t, "Interval", right)
+		require.Equal(t, unit, same, s)
+		require.LessOrEqual(t, math.Abs(m-mean), unit/2+1e-9, "%v is %s", mean, s)
+		require.LessOrEqual(t, math.Abs(h-half), unit/2+1e-9, "%v is %s", half, s)
+		digits := strings.TrimLeft(strings.NewReplacer(".", "", ",", "").Replace(right), "0")
+		require.True(t, len(digits) == 2 || unit == 1 && len(digits) > 2 || unit == 0.001 && len(digits) < 2, s)
+	})
+}
+
 // The larger number never looks smaller.
 func TestFiguresKeepTheOrder(t *testing.T) {
 	for name, write := range writers {

@@ -134,7 +134,7 @@ func (n *notes) lines(run *summary.Run) []line {
 func events(run *summary.Run) string {
 	text := figure.Plural(run.Steps, "event") + " on " + figure.Plural(run.Machines, "machine")
 	if perSecond := run.EventRate(); !math.IsNaN(perSecond) {
-		text += fmt.Sprintf(" in %s, %s per second", figure.Duration(run.Elapsed), figure.Mean(perSecond))
+		text += fmt.Sprintf(" in %s, %s per second", figure.Duration(run.Elapsed), figure.PerSecond(perSecond))
 	}
 	return text
 }
