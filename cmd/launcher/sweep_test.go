@@ -100,7 +100,7 @@ func TestSweepGoesOn(t *testing.T) {
 	assert.Equal(t, 130, code)
 	assert.Contains(t, errs.String(), "stopped; to go on: launcher sweep --out "+dir+"\n")
 	assert.Regexp(t, `\nruns   ([789]|1[0-5]) of 16 are done; all`, out.String())
-	assert.Contains(t, readText(t, dir, "findings.md"), "The sweep is not complete: ")
+	assert.Contains(t, readText(t, dir, "findings.md"), "The sweep is incomplete: ")
 	runs := names(t, filepath.Join(dir, "runs"))
 	require.Less(t, len(runs), 16)
 	for _, name := range runs {

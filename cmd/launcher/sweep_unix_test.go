@@ -45,8 +45,8 @@ func TestSweepOfProcessesWithFaults(t *testing.T) {
 	require.Equal(t, "0", p.wait())
 	assert.Empty(t, p.errors.String())
 	findings := readFile(t, filepath.Join(p.cmd.Dir, "sweep", "findings.md"))
-	assert.Contains(t, findings, "Faults struck 2 times in 1 run: kill 1, partition 1. Machines came back from their own logs 1 time.")
-	assert.Contains(t, findings, "All of it was survived")
+	assert.Contains(t, findings, "Faults struck 2 times in 1 run: kill 1, partition 1. Machines recovered from their own logs 1 time.")
+	assert.Contains(t, findings, "Every run survived them")
 	assert.NotContains(t, findings, "Pace", "a machine that is down keeps none")
 }
 

@@ -9,10 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
-
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
 
@@ -20,17 +18,10 @@ import (
 // them up.
 const maxLines = 16
 
-const (
-	refresh  = 200 * time.Millisecond
-	barWidth = 40
-)
-
 // Display is the picture of one run. Its methods may be called by many
 // goroutines.
 type Display struct {
-	bars     *mpb.Progress
-	total    *mpb.Bar
-	lines    []*mpb.Bar
+	picture  *picture
 	duration time.Duration
 
 	idWidth, rateWidth int
@@ -44,29 +35,16 @@ type Display struct {
 // New draws a run of machines with these rates on a terminal. A duration of 0 is
 // one without end.
 func New(terminal io.Writer, rates []clock.Rate, duration time.Duration) *Display {
-	d := &Display{
-		bars:     mpb.New(mpb.WithOutput(terminal), mpb.WithRefreshRate(refresh), mpb.WithWidth(barWidth), mpb.WithAutoRefresh()),
-		duration: duration,
-		status:   make([]summary.Status, len(rates)),
-	}
+	d := &Display{duration: duration, status: make([]summary.Status, len(rates))}
 	// All that is drawn must be known before the first bar is.
 	for id, rate := range rates {
 		d.idWidth = max(d.idWidth, len(strconv.Itoa(id)))
 		d.rateWidth = max(d.rateWidth, len(rate.String()))
 	}
-	style := mpb.BarStyle().Lbound("[").Rbound("]").Filler("=").Tip(">").Padding(" ").Build()
-	if duration == 0 {
-		style = nil
-	}
-	d.total = d.bars.MustAdd(int64(max(duration, 1)), style,
-		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return d.clockText() })),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return d.totalText() })),
-	)
+	d.picture = newPicture(terminal, int64(duration), d.clockText, d.totalText)
 	if len(rates) <= maxLines {
 		for id, rate := range rates {
-			d.lines = append(d.lines, d.bars.MustAdd(1, nil, mpb.PrependDecorators(
-				decor.Any(func(decor.Statistics) string { return d.machineText(id, rate) }),
-			)))
+			d.picture.line(func() string { return d.machineText(id, rate) })
 		}
 	}
 	return d
@@ -81,10 +59,7 @@ func (d *Display) Update(id int, s summary.Status) {
 	}
 	elapsed := d.elapsed()
 	d.mu.Unlock()
-	if d.duration > 0 {
-		// Short of the end, which Close gives: a full bar is final.
-		d.total.SetCurrent(int64(min(elapsed, d.duration-1)))
-	}
+	d.picture.fill(int64(elapsed))
 }
 
 // Close draws the last picture and leaves it on the terminal. What comes after
@@ -92,15 +67,9 @@ func (d *Display) Update(id int, s summary.Status) {
 func (d *Display) Close() {
 	d.mu.Lock()
 	d.end = time.Now()
-	whole := d.duration > 0 && d.elapsed() == d.duration
+	whole := d.elapsed() == d.duration
 	d.mu.Unlock()
-	if whole {
-		d.total.SetCurrent(int64(d.duration))
-	}
-	for _, b := range append(d.lines, d.total) {
-		b.Abort(false)
-	}
-	d.bars.Wait()
+	d.picture.close(whole)
 }
 
 // elapsed returns how long the run has gone on; mu is held.
@@ -152,7 +121,7 @@ func (d *Display) totalText() string {
 		largest = max(largest, s.Clock)
 		queue += s.Queue
 	}
-	return fmt.Sprintf(" %d events, clock %d, %d waiting", events, largest, queue)
+	return fmt.Sprintf(" %s, clock %s, %s waiting", figure.Plural(events, "event"), figure.Count(largest), figure.Count(queue))
 }
 
 func (d *Display) machineText(id int, rate clock.Rate) string {

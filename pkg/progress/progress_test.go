@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
 
@@ -49,7 +50,7 @@ func TestLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := show(io.Discard, 12, time.Minute, time.Now())
 		defer d.Close()
-		assert.Equal(t, " 1200 events, clock 1011, 84 waiting", d.totalText())
+		assert.Equal(t, " 1,200 events, clock 1,011, 84 waiting", d.totalText())
 		assert.Equal(t, "vm-3   rate 5  running     clock      1003  events       100  queue       7", d.machineText(3, 5*clock.Hertz))
 		assert.Equal(t, "vm-11  rate 5  running     clock      1011  events       100  queue       7", d.machineText(11, 5*clock.Hertz))
 	})
@@ -71,7 +72,10 @@ func TestManyMachinesHaveOneLine(t *testing.T) {
 		for _, n := range []int{maxLines + 1, 1000} {
 			text := draw(n, time.Minute, time.Now())
 			assert.NotContains(t, text, "vm-")
-			assert.Contains(t, text, fmt.Sprintf(" %d events, clock %d", 100*n, 1000+n-1))
+			assert.Contains(t, text, fmt.Sprintf(" %s events, clock ", figure.Count(100*n)))
+			d := show(io.Discard, n, time.Minute, time.Now())
+			assert.Equal(t, fmt.Sprintf(" %s events, clock %s, %s waiting", figure.Count(100*n), figure.Count(1000+n-1), figure.Count(7*n)), d.totalText())
+			d.Close()
 		}
 	})
 }
@@ -145,9 +149,9 @@ func TestBarIsFullAtTheEnd(t *testing.T) {
 		}
 		for _, tt := range tests {
 			d := show(io.Discard, 1, tt.duration, time.Now().Add(-tt.begun))
-			assert.False(t, d.total.Completed(), "not before Close")
+			assert.False(t, d.picture.bar.Completed(), "not before Close")
 			d.Close()
-			assert.Equal(t, tt.full, d.total.Completed())
+			assert.Equal(t, tt.full, d.picture.bar.Completed())
 		}
 	})
 }

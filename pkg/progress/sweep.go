@@ -6,18 +6,16 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 )
 
 // Sweep is the picture of many runs: how many are done, which are under way, and
 // how much time is left. Its methods may be called by many goroutines.
 type Sweep struct {
-	bars  *mpb.Progress
-	bar   *mpb.Bar
-	all   int
-	each  time.Duration // how long a run takes in real time; 0: not known
-	began time.Time
+	picture *picture
+	all     int
+	each    time.Duration // how long a run takes in real time; 0: not known
+	began   time.Time
 
 	closing, still chan struct{} // the bar is not to move; it does not
 
@@ -34,7 +32,6 @@ const perRun = 1000
 // how long a run takes, 0 where that is not known.
 func NewSweep(terminal io.Writer, all, done int, each time.Duration) *Sweep {
 	s := &Sweep{
-		bars:    mpb.New(mpb.WithOutput(terminal), mpb.WithRefreshRate(refresh), mpb.WithWidth(barWidth), mpb.WithAutoRefresh()),
 		all:     all,
 		each:    each,
 		began:   time.Now(),
@@ -44,11 +41,7 @@ func NewSweep(terminal io.Writer, all, done int, each time.Duration) *Sweep {
 		closing: make(chan struct{}),
 		still:   make(chan struct{}),
 	}
-	style := mpb.BarStyle().Lbound("[").Rbound("]").Filler("=").Tip(">").Padding(" ").Build()
-	s.bar = s.bars.MustAdd(int64(max(all, 1))*perRun, style,
-		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return s.leftText(time.Now()) })),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return s.runsText() })),
-	)
+	s.picture = newPicture(terminal, int64(max(all, 1))*perRun, func() string { return s.leftText(time.Now()) }, s.runsText)
 	go s.keepMoving()
 	return s
 }
@@ -89,11 +82,7 @@ func (s *Sweep) Close() {
 	close(s.closing)
 	<-s.still
 	s.move()
-	if s.whole() {
-		s.bar.SetCurrent(int64(s.all) * perRun)
-	}
-	s.bar.Abort(false)
-	s.bars.Wait()
+	s.picture.close(s.whole())
 }
 
 func (s *Sweep) whole() bool {
@@ -108,8 +97,7 @@ func (s *Sweep) move() {
 	s.mu.Lock()
 	parts := int64(s.parts(now) * perRun)
 	s.mu.Unlock()
-	// Short of the end, which Close gives: a full bar is final.
-	s.bar.SetCurrent(min(parts, int64(s.all)*perRun-1))
+	s.picture.fill(parts)
 }
 
 // parts returns how many runs are done, with what is done of those under way; mu
@@ -142,5 +130,5 @@ func (s *Sweep) leftText(now time.Time) string {
 func (s *Sweep) runsText() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return fmt.Sprintf(" %d of %d runs, %d under way", s.done, s.all, len(s.running))
+	return fmt.Sprintf(" %s of %s, %s under way", figure.Count(s.done), figure.Plural(s.all, "run"), figure.Count(len(s.running)))
 }

@@ -14,7 +14,7 @@ func TestVirtualTexts(t *testing.T) {
 	require.Equal(t, "…            ", v.timeText(time.Second))
 	v.Update(15*time.Second, 30_000_000)
 	require.Equal(t, "30s left     ", v.timeText(10*time.Second))
-	require.Equal(t, " 15s of virtual time, 30000000 events, 3.0 million/s", v.eventsText(10*time.Second))
+	require.Equal(t, " 15s of virtual time, 30,000,000 events, 3.00 M/s", v.eventsText(10*time.Second))
 	v.Update(time.Minute, 120_000_000)
 	require.Equal(t, "…            ", v.timeText(40*time.Second))
 	v.Close()

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
-
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/columns"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -30,20 +31,15 @@ func Stats(w io.Writer, s *trace.Stats, format string) error {
 	case "csv":
 		return statsCSV(w, s)
 	case "markdown":
-		return statsText(w, s, func(t table.Writer) string { return t.RenderMarkdown() }, "## ")
+		return statsText(w, s, (*columns.Table).Markdown, "## ")
 	default:
-		return statsText(w, s, func(t table.Writer) string { return t.Render() }, "")
+		return statsText(w, s, (*columns.Table).Text, "")
 	}
 }
 
-// column is a figure of a machine. Its value is an integer, a float64, a
-// time.Duration, a string, or nil where there is none.
-type column struct {
-	name  string // in its group's table
-	csv   string
-	value func(m *trace.MachineStats) any
-}
+type column = columns.Column[trace.MachineStats]
 
+// group is a table of some of the figures.
 type group struct {
 	title   string
 	columns []column
@@ -51,82 +47,83 @@ type group struct {
 
 var groups = []group{
 	{"Pace (ticks per second)", []column{
-		{"nominal", "rate", func(m *trace.MachineStats) any { return m.Summary.Rate.String() }},
-		{"achieved", "achieved_rate", func(m *trace.MachineStats) any { return optional(m.AchievedRate) }},
-		{"error (ppm)", "rate_error_ppm", func(m *trace.MachineStats) any { return optional(m.RateError) }},
-		{"late p50", "late_p50_us", timed(func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.P50 })},
-		{"late p99", "late_p99_us", timed(func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.P99 })},
-		{"late max", "late_max_us", timed(func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.Max })},
-		{"missed", "missed", func(m *trace.MachineStats) any { return m.Summary.Missed }},
+		columns.Nominal("", "nominal", func(m *trace.MachineStats) clock.Rate { return m.Summary.Rate }).As("rate"),
+		columns.Number("", "achieved", figure.Rate, func(m *trace.MachineStats) float64 { return optional(m.AchievedRate) }).As("achieved_rate"),
+		columns.Number("", "error", figure.PPM, func(m *trace.MachineStats) float64 { return optional(m.RateError) }).As("rate_error_ppm"),
+		late("late p50", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.P50 }).As("late_p50_us"),
+		late("late p99", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.P99 }).As("late_p99_us"),
+		late("late max", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.Max }).As("late_max_us"),
+		count("missed", func(m *trace.MachineStats) uint64 { return m.Summary.Missed }).As("missed"),
 	}},
 	{"Events and messages", []column{
-		{"internal", "internal", func(m *trace.MachineStats) any { return m.Summary.Internal }},
-		{"send", "sends", func(m *trace.MachineStats) any { return m.Summary.Sends }},
-		{"receive", "receives", func(m *trace.MachineStats) any { return m.Summary.Receives }},
-		{"events", "events", func(m *trace.MachineStats) any { return m.Summary.Steps }},
-		{"sent", "messages_sent", func(m *trace.MachineStats) any { return m.Summary.Sent }},
-		{"received", "messages_received", func(m *trace.MachineStats) any { return m.Summary.Receives }},
-		{"pending", "messages_pending", func(m *trace.MachineStats) any { return m.Summary.Queue }},
+		count("internal", func(m *trace.MachineStats) uint64 { return m.Summary.Internal }).As("internal"),
+		count("send", func(m *trace.MachineStats) uint64 { return m.Summary.Sends }).As("sends"),
+		count("receive", func(m *trace.MachineStats) uint64 { return m.Summary.Receives }).As("receives"),
+		count("events", func(m *trace.MachineStats) uint64 { return m.Summary.Steps }).As("events"),
+		count("sent", func(m *trace.MachineStats) uint64 { return m.Summary.Sent }).As("messages_sent"),
+		count("received", func(m *trace.MachineStats) uint64 { return m.Summary.Receives }).As("messages_received"),
+		count("pending", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Queue) }).As("messages_pending"),
 	}},
 	{"Clocks", []column{
-		{"final", "clock", func(m *trace.MachineStats) any { return uint64(m.Summary.Clock) }},
-		{"jump mean", "jump_mean", func(m *trace.MachineStats) any { return m.Jumps.Mean }},
-		{"jump p50", "jump_p50", func(m *trace.MachineStats) any { return m.Jumps.P50 }},
-		{"jump p99", "jump_p99", func(m *trace.MachineStats) any { return m.Jumps.P99 }},
-		{"jump max", "jump_max", func(m *trace.MachineStats) any { return m.Jumps.Max }},
-		{"gaps", "gaps", func(m *trace.MachineStats) any { return m.Summary.Gaps }},
-		{"drift mean", "drift_mean", func(m *trace.MachineStats) any { return m.Drift.Mean }},
-		{"drift p99", "drift_p99", func(m *trace.MachineStats) any { return m.Drift.P99 }},
-		{"drift max", "drift_max", func(m *trace.MachineStats) any { return m.Drift.Max }},
-		{"drift final", "drift_final", func(m *trace.MachineStats) any { return m.FinalDrift }},
+		count("final", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Clock) }).As("clock"),
+		mean("jump mean", func(m *trace.MachineStats) float64 { return m.Jumps.Mean }).As("jump_mean"),
+		count("jump p50", func(m *trace.MachineStats) uint64 { return m.Jumps.P50 }).As("jump_p50"),
+		count("jump p99", func(m *trace.MachineStats) uint64 { return m.Jumps.P99 }).As("jump_p99"),
+		count("jump max", func(m *trace.MachineStats) uint64 { return m.Jumps.Max }).As("jump_max"),
+		count("gaps", func(m *trace.MachineStats) uint64 { return m.Summary.Gaps }).As("gaps"),
+		mean("drift mean", func(m *trace.MachineStats) float64 { return m.Drift.Mean }).As("drift_mean"),
+		count("drift p99", func(m *trace.MachineStats) uint64 { return m.Drift.P99 }).As("drift_p99"),
+		count("drift max", func(m *trace.MachineStats) uint64 { return m.Drift.Max }).As("drift_max"),
+		count("drift final", func(m *trace.MachineStats) uint64 { return m.FinalDrift }).As("drift_final"),
 	}},
 	{"Queues (messages; growth and arrivals per second)", []column{
-		{"mean", "queue_mean", func(m *trace.MachineStats) any { return m.Summary.MeanQueue }},
-		{"max", "queue_max", func(m *trace.MachineStats) any { return m.Summary.MaxQueue }},
-		{"final", "queue_final", func(m *trace.MachineStats) any { return m.Summary.Queue }},
-		{"growth", "queue_growth", func(m *trace.MachineStats) any { return m.QueueGrowth }},
-		{"growth predicted", "queue_growth_predicted", func(m *trace.MachineStats) any { return m.Predicted.Growth }},
-		{"arrivals", "arrivals", func(m *trace.MachineStats) any { return m.Arrivals }},
-		{"arrivals predicted", "arrivals_predicted", func(m *trace.MachineStats) any { return m.Predicted.Arrivals }},
+		mean("mean", func(m *trace.MachineStats) float64 { return m.Summary.MeanQueue }).As("queue_mean"),
+		count("max", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.MaxQueue) }).As("queue_max"),
+		count("final", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Queue) }).As("queue_final"),
+		perSecond("growth", func(m *trace.MachineStats) float64 { return m.QueueGrowth }).As("queue_growth"),
+		perSecond("growth predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Growth }).As("queue_growth_predicted"),
+		perSecond("arrivals", func(m *trace.MachineStats) float64 { return m.Arrivals }).As("arrivals"),
+		perSecond("arrivals predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Arrivals }).As("arrivals_predicted"),
 	}},
 }
 
-func optional(f *float64) any {
+// machineColumn names the rows of a table.
+var machineColumn = columns.Words("machine", func(m *trace.MachineStats) string { return "vm-" + strconv.Itoa(m.ID) })
+
+func count(name string, of func(*trace.MachineStats) uint64) column {
+	return columns.Count("", name, of)
+}
+
+func mean(name string, of func(*trace.MachineStats) float64) column {
+	return columns.Number("", name, figure.Mean, of)
+}
+
+func perSecond(name string, of func(*trace.MachineStats) float64) column {
+	return columns.Number("", name, figure.PerSecond, of)
+}
+
+// late is a column of the lateness of ticks, where it was measured.
+func late(name string, of func(*trace.MachineStats) time.Duration) column {
+	return columns.Duration("", name, func(m *trace.MachineStats) (time.Duration, bool) {
+		return of(m), m.Summary.Lateness.Ticks > 0
+	})
+}
+
+func optional(f *float64) float64 {
 	if f == nil {
-		return nil
+		return math.NaN()
 	}
 	return *f
 }
 
-// timed leaves a lateness out where none was measured.
-func timed(f func(*trace.MachineStats) time.Duration) func(*trace.MachineStats) any {
-	return func(m *trace.MachineStats) any {
-		if m.Summary.Lateness.Ticks == 0 {
-			return nil
-		}
-		return f(m)
-	}
-}
-
-func statsText(w io.Writer, s *trace.Stats, render func(table.Writer) string, heading string) error {
+func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, heading string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d events on %d machines in %s (run %s, die %d)\n", s.Events, len(s.Machines), seconds(s.Elapsed), s.Run, s.Die)
-	for _, g := range groups {
-		fmt.Fprintf(&b, "\n%s%s\n\n", heading, g.title)
-		t := statsTable(g)
-		for i := range s.Machines {
-			row := table.Row{"vm-" + strconv.Itoa(s.Machines[i].ID)}
-			for _, c := range g.columns {
-				row = append(row, show(c.value(&s.Machines[i])))
-			}
-			t.AppendRow(row)
-		}
-		b.WriteString(render(t))
-		b.WriteByte('\n')
+	fmt.Fprintf(&b, "%s on %s in %s (run %s, die %d)\n",
+		figure.Plural(s.Events, "event"), figure.Plural(len(s.Machines), "machine"), figure.Duration(s.Elapsed), s.Run, s.Die)
+	for _, g := range append(slices.Clone(groups), jumps(s)) {
+		fmt.Fprintf(&b, "\n%s%s\n\n%s\n", heading, g.title, render(columns.New(append([]column{machineColumn}, g.columns...), s.Machines)))
 	}
-	fmt.Fprintf(&b, "\n%sJumps of the clock\n\n", heading)
-	b.WriteString(render(jumpTable(s)))
-	fmt.Fprintf(&b, "\n\n%sWhat this shows\n\n", heading)
+	fmt.Fprintf(&b, "\n%sWhat this shows\n\n", heading)
 	for _, line := range findings(s) {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}
@@ -134,54 +131,22 @@ func statsText(w io.Writer, s *trace.Stats, render func(table.Writer) string, he
 	return err
 }
 
-func statsTable(g group) table.Writer {
-	t := table.NewWriter()
-	plain(t)
-	header := table.Row{"machine"}
-	configs := []table.ColumnConfig{{Number: 1, Align: text.AlignLeft, AlignHeader: text.AlignLeft}}
-	for i, c := range g.columns {
-		header = append(header, c.name)
-		configs = append(configs, table.ColumnConfig{Number: i + 2, Align: text.AlignRight, AlignHeader: text.AlignRight})
-	}
-	t.AppendHeader(header)
-	t.SetColumnConfigs(configs)
-	return t
-}
-
-// plain is a table of columns and one line below the header.
-func plain(t table.Writer) {
-	style := table.StyleLight
-	style.Options = table.Options{SeparateHeader: true}
-	style.Format.Header = text.FormatDefault
-	style.Box.PaddingLeft = "  "
-	style.Box.PaddingRight = ""
-	t.SetStyle(style)
-}
-
-// jumpTable counts the jumps of each machine by size, 1, 2, 3–4, 5–8, ….
-func jumpTable(s *trace.Stats) table.Writer {
-	g := group{}
-	most := 0
+// jumps counts the jumps of each machine by size, 1, 2, 3–4, 5–8, ….
+func jumps(s *trace.Stats) group {
+	buckets := 0
 	for i := range s.Machines {
-		most = max(most, len(s.Machines[i].JumpHistogram))
+		buckets = max(buckets, len(s.Machines[i].JumpHistogram))
 	}
-	for i := range most {
-		g.columns = append(g.columns, column{name: bucketName(i)})
-	}
-	t := statsTable(g)
-	for i := range s.Machines {
-		m := &s.Machines[i]
-		row := table.Row{"vm-" + strconv.Itoa(m.ID)}
-		for j := range most {
-			n := uint64(0)
-			if j < len(m.JumpHistogram) {
-				n = m.JumpHistogram[j]
+	g := group{title: "Jumps of the clock"}
+	for i := range buckets {
+		g.columns = append(g.columns, count(bucketName(i), func(m *trace.MachineStats) uint64 {
+			if i >= len(m.JumpHistogram) {
+				return 0
 			}
-			row = append(row, show(n))
-		}
-		t.AppendRow(row)
+			return m.JumpHistogram[i]
+		}))
 	}
-	return t
+	return g
 }
 
 func bucketName(i int) string {
@@ -204,53 +169,21 @@ func findings(s *trace.Stats) []string {
 	}
 	if c := s.Concurrency; c != nil && c.Pairs > 0 {
 		lines = append(lines, fmt.Sprintf(
-			"Of %d pairs of events on different machines, %d (%s) are concurrent: neither could have influenced the other. The clock values order %d of these (%s) all the same.",
-			c.Pairs, c.Concurrent, percent(c.Concurrent, c.Pairs), c.Ordered, percent(c.Ordered, c.Concurrent)))
+			"Of %s of events on different machines, %s (%s) are concurrent: neither could have influenced the other. The clock values nevertheless order %s of these (%s).",
+			figure.Plural(c.Pairs, "pair"), figure.Count(c.Concurrent), share(c.Concurrent, c.Pairs),
+			figure.Count(c.Ordered), share(c.Ordered, c.Concurrent)))
 	} else if s.Why != "" {
 		lines = append(lines, "Concurrent pairs of events were not counted: "+s.Why+".")
 	}
 	return append(lines, "The run is "+s.Verdict.String()+".")
 }
 
-func percent(part, whole uint64) string {
+// share writes part of a whole, in per cent; of nothing, it is none.
+func share(part, whole uint64) string {
 	if whole == 0 {
 		return "none"
 	}
-	return fmt.Sprintf("%.1f %%", 100*float64(part)/float64(whole))
-}
-
-func seconds(d time.Duration) string { return fmt.Sprintf("%.4g s", d.Seconds()) }
-
-// show formats a value for people.
-func show(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "-"
-	case float64:
-		return decimal(v)
-	case time.Duration:
-		switch {
-		case v >= 10*time.Millisecond:
-			return strconv.FormatFloat(float64(v)/1e6, 'f', 0, 64) + " ms"
-		case v >= time.Millisecond:
-			return strconv.FormatFloat(float64(v)/1e6, 'f', 1, 64) + " ms"
-		}
-		return strconv.FormatInt(v.Microseconds(), 10) + " µs"
-	}
-	return fmt.Sprint(v)
-}
-
-// decimal keeps about four digits that say something.
-func decimal(f float64) string {
-	switch a := math.Abs(f); {
-	case a >= 1000:
-		return strconv.FormatFloat(f, 'f', 0, 64)
-	case a >= 100:
-		return strconv.FormatFloat(f, 'f', 1, 64)
-	case a < 0.0005:
-		return "0"
-	}
-	return strconv.FormatFloat(f, 'f', 3, 64)
+	return figure.Percent(float64(part), float64(whole))
 }
 
 // statsCSV writes one row per machine, with a header.
@@ -269,9 +202,7 @@ func statsCSV(w io.Writer, s *trace.Stats) error {
 func StatsHeader() []string {
 	names := []string{"machine"}
 	for _, g := range groups {
-		for _, c := range g.columns {
-			names = append(names, c.csv)
-		}
+		names = append(names, columns.Fields(g.columns)...)
 	}
 	return names
 }
@@ -281,19 +212,7 @@ func StatsHeader() []string {
 func StatsRow(m *trace.MachineStats) []string {
 	values := []string{strconv.Itoa(m.ID)}
 	for _, g := range groups {
-		for _, c := range g.columns {
-			text := ""
-			switch v := c.value(m).(type) {
-			case nil:
-			case float64:
-				text = strconv.FormatFloat(v, 'g', -1, 64)
-			case time.Duration:
-				text = strconv.FormatFloat(float64(v)/1e3, 'f', -1, 64)
-			default:
-				text = fmt.Sprint(v)
-			}
-			values = append(values, text)
-		}
+		values = append(values, columns.Record(g.columns, m)...)
 	}
 	return values
 }

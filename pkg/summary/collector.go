@@ -12,9 +12,6 @@ import (
 // Collector gathers what one machine does, event by event. The zero value is
 // ready, and stands for a machine that has executed nothing. It is not safe
 // for concurrent use.
-//
-// A machine that comes back after a crash shows its collector the events of
-// its own log first, then calls [Collector.Resume].
 type Collector struct {
 	// By kind; kind 0 does not occur. An index has no branch that the
 	// processor could guess wrong, and the die makes it guess wrong often.
@@ -27,7 +24,6 @@ type Collector struct {
 	queueSum uint64
 	maxQueue int
 
-	resumed  uint64
 	missed   uint64
 	lateness *lateness // nil until the first tick that is timed
 }
@@ -67,14 +63,6 @@ func (c *Collector) Missed(n uint64) {
 	}
 }
 
-// Resume says that everything so far happened in earlier lives of the machine,
-// and that a new schedule starts now.
-func (c *Collector) Resume() {
-	c.resumed = c.steps()
-	c.missed = 0
-	c.lateness = nil
-}
-
 // Machine returns what was gathered about a machine with this number and
 // nominal rate, in whose queue so many messages wait now.
 //
@@ -84,7 +72,6 @@ func (c *Collector) Machine(id int, rate clock.Rate, queue int) Machine {
 	m := Machine{
 		ID:       id,
 		Rate:     rate,
-		Resumed:  c.resumed,
 		Missed:   c.missed,
 		Steps:    c.steps(),
 		Internal: c.events[event.Internal],
@@ -104,7 +91,7 @@ func (c *Collector) Machine(id int, rate clock.Rate, queue int) Machine {
 		m.MeanQueue = float64(c.queueSum) / float64(m.Steps)
 	}
 	// The rate's Due is 0 for an unpaced machine.
-	m.Elapsed = time.Duration(rate.Due(m.paced() + m.Missed))
+	m.Elapsed = time.Duration(rate.Due(m.Steps + m.Missed))
 	if l := c.lateness; l != nil {
 		m.Lateness = l.summary()
 		m.Elapsed += l.last

@@ -14,14 +14,13 @@ type Run struct {
 	Machines int `json:"machines"`
 
 	// FirstStart and LastStart span the starts of those machines whose start was
-	// measured and that were not resumed; StartLateness is their largest.
+	// measured; StartLateness is their largest.
 	FirstStart    time.Time     `json:"first_start,omitzero"`
 	LastStart     time.Time     `json:"last_start,omitzero"`
 	StartLateness time.Duration `json:"start_lateness_ns,omitzero"`
 
 	Elapsed time.Duration `json:"elapsed_ns"` // the longest of all machines
 
-	Resumed  uint64 `json:"resumed,omitzero"`
 	Steps    uint64 `json:"steps"`
 	Internal uint64 `json:"internal"`
 	Sends    uint64 `json:"sends"`
@@ -52,7 +51,7 @@ type Run struct {
 // Add takes in a machine.
 func (r *Run) Add(m *Machine) {
 	r.Machines++
-	if !m.Started.IsZero() && m.Resumed == 0 {
+	if !m.Started.IsZero() {
 		if r.FirstStart.IsZero() || m.Started.Before(r.FirstStart) {
 			r.FirstStart = m.Started
 		}
@@ -63,7 +62,6 @@ func (r *Run) Add(m *Machine) {
 	}
 	r.Elapsed = max(r.Elapsed, m.Elapsed)
 
-	r.Resumed += m.Resumed
 	r.Steps += m.Steps
 	r.Internal += m.Internal
 	r.Sends += m.Sends
@@ -100,10 +98,9 @@ func (r *Run) Add(m *Machine) {
 func (r *Run) StartSkew() time.Duration { return r.LastStart.Sub(r.FirstStart) }
 
 // EventRate returns how many events per second happened on all machines
-// together. It is NaN where no time is known, and where a machine was resumed:
-// then no one interval spans the steps.
+// together, NaN where no time is known.
 func (r *Run) EventRate() float64 {
-	if r.Elapsed <= 0 || r.Resumed > 0 {
+	if r.Elapsed <= 0 {
 		return math.NaN()
 	}
 	return float64(r.Steps) / r.Elapsed.Seconds()

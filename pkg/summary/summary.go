@@ -33,7 +33,8 @@ type Machine struct {
 
 	// Started is when the machine's first tick could have run, as measured,
 	// and StartLateness is that instant minus the agreed one. Zero where
-	// nothing was measured, as in virtual time.
+	// nothing was measured: in virtual time, and by a machine that came back
+	// after a crash.
 	Started       time.Time     `json:"started,omitzero"`
 	StartLateness time.Duration `json:"start_lateness_ns,omitzero"`
 
@@ -47,10 +48,6 @@ type Machine struct {
 	// with few ticks as wrong by many per cent.
 	Elapsed time.Duration `json:"elapsed_ns"`
 
-	// Resumed is how many of the Steps belong to earlier lives of a machine
-	// that came back after a crash. They count in everything but the pace:
-	// Started, Elapsed, Missed and Lateness are of the last life.
-	Resumed uint64 `json:"resumed,omitzero"`
 	// Restarts is how often the machine died and was started again, and Down how
 	// long it was dead in all, as far as whoever watched it knows.
 	Restarts int           `json:"restarts,omitzero"`
@@ -141,16 +138,13 @@ func (w *Wire) Add(o Wire) {
 	w.Refused += o.Refused
 }
 
-// paced is how many steps the machine ran on the schedule that Elapsed spans.
-func (m *Machine) paced() uint64 { return m.Steps - m.Resumed }
-
 // AchievedRate returns how many ticks per second the machine ran, NaN where it
 // ran none or no time is known. Missed ticks did not run.
 func (m *Machine) AchievedRate() float64 {
-	if m.paced() == 0 || m.Elapsed <= 0 {
+	if m.Steps == 0 || m.Elapsed <= 0 {
 		return math.NaN()
 	}
-	return float64(m.paced()) / m.Elapsed.Seconds()
+	return float64(m.Steps) / m.Elapsed.Seconds()
 }
 
 // RateError returns the achieved rate against the nominal one in parts per
@@ -158,7 +152,7 @@ func (m *Machine) AchievedRate() float64 {
 // machine, and below two ticks, where it would be one tick's lateness and not
 // a rate.
 func (m *Machine) RateError() float64 {
-	if m.Rate == clock.Unpaced || m.Rate == 0 || m.paced() < 2 {
+	if m.Rate == clock.Unpaced || m.Rate == 0 || m.Steps < 2 {
 		return math.NaN()
 	}
 	return (m.AchievedRate()/m.Rate.PerSecond() - 1) * 1e6
@@ -170,7 +164,7 @@ func (m *Machine) RateError() float64 {
 // the run's length, the pace drifts. It reports false for an unpaced machine
 // and where no tick was due.
 func (m *Machine) EndPhase() (time.Duration, bool) {
-	ticks := m.paced() + m.Missed
+	ticks := m.Steps + m.Missed
 	if m.Rate == clock.Unpaced || m.Rate == 0 || ticks == 0 {
 		return 0, false
 	}

@@ -68,8 +68,6 @@ func TestPace(t *testing.T) {
 			summary.Machine{Rate: clock.Unpaced, Steps: 3e6}, math.NaN(), math.NaN(), 0, false},
 		{"no rate",
 			summary.Machine{Steps: 10, Elapsed: 2 * second}, 5, math.NaN(), 0, false},
-		{"earlier lives do not count",
-			summary.Machine{Rate: clock.Hertz, Steps: 1010, Resumed: 1000, Elapsed: 10 * second}, 1, 0, 0, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			same(t, tt.achieved, tt.m.AchievedRate())
@@ -162,7 +160,6 @@ func aMachine(t *rapid.T) summary.Machine {
 		Rate:          rapid.SampledFrom([]clock.Rate{0, 1, clock.Hertz, 2_500_000_001, clock.MaxRate, clock.Unpaced}).Draw(t, "rate"),
 		StartLateness: duration("start lateness"),
 		Elapsed:       duration("elapsed"),
-		Resumed:       n("resumed"),
 		Missed:        n("missed"),
 		Internal:      n("internal"),
 		Sends:         n("sends"),
@@ -250,14 +247,16 @@ func TestRunExtremes(t *testing.T) {
 	assert.Equal(t, 200*time.Nanosecond, run.StartSkew())
 }
 
-// A machine that came back an hour later says nothing about how the run began.
-func TestResumedMachineHasNoPartInTheStartSkew(t *testing.T) {
+// A machine that came back an hour later measured no start, and says nothing about
+// how the run began.
+func TestMachineWithoutAStartHasNoPartInTheStartSkew(t *testing.T) {
 	start := time.Date(2026, 11, 22, 17, 13, 40, 0, time.UTC)
 	var run summary.Run
-	run.Add(&summary.Machine{Started: start, Steps: 100, Elapsed: time.Minute})
-	run.Add(&summary.Machine{Started: start.Add(time.Hour), Steps: 100, Resumed: 50, Elapsed: time.Second})
-	assert.Zero(t, run.StartSkew())
-	assert.True(t, math.IsNaN(run.EventRate()))
+	run.Add(&summary.Machine{Started: start.Add(2), StartLateness: 2})
+	run.Add(&summary.Machine{StartLateness: time.Hour})
+	run.Add(&summary.Machine{Started: start.Add(1), StartLateness: 1})
+	assert.EqualValues(t, 1, run.StartSkew())
+	assert.EqualValues(t, 2, run.StartLateness)
 }
 
 func TestEventRate(t *testing.T) {
@@ -289,16 +288,16 @@ func TestWriteText(t *testing.T) {
 machine:     vm-0, 1 tick per second
 ticks:       0
 events:      0: 0 internal, 0 send, 0 receive
-clock:       0; jumps 0.00 in the mean, 0 at most; 0 gaps
-queue:       0.00 in the mean, 0 at most
+clock:       0; jumps 0.00 on average, 0 at most; 0 gaps
+queue:       0.00 on average, 0 at most
 messages:    0 sent, 0 received, 0 pending
 `},
 		{"everything", summary.Machine{
 			ID: 1, Rate: 5 * clock.Hertz, StartLateness: 120 * time.Microsecond, Elapsed: 60*time.Second + 85*time.Microsecond,
-			Resumed: 1000, Missed: 3,
+			Missed:   3,
 			Lateness: summary.Lateness{Ticks: 297, Late: 4, P50: 90 * time.Microsecond, P99: 180 * time.Microsecond, Max: 5200 * time.Microsecond},
-			Steps:    1297, Internal: 700, Sends: 250, Receives: 347, Sent: 300,
-			Clock: 1603, MeanJump: 1603. / 1297, MaxJump: 12, Gaps: 40, MeanQueue: 0.4, MaxQueue: 3,
+			Steps:    297, Internal: 100, Sends: 50, Receives: 147, Sent: 60,
+			Clock: 1603, MeanJump: 1603. / 297, MaxJump: 12, Gaps: 40, MeanQueue: 0.4, MaxQueue: 3,
 			Queue: 3, Pending: map[int]uint64{0: 1, 2: 2},
 			Stalls: 1, Stalled: 1500 * time.Millisecond,
 			Undelivered: map[int]uint64{2: 12}, Left: []int{2},
@@ -307,19 +306,19 @@ messages:    0 sent, 0 received, 0 pending
 		}, `
 machine:     vm-1, 5 ticks per second
 start:       120 µs after the agreed instant
-ticks:       297 in 60.0 s, 4.9500 per second (-1.0 %), after 1,000 of earlier lives
+ticks:       297 in 60.0 s, 4.9500 per second (-1.0 %)
 lateness:    p50 90.0 µs, p99 180 µs, max 5.20 ms; at the end 85.0 µs
 late:        4 ticks more than 1 ms late
 missed:      3 ticks
 stalled:     1 step waited for a full link, 1.50 s in all
-events:      1,297: 700 internal, 250 send, 347 receive
-clock:       1,603; jumps 1.24 in the mean, 12 at most; 40 gaps
-queue:       0.40 in the mean, 3 at most
-messages:    300 sent, 347 received, 3 pending (1 from vm-0 and 2 from vm-2)
+events:      297: 100 internal, 50 send, 147 receive
+clock:       1,603; jumps 5.40 on average, 12 at most; 40 gaps
+queue:       0.40 on average, 3 at most
+messages:    60 sent, 147 received, 3 pending (1 from vm-0 and 2 from vm-2)
 undelivered: 12 messages (12 to vm-2)
 left early:  vm-2
 wire:        288 messages in 660 frames, 14,000 bytes, 500 writes
-links:       1 link set up again, 2 messages sent again, 1 duplicate dropped and 5 strangers refused
+links:       1 link re-established, 2 messages resent, 1 duplicate dropped and 5 strangers refused
 `},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -352,8 +351,8 @@ func Example() {
 	// machine:     vm-0, 2 ticks per second
 	// ticks:       3 in 1.50 s, 2.0000 per second (0 ppm)
 	// events:      3: 2 internal, 0 send, 1 receive
-	// clock:       10; jumps 3.33 in the mean, 8 at most; 1 gap
-	// queue:       0.00 in the mean, 0 at most
+	// clock:       10; jumps 3.33 on average, 8 at most; 1 gap
+	// queue:       0.00 on average, 0 at most
 	// messages:    0 sent, 1 received, 0 pending
 }
 

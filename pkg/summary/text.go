@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/clock"
-	"github.com/scalemodel/lamport/pkg/summary/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 )
 
 // listed is how many machines a line names before it counts the rest.
@@ -54,11 +54,11 @@ func (m *Machine) WriteText(w io.Writer) error {
 
 	line("events", "%s: %s internal, %s send, %s receive",
 		figure.Count(m.Steps), figure.Count(m.Internal), figure.Count(m.Sends), figure.Count(m.Receives))
-	line("clock", "%s; jumps %s in the mean, %s at most; %s",
-		figure.Count(uint64(m.Clock)), figure.Mean(m.MeanJump), figure.Count(m.MaxJump), figure.Plural(m.Gaps, "gap"))
-	line("queue", "%s in the mean, %s at most", figure.Mean(m.MeanQueue), figure.Count(uint64(m.MaxQueue)))
+	line("clock", "%s; jumps %s on average, %s at most; %s",
+		figure.Count(m.Clock), figure.Mean(m.MeanJump), figure.Count(m.MaxJump), figure.Plural(m.Gaps, "gap"))
+	line("queue", "%s on average, %s at most", figure.Mean(m.MeanQueue), figure.Count(m.MaxQueue))
 	line("messages", "%s sent, %s received, %s pending%s",
-		figure.Count(m.Sent), figure.Count(m.Receives), figure.Count(uint64(m.Queue)), byPeer(" from ", m.Pending))
+		figure.Count(m.Sent), figure.Count(m.Receives), figure.Count(m.Queue), byPeer(" from ", m.Pending))
 	if n := m.UndeliveredTotal(); n > 0 {
 		line("undelivered", "%s%s", figure.Plural(n, "message"), byPeer(" to ", m.Undelivered))
 	}
@@ -74,7 +74,7 @@ func (m *Machine) WriteText(w io.Writer) error {
 		line("wire", "%s in %s, %s, %s", figure.Plural(wire.Messages, "message"), figure.Plural(wire.Frames, "frame"),
 			figure.Plural(wire.Bytes, "byte"), figure.Plural(wire.Writes, "write"))
 	}
-	if trouble := m.Wire.Trouble(); trouble != "" {
+	if trouble := Trouble(m.Wire); trouble != "" {
 		line("links", "%s", trouble)
 	}
 	_, err := io.WriteString(w, b.String())
@@ -83,15 +83,12 @@ func (m *Machine) WriteText(w io.Writer) error {
 
 // paceText says how many ticks ran in which time.
 func (m *Machine) paceText() string {
-	text := figure.Count(m.paced())
+	text := figure.Count(m.Steps)
 	if achieved := m.AchievedRate(); !math.IsNaN(achieved) {
 		text += fmt.Sprintf(" in %s, %s per second", figure.Duration(m.Elapsed), figure.Rate(achieved))
 	}
 	if e := m.RateError(); !math.IsNaN(e) {
 		text += fmt.Sprintf(" (%s)", figure.PPM(e))
-	}
-	if m.Resumed > 0 {
-		text += fmt.Sprintf(", after %s of earlier lives", figure.Count(m.Resumed))
 	}
 	return text
 }
@@ -112,14 +109,14 @@ func byPeer(preposition string, counts map[int]uint64) string {
 
 // Trouble says in words what the links had to do over or refuse, "" where
 // there was nothing.
-func (w Wire) Trouble() string {
+func Trouble(w Wire) string {
 	var parts []string
 	for _, t := range []struct {
 		n    uint64
 		text string
 	}{
-		{w.Reconnects, figure.Plural(w.Reconnects, "link") + " set up again"},
-		{w.Resent, figure.Plural(w.Resent, "message") + " sent again"},
+		{w.Reconnects, figure.Plural(w.Reconnects, "link") + " re-established"},
+		{w.Resent, figure.Plural(w.Resent, "message") + " resent"},
 		{w.Duplicates, figure.Plural(w.Duplicates, "duplicate") + " dropped"},
 		{w.Refused, figure.Plural(w.Refused, "stranger") + " refused"},
 	} {

@@ -109,8 +109,8 @@ type class struct {
 	trials map[int]*figures
 }
 
-// mostRates is how many rates have a class each.
-const mostRates = 6
+// maxClasses is up to how many rates have a class each.
+const maxClasses = 6
 
 // overview is what the correct runs of a point did, by class.
 type overview struct {
@@ -162,7 +162,7 @@ func summarize(p Point, duration time.Duration, results []*Result) *overview {
 	case p.isDrawn() && alike && s.runs > 0:
 		slowest.name = "all alike"
 		s.classes = []*class{slowest}
-	case p.isDrawn() || len(byRate) > mostRates:
+	case p.isDrawn() || len(byRate) > maxClasses:
 		for _, c := range []*class{slowest, between, fastest} {
 			if len(c.trials) > 0 {
 				s.classes = append(s.classes, c)

@@ -21,7 +21,7 @@ func TestDir(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, g, read)
 
-	m := invent(t, g, func(*Run, int) figure { return figure{jump: 1.1} })
+	m := invent(t, g, func(*Run, int) outcome { return outcome{jump: 1.1} })
 	run, result := &m.runs[0], m.results[0]
 	got, err := d.Result(run)
 	require.NoError(t, err)
@@ -109,7 +109,7 @@ func TestDamagedFiles(t *testing.T) {
 	d, err := Open(path, grid())
 	require.NoError(t, err)
 	defer d.Close()
-	m := invent(t, grid(), func(*Run, int) figure { return figure{} })
+	m := invent(t, grid(), func(*Run, int) outcome { return outcome{} })
 	run := &m.runs[0]
 	require.NoError(t, os.Mkdir(d.RunDir(run), 0o777))
 	file := filepath.Join(d.RunDir(run), resultName)

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 )
 
 // none is said where the intervals support no statement.
@@ -21,11 +23,11 @@ const none = "no difference shown by these runs"
 // does not hold 0, and otherwise that these runs do not show it.
 func (r *Report) Findings() []byte {
 	w := &writer{}
-	w.line("# Findings\n\n%s; %s.", r.what(), r.fixed())
+	w.line("# Findings\n\n%s; %s.", r.headline(), r.constants())
 	for _, line := range r.legend() {
 		w.bullet("%s", line)
 	}
-	w.section("Are the runs right?")
+	w.section("Are the runs correct?")
 	r.soundness(w)
 	for _, o := range r.points {
 		w.section("%s", r.title(o))
@@ -34,21 +36,21 @@ func (r *Report) Findings() []byte {
 	for _, k := range r.varied {
 		r.along(w, k)
 	}
-	w.section("How sure this is")
+	w.section("How certain this is")
 	w.line("± is the 95 %% confidence interval of a mean over the trials (Student's t). Points are compared trial by trial, since trials\n" +
-		"of one number have the same seed; machines of one run likewise.")
+		"of one number have the same seed; so are the machines of one run.")
 	if w.comparisons > 0 {
-		w.line("Intervals were held against 0 or a prediction %s. If nothing differed at all, about %.1f of these would still show a difference by chance.",
-			plural(uint64(w.comparisons), "time"), float64(w.comparisons)/20)
+		w.line("An interval was compared with 0 or with a prediction %s. Even if nothing differed, about %.1f of these comparisons would show a difference by chance.",
+			figure.Plural(w.comparisons, "time"), float64(w.comparisons)/20)
 	}
 	if len(r.grid.Faults) > 0 {
-		w.line("The predictions know nothing of faults.")
+		w.line("The predictions do not take faults into account.")
 	}
-	w.line("%s", r.again())
+	w.line("%s", r.repeat())
 	if r.grid.Virtual {
-		w.line("In virtual time this gives the same numbers again.")
+		w.line("In virtual time this gives exactly the same numbers.")
 	} else {
-		w.line("The dice will be the same again. When messages arrive is decided by the processes of that day, so the numbers will differ, by about\nthese intervals.")
+		w.line("The dice will fall the same way, but when messages arrive depends on the operating system, so the numbers will differ a little.")
 	}
 	return w.b.Bytes()
 }
@@ -101,27 +103,42 @@ func (w *writer) compare(a, b *class, k int) int {
 	return i.Sign()
 }
 
-// soundness says how many runs are proved, what broke in them, and whether they
+// soundness says how many runs are correct, what broke in them, and whether they
 // kept their pace.
 func (r *Report) soundness(w *writer) {
 	done, all := r.Done()
-	bad := r.NotCorrect()
 	if done < all {
-		w.bullet("The sweep is not complete: %d of %d runs are done. What follows is about these.", done, all)
+		w.bullet("The sweep is incomplete: %s of %s are done. What follows covers only these.", figure.Count(done), figure.Plural(all, "run"))
 	}
-	switch {
-	case done == 0:
+	if done == 0 {
 		return
-	case len(bad) == 0 && done == 1:
-		w.bullet("The run is correct: proved from its own logs, in which every law holds for %s.", plural(r.events(), "event"))
-	case len(bad) == 0:
-		w.bullet("%s, all of them: proved from their own logs, in which every law holds for %s.", were(done, "run")+" correct", plural(r.events(), "event"))
-	default:
-		w.bullet("%d of %s proved correct from their own logs. These are not, and their figures are left out:", done-len(bad), were(done, "run"))
+	}
+	r.verdicts(w, done)
+	r.struck(w)
+	if pace := r.pace(); pace != "" {
+		w.bullet("Pace: %s.", pace)
+	}
+}
+
+// verdicts says how many of the runs that are done are correct, and names the
+// others.
+func (r *Report) verdicts(w *writer, done int) {
+	bad := r.NotCorrect()
+	switch {
+	case len(bad) > 0:
+		w.bullet("%s of %s passed the check against their own logs. The figures of the others are left out:", figure.Count(done-len(bad)), figure.Plural(done, "run"))
 		for _, line := range bad {
 			w.bullet("%s", line)
 		}
+	case done == 1:
+		w.bullet("The run is correct: it was checked against its own logs, and every law holds for %s.", figure.Plural(r.events(), "event"))
+	default:
+		w.bullet("All %s are correct: each was checked against its own logs, and every law holds for %s.", figure.Plural(done, "run"), figure.Plural(r.events(), "event"))
 	}
+}
+
+// struck says what faults struck, and whether the runs survived them.
+func (r *Report) struck(w *writer) {
 	struck, total, faulty, wrong, back := make(map[string]int), 0, 0, 0, 0
 	for _, result := range r.results {
 		hit := 0
@@ -139,40 +156,30 @@ func (r *Report) soundness(w *writer) {
 			back += result.Stats.Machines[i].Resumes
 		}
 	}
-	if total > 0 {
-		var kinds []string
-		for _, kind := range slices.Sorted(maps.Keys(struck)) {
-			kinds = append(kinds, fmt.Sprintf("%s %d", kind, struck[kind]))
-		}
-		w.bullet("Faults struck %s in %s: %s. Machines came back from their own logs %s.",
-			plural(uint64(total), "time"), plural(uint64(faulty), "run"), strings.Join(kinds, ", "), plural(uint64(back), "time"))
-		if wrong == 0 {
-			w.bullet("All of it was survived: in every run with faults no message was lost or came twice, and no clock turned back.")
-		} else {
-			w.bullet("Not all of it was survived: of %s with faults, %d did not come out correct.", plural(uint64(faulty), "run"), wrong)
-		}
+	if total == 0 {
+		return
 	}
-	if pace := r.pace(); pace != "" {
-		w.bullet("Pace: %s.", pace)
+	var kinds []string
+	for _, kind := range slices.Sorted(maps.Keys(struck)) {
+		kinds = append(kinds, kind+" "+figure.Count(struck[kind]))
 	}
-}
-
-// were writes "1 run is", "2 runs are".
-func were(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun + " is"
+	w.bullet("Faults struck %s in %s: %s. Machines recovered from their own logs %s.",
+		figure.Plural(total, "time"), figure.Plural(faulty, "run"), strings.Join(kinds, ", "), figure.Plural(back, "time"))
+	if wrong == 0 {
+		w.bullet("Every run survived them: no message was lost or delivered twice, and no clock went backwards.")
+	} else {
+		w.bullet("Not every run survived them: of %s with faults, %s did not pass the check.", figure.Plural(faulty, "run"), figure.Count(wrong))
 	}
-	return strconv.Itoa(n) + " " + noun + "s are"
 }
 
 // describe says what the machines of a point did.
 func (o *overview) describe(w *writer) {
 	switch o.runs {
 	case 0:
-		w.bullet("No correct run: nothing can be said.")
+		w.bullet("No run is correct, so there is nothing to report.")
 		return
 	case 1:
-		w.bullet("One run only, so there are no intervals, and nothing can be said of what another run would show.")
+		w.bullet("There is only one run, and so no intervals: another run could come out quite differently.")
 	}
 	o.jumps(w)
 	o.gaps(w)
@@ -186,38 +193,38 @@ func (o *overview) describe(w *writer) {
 func (o *overview) jumps(w *writer) {
 	if len(o.classes) == 1 {
 		c := o.classes[0]
-		w.bullet("**Jumps.** All machines have one rate. Their clocks move by %v per event, and by %v at most.", c.measure(jumpMean), c.measure(jumpMax))
+		w.bullet("**Jumps.** All machines have the same rate. Their clocks advance by %v per event on average, and by %v at most.", c.measure(jumpMean), c.measure(jumpMax))
 		return
 	}
-	most := o.most(jumpMean)
+	jumper := o.largest(jumpMean)
 	shown, ordered := true, true
 	for i, c := range o.classes {
-		if c != most && w.compare(c, most, jumpMean) <= 0 {
+		if c != jumper && w.compare(c, jumper, jumpMean) <= 0 {
 			shown = false
 		}
 		if i > 0 && w.compare(c, o.classes[i-1], jumpMean) <= 0 {
 			ordered = false
 		}
 	}
-	head := "No class of machines is shown to jump more than all others"
+	head := "No class of machines is shown to jump more than all the others"
 	if shown {
-		head = "The jumps are largest on " + most.label()
+		head = "The jumps are largest on " + jumper.label()
 	}
-	w.bullet("**Jumps.** %s: per event the clock moves by %s. The largest single jumps are %s.",
+	w.bullet("**Jumps.** %s: per event, the clock advances by %s. The largest single jumps are %s.",
 		head, o.values(jumpMean), o.values(jumpMax))
 	if !shown {
 		return
 	}
 	switch {
-	case most == o.classes[0] && most.unpaced():
-	case most == o.classes[0]:
-		w.bullet("Why: %s is slow. With %s per second it has to follow a clock that advances by %v per second. Its own reaches %s.",
-			most.label(), plainRate(most.of(func(f *figures) float64 { return f.rate }).Mean), o.advance(), o.keepsUp(most))
+	case jumper == o.classes[0] && jumper.unpaced():
+	case jumper == o.classes[0]:
+		w.bullet("Why: at %s ticks per second, %s had to follow a clock that advanced by %v per second, and reached %s.",
+			figure.PerSecond(jumper.of(func(f *figures) float64 { return f.rate }).Mean), jumper.label(), o.advance(), o.keepsUp(jumper))
 		if ordered && len(o.classes) > 2 {
-			w.bullet("The faster the machine, the smaller its jumps: each step from slow to fast shows it.")
+			w.bullet("The faster the machine, the smaller its jumps: every step from slow to fast shows it.")
 		}
 	default:
-		w.bullet("The rates do not explain it: %s is not the slowest.", most.label())
+		w.bullet("The rates do not explain this: the slowest jump less.")
 	}
 }
 
@@ -247,77 +254,81 @@ func (o *overview) gaps(w *writer) {
 func (o *overview) drift(w *writer) {
 	if len(o.classes) == 1 {
 		c := o.classes[0]
-		w.bullet("**Drift.** The machines are behind the largest clock by %v in the mean, and by %v at most.", c.measure(driftMean), c.measure(driftMax))
+		w.bullet("**Drift.** The machines are behind the largest clock by %v on average, and by %v at most.", c.measure(driftMean), c.measure(driftMax))
 		return
 	}
 	what := o.ends(w, driftMean, "the slowest are further behind than the fastest",
-		"the fastest are further behind than the slowest, which the rates do not explain")
-	w.bullet("**Drift** behind the largest clock, in the mean: %s; %s. At most: %s.", o.values(driftMean), what, o.values(driftMax))
+		"the fastest are further behind than the slowest, which is not what the rates suggest")
+	w.bullet("**Drift** behind the largest clock, on average: %s; %s. At most: %s.", o.values(driftMean), what, o.values(driftMax))
 }
 
-// queue holds the queue of a class against its prediction.
+// queue compares the queue of a class with its prediction.
 func (o *overview) queue(w *writer, c *class) {
-	full, trials := 0, len(c.trials)
+	w.bullet("**Queue of %s.** Predicted: %s. Observed: %v/s: %s. Longest: %v.",
+		c.label(), c.prediction(), c.measure(growth), o.growth(w, c), c.measure(queueMax))
+}
+
+// saturated returns in how many trials a machine of the class is predicted to be.
+func (c *class) saturated() (n int) {
 	for _, f := range c.trials {
 		if f.full > 0 {
-			full++
+			n++
 		}
 	}
-	said := "keeps up"
-	switch {
-	case full == trials:
-		said = "saturated"
-	case full > 0:
-		said = fmt.Sprintf("saturated in %d of %s", full, plural(uint64(trials), "run"))
-	}
-	said += fmt.Sprintf(": %s/s arrive for %s ticks/s, so the queue grows by %s/s",
-		cell(c.measure(arrivalsPredicted), true), cell(c.of(func(f *figures) float64 { return f.takes }), true), cell(c.measure(growthPredicted), true))
-
-	seen := c.measure(growth)
-	shown := "no growth is shown"
-	switch {
-	case o.little(seen.Mean):
-		shown = "less than one message in a run"
-	case seen.Sign() > 0:
-		shown = "it grows"
-	case seen.Sign() < 0:
-		shown = "it shrinks"
-	}
-	missed := c.missed(growth, growthPredicted)
-	if missed.N > 1 {
-		w.comparisons++
-		fits := missed.Has(0) || o.little(missed.Mean)
-		switch {
-		case fits && (full > 0 && full < trials || c.machines() == 0):
-			shown += fmt.Sprintf(", and seen minus predicted is %v: as predicted", missed)
-		case missed.Has(0):
-			shown += ", and the prediction lies inside the interval"
-		case fits:
-			shown += ", as predicted but for less than one message"
-		default:
-			shown += fmt.Sprintf(", and the prediction lies OUTSIDE the interval: seen minus predicted is %v", missed)
-		}
-	} else {
-		shown = "one run, no interval"
-	}
-	w.bullet("**Queue of %s.** Predicted: %s. Seen: %v/s: %s. Longest: %v.", c.label(), said, seen, shown, c.measure(queueMax))
+	return n
 }
 
-// little reports whether a growth per second comes to less than one message in the
-// whole run: that can be shown, and still be nothing.
-func (o *overview) little(perSecond float64) bool { return math.Abs(perSecond)*o.seconds < 1 }
+// prediction says what the rates alone say of the queue.
+func (c *class) prediction() string {
+	what := "keeps up"
+	switch n := c.saturated(); {
+	case n == len(c.trials):
+		what = "saturated"
+	case n > 0:
+		what = fmt.Sprintf("saturated in %s of %s", figure.Count(n), figure.Plural(len(c.trials), "run"))
+	}
+	takes := c.of(func(f *figures) float64 { return f.takes })
+	return fmt.Sprintf("%s: %s/s arrive for %s ticks/s, so the queue grows by %s/s",
+		what, cell(c.measure(arrivalsPredicted), true), cell(takes, true), cell(c.measure(growthPredicted), true))
+}
 
-// most returns the class with the largest mean of a measure.
-func (o *overview) most(k int) *class {
+// growth says whether the queue is shown to grow, and whether as predicted.
+func (o *overview) growth(w *writer, c *class) string {
+	missed := c.missed(growth, growthPredicted)
+	if missed.N < 2 {
+		return "one run, no interval"
+	}
+	w.comparisons++
+	what := "no growth is shown"
+	switch seen := c.measure(growth); {
+	case o.negligible(seen.Mean):
+		what = "less than one message per run"
+	case seen.Sign() > 0:
+		what = "it grows"
+	case seen.Sign() < 0:
+		what = "it shrinks"
+	}
+	fits := missed.Has(0) || o.negligible(missed.Mean)
+	mixed := c.saturated() > 0 && c.saturated() < len(c.trials) || c.machines() == 0
+	switch {
+	case fits && mixed:
+		return what + fmt.Sprintf(", as predicted: observed minus predicted is %v", missed)
+	case missed.Has(0):
+		return what + ", and the prediction lies inside the interval"
+	case fits:
+		return what + ", within one message of the prediction"
+	}
+	return what + fmt.Sprintf(", and the prediction lies OUTSIDE the interval: observed minus predicted is %v", missed)
+}
+
+// negligible reports whether a growth per second comes to less than one message in
+// the whole run: that can be shown, and still be nothing.
+func (o *overview) negligible(perSecond float64) bool { return math.Abs(perSecond)*o.seconds < 1 }
+
+// largest returns the class with the largest mean of a measure.
+func (o *overview) largest(k int) *class {
 	return slices.MaxFunc(o.classes, func(a, b *class) int {
-		x, y := a.measure(k).Mean, b.measure(k).Mean
-		switch {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		}
-		return 0
+		return cmp.Compare(a.measure(k).Mean, b.measure(k).Mean)
 	})
 }
 
@@ -339,10 +350,10 @@ func (o *overview) advance() Interval {
 	return Mean95(values)
 }
 
-// behind is the share of the largest clock's advance, in %, from which on a machine
-// is said to keep up with it: a few stamps that wait in a queue are not yet a machine
-// that is left behind.
-const behind = 95
+// keepingUp is the share of the largest clock's advance, in %, from which on a machine
+// is said to keep up with it: a few stamps that wait in a queue do not yet leave it
+// behind.
+const keepingUp = 95
 
 // keepsUp says how much of the largest clock's advance the machines of a class
 // reach.
@@ -354,10 +365,10 @@ func (o *overview) keepsUp(c *class) string {
 	share := Mean95(values)
 	what := ""
 	switch {
-	case share.Mean+share.Half < behind:
-		what = ": it is left further and further behind"
-	case share.Mean-share.Half > behind:
-		what = ": it keeps up"
+	case share.Mean+share.Half < keepingUp:
+		what = ": the gap kept growing"
+	case share.Mean-share.Half > keepingUp:
+		what = ": enough to keep up"
 	}
 	return fmt.Sprintf("%v %% of that%s", share, what)
 }
@@ -368,18 +379,9 @@ func (c *class) label() string {
 	case !strings.HasPrefix(c.name, "rate "):
 		return "the " + strings.Replace(c.name, "between", "machines between", 1)
 	case c.machines() > 1:
-		return fmt.Sprintf("the %d machines with %s", c.machines(), c.name)
+		return "the " + figure.Plural(c.machines(), "machine") + " with " + c.name
 	}
-	return c.name
-}
-
-// plainRate writes ticks per second.
-func plainRate(perSecond float64) string {
-	s := strings.TrimSuffix(strconv.FormatFloat(perSecond, 'f', 2, 64), ".00")
-	if s == "1" {
-		return "1 event"
-	}
-	return s + " events"
+	return "the machine with " + c.name
 }
 
 // along says what changes along a parameter, the others being the same.

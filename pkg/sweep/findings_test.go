@@ -18,8 +18,8 @@ import (
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
-// figure is what a made-up machine of a made-up run did.
-type figure struct {
+// outcome is what a made-up machine of a made-up run did.
+type outcome struct {
 	jump, drift, growth, predicted float64
 	jumpMax, driftMax, queueMax    int
 	gaps                           uint64 // of 100 events
@@ -34,7 +34,7 @@ type made struct {
 	results []*Result
 }
 
-func invent(t testing.TB, g *Grid, f func(r *Run, machine int) figure) *made {
+func invent(t testing.TB, g *Grid, f func(r *Run, machine int) outcome) *made {
 	t.Helper()
 	m := &made{grid: g}
 	var err error
@@ -81,9 +81,9 @@ func stray(r *Run, by float64) float64 { return by * float64((r.Trial-1)%5-2) }
 func TestFindingsFollowTheNumbers(t *testing.T) {
 	one := lists(5, []string{"1,5"}, 10)
 	// The machine with rate 1 has low, that with rate 5 high.
-	of := func(low, high figure) string {
-		return invent(t, one, func(r *Run, id int) figure {
-			x := []figure{low, high}[id]
+	of := func(low, high outcome) string {
+		return invent(t, one, func(r *Run, id int) outcome {
+			x := []outcome{low, high}[id]
 			x.jump += stray(r, 0.1)
 			x.drift += stray(r, 0.1) * float64(1-2*id)
 			x.growth += stray(r, 0.01)
@@ -92,49 +92,49 @@ func TestFindingsFollowTheNumbers(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name      string
-		low, high figure
+		low, high outcome
 		want      []string
 	}{
-		{"the slow one jumps", figure{jump: 5}, figure{jump: 1}, []string{
-			"The jumps are largest on rate 1: per event the clock moves by 5.00 ± 0.20 (rate 1), 1.00 ± 0.20 (rate 5).",
-			"Why: rate 1 is slow. With 1 event per second it has to follow a clock that advances by 5 ± 0 per second. Its own reaches 100 ± 0 % of that: it keeps up.",
+		{"the slow one jumps", outcome{jump: 5}, outcome{jump: 1}, []string{
+			"The jumps are largest on the machine with rate 1: per event, the clock advances by 5.00 ± 0.20 (rate 1), 1.00 ± 0.20 (rate 5).",
+			"Why: at 1.00 ticks per second, the machine with rate 1 had to follow a clock that advanced by 5 ± 0 per second, and reached 100 ± 0 % of that: enough to keep up.",
 		}},
-		{"the fast one jumps", figure{jump: 1}, figure{jump: 5}, []string{
-			"The jumps are largest on rate 5: per event", "The rates do not explain it: rate 5 is not the slowest.",
+		{"the fast one jumps", outcome{jump: 1}, outcome{jump: 5}, []string{
+			"The jumps are largest on the machine with rate 5: per event,", "The rates do not explain this: the slowest jump less.",
 		}},
-		{"none jumps more", figure{jump: 2}, figure{jump: 2}, []string{"No class of machines is shown to jump more than all others: per event"}},
-		{"the slow one is behind", figure{drift: 9}, figure{drift: 1}, []string{
-			"in the mean: 9.00 ± 0.20 (rate 1), 1.00 ± 0.20 (rate 5); the slowest are further behind than the fastest.",
+		{"none jumps more", outcome{jump: 2}, outcome{jump: 2}, []string{"No class of machines is shown to jump more than all the others: per event,"}},
+		{"the slow one is behind", outcome{drift: 9}, outcome{drift: 1}, []string{
+			"on average: 9.00 ± 0.20 (rate 1), 1.00 ± 0.20 (rate 5); the slowest are further behind than the fastest.",
 		}},
-		{"the fast one is behind", figure{drift: 1}, figure{drift: 9}, []string{
-			"the fastest are further behind than the slowest, which the rates do not explain.",
+		{"the fast one is behind", outcome{drift: 1}, outcome{drift: 9}, []string{
+			"the fastest are further behind than the slowest, which is not what the rates suggest.",
 		}},
-		{"none is behind", figure{drift: 1}, figure{drift: 1}, []string{"1.00 ± 0.20 (rate 1), 1.00 ± 0.20 (rate 5); no difference shown by these runs."}},
-		{"gaps of the slow one", figure{gaps: 40}, figure{gaps: 2}, []string{"in % of the events: 40 ± 0 (rate 1), 2 ± 0 (rate 5); more on the slowest than on the fastest."}},
-		{"gaps of the fast one", figure{gaps: 2}, figure{gaps: 40}, []string{"2 ± 0 (rate 1), 40 ± 0 (rate 5); more on the fastest than on the slowest."}},
-		{"gaps of both", figure{gaps: 2}, figure{gaps: 2}, []string{"2 ± 0 (rate 1), 2 ± 0 (rate 5); no difference shown by these runs."}},
-		{"saturated, as predicted", figure{growth: 0.5, predicted: 0.49, queueMax: 33}, figure{}, []string{
-			"**Queue of rate 1.** Predicted: saturated: 1.50/s arrive for 1.00 ticks/s, so the queue grows by 0.49/s. " +
-				"Seen: 0.500 ± 0.020/s: it grows, and the prediction lies inside the interval. Longest: 33 ± 0.",
-			"**Queue of rate 5.** Predicted: keeps up: 1.50/s arrive for 5.00 ticks/s, so the queue grows by 0.00/s. " +
-				"Seen: 0.000 ± 0.020/s: less than one message in a run, and the prediction lies inside the interval.",
+		{"none is behind", outcome{drift: 1}, outcome{drift: 1}, []string{"1.00 ± 0.20 (rate 1), 1.00 ± 0.20 (rate 5); no difference shown by these runs."}},
+		{"gaps of the slow one", outcome{gaps: 40}, outcome{gaps: 2}, []string{"in % of the events: 40 ± 0 (rate 1), 2 ± 0 (rate 5); more on the slowest than on the fastest."}},
+		{"gaps of the fast one", outcome{gaps: 2}, outcome{gaps: 40}, []string{"2 ± 0 (rate 1), 40 ± 0 (rate 5); more on the fastest than on the slowest."}},
+		{"gaps of both", outcome{gaps: 2}, outcome{gaps: 2}, []string{"2 ± 0 (rate 1), 2 ± 0 (rate 5); no difference shown by these runs."}},
+		{"saturated, as predicted", outcome{growth: 0.5, predicted: 0.49, queueMax: 33}, outcome{}, []string{
+			"**Queue of the machine with rate 1.** Predicted: saturated: 1.50/s arrive for 1.00 ticks/s, so the queue grows by 0.49/s. " +
+				"Observed: 0.500 ± 0.020/s: it grows, and the prediction lies inside the interval. Longest: 33 ± 0.",
+			"**Queue of the machine with rate 5.** Predicted: keeps up: 1.50/s arrive for 5.00 ticks/s, so the queue grows by 0.00/s. " +
+				"Observed: 0.000 ± 0.020/s: less than one message per run, and the prediction lies inside the interval.",
 		}},
-		{"saturated, not as predicted", figure{growth: 0.5, predicted: 0.8}, figure{}, []string{
+		{"saturated, not as predicted", outcome{growth: 0.5, predicted: 0.8}, outcome{}, []string{
 			"Predicted: saturated: 1.50/s arrive for 1.00 ticks/s, so the queue grows by 0.80/s. " +
-				"Seen: 0.500 ± 0.020/s: it grows, and the prediction lies OUTSIDE the interval: seen minus predicted is -0.300 ± 0.020.",
+				"Observed: 0.500 ± 0.020/s: it grows, and the prediction lies OUTSIDE the interval: observed minus predicted is -0.300 ± 0.020.",
 		}},
-		{"predicted to grow, but does not", figure{growth: 0, predicted: 0.5}, figure{}, []string{
-			"Seen: 0.000 ± 0.020/s: less than one message in a run, and the prediction lies OUTSIDE the interval: seen minus predicted is -0.500 ± 0.020.",
+		{"predicted to grow, but does not", outcome{growth: 0, predicted: 0.5}, outcome{}, []string{
+			"Observed: 0.000 ± 0.020/s: less than one message per run, and the prediction lies OUTSIDE the interval: observed minus predicted is -0.500 ± 0.020.",
 		}},
-		{"grows against the prediction", figure{}, figure{growth: 0.3}, []string{
-			"**Queue of rate 5.** Predicted: keeps up: 1.50/s arrive for 5.00 ticks/s, so the queue grows by 0.00/s. " +
-				"Seen: 0.300 ± 0.020/s: it grows, and the prediction lies OUTSIDE the interval",
+		{"grows against the prediction", outcome{}, outcome{growth: 0.3}, []string{
+			"**Queue of the machine with rate 5.** Predicted: keeps up: 1.50/s arrive for 5.00 ticks/s, so the queue grows by 0.00/s. " +
+				"Observed: 0.300 ± 0.020/s: it grows, and the prediction lies OUTSIDE the interval",
 		}},
-		{"grows by next to nothing", figure{growth: 0.015}, figure{}, []string{"Seen: 0.015 ± 0.020/s: less than one message in a run, and the prediction lies inside"}},
-		{"strays", figure{growth: 0.019}, figure{}, []string{"Seen: 0.019 ± 0.020/s: no growth is shown, and the prediction lies inside"}},
-		{"left behind", figure{jump: 5, missing: 120}, figure{jump: 1}, []string{"Its own reaches 60 ± 0 % of that: it is left further and further behind."}},
-		{"perhaps left behind", figure{jump: 5, missing: 15}, figure{jump: 1}, []string{"Its own reaches 95 ± 0 % of that.\n"}},
-		{"shrinks", figure{growth: -0.3}, figure{}, []string{"Seen: -0.300 ± 0.020/s: it shrinks, and the prediction lies OUTSIDE"}},
+		{"grows by next to nothing", outcome{growth: 0.015}, outcome{}, []string{"Observed: 0.015 ± 0.020/s: less than one message per run, and the prediction lies inside"}},
+		{"strays", outcome{growth: 0.019}, outcome{}, []string{"Observed: 0.019 ± 0.020/s: no growth is shown, and the prediction lies inside"}},
+		{"left behind", outcome{jump: 5, missing: 120}, outcome{jump: 1}, []string{"and reached 60 ± 0 % of that: the gap kept growing."}},
+		{"perhaps left behind", outcome{jump: 5, missing: 15}, outcome{jump: 1}, []string{"and reached 95 ± 0 % of that.\n"}},
+		{"shrinks", outcome{growth: -0.3}, outcome{}, []string{"Observed: -0.300 ± 0.020/s: it shrinks, and the prediction lies OUTSIDE"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := of(c.low, c.high)
@@ -150,18 +150,18 @@ func TestFindingsFollowTheNumbers(t *testing.T) {
 func TestFindingsOfClasses(t *testing.T) {
 	g := lists(5, []string{"1,1,3,5"}, 10)
 	jumps := func(rate1, rate3, rate5 float64) string {
-		return invent(t, g, func(r *Run, id int) figure {
-			return figure{jump: []float64{rate1, rate1 + 0.2, rate3, rate5}[id] + stray(r, 0.05)*float64(id)}
+		return invent(t, g, func(r *Run, id int) outcome {
+			return outcome{jump: []float64{rate1, rate1 + 0.2, rate3, rate5}[id] + stray(r, 0.05)*float64(id)}
 		}).findings()
 	}
 	text := jumps(4, 2, 1)
-	assert.Contains(t, text, "The jumps are largest on the 2 machines with rate 1: per event the clock moves by 4.1")
-	assert.Contains(t, text, "The faster the machine, the smaller its jumps: each step from slow to fast shows it.")
+	assert.Contains(t, text, "The jumps are largest on the 2 machines with rate 1: per event, the clock advances by 4.1")
+	assert.Contains(t, text, "The faster the machine, the smaller its jumps: every step from slow to fast shows it.")
 	assert.NotContains(t, jumps(4, 1, 2), "The faster the machine")
 	assert.NotContains(t, jumps(4, 1, 1), "The faster the machine")
 
-	text = invent(t, lists(5, []string{"3,3"}, 10), func(r *Run, _ int) figure { return figure{jump: 1 + stray(r, 0.1)} }).findings()
-	assert.Contains(t, text, "All machines have one rate. Their clocks move by 1.00 ± 0.20 per event, and by 0 ± 0 at most.")
+	text = invent(t, lists(5, []string{"3,3"}, 10), func(r *Run, _ int) outcome { return outcome{jump: 1 + stray(r, 0.1)} }).findings()
+	assert.Contains(t, text, "All machines have the same rate. Their clocks advance by 1.00 ± 0.20 per event on average, and by 0 ± 0 at most.")
 	assert.NotContains(t, text, "largest on")
 }
 
@@ -170,19 +170,19 @@ func TestFindingsOfClasses(t *testing.T) {
 func TestFindingsOfDrawnRates(t *testing.T) {
 	g := lists(5, []string{"random"}, 10)
 	g.Machines = []int{2}
-	text := invent(t, g, func(r *Run, id int) figure {
-		x := figure{jump: 2, growth: 0.1}
+	text := invent(t, g, func(r *Run, id int) outcome {
+		x := outcome{jump: 2, growth: 0.1}
 		if r.Rates[id] == slices.Min(r.Rates) {
-			x = figure{jump: 6 + stray(r, 0.1), growth: 0.4, predicted: 0.4 + stray(r, 0.01)}
+			x = outcome{jump: 6 + stray(r, 0.1), growth: 0.4, predicted: 0.4 + stray(r, 0.01)}
 			if r.Trial == 3 {
 				x.predicted = 0
 			}
 		}
 		return x
 	}).findings()
-	assert.Contains(t, text, "The jumps are largest on the slowest: per event the clock moves by 6.00 ± 0.20 (slowest), 2 ± 0 (fastest).")
+	assert.Contains(t, text, "The jumps are largest on the slowest: per event, the clock advances by 6.00 ± 0.20 (slowest), 2 ± 0 (fastest).")
 	assert.Contains(t, text, "**Queue of the slowest.** Predicted: saturated in 4 of 5 runs: ")
-	assert.Contains(t, text, ": as predicted. Longest: ")
+	assert.Contains(t, text, ", as predicted: observed minus predicted is ")
 	assert.Contains(t, text, "**Queue of the fastest.** Predicted: keeps up: ")
 	assert.NotContains(t, text, "rate 1")
 }
@@ -191,10 +191,10 @@ func TestFindingsOfDrawnRates(t *testing.T) {
 func TestTrends(t *testing.T) {
 	g := lists(5, []string{"1,5"}, 10, 5, 3)
 	trendOf := func(a, b, c, by float64) string {
-		text := invent(t, g, func(r *Run, _ int) figure {
+		text := invent(t, g, func(r *Run, _ int) outcome {
 			x := map[int]float64{10: a, 5: b, 3: c}[r.Point.Die]
 			// Each point strays in its own way, or pairs would show anything.
-			return figure{jump: x + by*float64((r.Trial*r.Point.Number)%5-2)}
+			return outcome{jump: x + by*float64((r.Trial*r.Point.Number)%5-2)}
 		}).findings()
 		require.Contains(t, text, "## Along die: 10 → 5 → 3\n")
 		_, rest, ok := strings.Cut(text, "\n- mean jump: ")
@@ -216,16 +216,16 @@ func TestTrends(t *testing.T) {
 // are compared pair by pair.
 func TestTrendsCompareTrialsWithEachOther(t *testing.T) {
 	g := lists(5, []string{"1,5"}, 10, 5)
-	text := invent(t, g, func(r *Run, _ int) figure {
-		return figure{jump: 10 + stray(r, 3) + float64(r.Point.Number) + stray(r, 0.01)*float64(r.Point.Number)}
+	text := invent(t, g, func(r *Run, _ int) outcome {
+		return outcome{jump: 10 + stray(r, 3) + float64(r.Point.Number) + stray(r, 0.01)*float64(r.Point.Number)}
 	}).findings()
 	assert.Contains(t, text, "- mean jump: rises: 11.0 ± 5.9 → 12.0 ± 5.9.\n")
 }
 
 // With two parameters, each is looked at with the other held.
 func TestTrendsOfTwoParameters(t *testing.T) {
-	text := invent(t, lists(5, []string{"1,5", "3,3"}, 10, 5), func(r *Run, _ int) figure {
-		x := figure{jump: stray(r, 0.01)}
+	text := invent(t, lists(5, []string{"1,5", "3,3"}, 10, 5), func(r *Run, _ int) outcome {
+		x := outcome{jump: stray(r, 0.01)}
 		if r.Point.Rates == "3,3" && r.Point.Die == 5 {
 			x.jump += 4
 		}
@@ -248,9 +248,9 @@ func TestTrendsOfTwoParameters(t *testing.T) {
 }
 
 func TestFindingsOfOneTrial(t *testing.T) {
-	text := invent(t, lists(1, []string{"1,5"}, 10, 5), func(r *Run, id int) figure { return figure{jump: float64(id + r.Point.Die)} }).findings()
-	assert.Contains(t, text, "One run only, so there are no intervals")
-	assert.Contains(t, text, "No class of machines is shown to jump more than all others")
+	text := invent(t, lists(1, []string{"1,5"}, 10, 5), func(r *Run, id int) outcome { return outcome{jump: float64(id + r.Point.Die)} }).findings()
+	assert.Contains(t, text, "There is only one run, and so no intervals")
+	assert.Contains(t, text, "No class of machines is shown to jump more than all the others")
 	assert.Contains(t, text, "one run, no interval")
 	assert.Contains(t, text, "- mean jump: no difference shown by these runs: 10.50 → 5.50.")
 	assert.NotContains(t, text, "by chance")
@@ -258,21 +258,21 @@ func TestFindingsOfOneTrial(t *testing.T) {
 
 // A run that is not correct is named, and its figures are left out.
 func TestFindingsOfBrokenRuns(t *testing.T) {
-	m := invent(t, lists(5, []string{"1,5"}, 10), func(r *Run, _ int) figure {
+	m := invent(t, lists(5, []string{"1,5"}, 10), func(r *Run, _ int) outcome {
 		if r.Trial == 2 {
-			return figure{jump: 1e6}
+			return outcome{jump: 1e6}
 		}
-		return figure{jump: 3}
+		return outcome{jump: 3}
 	})
-	assert.Contains(t, m.findings(), "5 runs are correct, all of them: proved from their own logs, in which every law holds for 1000 events.")
+	assert.Contains(t, m.findings(), "All 5 runs are correct: each was checked against its own logs, and every law holds for 1,000 events.")
 	assert.Empty(t, m.report().NotCorrect())
 	v := m.results[1].Stats.Verdict
 	v.State, v.Broken = trace.Broken, map[trace.Law]uint64{trace.LawFIFO: 3}
 	text := m.findings()
-	assert.Contains(t, text, "4 of 5 runs are proved correct from their own logs. These are not, and their figures are left out:\n"+
+	assert.Contains(t, text, "4 of 5 runs passed the check against their own logs. The figures of the others are left out:\n"+
 		"- p1-t2 is BROKEN: 3 violations among 200 events on 2 machines: fifo (3)\n")
 	assert.Contains(t, text, "3 ± 0 (rate 1)")
-	assert.NotContains(t, text, "all of them")
+	assert.NotContains(t, text, "All 5 runs")
 	assert.Equal(t, []string{"p1-t2 is BROKEN: 3 violations among 200 events on 2 machines: fifo (3)"}, m.report().NotCorrect())
 	assert.Contains(t, string(m.report().Text()), "\nruns   4 of 5 are correct; NOT: p1-t2 is BROKEN: ")
 	assert.Contains(t, string(m.report().CSV()), "p1-t2,1,2,", "the table has them all")
@@ -284,7 +284,7 @@ func TestFindingsOfBrokenRuns(t *testing.T) {
 func TestFindingsOfFaults(t *testing.T) {
 	g := lists(5, []string{"1,5"}, 10)
 	g.Faults = []string{"", "at 1s kill 1 for 1s"}
-	m := invent(t, g, func(*Run, int) figure { return figure{jump: 1} })
+	m := invent(t, g, func(*Run, int) outcome { return outcome{jump: 1} })
 	for i, r := range m.results {
 		if m.runs[i].Point.Faults != "" {
 			r.Struck = map[string]int{"kill": 1, "cut": 2}
@@ -293,22 +293,22 @@ func TestFindingsOfFaults(t *testing.T) {
 	}
 	text := m.findings()
 	assert.Contains(t, text, "- faults A: at 1s kill 1 for 1s\n")
-	assert.Contains(t, text, "Faults struck 15 times in 5 runs: cut 10, kill 5. Machines came back from their own logs 5 times.")
-	assert.Contains(t, text, "All of it was survived")
+	assert.Contains(t, text, "Faults struck 15 times in 5 runs: cut 10, kill 5. Machines recovered from their own logs 5 times.")
+	assert.Contains(t, text, "Every run survived them: ")
 	assert.Contains(t, text, "## With faults A, against none\n")
 	m.results[1].Stats.Verdict.State = trace.Incomplete
 	text = m.findings()
-	assert.Contains(t, text, "Not all of it was survived: of 5 runs with faults, 1 did not come out correct.")
-	assert.NotContains(t, text, "All of it was survived")
+	assert.Contains(t, text, "Not every run survived them: of 5 runs with faults, 1 did not pass the check.")
+	assert.NotContains(t, text, "Every run survived")
 }
 
 // Plans are held against the first, which is most often none.
 func TestFaultsAgainstNone(t *testing.T) {
 	g := lists(5, []string{"1,5"}, 10)
 	g.Faults = []string{"", "at 1s kill 1 for 1s", "at 1s kill 0 for 1s"}
-	text := invent(t, g, func(r *Run, _ int) figure {
+	text := invent(t, g, func(r *Run, _ int) outcome {
 		x := float64(r.Point.Number)
-		return figure{jump: 5 + x + stray(r, 0.1)*x, drift: 5 - x + stray(r, 0.1)*x, growth: []float64{0, 2, 1, 2}[r.Point.Number] + stray(r, 0.1)*x}
+		return outcome{jump: 5 + x + stray(r, 0.1)*x, drift: 5 - x + stray(r, 0.1)*x, growth: []float64{0, 2, 1, 2}[r.Point.Number] + stray(r, 0.1)*x}
 	}).findings()
 	assert.Contains(t, text, "## With faults A, B, against none\n")
 	assert.Contains(t, text, "- mean jump: larger with A, larger with B: 6.00 ± 0.20 (none), 7.00 ± 0.39 (A), 8.00 ± 0.59 (B).\n")
@@ -318,7 +318,7 @@ func TestFaultsAgainstNone(t *testing.T) {
 }
 
 func TestPace(t *testing.T) {
-	m := invent(t, lists(2, []string{"1,5"}, 10), func(*Run, int) figure { return figure{} })
+	m := invent(t, lists(2, []string{"1,5"}, 10), func(*Run, int) outcome { return outcome{} })
 	assert.NotContains(t, m.findings(), "Pace", "nothing is timed in virtual time")
 	late := func(rate clock.Rate, p99 time.Duration, missed uint64) summary.Machine {
 		return summary.Machine{ID: 1, Rate: rate, Missed: missed, Lateness: summary.Lateness{Ticks: 100, P99: p99}}
@@ -342,7 +342,7 @@ func TestPace(t *testing.T) {
 	m.results[0].Paces = Paces([]summary.Machine{late(5*clock.Hertz, 30*time.Millisecond, 0), late(clock.Hertz, 31*time.Millisecond, 0)})
 	assert.Contains(t, m.findings(), "- Pace: kept in every run; in the worst, 99 % of the ticks of a machine with rate 5 were at most 30.0 ms late.\n")
 	m.results[1].Paces = Paces([]summary.Machine{late(5*clock.Hertz, 130*time.Millisecond, 7)})
-	assert.Contains(t, m.findings(), "- Pace: SUFFERED in 1 run: p1-t2 (vm-1: p99 130.0 ms late, 7 ticks missed); fewer at a time (--jobs 1) or a quieter host would help.\n")
+	assert.Contains(t, m.findings(), "- Pace: SUFFERED in 1 run: p1-t2 (vm-1: p99 130 ms late, 7 ticks missed); fewer at a time (--jobs 1) or a quieter host would help.\n")
 	rows := rowsOf(t, m.report().CSV())
 	column := slices.Index(rows[0], "pace_kept")
 	assert.Equal(t, []string{"true", "true", "true", "false"}, []string{rows[1][column], rows[2][column], rows[3][column], rows[4][column]})
@@ -356,8 +356,8 @@ func rowsOf(t *testing.T, b []byte) [][]string {
 }
 
 func TestCSV(t *testing.T) {
-	m := invent(t, lists(2, []string{"1,5", "3,3"}, 10), func(r *Run, id int) figure {
-		return figure{jump: 0.1 + float64(id), jumpMax: r.Trial}
+	m := invent(t, lists(2, []string{"1,5", "3,3"}, 10), func(r *Run, id int) outcome {
+		return outcome{jump: 0.1 + float64(id), jumpMax: r.Trial}
 	})
 	rows := rowsOf(t, m.report().CSV())
 	require.Len(t, rows, 1+2*2*2)
@@ -379,9 +379,9 @@ func TestCSV(t *testing.T) {
 // The page is a function of the results: not of the order in which they came, nor of
 // whether they came from a file.
 func TestReportDoesNotDependOnTheOrder(t *testing.T) {
-	m := invent(t, lists(5, []string{"1,5", "random"}, 10, 5), func(r *Run, id int) figure {
+	m := invent(t, lists(5, []string{"1,5", "random"}, 10, 5), func(r *Run, id int) outcome {
 		x := 1 / float64(3+r.Trial+id)
-		return figure{jump: x, drift: x * 7, growth: x / 9, predicted: x / 11, gaps: uint64(r.Trial)}
+		return outcome{jump: x, drift: x * 7, growth: x / 9, predicted: x / 11, gaps: uint64(r.Trial)}
 	})
 	all := func(r *Report) string { return string(slices.Concat(r.Text(), r.Markdown(), r.CSV(), r.Findings())) }
 	want := all(m.report())
@@ -400,15 +400,15 @@ func TestReportDoesNotDependOnTheOrder(t *testing.T) {
 
 // Of a sweep that is not finished there is what there is.
 func TestReportOfAPart(t *testing.T) {
-	m := invent(t, lists(5, []string{"1,5"}, 10, 5), func(*Run, int) figure { return figure{jump: 1} })
+	m := invent(t, lists(5, []string{"1,5"}, 10, 5), func(*Run, int) outcome { return outcome{jump: 1} })
 	m.results = m.results[:3] // both points, and one once more
 	text := m.findings()
-	assert.Contains(t, text, "The sweep is not complete: 3 of 10 runs are done.")
+	assert.Contains(t, text, "The sweep is incomplete: 3 of 10 runs are done.")
 	assert.Contains(t, string(m.report().Text()), "\nruns   3 of 10 are done; all 3 are correct")
 	m.results = m.results[:1]
 	text = m.findings()
-	assert.Contains(t, text, "- The run is correct: proved from its own logs, in which every law holds for 200 events.\n")
-	assert.Contains(t, text, "## Point 2: die 5\n\n- No correct run: nothing can be said.\n")
+	assert.Contains(t, text, "- The run is correct: it was checked against its own logs, and every law holds for 200 events.\n")
+	assert.Contains(t, text, "## Point 2: die 5\n\n- No run is correct, so there is nothing to report.\n")
 	m.results = nil
 	assert.Contains(t, m.findings(), "0 of 10 runs are done")
 	assert.Contains(t, string(m.report().Markdown()), "none of 10 is done")
@@ -416,7 +416,7 @@ func TestReportOfAPart(t *testing.T) {
 
 // More rates than anyone reads are summed up as drawn ones are.
 func TestManyRates(t *testing.T) {
-	text := invent(t, lists(3, []string{"1,2,3,4,5,6,7"}, 10), func(*Run, int) figure { return figure{jump: 1} }).findings()
+	text := invent(t, lists(3, []string{"1,2,3,4,5,6,7"}, 10), func(*Run, int) outcome { return outcome{jump: 1} }).findings()
 	assert.Contains(t, text, "(slowest), 1 ± 0 (between), 1 ± 0 (fastest)")
 	assert.Contains(t, text, "**Queue of the machines between.**")
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/shell"
 )
 
@@ -83,7 +84,7 @@ func (g *Grid) Runs() ([]Run, error) {
 	case points == 0:
 		return nil, errors.New("there is nothing to vary")
 	case points > MaxRuns || g.Trials > MaxRuns/points:
-		return nil, fmt.Errorf("%s with %d trials each: want at most %d runs", plural(uint64(points), "point"), g.Trials, MaxRuns)
+		return nil, fmt.Errorf("%s with %d trials each: want at most %d runs", figure.Plural(points, "point"), g.Trials, MaxRuns)
 	}
 	var all []Point
 	for _, rates := range g.Rates {
@@ -220,7 +221,7 @@ func (g *Grid) Command() string {
 	if g.Ports != "" {
 		flag("ports", g.Ports)
 	}
-	flag("duration", short(g.Duration))
+	flag("duration", figure.Exact(g.Duration))
 	flag("trials", strconv.Itoa(g.Trials))
 	flag("seed", strconv.FormatUint(g.Seed, 10))
 	return strings.Join(words, " ")

@@ -2,8 +2,8 @@ package sweep
 
 import (
 	"math"
-	"strconv"
-	"strings"
+
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 )
 
 // Interval is the 95 % confidence interval of a mean over independent trials:
@@ -55,35 +55,7 @@ func (i Interval) Sign() int {
 
 // String returns the mean with as many digits as the interval supports, "3.80 ±
 // 0.30", at most three places, or the mean alone.
-func (i Interval) String() string {
-	switch {
-	case math.IsNaN(i.Mean):
-		return "-"
-	case math.IsNaN(i.Half):
-		return fixed(i.Mean, 2)
-	case i.Half == 0: // all trials gave the same
-		return plain(i.Mean) + " ± 0"
-	case i.Half < 0.0005:
-		return fixed(i.Mean, 3) + " ± <0.001"
-	}
-	// Two digits of the interval.
-	places := min(max(1-int(math.Floor(math.Log10(i.Half))), 0), 3)
-	return fixed(i.Mean, places) + " ± " + fixed(i.Half, places)
-}
-
-// plain writes a number with at most three places, without zeros at the end.
-func plain(x float64) string {
-	return strings.TrimSuffix(strings.TrimRight(fixed(x, 3), "0"), ".")
-}
-
-// fixed writes a number with so many places, and zero without a sign.
-func fixed(x float64, places int) string {
-	s := strconv.FormatFloat(x, 'f', places, 64)
-	if strings.Trim(s, "-0.") == "" {
-		return strings.TrimPrefix(s, "-")
-	}
-	return s
-}
+func (i Interval) String() string { return figure.Interval(i.Mean, i.Half) }
 
 // student95 returns the t of which Student's distribution with so many degrees of
 // freedom, ≥ 1, has 95 % between -t and t.

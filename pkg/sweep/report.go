@@ -5,23 +5,20 @@ import (
 	"cmp"
 	"encoding/csv"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
-
-	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/columns"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
 // Report is what the runs of a sweep have done, as far as they are done. It is a
-// function of the grid and the results: their order, and when they were done, has
-// no say in it.
+// function of the grid and the results, not of their order or of when they were done.
 type Report struct {
 	grid    *Grid
 	runs    []Run // all, by point and trial
@@ -62,51 +59,47 @@ func NewReport(grid *Grid, runs []Run, results []*Result) *Report {
 // Done returns how many runs are done, and of how many.
 func (r *Report) Done() (done, all int) { return len(r.results), len(r.runs) }
 
-// NotCorrect names the runs that their logs do not prove, each with its verdict.
-func (r *Report) NotCorrect() []string {
-	return r.each(func(run *Run, result *Result) string {
-		if result.correct() {
-			return ""
-		}
-		return fmt.Sprintf("%s is %v", run.Name, result.Stats.Verdict)
-	})
-}
-
-// late names the runs whose pace suffered, each with its worst machine.
-func (r *Report) late() []string {
-	return r.each(func(run *Run, result *Result) string {
-		if result.Suffered() == 0 {
-			return ""
-		}
-		worst := slices.MaxFunc(result.Paces, worse)
-		what := fmt.Sprintf("%s (vm-%d: p99 %s late", run.Name, worst.Machine, milliseconds(worst.P99))
-		if worst.Missed > 0 {
-			what += fmt.Sprintf(", %s missed", plural(worst.Missed, "tick"))
-		}
-		return what + ")"
-	})
-}
-
-func milliseconds(d time.Duration) string {
-	return strconv.FormatFloat(float64(d)/1e6, 'f', 1, 64) + " ms"
-}
-
-// each collects what f says of the runs that are done, by point and trial.
-func (r *Report) each(f func(*Run, *Result) string) (lines []string) {
-	for i := range r.runs {
-		if result := r.results[r.runs[i].Name]; result != nil {
-			if line := f(&r.runs[i], result); line != "" {
-				lines = append(lines, line)
-			}
+// NotCorrect names the runs that are not correct by their logs, each with its verdict.
+func (r *Report) NotCorrect() (lines []string) {
+	for run, result := range r.each() {
+		if !result.correct() {
+			lines = append(lines, fmt.Sprintf("%s is %v", run.Name, result.Stats.Verdict))
 		}
 	}
 	return lines
 }
 
-// what says in a line what kind of runs the sweep has.
-func (r *Report) what() string {
-	points := len(r.points)
-	s := fmt.Sprintf("%s × %s of %s", plural(uint64(points), "point"), plural(uint64(r.grid.Trials), "trial"), short(r.grid.Duration))
+// late names the runs whose pace suffered, each with its worst machine.
+func (r *Report) late() (lines []string) {
+	for run, result := range r.each() {
+		if result.Suffered() == 0 {
+			continue
+		}
+		worst := slices.MaxFunc(result.Paces, worse)
+		line := fmt.Sprintf("%s (vm-%d: p99 %s late", run.Name, worst.Machine, figure.Duration(worst.P99))
+		if worst.Missed > 0 {
+			line += fmt.Sprintf(", %s missed", figure.Plural(worst.Missed, "tick"))
+		}
+		lines = append(lines, line+")")
+	}
+	return lines
+}
+
+// each goes through the runs that are done, by point and trial.
+func (r *Report) each() iter.Seq2[*Run, *Result] {
+	return func(yield func(*Run, *Result) bool) {
+		for i := range r.runs {
+			if result := r.results[r.runs[i].Name]; result != nil && !yield(&r.runs[i], result) {
+				return
+			}
+		}
+	}
+}
+
+// headline says in a line what kind of runs the sweep has.
+func (r *Report) headline() string {
+	s := fmt.Sprintf("%s × %s of %s",
+		figure.Plural(len(r.points), "point"), figure.Plural(r.grid.Trials, "trial"), figure.Exact(r.grid.Duration))
 	if r.grid.Virtual {
 		s += " of virtual time"
 	} else {
@@ -115,8 +108,8 @@ func (r *Report) what() string {
 	return s + fmt.Sprintf(", seed %d", r.grid.Seed)
 }
 
-// fixed says what the values are that are the same in all points.
-func (r *Report) fixed() string {
+// constants names the parameters that are the same at all points.
+func (r *Report) constants() string {
 	var parts []string
 	for k, p := range parameters {
 		if value := p.of(&r.runs[0].Point); value != "" && !slices.Contains(r.varied, k) && (p.name != "faults" || value != "none") {
@@ -126,24 +119,24 @@ func (r *Report) fixed() string {
 	return strings.Join(parts, ", ")
 }
 
-// verdict says how many runs are proved, in a line.
+// verdict says how many runs are correct, in a line.
 func (r *Report) verdict() string {
 	done, all := r.Done()
 	bad := r.NotCorrect()
 	var s string
 	switch {
 	case done == 0:
-		return fmt.Sprintf("none of %d is done", all)
+		return fmt.Sprintf("none of %s is done", figure.Count(all))
 	case done < all:
-		s = fmt.Sprintf("%d of %d are done; ", done, all)
+		s = fmt.Sprintf("%s of %s are done; ", figure.Count(done), figure.Count(all))
 	}
 	if len(bad) == 0 && done == 1 {
-		return s + "it is correct: every law holds for " + plural(r.events(), "event")
+		return s + "it is correct: every law holds for " + figure.Plural(r.events(), "event")
 	}
 	if len(bad) == 0 {
-		return s + fmt.Sprintf("all %d are correct: every law holds for %s", done, plural(r.events(), "event"))
+		return s + fmt.Sprintf("all %s are correct: every law holds for %s", figure.Count(done), figure.Plural(r.events(), "event"))
 	}
-	return s + fmt.Sprintf("%d of %d are correct; NOT: %s", done-len(bad), done, strings.Join(bad, "; "))
+	return s + fmt.Sprintf("%s of %s are correct; NOT: %s", figure.Count(done-len(bad)), figure.Count(done), strings.Join(bad, "; "))
 }
 
 func (r *Report) events() (n uint64) {
@@ -156,56 +149,28 @@ func (r *Report) events() (n uint64) {
 // pace says how the runs kept their pace, in a line; "" where nothing was timed.
 func (r *Report) pace() string {
 	var all []Pace
-	r.each(func(_ *Run, result *Result) string {
+	for _, result := range r.each() {
 		all = append(all, result.Paces...)
-		return ""
-	})
+	}
 	if len(all) == 0 {
 		return ""
 	}
 	if late := r.late(); len(late) > 0 {
-		return fmt.Sprintf("SUFFERED in %s: %s; fewer at a time (--jobs 1) or a quieter host would help", plural(uint64(len(late)), "run"), list(late, 5))
+		return fmt.Sprintf("SUFFERED in %s: %s; fewer at a time (--jobs 1) or a quieter host would help", figure.Plural(len(late), "run"), figure.List(late, 5))
 	}
 	worst := slices.MaxFunc(all, worse)
-	return fmt.Sprintf("kept in every run; in the worst, 99 %% of the ticks of a machine with rate %v were at most %s late", worst.Rate, milliseconds(worst.P99))
-}
-
-// list writes so many things at most, and counts the rest.
-func list(things []string, most int) string {
-	if more := len(things) - most; more > 0 {
-		return strings.Join(things[:most], ", ") + fmt.Sprintf(" and %d more", more)
-	}
-	return strings.Join(things, ", ")
-}
-
-// short returns d without the zeros at the end: 1m, not 1m0s.
-func short(d time.Duration) string {
-	s := d.String()
-	if t, ok := strings.CutSuffix(s, "m0s"); ok {
-		s = t + "m"
-	}
-	if t, ok := strings.CutSuffix(s, "h0m"); ok {
-		s = t + "h"
-	}
-	return s
-}
-
-func plural(n uint64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.FormatUint(n, 10) + " " + noun + "s"
+	return fmt.Sprintf("kept in every run; in the worst, 99 %% of the ticks of a machine with rate %v were at most %s late", worst.Rate, figure.Duration(worst.P99))
 }
 
 // Text returns the tables for a terminal.
 func (r *Report) Text() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s; %s\n", r.what(), r.fixed())
+	fmt.Fprintf(&b, "%s; %s\n", r.headline(), r.constants())
 	for _, line := range r.legend() {
 		fmt.Fprintln(&b, line)
 	}
 	for _, t := range r.tables() {
-		fmt.Fprintf(&b, "\n%s\n%s\n", t.title, t.writer().Render())
+		fmt.Fprintf(&b, "\n%s\n%s\n", t.title, t.Text())
 	}
 	fmt.Fprintf(&b, "\nruns   %s\n", r.verdict())
 	if pace := r.pace(); pace != "" {
@@ -217,118 +182,108 @@ func (r *Report) Text() []byte {
 // Markdown returns the tables as a page, with one more of the single runs.
 func (r *Report) Markdown() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# Sweep\n\n%s; %s.\n", r.what(), r.fixed())
+	fmt.Fprintf(&b, "# Sweep\n\n%s; %s.\n", r.headline(), r.constants())
 	if legend := r.legend(); legend != nil {
 		fmt.Fprintf(&b, "\n- %s\n", strings.Join(legend, "\n- "))
 	}
 	for _, t := range append(r.tables(), r.single()) {
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n", t.title, t.writer().RenderMarkdown())
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n", t.title, t.Markdown())
 	}
 	fmt.Fprintf(&b, "\nEach ± is the 95 %% confidence interval of the mean over the trials (Student's t). The figures of several machines are\n"+
-		"the mean of their means and the largest of their largest. What the columns mean: docs/model.md, Measures.\n")
+		"the mean of their means and the largest of their maxima. What the columns mean: docs/model.md, Measures.\n")
 	fmt.Fprintf(&b, "\nRuns: %s.\n", r.verdict())
 	if pace := r.pace(); pace != "" {
 		fmt.Fprintf(&b, "\nPace: %s.\n", pace)
 	}
-	fmt.Fprintf(&b, "\n%s\n", r.again())
+	fmt.Fprintf(&b, "\n%s\n", r.repeat())
 	return b.Bytes()
 }
 
-func (r *Report) again() string {
-	return "Again:\n\n```sh\n" + r.grid.Command() + "\n```"
+// repeat says how to do the sweep again.
+func (r *Report) repeat() string {
+	return "To repeat it:\n\n```sh\n" + r.grid.Command() + "\n```"
 }
 
-// sheet is a table: the first columns are text, the others figures.
-type sheet struct {
-	title  string
-	words  int
-	header []string
-	rows   [][]string
-}
-
-func (s *sheet) writer() table.Writer {
-	t := table.NewWriter()
-	style := table.StyleLight
-	style.Options = table.Options{SeparateHeader: true}
-	style.Format.Header = text.FormatDefault
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	t.SetStyle(style)
-	t.SuppressTrailingSpaces()
-	row := func(cells []string) (row table.Row) {
-		for _, c := range cells {
-			row = append(row, c)
-		}
-		return row
-	}
-	t.AppendHeader(row(s.header))
-	var configs []table.ColumnConfig
-	for i := range s.header {
-		align := text.AlignRight
-		if i < s.words {
-			align = text.AlignLeft
-		}
-		configs = append(configs, table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align})
-	}
-	t.SetColumnConfigs(configs)
-	for _, cells := range s.rows {
-		t.AppendRow(row(cells))
-	}
-	return t
+// titled is a table with a title.
+type titled struct {
+	title string
+	*columns.Table
 }
 
 // tables are the clocks and the queues of all points, class by class.
-func (r *Report) tables() []*sheet {
-	return []*sheet{
+func (r *Report) tables() []titled {
+	return []titled{
 		r.table("Clocks: jumps per event, drift behind the largest clock", jumpMean, jumpMax, gaps, driftMean, driftMax),
 		r.table("Queues: messages, and messages per second", growth, growthPredicted, queueMax, arrivals, arrivalsPredicted),
 	}
 }
 
-func (r *Report) table(title string, columns ...int) *sheet {
-	s := &sheet{title: title, header: []string{"point"}}
+// entry is one line of these tables.
+type entry struct {
+	of    *overview
+	class *class // nil: no run of the point is correct
+	first bool   // of its point
+}
+
+// once returns what only the first line of a point says.
+func (e *entry) once(what string) string {
+	if !e.first {
+		return ""
+	}
+	return what
+}
+
+func (r *Report) table(title string, measures ...int) titled {
+	machines := "machines"
+	all := []columns.Column[entry]{
+		columns.Words("point", func(e *entry) string { return e.once(strconv.Itoa(e.of.point.Number)) }),
+	}
 	for _, k := range r.varied {
-		s.header = append(s.header, parameters[k].name)
+		if parameters[k].name == "machines" {
+			machines = "of them"
+		}
+		all = append(all, columns.Words(parameters[k].name, func(e *entry) string { return e.once(r.short(k, &e.of.point)) }))
 	}
-	s.header = append(s.header, "machines", "runs")
-	if slices.ContainsFunc(r.varied, func(k int) bool { return parameters[k].name == "machines" }) {
-		s.header[len(s.header)-2] = "of them"
+	all = append(all,
+		columns.Words(machines, func(e *entry) string {
+			if e.class == nil {
+				return figure.Absent
+			}
+			return e.class.name
+		}),
+		columns.Words("runs", func(e *entry) string {
+			if e.class == nil {
+				return "0"
+			}
+			return figure.Count(len(e.class.trials))
+		}))
+	for _, k := range measures {
+		all = append(all, columns.Text("", allMeasures[k].column, func(e *entry) string {
+			if e.class == nil {
+				return figure.Absent
+			}
+			return cell(e.class.measure(k), k == growthPredicted || k == arrivalsPredicted)
+		}))
 	}
-	s.words = len(s.header)
-	for _, k := range columns {
-		s.header = append(s.header, allMeasures[k].column)
-	}
+	return titled{title, columns.New(all, r.entries())}
+}
+
+// entries returns the classes of all points, and all machines of those points that
+// have several.
+func (r *Report) entries() (entries []entry) {
 	for _, o := range r.points {
 		classes := o.classes
 		if len(classes) > 1 {
 			classes = append(slices.Clone(classes), o.all)
 		}
 		for i, c := range classes {
-			row := []string{strconv.Itoa(o.point.Number)}
-			for _, k := range r.varied {
-				row = append(row, r.short(k, &o.point))
-			}
-			if i > 0 { // said in the row above
-				clear(row)
-			}
-			row = append(row, c.name, strconv.Itoa(len(c.trials)))
-			for _, k := range columns {
-				row = append(row, cell(c.measure(k), k == growthPredicted || k == arrivalsPredicted))
-			}
-			s.rows = append(s.rows, row)
+			entries = append(entries, entry{o, c, i == 0})
 		}
 		if len(classes) == 0 {
-			row := []string{strconv.Itoa(o.point.Number)}
-			for _, k := range r.varied {
-				row = append(row, r.short(k, &o.point))
-			}
-			row = append(row, "-", "0")
-			for range columns {
-				row = append(row, "-")
-			}
-			s.rows = append(s.rows, row)
+			entries = append(entries, entry{o, nil, true})
 		}
 	}
-	return s
+	return entries
 }
 
 // cell writes an interval; a prediction has none where the rates are the same in
@@ -384,38 +339,38 @@ func (r *Report) legend() (lines []string) {
 }
 
 // single is a table of the runs, one row each.
-func (r *Report) single() *sheet {
-	s := &sheet{
-		title:  "Runs",
-		words:  3,
-		header: []string{"run", "seed", "rates", "events", "largest jump", "largest drift", "longest queue", "saturated (predicted)", "verdict"},
-	}
-	r.each(func(run *Run, result *Result) string {
+func (r *Report) single() titled {
+	var rows []single
+	for run, result := range r.each() {
 		var all []*trace.MachineStats
 		for i := range result.Stats.Machines {
 			all = append(all, &result.Stats.Machines[i])
 		}
-		f := figuresOf(all)
-		whole := func(k int) string { return strconv.FormatFloat(f.value[k], 'f', 0, 64) }
-		s.rows = append(s.rows, []string{
-			run.Name, strconv.FormatUint(run.Seed, 10), rateList(run.Rates), strconv.FormatUint(result.Stats.Events, 10),
-			whole(jumpMax), whole(driftMax), whole(queueMax), strconv.Itoa(f.full), string(result.Stats.Verdict.State),
-		})
-		return ""
-	})
-	return s
+		rows = append(rows, single{run, result, figuresOf(all)})
+	}
+	return titled{"Runs", columns.New(singleColumns, rows)}
 }
 
-// rateList writes the rates of a run, and no more than ten of them.
-func rateList(rates []clock.Rate) string {
-	var words []string
-	for _, r := range rates {
-		words = append(words, r.String())
-	}
-	if len(words) > 10 {
-		words = append(words[:10], "…")
-	}
-	return strings.Join(words, ",")
+// single is a run by itself.
+type single struct {
+	run     *Run
+	result  *Result
+	figures *figures
+}
+
+// maxListed is how many rates of a run are listed.
+const maxListed = 10
+
+var singleColumns = []columns.Column[single]{
+	columns.Words("run", func(s *single) string { return s.run.Name }),
+	columns.Words("seed", func(s *single) string { return strconv.FormatUint(s.run.Seed, 10) }),
+	columns.Words("rates", func(s *single) string { return figure.Rates(s.run.Rates, maxListed) }),
+	columns.Count("", "events", func(s *single) uint64 { return s.result.Stats.Events }),
+	columns.Number("", "largest jump", figure.Short, func(s *single) float64 { return s.figures.value[jumpMax] }),
+	columns.Number("", "largest drift", figure.Short, func(s *single) float64 { return s.figures.value[driftMax] }),
+	columns.Number("", "longest queue", figure.Short, func(s *single) float64 { return s.figures.value[queueMax] }),
+	columns.Count("", "saturated (predicted)", func(s *single) uint64 { return uint64(s.figures.full) }),
+	columns.Text("", "verdict", func(s *single) string { return string(s.result.Stats.Verdict.State) }),
 }
 
 // CSV returns one row per machine of each run that is done: what the run was, then
@@ -427,7 +382,7 @@ func (r *Report) CSV() []byte {
 	_ = w.Write(append([]string{
 		"run", "point", "trial", "seed", "virtual", "rates", "machines", "die", "latency", "faults", "duration_s", "verdict", "pace_kept",
 	}, report.StatsHeader()...)) // a buffer takes everything
-	r.each(func(run *Run, result *Result) string {
+	for run, result := range r.each() {
 		p := &run.Point
 		for i := range result.Stats.Machines {
 			m := &result.Stats.Machines[i]
@@ -438,8 +393,7 @@ func (r *Report) CSV() []byte {
 				strconv.FormatFloat(r.grid.Duration.Seconds(), 'f', -1, 64), string(result.Stats.Verdict.State), strconv.FormatBool(kept),
 			}, report.StatsRow(m)...))
 		}
-		return ""
-	})
+	}
 	w.Flush()
 	return b.Bytes()
 }

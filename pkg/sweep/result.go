@@ -71,6 +71,6 @@ func (r *Result) Suffered() (n int) {
 	return n
 }
 
-// correct reports whether the logs prove the run, so that its figures mean
+// correct reports whether the run is correct by its logs, so that its figures mean
 // something.
 func (r *Result) correct() bool { return r.Stats.Verdict.State == trace.Correct }

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/summary"
-	"github.com/scalemodel/lamport/pkg/summary/internal/figure"
 )
 
 // listed is how many machines or links a line names before it counts the rest.
@@ -19,7 +19,7 @@ const listed = 10
 type notes struct {
 	seen []bool // by number, which machines of the run gave a summary
 
-	late, missed, stalls, resumed, restarts tally
+	late, missed, stalls, restarts tally
 
 	down        time.Duration
 	left        map[int][]int   // which machines saw a machine leave
@@ -34,7 +34,7 @@ type line struct{ key, text string }
 type tally struct {
 	total    uint64
 	machines uint64 // that have any
-	most     uint64 // of one machine
+	largest  uint64 // of one machine
 	id       int    // that machine, the lowest of several
 }
 
@@ -42,8 +42,8 @@ func (t *tally) add(id int, n uint64) {
 	if n == 0 {
 		return
 	}
-	if n > t.most || n == t.most && id < t.id {
-		t.most, t.id = n, id
+	if n > t.largest || n == t.largest && id < t.id {
+		t.largest, t.id = n, id
 	}
 	t.total += n
 	t.machines++
@@ -54,7 +54,7 @@ func (t *tally) where() string {
 	if t.machines == 1 {
 		return fmt.Sprintf(" on vm-%d", t.id)
 	}
-	return fmt.Sprintf(" on %s, most on vm-%d (%s)", figure.Plural(t.machines, "machine"), t.id, figure.Count(t.most))
+	return fmt.Sprintf(" on %s, most on vm-%d (%s)", figure.Plural(t.machines, "machine"), t.id, figure.Count(t.largest))
 }
 
 func (n *notes) add(m *summary.Machine) {
@@ -64,7 +64,6 @@ func (n *notes) add(m *summary.Machine) {
 	n.late.add(m.ID, m.Lateness.Late)
 	n.missed.add(m.ID, m.Missed)
 	n.stalls.add(m.ID, m.Stalls)
-	n.resumed.add(m.ID, m.Resumed)
 	n.restarts.add(m.ID, uint64(m.Restarts))
 	n.down += m.Down
 	for _, id := range m.Left {
@@ -117,14 +116,11 @@ func (n *notes) lines(run *summary.Run) []line {
 		add("wire", "per message %s frames (%s acknowledgements), %s bytes, %s writes",
 			per(wire.Frames), per(wire.Acks), per(wire.Bytes), per(wire.Writes))
 	}
-	if trouble := run.Wire.Trouble(); trouble != "" {
+	if trouble := summary.Trouble(run.Wire); trouble != "" {
 		add("links", "%s", trouble)
 	}
 	if n.restarts.total > 0 {
 		add("restarted", "%s after a death%s, %s down in all", figure.Plural(n.restarts.total, "time"), n.restarts.where(), figure.Duration(n.down))
-	}
-	if n.resumed.total > 0 {
-		add("resumed", "%s of earlier lives%s", figure.Plural(n.resumed.total, "step"), n.resumed.where())
 	}
 	if len(n.left) > 0 {
 		add("left early", "%s", n.leavers())
@@ -136,9 +132,9 @@ func (n *notes) lines(run *summary.Run) []line {
 }
 
 func events(run *summary.Run) string {
-	text := figure.Plural(run.Steps, "event") + " on " + figure.Plural(uint64(run.Machines), "machine")
+	text := figure.Plural(run.Steps, "event") + " on " + figure.Plural(run.Machines, "machine")
 	if perSecond := run.EventRate(); !math.IsNaN(perSecond) {
-		text += fmt.Sprintf(" in %s, %s per second", figure.Duration(run.Elapsed), figure.Mean(perSecond))
+		text += fmt.Sprintf(" in %s, %s per second", figure.Duration(run.Elapsed), figure.PerSecond(perSecond))
 	}
 	return text
 }
@@ -156,9 +152,9 @@ func balance(run *summary.Run, incomplete bool) string {
 	case incomplete:
 		return sent + ", " + fate + "; the balance is open while summaries are missing"
 	case n > 0:
-		return fmt.Sprintf("NOT BALANCED: %s, but only %s: %s lost", sent, fate, figure.Plural(uint64(n), "message"))
+		return fmt.Sprintf("NOT BALANCED: %s, but only %s: %s lost", sent, fate, figure.Plural(n, "message"))
 	case n < 0:
-		return fmt.Sprintf("NOT BALANCED: %s, but %s: %s that nobody sent", sent, fate, figure.Plural(uint64(-n), "message"))
+		return fmt.Sprintf("NOT BALANCED: %s, but %s: %s that nobody sent", sent, fate, figure.Plural(-n, "message"))
 	}
 	text := sent + " = " + fate + ": every message is accounted for"
 	if undelivered < run.Undelivered {
@@ -201,7 +197,9 @@ func (n *notes) links() string {
 func machines(ids []int) string {
 	var names []string
 	for _, id := range slices.Sorted(slices.Values(ids)) {
-		names = append(names, fmt.Sprintf("vm-%d", id))
+		names = append(names, machine(id))
 	}
 	return figure.List(names, listed)
 }
+
+func machine(id int) string { return fmt.Sprintf("vm-%d", id) }

@@ -10,14 +10,11 @@ import (
 	"iter"
 	"math"
 	"slices"
-	"strings"
-
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/columns"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/summary"
-	"github.com/scalemodel/lamport/pkg/summary/internal/figure"
 )
 
 // MaxRows is how many machines get a row of their own. Of more, the rows are
@@ -88,10 +85,10 @@ func (s *sheet) add(m *summary.Machine) {
 	if len(s.rows) < MaxRows {
 		s.rows = append(s.rows, *m)
 	}
-	for _, columns := range [][]series{s.pace, s.model} {
-		for i := range columns {
-			c := &columns[i]
-			if x := c.of(m); !math.IsNaN(x) {
+	for _, all := range [][]series{s.pace, s.model} {
+		for i := range all {
+			c := &all[i]
+			if x := c.Value(m); !math.IsNaN(x) {
 				c.values = append(c.values, x)
 			}
 		}
@@ -104,7 +101,7 @@ func (s *sheet) render() []byte {
 		slices.SortFunc(s.rows, func(a, b summary.Machine) int { return cmp.Compare(a.ID, b.ID) })
 		if s.spread() {
 			fmt.Fprintf(&b, "%s: the smallest, median and largest value of each column by itself\n\n",
-				figure.Plural(uint64(s.run.Machines), "machine"))
+				figure.Plural(s.run.Machines, "machine"))
 		}
 		if s.timed {
 			b.WriteString(s.table(s.pace))
@@ -122,37 +119,25 @@ func (s *sheet) spread() bool { return s.run.Machines > MaxRows }
 
 // table renders those of the columns in which some machine has a figure, and
 // an empty line after them.
-func (s *sheet) table(columns []series) string {
-	empty := func(c series) bool { return len(c.values) == 0 }
-	columns = slices.DeleteFunc(slices.Clone(columns), empty)
-
-	t := table.NewWriter()
-	t.SetStyle(style)
-	t.SuppressTrailingSpaces()
-	configs := []table.ColumnConfig{{Number: 1, Align: text.AlignLeft}}
-	for i := range columns {
-		configs = append(configs, table.ColumnConfig{
-			Number: i + 2, Align: text.AlignRight, AlignHeader: text.AlignRight, AlignFooter: text.AlignRight,
-		})
+func (s *sheet) table(all []series) string {
+	all = slices.DeleteFunc(slices.Clone(all), func(c series) bool { return len(c.values) == 0 })
+	t := &columns.Table{Heads: []columns.Head{machineColumn.Head}}
+	for _, c := range all {
+		t.Heads = append(t.Heads, c.Head)
 	}
-	t.SetColumnConfigs(configs)
-
-	row := func(title string, cell func(c series) string) table.Row {
-		r := table.Row{title}
-		for _, c := range columns {
-			r = append(r, cell(c))
+	row := func(title string, cell func(c series) string) []string {
+		cells := []string{title}
+		for _, c := range all {
+			cells = append(cells, cell(c))
 		}
-		return r
+		return cells
 	}
-	t.AppendHeader(row("", func(c series) string { return c.group }), table.RowConfig{AutoMerge: true})
-	t.AppendHeader(row("machine", func(c series) string { return c.name }))
-
 	if s.spread() {
-		for _, c := range columns {
+		for _, c := range all {
 			slices.Sort(c.values)
 		}
 		quantile := func(name string, q float64) {
-			t.AppendRow(row(name, func(c series) string { return c.text(c.values[int(q*float64(len(c.values)-1))]) }))
+			t.Rows = append(t.Rows, row(name, func(c series) string { return c.Format(c.values[int(q*float64(len(c.values)-1))]) }))
 		}
 		quantile("min", 0)
 		quantile("median", 0.5)
@@ -160,23 +145,16 @@ func (s *sheet) table(columns []series) string {
 	} else {
 		for i := range s.rows {
 			m := &s.rows[i]
-			t.AppendRow(row(fmt.Sprintf("vm-%d", m.ID), func(c series) string { return c.cell(c.of(m)) }))
+			t.Rows = append(t.Rows, row(machineColumn.Cell(m), func(c series) string { return c.Cell(m) }))
 		}
 	}
-	if s.run.Machines > 1 && slices.ContainsFunc(columns, func(c series) bool { return c.all != nil }) {
-		t.AppendFooter(row("all", func(c series) string {
+	if s.run.Machines > 1 && slices.ContainsFunc(all, func(c series) bool { return c.all != nil }) {
+		t.Footer = row("all", func(c series) string {
 			if c.all == nil {
 				return ""
 			}
-			return c.cell(c.all(&s.run))
-		}))
+			return c.Format(c.all(&s.run))
+		})
 	}
-
-	// The first column is padded on the left as the others are.
-	var b strings.Builder
-	for line := range strings.Lines(t.Render()) {
-		line = strings.TrimPrefix(line, style.Box.PaddingLeft)
-		b.WriteString(strings.TrimPrefix(line, strings.Repeat(style.Box.MiddleHorizontal, len(style.Box.PaddingLeft))))
-	}
-	return b.String() + "\n\n"
+	return t.Text() + "\n\n"
 }

@@ -67,7 +67,7 @@ func troubled() []summary.Machine {
 	ms[0].Steps, ms[0].Internal = 57, 0
 	ms[1].Lateness.Late, ms[1].Lateness.Max, ms[1].Missed = 10, 5200*time.Microsecond, 8
 	ms[1].Steps, ms[1].Internal = 292, 179
-	ms[1].Resumed, ms[1].Elapsed, ms[1].Started = 120, 36*time.Second, start.Add(24*time.Second)
+	ms[1].Started, ms[1].StartLateness = time.Time{}, 0
 	ms[1].Restarts, ms[1].Down = 2, 3400*time.Millisecond
 	ms[1].Stalls, ms[1].Stalled = 5, 1200*time.Millisecond
 	ms[1].Wire.Resent, ms[1].Wire.Duplicates, ms[1].Wire.Reconnects = 12, 3, 2
@@ -311,8 +311,8 @@ func TestGroupTitlesFitTheirColumns(t *testing.T) {
 	for _, columns := range [][]column{paceColumns, modelColumns} {
 		for i, a := range columns {
 			for _, b := range columns[i+1:] {
-				if a.group == b.group {
-					assert.LessOrEqual(t, len(a.group), len(a.name)+1+len(b.name), "%s: %s, %s", a.group, a.name, b.name)
+				if a.Group == b.Group {
+					assert.LessOrEqual(t, len(a.Group), len(a.Name)+1+len(b.Name), "%s: %s, %s", a.Group, a.Name, b.Name)
 				}
 			}
 		}
