@@ -347,8 +347,9 @@ func TestArguments(t *testing.T) {
 	require.NoError(t, err)
 	ports := c.Ports()
 	args := strings.Join(c.processes[1].cmd.Args[1:], " ")
-	assert.Contains(t, args, fmt.Sprintf("--id 1 --rate 1 --duration 1ms --seed 42 --die 10 --run test --supervised --peers 0=127.0.0.1:%d,2=127.0.0.1:%d --bind 127.0.0.1 --log-dir %s ", ports[0], ports[2], c.cfg.Dir))
-	assert.Contains(t, args, " --window 5 --log-level trace")
+	assert.Contains(t, args, fmt.Sprintf("--id 1 --rate 1 --duration 1ms --seed 42 --die 10 --run test --peers 0=127.0.0.1:%d,2=127.0.0.1:%d --bind 127.0.0.1 --log-dir %s ", ports[0], ports[2], c.cfg.Dir))
+	assert.Contains(t, args, " --window 5 --log-level trace ")
+	assert.Contains(t, args, " --supervised")
 
 	c.cfg.Replay = []string{"a.log", "b.log", "c.log"}
 	assert.Equal(t, []string{"--replay", "b.log"}, c.model(1))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
 
@@ -62,7 +63,7 @@ func (f *fake) untilTold() string {
 func (f *fake) connecting() int {
 	f.say(summary.Status{Phase: summary.Connecting})
 	f.untilTold()
-	return vmInterrupted
+	return exit.Interrupted
 }
 
 var fakes = map[string]func(*fake) int{
@@ -75,7 +76,7 @@ var fakes = map[string]func(*fake) int{
 		f.begin()
 		fmt.Fprintf(os.Stderr, "told: %q\n", f.untilTold())
 		f.done()
-		return vmInterrupted
+		return exit.Interrupted
 	},
 	"goes when told": func(f *fake) int {
 		if f.id == 1 {
@@ -106,7 +107,7 @@ var fakes = map[string]func(*fake) int{
 		if f.id != 1 {
 			f.untilTold()
 			f.done()
-			return vmInterrupted
+			return exit.Interrupted
 		}
 		fmt.Fprint(os.Stderr, "some talk\npanic: oh no\n\ngoroutine 1 [running]:\n", strings.Repeat("main.f()\n", 50))
 		return 2
@@ -152,6 +153,6 @@ var fakes = map[string]func(*fake) int{
 		f.begin()
 		f.untilTold() // all of them are there at one time
 		f.done()
-		return vmInterrupted
+		return exit.Interrupted
 	},
 }
