@@ -211,7 +211,7 @@ func replayProcesses(c *cli.Context, cfg cluster.Config, dir string, paths []str
 	}
 	run, err := cluster.New(cfg)
 	if err != nil {
-		return command.Usage("%w", err)
+		return command.Usage("%w", hint(err))
 	}
 	ctx, stop := command.OnInterrupt(c.Context, run.Kill)
 	defer stop()

@@ -95,7 +95,7 @@ func runProcesses(c *cli.Context, cfg cluster.Config) error {
 	}
 	run, err := cluster.New(cfg)
 	if err != nil {
-		return command.Usage("%w", err)
+		return command.Usage("%w", hint(err))
 	}
 	ctx, stop := command.OnInterrupt(c.Context, run.Kill)
 	defer stop()

@@ -339,7 +339,7 @@ func (s *sweeper) process(ctx context.Context, run *sweep.Run, dir string) ([]su
 	cfg.Dir = dir
 	c, err := cluster.New(*cfg)
 	if err != nil {
-		return nil, command.Usage("%w", err)
+		return nil, command.Usage("%w", hint(err))
 	}
 	s.mu.Lock()
 	s.clusters[c] = true

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -96,6 +97,23 @@ func (cfg *Config) restarts() bool { return cfg.Restart || cfg.Faults.Has(fault.
 // ErrNotBegun says that a run was stopped before it had begun.
 var ErrNotBegun = errors.New("interrupted before the run began")
 
+// PortError says why a machine cannot have its port. Whether another one would do
+// depends on who chose it.
+type PortError struct {
+	ID   int
+	Port int
+	Err  error // the system's: errors.Is(err, syscall.EADDRINUSE), for example
+}
+
+func (e *PortError) Error() string {
+	if errors.Is(e.Err, syscall.EADDRINUSE) {
+		return fmt.Sprintf("port %d on %s is taken", e.Port, host)
+	}
+	return e.Err.Error()
+}
+
+func (e *PortError) Unwrap() error { return e.Err }
+
 // Cluster is a run on this host.
 type Cluster struct {
 	cfg       Config
@@ -125,11 +143,10 @@ func New(cfg Config) (*Cluster, error) {
 		processes: make([]*process, len(cfg.Rates)),
 	}
 	for id, port := range cfg.Ports {
-		ln, err := transport.Listen(host, port, fmt.Sprintf(
-			"end the program that holds it, or give machine %d another one with --ports (--ports auto takes free ones)", id))
+		ln, err := transport.Listen(host, port, "")
 		if err != nil {
 			c.closeListeners()
-			return nil, err
+			return nil, &PortError{ID: id, Port: port, Err: err}
 		}
 		c.listeners = append(c.listeners, ln)
 	}
