@@ -139,8 +139,24 @@ func TestRunIsStopped(t *testing.T) {
 
 // The machines do not talk to each other before the last has come up.
 func TestMachinesGoWhenAllAreThere(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = ln.Close() }()
+	require.NoError(t, ln.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute)))
+	t.Setenv(releaseEnv, ln.Addr().String())
 	c := newFakes(t, "goes when told")
-	_, err := c.Run(t.Context(), nil)
+	waiting := 0
+	_, err = c.Run(t.Context(), func(_ int, s summary.Status) {
+		if s.Phase != summary.Connecting {
+			return
+		}
+		if waiting++; waiting == 2 { // the last one is only let up now
+			held, err := ln.Accept()
+			if assert.NoError(t, err) {
+				_ = held.Close()
+			}
+		}
+	})
 	require.NoError(t, err)
 	var up, told [3]int64
 	for i, p := range c.processes {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -20,7 +21,17 @@ import (
 // the test program stands in for it, and behaves as one of the fakes. With the
 // real programs the tests of cmd/launcher run.
 
-const fakeEnv = "LAMPORT_TEST_FAKE"
+const (
+	fakeEnv = "LAMPORT_TEST_FAKE"
+	// releaseEnv is the address where a fake waits for its test to hang up.
+	releaseEnv = "LAMPORT_TEST_RELEASE"
+)
+
+func untilReleased() {
+	if c, err := net.Dial("tcp", os.Getenv(releaseEnv)); err == nil {
+		_, _ = io.Copy(io.Discard, c)
+	}
+}
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(fakeEnv); name != "" {
@@ -80,7 +91,7 @@ var fakes = map[string]func(*fake) int{
 	},
 	"goes when told": func(f *fake) int {
 		if f.id == 1 {
-			time.Sleep(100 * time.Millisecond)
+			untilReleased()
 		}
 		fmt.Fprint(os.Stderr, "up at ", time.Now().UnixNano())
 		f.say(summary.Status{Phase: summary.Connecting})
