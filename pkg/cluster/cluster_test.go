@@ -160,7 +160,7 @@ func TestMachinesGoWhenAllAreThere(t *testing.T) {
 	require.NoError(t, err)
 	var up, told [3]int64
 	for i, p := range c.processes {
-		talk, err := os.ReadFile(p.talk)
+		talk, err := os.ReadFile(p.stderr)
 		require.NoError(t, err)
 		_, err = fmt.Sscanf(string(talk), "up at %d, go at %d", &up[i], &told[i])
 		require.NoError(t, err, "%s", talk)
@@ -327,7 +327,7 @@ func TestFilesOfAMachine(t *testing.T) {
 	})
 	require.NoError(t, err)
 	for id, p := range c.processes {
-		talk, err := os.ReadFile(p.talk)
+		talk, err := os.ReadFile(p.stderr)
 		require.NoError(t, err)
 		var kinds []string
 		for line := range strings.Lines(string(talk)) {
@@ -340,7 +340,7 @@ func TestFilesOfAMachine(t *testing.T) {
 			kind, _, _ := strings.Cut(line, "[")
 			kinds = append(kinds, strings.TrimSpace(kind))
 		}
-		assert.Equal(t, []string{"0 pipe:", "1 pipe:", "2 " + p.talk, "3 socket:"}, kinds, "machine %d:\n%s", id, talk)
+		assert.Equal(t, []string{"0 pipe:", "1 pipe:", "2 " + p.stderr, "3 socket:"}, kinds, "machine %d:\n%s", id, talk)
 	}
 }
 
@@ -394,7 +394,7 @@ func TestDeath(t *testing.T) {
 		want  string
 	}{
 		{Death{ID: 3, State: "signal: killed"}, "machine 3 died: signal: killed"},
-		{Death{ID: 0, State: "exit status 2", Talk: "runs/x/vm_0.stderr", Last: []string{"one", "two"}}, "machine 0 died: exit status 2. Its last words, from runs/x/vm_0.stderr: one | two"},
+		{Death{ID: 0, State: "exit status 2", Stderr: "runs/x/vm_0.stderr", Last: []string{"one", "two"}}, "machine 0 died: exit status 2. Its last words, from runs/x/vm_0.stderr: one | two"},
 	} {
 		assert.EqualError(t, &c.death, c.want)
 	}

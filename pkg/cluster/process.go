@@ -20,7 +20,7 @@ type process struct {
 	id       int
 	cmd      *exec.Cmd
 	lifeline *control.Lifeline
-	talk     string    // file of its standard error
+	stderr   string    // the file of its standard error
 	since    time.Time // when it was started
 
 	// For the goroutine that reads its reports, and after its end for all.
@@ -30,19 +30,19 @@ type process struct {
 
 // Death says how a machine ended that should not have.
 type Death struct {
-	ID    int
-	State string   // "exit status 2", "signal: killed", …
-	Talk  string   // the file of all that it said
-	Last  []string // the last lines of that
+	ID     int
+	State  string   // "exit status 2", "signal: killed", …
+	Stderr string   // the file of its standard error
+	Last   []string // the last lines of that
 }
 
-// tail is how many lines of a dead machine's talk are shown.
+// tail is how many lines of a dead machine's standard error are shown.
 const tail = 5
 
 func (d *Death) Error() string {
 	s := fmt.Sprintf("machine %d died: %s", d.ID, d.State)
 	if len(d.Last) > 0 {
-		s += fmt.Sprintf(". Its last words, from %s: %s", d.Talk, strings.Join(d.Last, " | "))
+		s += fmt.Sprintf(". Its last words, from %s: %s", d.Stderr, strings.Join(d.Last, " | "))
 	}
 	return s
 }
@@ -58,13 +58,13 @@ func (c *Cluster) start(id int, resume bool) (*process, io.Reader, error) {
 	}
 	defer release()
 	detach(p.cmd)
-	talk, err := c.dir.talk(id, resume)
+	stderr, err := c.dir.talk(id, resume)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer talk.Close()
-	p.talk = talk.Name()
-	p.cmd.Stderr = talk
+	defer stderr.Close()
+	p.stderr = stderr.Name()
+	p.cmd.Stderr = stderr
 	stdin, err := p.cmd.StdinPipe()
 	if err != nil {
 		return nil, nil, err
@@ -167,7 +167,7 @@ func (p *process) wait() exited {
 	if e.ending == control.Stopped || e.ending == control.Completed && p.result != nil {
 		return e
 	}
-	e.death = &Death{ID: p.id, State: "exit status 0", Talk: p.talk, Last: lastLines(p.talk, tail)}
+	e.death = &Death{ID: p.id, State: "exit status 0", Stderr: p.stderr, Last: lastLines(p.stderr, tail)}
 	if err != nil {
 		e.death.State = err.Error()
 	}
@@ -189,9 +189,9 @@ func lastLines(path string, n int) []string {
 		return nil
 	}
 	defer f.Close()
-	const most = 64 << 10
-	if info, err := f.Stat(); err == nil && info.Size() > most {
-		_, _ = f.Seek(-most, io.SeekEnd)
+	const maxRead = 64 << 10
+	if info, err := f.Stat(); err == nil && info.Size() > maxRead {
+		_, _ = f.Seek(-maxRead, io.SeekEnd)
 	}
 	b, _ := io.ReadAll(f)
 	b = bytes.TrimSpace(b)

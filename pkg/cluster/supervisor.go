@@ -120,6 +120,10 @@ var nextStages = [...][]stage{
 	killing:   {},
 }
 
+func (s stage) String() string {
+	return [...]string{"beginning", "running", "stopping", "killing"}[s]
+}
+
 // milestone is how far a machine or one of its processes has come.
 type milestone uint8
 
@@ -158,6 +162,10 @@ var nextPhases = [...][]phase{
 	ended:    {},
 }
 
+func (p phase) String() string {
+	return [...]string{"up", "held", "doomed", "recalled", "felled", "down", "starting", "lost", "ended"}[p]
+}
+
 const (
 	// soon is how short a life says that a machine cannot live.
 	soon = 2 * time.Second
@@ -187,7 +195,7 @@ type supervised struct {
 
 func (m *supervised) become(next phase) {
 	if !slices.Contains(nextPhases[m.phase], next) {
-		panic(fmt.Sprintf("cluster: a machine's phase %d cannot follow %d", next, m.phase))
+		panic(fmt.Sprintf("cluster: a machine that is %v cannot become %v", m.phase, next))
 	}
 	m.phase = next
 }
@@ -285,7 +293,7 @@ func (s *supervisor) do(a action) { s.actions = append(s.actions, a) }
 
 func (s *supervisor) become(next stage) {
 	if !slices.Contains(nextStages[s.stage], next) {
-		panic(fmt.Sprintf("cluster: a run's stage %d cannot follow %d", next, s.stage))
+		panic(fmt.Sprintf("cluster: a run that is %v cannot become %v", s.stage, next))
 	}
 	s.stage = next
 }

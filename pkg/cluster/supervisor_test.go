@@ -3,7 +3,10 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -371,10 +374,24 @@ func TestRevive(t *testing.T) {
 }
 
 func TestWhatCannotFollow(t *testing.T) {
-	assert.Len(t, nextPhases, int(ended)+1)
 	assert.Len(t, nextStages, int(killing)+1)
-	assert.Panics(t, func() { (&supervised{phase: lost}).become(up) })
-	assert.Panics(t, func() { (&supervisor{stage: killing}).become(running) })
+	assert.PanicsWithValue(t, "cluster: a machine that is lost cannot become up", func() { (&supervised{phase: lost}).become(up) })
+	assert.PanicsWithValue(t, "cluster: a run that is killing cannot become running", func() { (&supervisor{stage: killing}).become(running) })
+}
+
+// The table of phases in the documentation is that of the code.
+func TestDocumentedPhases(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join("..", "..", "docs", "reliability.md"))
+	require.NoError(t, err)
+	require.Len(t, nextPhases, int(ended)+1)
+	for p, next := range nextPhases {
+		var names []string
+		for _, n := range next {
+			names = append(names, n.String())
+		}
+		row := fmt.Sprintf(`(?m)^\| %v \| [^|]+ \| %s ?\|$`, phase(p), strings.Join(names, ", "))
+		assert.Regexp(t, row, string(doc))
+	}
 }
 
 // world is what a supervisor's actions have come to: processes that live as chance
@@ -471,7 +488,7 @@ func (w *world) check() {
 			require.Nil(w.t, w.alive[id], "a process of machine %d is left", id)
 			anyLost = anyLost || m.phase == lost
 		default:
-			require.Fail(w.t, "unexpected", "machine %d in phase %d", id, m.phase)
+			require.Fail(w.t, "unexpected", "machine %d is %v", id, m.phase)
 		}
 		require.Equal(w.t, m.phase >= lost, w.gone[id], "machine %d came back from the dead", id)
 	}
