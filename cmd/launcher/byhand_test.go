@@ -61,7 +61,7 @@ func (h *byHand) waitForKnock(absent int) {
 	h.t.Helper()
 	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", h.ports[absent]))
 	require.NoError(h.t, err)
-	defer ln.Close()
+	defer func() { _ = ln.Close() }()
 	require.NoError(h.t, ln.(*net.TCPListener).SetDeadline(time.Now().Add(deadline)))
 	c, err := ln.Accept()
 	require.NoError(h.t, err)

@@ -189,6 +189,14 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// inPieces returns a reader of bytes, or of pieces where bytes would take too long.
+func inPieces(length int) func(io.Reader) io.Reader {
+	if length > 1<<20 {
+		return iotest.HalfReader
+	}
+	return iotest.OneByteReader
+}
+
 // What is no line of the conversation does not stop a machine, and is no order.
 func TestMachineHearsNonsense(t *testing.T) {
 	for _, tt := range []struct {
@@ -211,7 +219,7 @@ func TestMachineHearsNonsense(t *testing.T) {
 	} {
 		for name, slow := range map[string]func(io.Reader) io.Reader{
 			"at once":      func(r io.Reader) io.Reader { return r },
-			"byte by byte": iotest.OneByteReader,
+			"piece by piece": inPieces(len(tt.said)),
 			"with the end": iotest.DataErrReader,
 			"until it fails": func(r io.Reader) io.Reader {
 				return io.MultiReader(r, iotest.ErrReader(errors.New("the pipe is broken")))
@@ -310,7 +318,7 @@ func TestMachineBabbles(t *testing.T) {
 		`{"phase":"` + strings.Repeat("x", 3<<20) + "\"}\n" + running:  1,
 		running + "panic: oh no\n\ngoroutine 1 [running]:\nmain.f()\n": 1,
 	} {
-		for _, r := range []io.Reader{strings.NewReader(said), iotest.OneByteReader(strings.NewReader(said))} {
+		for _, r := range []io.Reader{strings.NewReader(said), inPieces(len(said))(strings.NewReader(said))} {
 			n := 0
 			for s := range control.Reports(r) {
 				assert.Equal(t, summary.Running, s.Phase)

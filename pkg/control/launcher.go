@@ -51,6 +51,7 @@ func (l *Lifeline) Cut() { _ = l.stdin.Close() }
 // Ending is what the exit code of a vm process says of its end.
 type Ending uint8
 
+// The endings.
 const (
 	Failed    Ending = iota // none of the following
 	Completed               // it did all that it had to do
