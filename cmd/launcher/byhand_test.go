@@ -3,6 +3,8 @@
 package main
 
 import (
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // Three machines that a person starts, in whatever order and one after the other,
@@ -34,7 +37,7 @@ func TestByHand(t *testing.T) {
 			machines := make([]*program, 3)
 			for i, id := range c.order {
 				if i > 0 {
-					time.Sleep(700 * time.Millisecond) // a person types
+					h.waitForKnock(id)
 				}
 				machines[id] = h.start(id)
 			}
@@ -51,6 +54,18 @@ func TestByHand(t *testing.T) {
 			requireCorrect(t, h.dir)
 		})
 	}
+}
+
+// waitForKnock waits until a machine that was started looks for one that was not.
+func (h *byHand) waitForKnock(absent int) {
+	h.t.Helper()
+	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", h.ports[absent]))
+	require.NoError(h.t, err)
+	defer func() { _ = ln.Close() }()
+	require.NoError(h.t, ln.(*net.TCPListener).SetDeadline(time.Now().Add(deadline)))
+	c, err := ln.Accept()
+	require.NoError(h.t, err)
+	_ = c.Close()
 }
 
 // figure returns the number that stands behind a key in what a machine prints of

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"syscall"
 
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
@@ -34,6 +36,10 @@ func hint(err error) error {
 		return err
 	}
 	hinted := command.Flagged(err)
+	if port, ok := errors.AsType[*cluster.PortError](err); ok && errors.Is(port, syscall.EADDRINUSE) {
+		hinted = command.Hinted("", hinted, fmt.Sprintf(": end the program that holds it, or give machine %d another one with --ports (--ports auto takes free ones) (%v)",
+			port.ID, syscall.EADDRINUSE))
+	}
 	for _, h := range hints {
 		if errors.Is(err, h.cause) {
 			hinted = command.Hinted("", hinted, h.mend)

@@ -57,7 +57,7 @@ const deadline = 60 * time.Second
 // there can be only one at a time.
 func execute(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = command.Run(ctx, app(), append([]string{"vm"}, args...), &out, &errs)
+	code = run(ctx, append([]string{"vm"}, args...), strings.NewReader(""), &out, &errs)
 	return code, out.String(), errs.String()
 }
 
@@ -347,7 +347,7 @@ func TestInterruptedInTheRun(t *testing.T) {
 	port := freePorts(t, 1)[0]
 	go func() {
 		defer close(done)
-		code = command.Run(ctx, app(), []string{"vm", "--id", "0", "--port", port, "--log-dir", dir, "--rate", "1000", "--duration", "0"}, &stdout, talk)
+		code = run(ctx, []string{"vm", "--id", "0", "--port", port, "--log-dir", dir, "--rate", "1000", "--duration", "0"}, strings.NewReader(""), &stdout, talk)
 	}()
 	soon(t, "the start", ready)
 	require.Eventually(t, func() bool {
@@ -434,9 +434,7 @@ func supervise(args ...string) (stdin *io.PipeWriter, out *heard, running <-chan
 	code := -1
 	go func() {
 		defer close(done)
-		a := app()
-		a.Reader = r
-		code = command.Run(context.Background(), a, append([]string{"vm", "--supervised"}, args...), out, &talk)
+		code = run(context.Background(), append([]string{"vm", "--supervised"}, args...), r, out, &talk)
 	}()
 	return w, out, running, func() (int, string) {
 		<-done

@@ -7,21 +7,14 @@
 package cluster
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -60,17 +53,7 @@ type Config struct {
 // a link to each other, so a host is exhausted long before.
 const MaxMachines = 1000
 
-const (
-	host = "127.0.0.1"
-	// vmInterrupted is the exit code of a machine that was stopped.
-	vmInterrupted = 130
-	// vmDiffers is that of a machine which does not do what its record says,
-	// vmCrashed of one that has crashed because it says so.
-	vmDiffers = 1
-	vmCrashed = 4
-	// vmRefused is the exit code of a machine that would not begin, or go on.
-	vmRefused = 2
-)
+const host = "127.0.0.1"
 
 // limits are how long things may take before they are given up.
 type limits struct {
@@ -106,27 +89,25 @@ func limitsOf(cfg *Config) limits {
 // restarts reports whether machines that die may come back.
 func (cfg *Config) restarts() bool { return cfg.Restart || cfg.Faults.Has(fault.Kill) }
 
-// Death says how a machine ended that should not have.
-type Death struct {
-	ID    int
-	State string   // "exit status 2", "signal: killed", …
-	Talk  string   // the file of all that it said
-	Last  []string // the last lines of that
-}
-
-// tail is how many lines of a dead machine's talk are shown.
-const tail = 5
-
-func (d *Death) Error() string {
-	s := fmt.Sprintf("machine %d died: %s", d.ID, d.State)
-	if len(d.Last) > 0 {
-		s += fmt.Sprintf(". Its last words, from %s: %s", d.Talk, strings.Join(d.Last, " | "))
-	}
-	return s
-}
-
 // ErrNotBegun says that a run was stopped before it had begun.
 var ErrNotBegun = errors.New("interrupted before the run began")
+
+// PortError says why a machine cannot have its port. Whether another one would do
+// depends on who chose it.
+type PortError struct {
+	ID   int
+	Port int
+	Err  error // the system's: errors.Is(err, syscall.EADDRINUSE), for example
+}
+
+func (e *PortError) Error() string {
+	if errors.Is(e.Err, syscall.EADDRINUSE) {
+		return fmt.Sprintf("port %d on %s is taken", e.Port, host)
+	}
+	return e.Err.Error()
+}
+
+func (e *PortError) Unwrap() error { return e.Err }
 
 // Cluster is a run on this host.
 type Cluster struct {
@@ -143,27 +124,6 @@ type Cluster struct {
 	processes []*process // by machine, the newest of each; nil: not started
 }
 
-// process is one machine's process.
-type process struct {
-	id       int
-	cmd      *exec.Cmd
-	lifeline io.WriteCloser
-	talk     string // file of its standard error
-
-	// For the goroutine that waits for it, and after its end for all.
-	spoke   bool // at least one report was understood
-	arrived bool
-	began   bool
-	result  *summary.Machine
-	since   time.Time // when it was started
-}
-
-// end is the end of a process.
-type end struct {
-	process *process
-	death   *Death // nil: in order
-}
-
 // New prepares a run: it checks the configuration, binds the ports, and makes
 // the directory with the run's record. An error leaves nothing behind; otherwise
 // [Cluster.Run] must follow.
@@ -178,11 +138,10 @@ func New(cfg Config) (*Cluster, error) {
 		processes: make([]*process, len(cfg.Rates)),
 	}
 	for id, port := range cfg.Ports {
-		ln, err := transport.Listen(host, port, fmt.Sprintf(
-			"end the program that holds it, or give machine %d another one with --ports (--ports auto takes free ones)", id))
+		ln, err := transport.Listen(host, port, "")
 		if err != nil {
 			c.closeListeners()
-			return nil, err
+			return nil, &PortError{ID: id, Port: port, Err: err}
 		}
 		c.listeners = append(c.listeners, ln)
 	}
@@ -233,186 +192,43 @@ func (c *Cluster) Run(ctx context.Context, watch func(id int, s summary.Status))
 	defer func() { _ = c.faultsFile.Close() }() // a nil file only returns an error
 	go c.fork()
 	defer close(c.forks)
-	var watching sync.Mutex
-	arrivals := make(chan int, len(c.cfg.Rates))     // machines that have come up
-	begins := make(chan time.Time, len(c.cfg.Rates)) // the agreed start
-	report := func(p *process, s summary.Status) {
-		watching.Lock()
-		defer watching.Unlock()
-		if !p.arrived {
-			p.arrived = true
-			arrivals <- p.id
-		}
-		if s.Phase == summary.Running && !p.began {
-			p.began = true
-			begins <- s.Start
-		}
-		if watch != nil {
-			watch(p.id, s)
-		}
+	r := c.newConductor(watch)
+	defer r.close()
+	if err := r.startAll(); err != nil {
+		c.dir.Discard(true)
+		return nil, err
 	}
-	ends := make(chan end, len(c.cfg.Rates))
-	launch := func(id int, resume bool) error {
-		p, out, err := c.start(id, resume)
-		if err != nil {
-			return fmt.Errorf("machine %d cannot be started: %w", id, err)
-		}
-		go func() { ends <- end{p, p.wait(out, report)} }()
-		return nil
-	}
-	for id := range c.cfg.Rates {
-		if err := launch(id, false); err != nil {
-			c.Kill()
-			for range id {
-				<-ends
-			}
-			c.dir.Discard(true)
-			return nil, err
-		}
-	}
+	r.conduct(ctx)
+	return c.conclude(r.supervisor)
+}
 
-	repairs := newRepairs(len(c.cfg.Rates))
-	first := c.supervise(ctx, arrivals, begins, ends, repairs, launch)
-	results := make([]*summary.Machine, len(c.cfg.Rates))
-	began := repairs.any()
-	for i, p := range c.processes {
-		results[i] = p.result
-		if p.result != nil {
-			p.result.Restarts, p.result.Down = repairs.of(i)
-		}
-		began = began || p.began
-	}
+// conclude returns what a run has come to that is over.
+func (c *Cluster) conclude(s *supervisor) ([]*summary.Machine, error) {
 	switch {
-	case !began && first == nil:
+	case !s.hasBegun() && s.first == nil:
 		c.dir.Discard(true)
 		return nil, ErrNotBegun
-	case !began:
+	case !s.hasBegun():
 		c.dir.Discard(false)
-		return nil, first
-	case first != nil:
-		return results, first
+		return nil, s.first
+	}
+	results := make([]*summary.Machine, len(c.processes))
+	for id, p := range c.processes {
+		if results[id] = p.result; p.result != nil {
+			p.result.Restarts, p.result.Down = s.machines[id].restarts, s.machines[id].down
+		}
+	}
+	if s.first != nil {
+		return results, s.first
 	}
 	return results, nil
 }
 
-// supervise waits for the end of all machines and returns the first that died,
-// if any, and was not to be started again. What does not end when it should is
-// told to, and then killed.
-func (c *Cluster) supervise(ctx context.Context, arrivals <-chan int, begins <-chan time.Time, ends <-chan end, repairs *repairs, launch func(id int, resume bool) error) (first *Death) {
-	l := c.limits
-	// A machine gives up by itself when it does not find its peers.
-	late := fmt.Sprintf("it had not begun within %v", l.connect+l.patience)
-	overdue := time.NewTimer(l.connect + l.patience)
-	defer overdue.Stop()
-
-	acting, calm := context.WithCancel(context.Background())
-	defer calm()
-	acts := make(chan fault.Action)
-	begun, stopping, killed := 0, false, false
-	stop := func(linger time.Duration) {
-		if !stopping {
-			stopping = true
-			calm()
-			c.lift(repairs)
-			c.stop(linger)
-			overdue.Reset(linger + l.patience)
-		}
-	}
-	interrupted := ctx.Done()
-	var since time.Time
-	absent := make(map[int]bool)
-	for id := range c.cfg.Rates {
-		absent[id] = true
-	}
-	for left := len(c.cfg.Rates); left > 0; {
-		select {
-		case e := <-ends:
-			death := e.death
-			if death != nil && !killed && (repairs.planned(e.process) || c.cfg.Restart && repairs.begin(e.process)) {
-				if stopping { // the plan does not order its return any more
-					repairs.now(e.process.id)
-				}
-				continue // it comes back
-			}
-			left--
-			if death == nil {
-				continue
-			}
-			if first == nil {
-				first = death
-				if killed {
-					first.State += ", by the launcher: " + late
-				}
-			}
-			stop(l.shortLinger)
-		case id := <-arrivals:
-			// Did the first ones look for each other already, the last ones would have
-			// little of the processor to come up.
-			if absent[id] && len(absent) == 1 {
-				c.open()
-			}
-			delete(absent, id)
-		case id := <-repairs.due:
-			if !repairs.wanted(id) {
-				continue
-			}
-			if err := launch(id, true); err != nil {
-				left--
-				if first == nil {
-					first = &Death{ID: id, State: err.Error()}
-				}
-				stop(l.shortLinger)
-				continue
-			}
-			repairs.done(id)
-			if stopping {
-				c.stopOne(id, l.linger)
-			}
-		case a := <-acts:
-			c.act(a, repairs)
-		case start := <-begins:
-			if begun == 0 && c.cfg.Duration == 0 && c.cfg.restarts() {
-				since = start // of a run without an end, how long it will be is known then
-			}
-			if begun++; begun == 1 && !c.cfg.Faults.Empty() {
-				go c.schedule(acting, start, acts)
-			}
-			if begun != len(c.cfg.Rates) || stopping {
-				continue
-			}
-			overdue.Stop()
-			if c.cfg.Duration > 0 {
-				late = fmt.Sprintf("it had not ended %v after its time", l.linger+l.patience)
-				overdue.Reset(time.Until(start) + c.cfg.Duration + l.linger + l.patience)
-			}
-		case <-interrupted:
-			interrupted = nil
-			if !since.IsZero() {
-				l.linger += time.Since(since)
-			}
-			if !stopping {
-				late = fmt.Sprintf("it had not stopped %v after it was told to", l.linger+l.patience)
-			}
-			stop(l.linger)
-		case <-overdue.C:
-			// After a pause of this very process, the machines' ends may
-			// be there to be read: they get their second chance too.
-			if !stopping {
-				stop(l.shortLinger)
-				continue
-			}
-			killed = true
-			c.Kill()
-		}
-	}
-	return first
-}
-
-// open lets the machines look for each other.
-func (c *Cluster) open() {
-	for _, p := range c.processes {
-		_, _ = fmt.Fprintln(p.lifeline, "go") // who has died meanwhile does not hear it, which is fine
-	}
+// newest returns the latest process of a machine.
+func (c *Cluster) newest(id int) *process {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.processes[id]
 }
 
 // Kill ends all processes at once. It may be called at any time.
@@ -424,191 +240,8 @@ func (c *Cluster) Kill() {
 			continue
 		}
 		_ = p.cmd.Process.Kill() // an error says that it has ended already
-		_ = p.lifeline.Close()   // for what a program that is not ours may have started
+		p.lifeline.Cut()         // for what a program that is not ours may have started
 	}
-}
-
-// stop tells all machines to end in order, and how long they may wait for each
-// other. It does not wait for them.
-func (c *Cluster) stop(linger time.Duration) {
-	for id := range c.cfg.Rates {
-		c.stopOne(id, linger)
-	}
-}
-
-func (c *Cluster) stopOne(id int, linger time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	// A process that has ended does not hear it, which is fine.
-	p := c.processes[id]
-	_, _ = fmt.Fprintln(p.lifeline, linger)
-	_ = p.lifeline.Close()
-}
-
-// start starts machine id, for the first time or again, and returns the process
-// and its standard output.
-func (c *Cluster) start(id int, resume bool) (*process, io.Reader, error) {
-	cfg := c.cfg
-	args := append(c.model(id),
-		"--supervised",
-		"--peers", c.peers(id),
-		"--bind", host,
-		"--log-dir", cfg.Dir,
-		"--connect-timeout", c.limits.connect.String(),
-		"--linger", c.limits.linger.String(),
-		"--status-every", cfg.StatusEvery.String(),
-	)
-	if resume {
-		args = append(args, "--resume")
-	} else {
-		args = append(args, "--gated")
-	}
-	if cfg.Sync {
-		args = append(args, "--sync")
-	}
-	if cfg.Faults.Touches(id) {
-		args = append(args, "--faults", cfg.Faults.String())
-	}
-	if cfg.Window > 0 {
-		args = append(args, "--window", strconv.Itoa(cfg.Window))
-	}
-	if cfg.LogLevel != "" {
-		args = append(args, "--log-level", cfg.LogLevel)
-	}
-	p := &process{id: id, cmd: exec.Command(cfg.VM, args...)}
-	p.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "VM_") })
-	release, err := passListener(p.cmd, c.listeners[id])
-	if err != nil {
-		return nil, nil, err
-	}
-	defer release()
-	detach(p.cmd)
-	talk, err := c.dir.Stderr(id, resume)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer talk.Close()
-	p.talk = talk.Name()
-	p.cmd.Stderr = talk
-	if p.lifeline, err = p.cmd.StdinPipe(); err != nil {
-		return nil, nil, err
-	}
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	started := make(chan error)
-	c.forks <- func() { started <- p.cmd.Start() }
-	if err := <-started; err != nil {
-		return nil, nil, err
-	}
-	p.since = time.Now()
-	c.mu.Lock()
-	c.processes[id] = p
-	c.mu.Unlock()
-	return p, out, nil
-}
-
-// model returns the arguments that say which machine it is and what it does.
-func (c *Cluster) model(id int) []string {
-	cfg := &c.cfg
-	switch {
-	case cfg.Replay == nil:
-		return []string{
-			"--id", strconv.Itoa(id),
-			"--rate", cfg.Rates[id].String(),
-			"--duration", cfg.Duration.String(),
-			"--seed", strconv.FormatUint(cfg.Seed, 10),
-			"--die", strconv.Itoa(cfg.Die),
-			"--run", cfg.Run,
-		}
-	case cfg.AtPace:
-		return []string{"--replay", cfg.Replay[id], "--pace", "recorded"}
-	}
-	return []string{"--replay", cfg.Replay[id]}
-}
-
-// fork starts processes from one thread that lives as long as the run: the
-// kernel's signal at a parent's death comes at the death of the very thread
-// that made the child (golang.org/issue/27505).
-func (c *Cluster) fork() {
-	holdThread()
-	for f := range c.forks {
-		f()
-	}
-}
-
-func (c *Cluster) peers(id int) string {
-	var peers []string
-	for other, port := range c.Ports() {
-		if other != id {
-			peers = append(peers, fmt.Sprintf("%d=%s:%d", other, host, port))
-		}
-	}
-	return strings.Join(peers, ",")
-}
-
-// wait reads what the process reports until its end, and returns how it died,
-// or nil if it ended in order.
-func (p *process) wait(out io.Reader, report func(*process, summary.Status)) *Death {
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var s summary.Status
-		if json.Unmarshal(lines.Bytes(), &s) != nil || s.Phase == "" {
-			continue // not ours: a panic's text, perhaps
-		}
-		p.spoke = true
-		if s.Machine != nil {
-			p.result = s.Machine
-		}
-		report(p, s)
-	}
-	_, _ = io.Copy(io.Discard, out)
-	err := p.cmd.Wait()
-	code := p.cmd.ProcessState.ExitCode()
-	if p.result != nil && code == 0 || code == vmInterrupted {
-		return nil
-	}
-	d := &Death{ID: p.id, State: "exit status 0", Talk: p.talk, Last: lastLines(p.talk, tail)}
-	if err != nil {
-		d.State = err.Error()
-	}
-	switch {
-	case !p.spoke:
-		d.State += fmt.Sprintf(" before its first report (is %s the vm program of this release?)", p.cmd.Path)
-	case p.result == nil && err == nil:
-		d.State += " without a result"
-	}
-	return d
-}
-
-// lastLines returns up to n lines from the end of a file, or where a Go program
-// says why it crashes, the first ones of that: what follows are the calls. It
-// returns none if the file cannot be read.
-func lastLines(path string, n int) []string {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	const most = 64 << 10
-	if info, err := f.Stat(); err == nil && info.Size() > most {
-		_, _ = f.Seek(-most, io.SeekEnd)
-	}
-	b, _ := io.ReadAll(f)
-	b = bytes.TrimSpace(b)
-	if len(b) == 0 {
-		return nil
-	}
-	lines := strings.Split(string(b), "\n")
-	crash := slices.IndexFunc(lines, func(line string) bool {
-		return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "SIG")
-	})
-	if crash >= 0 {
-		return lines[crash:min(crash+n, len(lines))]
-	}
-	return lines[max(0, len(lines)-n):]
 }
 
 func (c *Cluster) closeListeners() {

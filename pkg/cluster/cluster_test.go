@@ -137,12 +137,28 @@ func TestRunIsStopped(t *testing.T) {
 
 // The machines do not talk to each other before the last has come up.
 func TestMachinesGoWhenAllAreThere(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = ln.Close() }()
+	require.NoError(t, ln.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute)))
+	t.Setenv(releaseEnv, ln.Addr().String())
 	c := newFakes(t, "goes when told")
-	_, err := c.Run(t.Context(), nil)
+	waiting := 0
+	_, err = c.Run(t.Context(), func(_ int, s summary.Status) {
+		if s.Phase != summary.Connecting {
+			return
+		}
+		if waiting++; waiting == 2 { // the last one is only let up now
+			held, err := ln.Accept()
+			if assert.NoError(t, err) {
+				_ = held.Close()
+			}
+		}
+	})
 	require.NoError(t, err)
 	var up, told [3]int64
 	for i, p := range c.processes {
-		talk, err := os.ReadFile(p.talk)
+		talk, err := os.ReadFile(p.stderr)
 		require.NoError(t, err)
 		_, err = fmt.Sscanf(string(talk), "up at %d, go at %d", &up[i], &told[i])
 		require.NoError(t, err, "%s", talk)
@@ -309,7 +325,7 @@ func TestFilesOfAMachine(t *testing.T) {
 	})
 	require.NoError(t, err)
 	for id, p := range c.processes {
-		talk, err := os.ReadFile(p.talk)
+		talk, err := os.ReadFile(p.stderr)
 		require.NoError(t, err)
 		var kinds []string
 		for line := range strings.Lines(string(talk)) {
@@ -322,7 +338,7 @@ func TestFilesOfAMachine(t *testing.T) {
 			kind, _, _ := strings.Cut(line, "[")
 			kinds = append(kinds, strings.TrimSpace(kind))
 		}
-		assert.Equal(t, []string{"0 pipe:", "1 pipe:", "2 " + p.talk, "3 socket:"}, kinds, "machine %d:\n%s", id, talk)
+		assert.Equal(t, []string{"0 pipe:", "1 pipe:", "2 " + p.stderr, "3 socket:"}, kinds, "machine %d:\n%s", id, talk)
 	}
 }
 
@@ -345,8 +361,9 @@ func TestArguments(t *testing.T) {
 	require.NoError(t, err)
 	ports := c.Ports()
 	args := strings.Join(c.processes[1].cmd.Args[1:], " ")
-	assert.Contains(t, args, fmt.Sprintf("--id 1 --rate 1 --duration 1ms --seed 42 --die 10 --run test --supervised --peers 0=127.0.0.1:%d,2=127.0.0.1:%d --bind 127.0.0.1 --log-dir %s ", ports[0], ports[2], c.cfg.Dir))
-	assert.Contains(t, args, " --window 5 --log-level trace")
+	assert.Contains(t, args, fmt.Sprintf("--id 1 --rate 1 --duration 1ms --seed 42 --die 10 --run test --peers 0=127.0.0.1:%d,2=127.0.0.1:%d --bind 127.0.0.1 --log-dir %s ", ports[0], ports[2], c.cfg.Dir))
+	assert.Contains(t, args, " --window 5 --log-level trace ")
+	assert.Contains(t, args, " --supervised")
 
 	c.cfg.Replay = []string{"a.log", "b.log", "c.log"}
 	assert.Equal(t, []string{"--replay", "b.log"}, c.model(1))
@@ -382,7 +399,7 @@ func TestDeath(t *testing.T) {
 		want  string
 	}{
 		{Death{ID: 3, State: "signal: killed"}, "machine 3 died: signal: killed"},
-		{Death{ID: 0, State: "exit status 2", Talk: "runs/x/vm_0.stderr", Last: []string{"one", "two"}}, "machine 0 died: exit status 2. Its last words, from runs/x/vm_0.stderr: one | two"},
+		{Death{ID: 0, State: "exit status 2", Stderr: "runs/x/vm_0.stderr", Last: []string{"one", "two"}}, "machine 0 died: exit status 2. Its last words, from runs/x/vm_0.stderr: one | two"},
 	} {
 		assert.EqualError(t, &c.death, c.want)
 	}

@@ -1,10 +1,13 @@
 package cluster
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -75,7 +78,11 @@ func TestNewFindsAPortTaken(t *testing.T) {
 	cfg := config(t, 3)
 	cfg.Ports[2] = ln.Addr().(*net.TCPAddr).Port
 	_, err = New(cfg)
-	require.ErrorContains(t, err, "is taken: end the program that holds it, or give machine 2 another one with --ports (--ports auto takes free ones)")
+	taken, ok := errors.AsType[*PortError](err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, 2, taken.ID)
+	require.ErrorIs(t, err, syscall.EADDRINUSE)
+	require.EqualError(t, err, fmt.Sprintf("port %d on 127.0.0.1 is taken", taken.Port))
 	assert.NoDirExists(t, filepath.Dir(cfg.Dir))
 }
 

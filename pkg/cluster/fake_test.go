@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
 
@@ -19,7 +21,17 @@ import (
 // the test program stands in for it, and behaves as one of the fakes. With the
 // real programs the tests of cmd/launcher run.
 
-const fakeEnv = "LAMPORT_TEST_FAKE"
+const (
+	fakeEnv = "LAMPORT_TEST_FAKE"
+	// releaseEnv is the address where a fake waits for its test to hang up.
+	releaseEnv = "LAMPORT_TEST_RELEASE"
+)
+
+func untilReleased() {
+	if c, err := net.Dial("tcp", os.Getenv(releaseEnv)); err == nil {
+		_, _ = io.Copy(io.Discard, c)
+	}
+}
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(fakeEnv); name != "" {
@@ -62,7 +74,7 @@ func (f *fake) untilTold() string {
 func (f *fake) connecting() int {
 	f.say(summary.Status{Phase: summary.Connecting})
 	f.untilTold()
-	return vmInterrupted
+	return exit.Interrupted
 }
 
 var fakes = map[string]func(*fake) int{
@@ -75,11 +87,11 @@ var fakes = map[string]func(*fake) int{
 		f.begin()
 		fmt.Fprintf(os.Stderr, "told: %q\n", f.untilTold())
 		f.done()
-		return vmInterrupted
+		return exit.Interrupted
 	},
 	"goes when told": func(f *fake) int {
 		if f.id == 1 {
-			time.Sleep(100 * time.Millisecond)
+			untilReleased()
 		}
 		fmt.Fprint(os.Stderr, "up at ", time.Now().UnixNano())
 		f.say(summary.Status{Phase: summary.Connecting})
@@ -106,7 +118,7 @@ var fakes = map[string]func(*fake) int{
 		if f.id != 1 {
 			f.untilTold()
 			f.done()
-			return vmInterrupted
+			return exit.Interrupted
 		}
 		fmt.Fprint(os.Stderr, "some talk\npanic: oh no\n\ngoroutine 1 [running]:\n", strings.Repeat("main.f()\n", 50))
 		return 2
@@ -152,6 +164,6 @@ var fakes = map[string]func(*fake) int{
 		f.begin()
 		f.untilTold() // all of them are there at one time
 		f.done()
-		return vmInterrupted
+		return exit.Interrupted
 	},
 }

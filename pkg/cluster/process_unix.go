@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+
+	"github.com/scalemodel/lamport/pkg/control"
 )
 
 // passListener hands a listening socket down to a process that is about to be
@@ -17,6 +19,7 @@ func passListener(cmd *exec.Cmd, ln *net.TCPListener) (release func(), err error
 		return nil, err
 	}
 	cmd.ExtraFiles = []*os.File{f}
-	cmd.Args = append(cmd.Args, "--listen-fd", "3") // the first after the standard three
+	handed := control.Options{ListenFD: 3} // the first after the standard three
+	cmd.Args = append(cmd.Args, handed.Args()...)
 	return func() { _ = f.Close() }, nil
 }

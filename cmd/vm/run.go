@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/control"
+	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/replay"
+	"github.com/scalemodel/lamport/pkg/transport"
+	"github.com/scalemodel/lamport/pkg/vm"
+)
+
+// run runs the machine, by hand or under a launcher. Its errors carry exit codes.
+func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
+	cfg := o.machine
+	if o.record != "" {
+		if err := openRecord(&cfg, o.record); err != nil {
+			return err
+		}
+		defer cfg.Replay.Close()
+	}
+	cfg.Logger = logging.Diagnostics(stderr, "vm-"+strconv.Itoa(cfg.ID), o.level)
+	ln, err := o.listener()
+	if err != nil {
+		return err
+	}
+	if o.control.Supervised {
+		return o.supervised(ctx, cfg, ln, stdin, stdout)
+	}
+	ctx, stop := exit.OnInterrupt(ctx, nil)
+	defer stop()
+	return runMachine(ctx, cfg, ln, stdout)
+}
+
+// openRecord has the machine do again what a record says.
+func openRecord(cfg *vm.Config, path string) (err error) {
+	if cfg.Replay, err = replay.Open(path); err != nil {
+		return command.Usage("--replay: %w", err)
+	}
+	s := cfg.Replay.Start()
+	cfg.ID, cfg.Rate, cfg.Seed, cfg.Die, cfg.Run, cfg.Duration = cfg.Replay.ID(), s.Rate, s.Seed, s.Die, s.Run, 0
+	return nil
+}
+
+// listener returns the listener that the launcher has passed down, or makes one.
+func (o *options) listener() (net.Listener, error) {
+	if fd := o.control.ListenFD; fd > 0 {
+		f := os.NewFile(uintptr(fd), "listener")
+		defer f.Close()
+		ln, err := net.FileListener(f)
+		if err != nil {
+			return nil, command.Usage("--listen-fd %d: not a listening socket: %w", fd, err)
+		}
+		return ln, nil
+	}
+	return transport.Listen(o.bind, o.port, "choose another --port, or end the program that holds it")
+}
+
+// supervised runs the machine tied to its launcher.
+func (o *options) supervised(ctx context.Context, cfg vm.Config, ln net.Listener, stdin io.Reader, stdout io.Writer) error {
+	// The launcher may be gone before us; its death must not cut our log short.
+	signal.Ignore(syscall.SIGPIPE)
+	// More signals than one say nothing new, while by hand the second one kills:
+	// when a launcher is killed, the kernel sends one for each of its threads that
+	// was this process's parent in turn. To kill, the launcher kills.
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	session := control.NewSession(stdin, stdout)
+	cfg.Watch = session.Report
+	if o.control.Gated {
+		cfg.Gate = session.Gate()
+	}
+	withLinger := func(linger time.Duration) error { return vm.StopWithin{Linger: linger} }
+	err := session.Run(ctx, cfg.Linger, withLinger, func(ctx context.Context) error {
+		return runMachine(ctx, cfg, ln, io.Discard) // its result is a report
+	})
+	if _, ok := errors.AsType[*control.OverdueError](err); ok {
+		return exit.With(exit.Died, err)
+	}
+	return err
+}
+
+// runMachine runs the machine to its end and prints what it did.
+func runMachine(ctx context.Context, cfg vm.Config, ln net.Listener, stdout io.Writer) error {
+	result, err := vm.Run(ctx, cfg, ln)
+	if err != nil {
+		return withCode(err)
+	}
+	if err := result.WriteText(stdout); err != nil {
+		return exit.With(exit.Died, err)
+	}
+	if ctx.Err() != nil {
+		return exit.With(exit.Interrupted, nil)
+	}
+	return nil
+}
+
+// withCode gives an error of a machine its exit code.
+func withCode(err error) error {
+	var notStarted *vm.StartError
+	var differs *replay.Difference
+	switch {
+	case errors.Is(err, context.Canceled):
+		return exit.With(exit.Interrupted, errors.New("interrupted before the run began"))
+	case errors.As(err, &notStarted):
+		return exit.With(exit.Misused, err)
+	case errors.Is(err, vm.ErrCrash):
+		return exit.With(exit.Crashed, err)
+	case errors.As(err, &differs):
+		return exit.With(exit.Broken, err)
+	}
+	return exit.With(exit.Died, err)
+}

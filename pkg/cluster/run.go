@@ -1,0 +1,179 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/scalemodel/lamport/pkg/control"
+	"github.com/scalemodel/lamport/pkg/summary"
+)
+
+// conductor carries out a run: it tells the supervisor what happens and does what
+// that decides. Its methods are called by one goroutine, except where they say
+// otherwise.
+type conductor struct {
+	*Cluster
+	supervisor *supervisor
+	watch      func(id int, s summary.Status)
+	watching   sync.Mutex // held while watch is called
+
+	events  chan event
+	over    chan struct{} // closed when no event is waited for any more
+	overdue *time.Timer   // stopped where nothing is waited for
+
+	// The fault plan is handed out until acting ends.
+	acting    context.Context
+	endFaults context.CancelFunc
+}
+
+func (c *Cluster) newConductor(watch func(id int, s summary.Status)) *conductor {
+	if watch == nil {
+		watch = func(int, summary.Status) {}
+	}
+	r := &conductor{
+		Cluster:    c,
+		supervisor: newSupervisor(&c.cfg, c.limits),
+		watch:      watch,
+		events:     make(chan event, len(c.cfg.Rates)),
+		over:       make(chan struct{}),
+		overdue:    time.NewTimer(0),
+	}
+	r.overdue.Stop()
+	r.acting, r.endFaults = context.WithCancel(context.Background())
+	return r
+}
+
+// close gives up what goroutines still want to tell.
+func (r *conductor) close() {
+	r.overdue.Stop()
+	r.endFaults()
+	close(r.over)
+}
+
+// post tells of an event. It may be called by any goroutine.
+func (r *conductor) post(e event) {
+	select {
+	case r.events <- e:
+	case <-r.over:
+	}
+}
+
+// startAll starts all machines. Where one cannot be, none is left.
+func (r *conductor) startAll() error {
+	for id := range r.cfg.Rates {
+		err := r.launch(id, false)
+		if err == nil {
+			continue
+		}
+		r.Kill()
+		for left := id; left > 0; {
+			if _, ok := (<-r.events).(exited); ok {
+				left--
+			}
+		}
+		return err
+	}
+	return nil
+}
+
+// launch starts a machine's process and has its reports and its end posted.
+func (r *conductor) launch(id int, resume bool) error {
+	p, stdout, err := r.start(id, resume)
+	if err != nil {
+		return fmt.Errorf("machine %d cannot be started: %w", id, err)
+	}
+	go func() {
+		for s := range control.Reports(stdout) {
+			r.report(p, s)
+		}
+		r.post(p.wait())
+	}()
+	return nil
+}
+
+// report takes in a report of a process. It is called by the goroutine that reads
+// them.
+func (r *conductor) report(p *process, s summary.Status) {
+	if s.Machine != nil {
+		p.result = s.Machine
+	}
+	m := arrived
+	if s.Phase == summary.Running {
+		m = begun
+	}
+	if m > p.milestone {
+		p.milestone = m
+		r.post(reached{p.id, m, s.Start})
+	}
+	r.watching.Lock()
+	defer r.watching.Unlock()
+	r.watch(p.id, s)
+}
+
+// conduct takes the run from the start of its machines to the end of the last.
+func (r *conductor) conduct(ctx context.Context) {
+	r.carryOut(r.supervisor.begin(time.Now()))
+	done := ctx.Done()
+	for !r.supervisor.over() {
+		var e event
+		select {
+		case e = <-r.events:
+		case <-done:
+			done, e = nil, interrupted{}
+		case <-r.overdue.C:
+			e = overdue{}
+		}
+		r.carryOut(r.supervisor.on(time.Now(), e))
+	}
+}
+
+// carryOut does what was decided, and what is decided in answer to that.
+func (r *conductor) carryOut(actions []action) {
+	for len(actions) > 0 {
+		a := actions[0]
+		actions = actions[1:]
+		if s, ok := a.(start); ok {
+			actions = append(actions, r.supervisor.on(time.Now(), started{s.id, r.launch(s.id, true)})...)
+			continue
+		}
+		r.act(a)
+	}
+}
+
+func (r *conductor) act(a action) {
+	switch a := a.(type) {
+	case openGate:
+		for id := range r.cfg.Rates {
+			r.newest(id).lifeline.Go()
+		}
+	case restart:
+		time.AfterFunc(time.Until(a.at), func() { r.post(due{a.id}) })
+	case stopAll:
+		for id := range r.cfg.Rates {
+			r.newest(id).lifeline.Stop(a.linger)
+		}
+	case stop:
+		r.newest(a.id).lifeline.Stop(a.linger)
+	case killAll:
+		r.Kill()
+	case kill:
+		_ = r.newest(a.id).cmd.Process.Kill() // it may have ended
+	case hold:
+		if err := pause(r.newest(a.id).cmd.Process, a.on); err != nil {
+			r.noteFault("not done: " + err.Error())
+		}
+	case note:
+		r.noteFault(a.text)
+	case playFaults:
+		go r.playFaults(r.acting, a.start)
+	case endFaults:
+		r.endFaults()
+	case overdueAt:
+		r.overdue.Stop()
+		if !a.at.IsZero() {
+			r.overdue.Reset(time.Until(a.at))
+		}
+	}
+}
