@@ -25,7 +25,7 @@ import (
 func orderCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "order",
-		Usage:     "all events of a run in one total order",
+		Usage:     "list all events of a run in one total order",
 		UsageText: "launcher order [flags] DIR",
 		Description: `Lists the events by (clock, machine). A cause always comes before its effect; of two
 events that come one after the other, the first need not be a cause. One line each:
@@ -42,10 +42,10 @@ POINT is a clock value (100), a global time (2026-11-22T17:13:41Z) or a time aft
 the run's start (2.5s). Exit code 1: the logs have no such order; "launcher check"
 says more, and checks all that this command does not.`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "since", Usage: "leave out what comes before `POINT`"},
-			&cli.StringFlag{Name: "until", Usage: "leave out what comes after `POINT`"},
-			&cli.StringSliceFlag{Name: "machine", Usage: "only machines of this `LIST` of ids"},
-			&cli.StringSliceFlag{Name: "kind", Usage: "only events of this `LIST`: internal, send, receive"},
+			&cli.StringFlag{Name: "since", Usage: "leave out everything before `POINT`"},
+			&cli.StringFlag{Name: "until", Usage: "leave out everything after `POINT`"},
+			&cli.StringSliceFlag{Name: "machine", Usage: "only the machines in this `LIST` of ids"},
+			&cli.StringSliceFlag{Name: "kind", Usage: "only the kinds of event in this `LIST`: internal, send, receive"},
 		},
 		Action: command.Piped(order),
 	}
