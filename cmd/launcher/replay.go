@@ -74,7 +74,7 @@ func replayRun(c *cli.Context) error {
 	}
 	var paths []string
 	for _, l := range run.Logs {
-		paths = append(paths, l.Path)
+		paths = append(paths, l.Name)
 	}
 	ctx, stop := command.OnInterrupt(c.Context, nil)
 	result, err := replay.Run(ctx, paths)

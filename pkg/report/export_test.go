@@ -120,9 +120,9 @@ func readLogs(t testing.TB, run *trace.Run) (all []logged) {
 	}
 	sends := make(map[message]int)
 	for _, l := range run.Logs {
-		f, err := os.Open(l.Path)
+		f, err := os.Open(l.Name)
 		require.NoError(t, err)
-		r := logging.NewReader(f, l.Path)
+		r := logging.NewReader(f, l.Name)
 		var rec logging.Record
 		var last clock.Time
 		for r.Next(&rec) == nil {
@@ -429,7 +429,7 @@ func TestBrokenRunsAreExported(t *testing.T) {
 // spoil changes one log of a run so that each line can still be read.
 func spoil(t *testing.T, rng *rand.Rand, run *trace.Run) {
 	l := run.Logs[rng.IntN(len(run.Logs))]
-	text, err := os.ReadFile(l.Path)
+	text, err := os.ReadFile(l.Name)
 	require.NoError(t, err)
 	lines := strings.SplitAfter(strings.TrimSuffix(string(text), "\n"), "\n")
 	lines[len(lines)-1] += "\n"
@@ -454,7 +454,7 @@ func spoil(t *testing.T, rng *rand.Rand, run *trace.Run) {
 	case 5: // in the middle of a line
 		lines, torn = lines[:i+1], 1+rng.IntN(10)
 	case 6: // the disk dies
-		require.NoError(t, os.Remove(l.Path))
+		require.NoError(t, os.Remove(l.Name))
 		return
 	case 7: // the clocks are tampered with
 		for k := range lines {
@@ -470,7 +470,7 @@ func spoil(t *testing.T, rng *rand.Rand, run *trace.Run) {
 		err = r.Next(&rec)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, logging.ErrTorn) {
-		require.NoError(t, os.WriteFile(l.Path, []byte(whole), 0o666))
+		require.NoError(t, os.WriteFile(l.Name, []byte(whole), 0o666))
 	}
 }
 
@@ -478,7 +478,7 @@ func spoil(t *testing.T, rng *rand.Rand, run *trace.Run) {
 // good form.
 func TestUnreadableLog(t *testing.T) {
 	run := recorded(t, tracetest.Config{Rates: tracetest.Hertz(10, 10), Duration: 3 * time.Second})
-	log := run.Logs[1].Path
+	log := run.Logs[1].Name
 	text, err := os.ReadFile(log)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(log, bytes.Replace(text, []byte("step=20 "), []byte("step=2O "), 1), 0o666))

@@ -61,7 +61,7 @@ func benchmarkNewlines(b *testing.B, dir string, events int) {
 		require.NoError(b, err)
 		lines := 0
 		for _, l := range run.Logs {
-			f, err := os.Open(l.Path)
+			f, err := os.Open(l.Name)
 			require.NoError(b, err)
 			for {
 				n, err := f.Read(buf)

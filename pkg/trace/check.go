@@ -3,7 +3,6 @@ package trace
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -60,8 +59,8 @@ func (w *walker) started(t *track, e *entry) {
 	start.Start.Peers = nil // all logs' together are many
 	t.start = &start
 	s := &e.other.Start
-	if name := logging.FileName(t.id, s.Rate); name != filepath.Base(t.log.Path) {
-		w.violate(LawRun, fmt.Sprintf("the log of machine %d with rate %v is called %s, not %s", t.id, s.Rate, name, filepath.Base(t.log.Path)), t.ref(e))
+	if name := logging.FileName(t.id, s.Rate); t.log.File != "" && t.log.File != name {
+		w.violate(LawRun, fmt.Sprintf("the log of machine %d with rate %v is called %s, not %s", t.id, s.Rate, name, t.log.File), t.ref(e))
 	}
 	if t.id >= s.Machines {
 		w.violate(LawRun, fmt.Sprintf("machine %d in a run of %s: the last is %d", t.id, plural(uint64(s.Machines), "machine"), s.Machines-1), t.ref(e))
@@ -334,11 +333,11 @@ func (t *track) breaksOff() string {
 	after := fmt.Sprintf("what machine %d did after step %d is not known", t.id, t.last.step)
 	switch {
 	case t.torn:
-		return fmt.Sprintf("%v:%d: the last line is torn: %s", t.log.Path, t.last.line+1, after)
+		return fmt.Sprintf("%v:%d: the last line is torn: %s", t.log.Name, t.last.line+1, after)
 	case t.last.line == 0:
-		return fmt.Sprintf("%v is empty: what machine %d did is not known", t.log.Path, t.id)
+		return fmt.Sprintf("%v is empty: what machine %d did is not known", t.log.Name, t.id)
 	default:
-		return fmt.Sprintf("%v:%d: no stop line follows (the machine died, or still runs): %s", t.log.Path, t.last.line, after)
+		return fmt.Sprintf("%v:%d: no stop line follows (the machine died, or still runs): %s", t.log.Name, t.last.line, after)
 	}
 }
 

@@ -610,9 +610,15 @@ func TestOpenFinds(t *testing.T) {
 	}
 	run, err := trace.Open(dir)
 	require.NoError(t, err)
-	require.Equal(t, &trace.Run{Dir: dir, Machines: 2, Logs: []trace.Log{
-		{ID: 0, Path: filepath.Join(dir, log0)}, {ID: 1, Path: filepath.Join(dir, log1)},
-	}}, run)
+	require.Equal(t, dir, run.Dir)
+	require.Equal(t, 2, run.Machines)
+	require.Len(t, run.Logs, 2)
+	for id, name := range []string{log0, log1} {
+		l := run.Logs[id]
+		require.Equal(t, id, l.ID)
+		require.Equal(t, filepath.Join(dir, name), l.Name)
+		require.Equal(t, name, l.File)
+	}
 
 	// A log that goes away between Open and Walk is an error.
 	require.NoError(t, os.Remove(filepath.Join(dir, log1)))

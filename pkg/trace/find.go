@@ -2,7 +2,6 @@ package trace
 
 import (
 	"bufio"
-	"os"
 	"strconv"
 	"strings"
 	"unicode"
@@ -20,7 +19,7 @@ type finding struct {
 
 // place is a line that a finding names.
 type place struct {
-	log     Log
+	log     *Log
 	line    int     // 0: to be looked up
 	message message // by
 }
@@ -48,8 +47,8 @@ func (w *walker) violate(law Law, what string, places ...place) {
 // violations puts lines to the places of findings: their numbers first, and
 // then their text.
 func violations(findings []finding) ([]Violation, error) {
-	messages := make(map[Log]map[message]int)
-	lines := make(map[Log]map[int]string)
+	messages := make(map[*Log]map[message]int)
+	lines := make(map[*Log]map[int]string)
 	for _, f := range findings {
 		for _, p := range f.places {
 			if lines[p.log] == nil {
@@ -87,7 +86,7 @@ func violations(findings []finding) ([]Violation, error) {
 		v := Violation{Law: f.law, What: f.what}
 		for _, p := range f.places {
 			if p.line > 0 { // there is no such line otherwise
-				v.Events = append(v.Events, Ref{File: p.log.Path, Line: p.line, Text: lines[p.log][p.line]})
+				v.Events = append(v.Events, Ref{File: p.log.Name, Line: p.line, Text: lines[p.log][p.line]})
 			}
 		}
 		all = append(all, v)
@@ -96,7 +95,7 @@ func violations(findings []finding) ([]Violation, error) {
 }
 
 // find fills in the lines where messages are first sent or received.
-func (l Log) find(wanted map[message]int) error {
+func (l *Log) find(wanted map[message]int) error {
 	if len(wanted) == 0 {
 		return nil
 	}
@@ -117,13 +116,16 @@ func (l Log) find(wanted map[message]int) error {
 }
 
 // quote fills in the text of lines.
-func (l Log) quote(wanted map[int]string) error {
-	f, err := os.Open(l.Path)
+func (l *Log) quote(wanted map[int]string) error {
+	if l.Text == nil {
+		return nil
+	}
+	text, err := l.Text()
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
+	defer func() { _ = text.Close() }()
+	lines := bufio.NewScanner(text)
 	lines.Buffer(nil, logging.MaxLine)
 	left := len(wanted)
 	for n := 1; left > 0 && lines.Scan(); n++ {

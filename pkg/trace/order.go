@@ -52,10 +52,11 @@ func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 			}
 		}
 	}()
-	for _, l := range r.Logs {
+	for i := range r.Logs {
+		l := &r.Logs[i]
 		if q := present[l.ID]; q != nil {
 			return nil, disorder(LawRun, fmt.Sprintf("machine %d has two logs in this directory", l.ID),
-				Ref{File: l.Path, Line: 1}, Ref{File: q.feed.log.Path, Line: 1})
+				Ref{File: l.Name, Line: 1}, Ref{File: q.feed.log.Name, Line: 1})
 		}
 		present[l.ID] = &queue{id: l.ID, feed: newFeed(l, batchSize(len(r.Logs)), stop), started: math.MaxInt64}
 	}
@@ -97,7 +98,7 @@ func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 		case q == nil:
 			open = append(open, fmt.Sprintf("the log of machine %d is missing", id))
 		case !q.stopped:
-			open = append(open, q.feed.log.Path+" breaks off")
+			open = append(open, q.feed.log.Name+" breaks off")
 		}
 	}
 	return open, nil
@@ -154,7 +155,7 @@ func (q *queue) advance() error {
 
 // check refuses an event with which the order would be wrong.
 func (q *queue) check(e *entry) error {
-	ref := Ref{File: q.feed.log.Path, Line: e.line}
+	ref := Ref{File: q.feed.log.Name, Line: e.line}
 	now := e.event.Clock
 	switch {
 	case e.id != q.id:

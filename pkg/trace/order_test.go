@@ -63,9 +63,9 @@ func TestOrderIsTheSortOfAllEvents(t *testing.T) {
 		run := randomRun(t, seed)
 		var want []trace.Ordered
 		for _, l := range run.Logs {
-			f, err := os.Open(l.Path)
+			f, err := os.Open(l.Name)
 			require.NoError(t, err)
-			r := logging.NewReader(f, l.Path)
+			r := logging.NewReader(f, l.Name)
 			var rec logging.Record
 			for r.Next(&rec) == nil {
 				if ev := rec.Event; rec.Kind == logging.EventRecord {

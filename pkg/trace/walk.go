@@ -89,7 +89,8 @@ func newWalker(r *Run, o Options, visit func(*Step) error) *walker {
 	}
 	w.verdict.Machines = r.Machines
 	w.verdict.Broken = make(map[Law]uint64)
-	for _, l := range r.Logs {
+	for i := range r.Logs {
+		l := &r.Logs[i]
 		if t := w.tracks[l.ID]; t != nil {
 			w.violate(LawRun, fmt.Sprintf("machine %d has two logs; only the other one is checked", l.ID), place{log: l, line: 1}, t.at(1))
 			continue
@@ -311,7 +312,7 @@ func (w *walker) cycle(t *track) (earliest *track) {
 // track is one machine's way through its log.
 type track struct {
 	id    int
-	log   Log
+	log   *Log
 	feed  *feed
 	head  *entry // the next line
 	ended bool

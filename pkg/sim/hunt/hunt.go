@@ -192,7 +192,7 @@ func check(ctx context.Context, dir string) (what string, err error) {
 	}
 	var paths []string
 	for _, l := range r.Logs {
-		paths = append(paths, l.Path)
+		paths = append(paths, l.Name)
 	}
 	_, err = replay.Run(ctx, paths)
 	var differs *replay.Difference
