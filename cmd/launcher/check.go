@@ -68,7 +68,7 @@ func checkDir(dir string, all bool) (*trace.Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	return run.Walk(trace.Options{All: all}, nil)
+	return run.Walk(trace.Options{All: all})
 }
 
 func writeVerdict(w io.Writer, dir string, v *trace.Verdict, format string, all bool) error {

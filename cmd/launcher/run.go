@@ -162,7 +162,7 @@ func prove(stdout io.Writer, dir string) error {
 	if err != nil {
 		return exit.With(exit.Died, err)
 	}
-	v, err := run.Walk(trace.Options{}, nil)
+	v, err := run.Walk(trace.Options{})
 	if err != nil {
 		return exit.With(exit.Died, err)
 	}

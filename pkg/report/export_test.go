@@ -528,7 +528,7 @@ func TestRefused(t *testing.T) {
 	run := recorded(t, tracetest.Config{Rates: tracetest.Hertz(1), Duration: time.Second})
 	_, err := report.Export(io.Discard, run, "svg", report.Options{})
 	require.ErrorContains(t, err, `format "svg"`)
-	run.Machines = report.MostVectors + 1
+	run.Machines = report.MaxVectors + 1
 	for _, f := range report.Formats {
 		_, err := report.Export(io.Discard, run, f, report.Options{Vectors: true})
 		if f == report.Perfetto {

@@ -14,7 +14,7 @@ func ExampleRun_Walk() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	verdict, err := run.Walk(trace.Options{}, nil)
+	verdict, err := run.Walk(trace.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func ExampleRun_Walk_broken() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	verdict, err := run.Walk(trace.Options{}, nil)
+	verdict, err := run.Walk(trace.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -51,12 +51,12 @@ func ExampleOptions_vectors() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, err = run.Walk(trace.Options{Vectors: true}, func(s *trace.Step) error {
+	_, err = run.Walk(trace.Options{Vectors: true}, trace.VisitorFunc(func(s *trace.Step) error {
 		if s.Event != nil && s.Event.Kind == event.Receive {
 			fmt.Printf("machine %d step %d, sent in line %d: clock %d, vector clock %v\n", s.Machine, s.Event.Step, s.Sent.Line, s.Event.Clock, s.Vector)
 		}
 		return nil
-	})
+	}))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -32,15 +32,15 @@ type message struct {
 	seq      uint64
 }
 
-// mostKept bounds the violations that a verdict holds, but for the first of each
+// maxKept bounds the violations that a verdict holds, but for the first of each
 // law.
-const mostKept = 10_000
+const maxKept = 10_000
 
 // violate notes that a law is broken.
-func (w *walker) violate(law Law, what string, places ...place) {
-	w.verdict.Broken[law]++
-	if w.verdict.Broken[law] == 1 || w.options.All && len(w.findings) < mostKept {
-		w.findings = append(w.findings, finding{law, what, places})
+func (c *checker) violate(law Law, what string, places ...place) {
+	c.verdict.Broken[law]++
+	if c.verdict.Broken[law] == 1 || c.all && len(c.findings) < maxKept {
+		c.findings = append(c.findings, finding{law, what, places})
 	}
 }
 
@@ -139,9 +139,9 @@ func (l *Log) quote(wanted map[int]string) error {
 
 // shown returns a line as it can be shown to people.
 func shown(line []byte) string {
-	const most = 400 // bytes
-	s, dots := string(line[:min(len(line), most)]), ""
-	if len(line) > most {
+	const maxShown = 400 // bytes
+	s, dots := string(line[:min(len(line), maxShown)]), ""
+	if len(line) > maxShown {
 		s, dots = strings.ToValidUTF8(s, ""), "…"
 	}
 	if strings.ContainsFunc(s, func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }) {

@@ -154,12 +154,12 @@ func TestTiesAreConcurrent(t *testing.T) {
 		run := randomRun(t, seed)
 		type name struct{ machine, line int }
 		vectors := make(map[name][]uint64)
-		_, err := run.Walk(trace.Options{Vectors: true}, func(s *trace.Step) error {
+		_, err := run.Walk(trace.Options{Vectors: true}, trace.VisitorFunc(func(s *trace.Step) error {
 			if s.Event != nil {
 				vectors[name{s.Machine, s.Line}] = slices.Clone(s.Vector)
 			}
 			return nil
-		})
+		}))
 		require.NoError(t, err)
 		all, _, err := orderOf(run)
 		require.NoError(t, err)

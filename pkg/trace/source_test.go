@@ -134,7 +134,7 @@ func TestViolationsOfAnySource(t *testing.T) {
 	l := small(t)
 	l.edit(t, log1, "to=0:3", "to=0:4")
 	memories := l.inMemory(t)
-	v, err := run(t, memories).Walk(trace.Options{}, nil)
+	v, err := run(t, memories).Walk(trace.Options{})
 	require.NoError(t, err)
 	require.Equal(t, map[trace.Law]uint64{trace.LawFIFO: 1}, v.Broken)
 	require.Equal(t, []trace.Ref{{File: "machine 1", Line: 11}, {File: "machine 1", Line: 10}}, v.Violations[0].Events)
@@ -145,7 +145,7 @@ func TestViolationsOfAnySource(t *testing.T) {
 
 	// Machines that wait for each other, so that logs are read ahead.
 	cycle(l, 3)
-	v, err = run(t, l.inMemory(t)).Walk(trace.Options{}, nil)
+	v, err = run(t, l.inMemory(t)).Walk(trace.Options{})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, v.Broken[trace.LawAcyclic])
 }
@@ -156,7 +156,7 @@ func TestSourceFails(t *testing.T) {
 	memories := small(t).inMemory(t)
 	memories[1].records, memories[1].end = memories[1].records[:5], broken
 	r := run(t, memories)
-	_, err := r.Walk(trace.Options{}, nil)
+	_, err := r.Walk(trace.Options{})
 	require.Equal(t, broken, err)
 	_, _, err = orderOf(r)
 	require.Equal(t, broken, err)
@@ -176,7 +176,7 @@ func TestSourceFails(t *testing.T) {
 	}
 	r, err = trace.New(memories[0].log(0), nowhere)
 	require.NoError(t, err)
-	_, err = r.Walk(trace.Options{}, nil)
+	_, err = r.Walk(trace.Options{})
 	require.Equal(t, broken, err)
 	_, err = trace.New(nowhere)
 	require.Equal(t, broken, err)
@@ -228,7 +228,7 @@ func TestCompressedLogs(t *testing.T) {
 	}
 	r, err := trace.New(compressed...)
 	require.NoError(t, err)
-	v, err := r.Walk(trace.Options{}, nil)
+	v, err := r.Walk(trace.Options{})
 	require.NoError(t, err)
 	assert.Equal(t, l.check(t), v)
 
@@ -236,7 +236,7 @@ func TestCompressedLogs(t *testing.T) {
 	compressed[1].File = "vm_1_7.log"
 	r, err = trace.New(compressed...)
 	require.NoError(t, err)
-	v, err = r.Walk(trace.Options{}, nil)
+	v, err = r.Walk(trace.Options{})
 	require.NoError(t, err)
 	require.Equal(t, map[trace.Law]uint64{trace.LawRun: 1}, v.Broken)
 	require.Equal(t, []trace.Ref{{File: compressed[1].Name, Line: 1, Text: strings.TrimSuffix(l.lines("vm_1_50.log")[0], "\n")}}, v.Violations[0].Events)
@@ -245,7 +245,7 @@ func TestCompressedLogs(t *testing.T) {
 	require.NoError(t, os.Truncate(compressed[0].Name, 200))
 	r, err = trace.New(compressed...)
 	require.NoError(t, err)
-	_, err = r.Walk(trace.Options{}, nil)
+	_, err = r.Walk(trace.Options{})
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.ErrorContains(t, err, compressed[0].Name+":")
 }

@@ -179,7 +179,7 @@ func check(ctx context.Context, dir string) (what string, err error) {
 	if err != nil {
 		return "", err
 	}
-	v, err := r.Walk(trace.Options{}, nil)
+	v, err := r.Walk(trace.Options{})
 	if err != nil {
 		return "", err
 	}
