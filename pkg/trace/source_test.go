@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/trace"
 	"github.com/scalemodel/lamport/pkg/trace/tracetest"
@@ -248,4 +250,70 @@ func TestCompressedLogs(t *testing.T) {
 	_, err = r.Walk(trace.Options{})
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.ErrorContains(t, err, compressed[0].Name+":")
+}
+
+// broadcast is a run in which machine 0 sends to all others in one event, as far as an
+// event takes them, and each of these receives its message.
+func broadcast(machines int) []*memory {
+	all := make([]*memory, machines)
+	add := func(id int, rec logging.Record) {
+		rec.ID, rec.Line, rec.UnixMicro = id, len(all[id].records)+1, int64(id+1)*1e6
+		all[id].records = append(all[id].records, rec)
+	}
+	for id := range machines {
+		all[id] = new(memory)
+		start := logging.Start{Run: "made", Machines: machines, Rate: clock.Hertz, Die: 10}
+		for peer := range machines {
+			if peer != id {
+				start.Peers = append(start.Peers, peer)
+			}
+		}
+		add(id, logging.Record{Kind: logging.StartRecord, Start: start})
+	}
+	send := event.Event{Step: 1, Clock: 1, Kind: event.Send}
+	var messages []event.Message
+	for id := machines - 1; id > 0; id-- { // in any order
+		messages = append(messages, event.Message{To: int32(id), Seq: 1, Sent: 1})
+	}
+	send.SetMessages(messages...)
+	add(0, logging.Record{Kind: logging.EventRecord, Event: send})
+	stops := make([]logging.Stop, machines)
+	stops[0] = logging.Stop{Step: 1, Clock: 1}
+	for _, m := range send.Messages() {
+		receive := event.Event{Step: 1, Clock: 2, Kind: event.Receive}
+		receive.SetMessages(m)
+		add(int(m.To), logging.Record{Kind: logging.EventRecord, Event: receive})
+		stops[m.To] = logging.Stop{Step: 1, Clock: 2}
+	}
+	for id := range machines {
+		add(id, logging.Record{Kind: logging.StopRecord, Stop: stops[id]})
+	}
+	return all
+}
+
+// The laws hold for each message of a send, however many there are.
+func TestManyMessagesInASend(t *testing.T) {
+	for _, machines := range []int{2, 3, 4, 9, 300} {
+		memories := broadcast(machines)
+		r := run(t, memories)
+		v, err := r.Walk(trace.Options{})
+		require.NoError(t, err)
+		require.Equal(t, trace.Correct, v.State, "%v", v.Violations)
+		sent := len(memories[0].records[1].Event.Messages())
+		require.EqualValues(t, sent, v.Sent)
+		require.EqualValues(t, sent, v.Received)
+		all, _, err := orderOf(r)
+		require.NoError(t, err)
+		require.Len(t, all, sent+1)
+
+		// The last of them is not received: one link has lost it.
+		last := memories[0].records[1].Event.Messages()[sent-1].To
+		lost := memories[last]
+		lost.records = slices.Delete(lost.records, 1, 2)
+		lost.records[1].Stop = logging.Stop{}
+		v, err = r.Walk(trace.Options{})
+		require.NoError(t, err)
+		require.Equal(t, map[trace.Law]uint64{trace.LawConservation: 1}, v.Broken)
+		require.Contains(t, v.Violations[0].What, fmt.Sprintf("machine 0 sent 1 message to machine %d, where 0 are received", last))
+	}
 }
