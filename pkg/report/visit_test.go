@@ -115,7 +115,10 @@ func TestManyMessagesInASend(t *testing.T) {
 			text, _ := export(t, run, f, report.Options{})
 			assert.Contains(t, text, want)
 		}
-		var svg bytes.Buffer
+		var lines, svg bytes.Buffer
+		_, err := report.Order(t.Context(), &lines, run, report.OrderOptions{})
+		require.NoError(t, err)
+		assert.Equal(t, "      1  vm-0  2026-11-22T17:13:41.000000Z  send      step=1 queue=0 to="+strings.Join(list, ",")+"\n", lines.String())
 		require.NoError(t, report.Diagram(&svg, run, report.DiagramOptions{}))
 		for _, m := range sent {
 			assert.Contains(t, svg.String(), fmt.Sprintf(", message %d to vm-%d", m.Seq, m.To))

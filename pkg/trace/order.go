@@ -32,7 +32,7 @@ func (d *Disorder) Error() string { return fmt.Sprintf("%v: %s: %s", d.Events[0]
 // Order shows all events of the run in the total order (clock, machine): Lamport's
 // "⇒", in which a cause always comes before its effect. What visit is shown is
 // valid during the call only. An error of visit ends the walk and is
-// returned.
+// returned, but for [ErrEnough], with which it has seen all that it wants.
 //
 // The logs are merged as they stand, in memory that does not grow with them. That
 // takes clocks that rise on each machine and from each send to its
@@ -40,7 +40,7 @@ func (d *Disorder) Error() string { return fmt.Sprintf("%v: %s: %s", d.Events[0]
 // [Run.Walk] to check.
 //
 // open lists what is missing, if anything: events that may belong into the order
-// and are not known.
+// and are not known. It says nothing of an order that visit ends.
 func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 	stop := make(chan struct{})
 	present := make([]*queue, r.Machines)
@@ -84,7 +84,9 @@ func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 			Machine: q.id, Line: q.head.line, Micro: q.head.micro, Elapsed: q.head.micro - started, Event: &q.head.event,
 			Tied: now == last || m.nextIs(now), // no event has timestamp 0
 		}
-		if err := visit(&o); err != nil {
+		if err := visit(&o); errors.Is(err, ErrEnough) {
+			return nil, nil
+		} else if err != nil {
 			return nil, err
 		}
 		last = now

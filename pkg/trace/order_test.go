@@ -190,6 +190,17 @@ func TestOrderEndsWhenItsVisitorSaysSo(t *testing.T) {
 	})
 	assert.Equal(t, enough, err)
 	assert.Equal(t, 5, seen)
+
+	seen = 0
+	open, err := run.Order(func(*trace.Ordered) error {
+		if seen++; seen == 5 {
+			return trace.ErrEnough
+		}
+		return nil
+	})
+	assert.NoError(t, err)
+	assert.Empty(t, open)
+	assert.Equal(t, 5, seen)
 }
 
 // orderDir is the run of docs/log-format.md, with the lines of one log changed.
