@@ -241,8 +241,9 @@ func (c *checker) event(a *account, s *Step, id int, passages []passage) {
 		if !follows(uint64(ev.Clock), a.last.clock) {
 			c.violate(LawIncrement, fmt.Sprintf("clock %d after clock %d, expected %s", ev.Clock, a.last.clock, next(a.last.clock)), a.withPrevious(s)...)
 		}
-		for i := range passages {
-			c.sent(a, s, &ev.Messages()[i], &passages[i])
+		messages := ev.Messages()
+		for i := range messages {
+			c.sent(a, s, &messages[i], &passages[i])
 		}
 	}
 	a.last = prior{step: ev.Step, clock: uint64(ev.Clock), line: s.Line}

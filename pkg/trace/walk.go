@@ -243,37 +243,31 @@ func (w *walker) event(t *track, e *entry) {
 		t.vector[t.id]++
 		w.step.Vector = t.vector
 	}
-	for i := range e.event.Messages() {
-		m := &e.event.Messages()[i]
-		w.passages = append(w.passages, passage{})
-		p := &w.passages[i]
+	messages := e.event.Messages()
+	for i := range messages {
 		if e.event.Kind == event.Receive {
-			w.receive(t, m, p)
+			w.passages = append(w.passages, w.receive(t, &messages[i]))
 		} else {
-			w.send(t, e, m, p)
+			w.passages = append(w.passages, w.send(t, e, &messages[i]))
 		}
 	}
 }
 
 // send puts a message on its way.
-func (w *walker) send(t *track, e *entry, m *event.Message, p *passage) {
+func (w *walker) send(t *track, e *entry, m *event.Message) passage {
 	to := int(m.To)
 	if !w.isOther(to, t) {
-		return // foreign
+		return passage{outcome: foreign}
 	}
 	l := w.links.get(t.id, to)
-	p.link = l
 	if !l.sent.add(m.Seq) {
-		p.outcome = repeated
-		return
+		return passage{outcome: repeated, link: l}
 	}
 	if r, ok := l.early[m.Seq]; ok {
 		delete(l.early, m.Seq)
 		early := r // so that r is no allocation where there is none
-		p.outcome, p.early = answered, &early
-		return
+		return passage{outcome: answered, link: l, early: &early}
 	}
-	p.outcome = underway
 	f := Flight{Seq: m.Seq, Clock: e.event.Clock, Micro: e.micro, Line: e.line}
 	if t.vector != nil {
 		f.Vector = append(f.Vector, t.vector...)
@@ -282,34 +276,33 @@ func (w *walker) send(t *track, e *entry, m *event.Message, p *passage) {
 	if r := w.tracks[to]; r != nil && r.waitsFor == t.id && r.waitsSeq == m.Seq {
 		w.wake(r)
 	}
+	return passage{outcome: underway, link: l}
 }
 
 // receive takes a message from its link, and what its sender knew with it.
-func (w *walker) receive(t *track, m *event.Message, p *passage) {
+func (w *walker) receive(t *track, m *event.Message) passage {
 	from := int(m.From)
 	if !w.isOther(from, t) {
-		return // foreign
+		return passage{outcome: foreign}
 	}
 	l := w.links.get(from, t.id)
-	p.link = l
 	if !l.received.add(m.Seq) {
-		p.outcome = repeated
-		return
+		return passage{outcome: repeated, link: l}
 	}
 	if f := l.take(m.Seq); f != nil {
-		p.outcome = arrived
 		w.step.Sent = f
 		for i, n := range f.Vector {
 			t.vector[i] = max(t.vector[i], n)
 		}
-		return
+		return passage{outcome: arrived, link: l}
 	}
-	p.outcome = unknown
 	if _, ok := l.early[m.Seq]; ok {
-		p.outcome = hasty
-	} else if sender := w.tracks[from]; sender != nil && sender.neverSends(l, m.Seq) {
-		p.outcome = orphan
+		return passage{outcome: hasty, link: l}
 	}
+	if sender := w.tracks[from]; sender != nil && sender.neverSends(l, m.Seq) {
+		return passage{outcome: orphan, link: l}
+	}
+	return passage{outcome: unknown, link: l}
 }
 
 // advance makes the next line of a log its track's head.
