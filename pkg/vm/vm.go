@@ -645,7 +645,7 @@ func (r *runner) end(ctx context.Context) (*summary.Machine, error) {
 	if r.schedule == nil {
 		m.Elapsed = r.elapsed
 	}
-	m.Pending, m.Undelivered, m.Left = byPeer(stop.Pending), byPeer(stop.Undelivered), left
+	m.Pending, m.Undelivered, m.Left = logging.ByPeer(stop.Pending), logging.ByPeer(stop.Undelivered), left
 	m.Stalls, m.Stalled = r.stalls, r.stalled
 	m.Wire = wire(r.node.Stats())
 	return &m, nil
@@ -685,14 +685,6 @@ func (r *runner) stop(ctx context.Context) (*logging.Stop, error) {
 		return &stop, r.follow.track.CompareStop(stop)
 	}
 	return &stop, nil
-}
-
-func byPeer(counts []logging.Count) map[int]uint64 {
-	m := make(map[int]uint64, len(counts))
-	for _, c := range counts {
-		m[c.Peer] = c.Messages
-	}
-	return m
 }
 
 func wire(s transport.Stats) summary.Wire {
