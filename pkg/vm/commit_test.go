@@ -65,7 +65,7 @@ func (f *fleet) startWith(before func(lines []byte) error) *ledger {
 	r, err := newRunner(f.cfgs[0], f.lns[0])
 	require.NoError(f.t, err)
 	l := &ledger{w: r.file, before: before}
-	r.log = logging.NewWriter(l, 0)
+	r.journal.log = logging.NewWriter(l, 0)
 	go func() {
 		defer close(f.ended[0])
 		f.results[0], f.errs[0] = r.run(f.ctxs[0])
@@ -283,7 +283,7 @@ func TestCommitAfterAFailureDoesNothing(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = r.file.Discard() }()
 	full := errors.New("full")
-	r.log = logging.NewWriter(&ledger{w: r.file, before: func([]byte) error { return full }}, 0)
+	r.journal.log = logging.NewWriter(&ledger{w: r.file, before: func([]byte) error { return full }}, 0)
 	r.inbox.Deliver(1, 1, [][]byte{appendPayload(nil, 1)})
 	for range 3 { // a receive, then sends
 		going, err := r.step(0, nil)
@@ -292,9 +292,9 @@ func TestCommitAfterAFailureDoesNothing(t *testing.T) {
 	}
 	for range 2 {
 		require.ErrorIs(t, r.commit(), full)
-		assert.Equal(t, []int{1}, r.unsent.to)
-		assert.Equal(t, 2, r.unsent.waiting(1))
-		assert.Equal(t, []int{1}, r.unacked)
+		assert.Equal(t, []int{1}, r.journal.unsent.to)
+		assert.Equal(t, 2, r.journal.unsent.waiting(1))
+		assert.Equal(t, []int{1}, r.journal.unacked)
 		assert.Zero(t, r.node.Stats().Messages)
 		assert.Zero(t, r.status.steps.Load(), "it is not even talked about")
 	}

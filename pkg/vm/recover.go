@@ -24,14 +24,21 @@ type past struct {
 	// that may be unconsumed, which the link's window bounds.
 	sent [][]clock.Time
 	seq  []uint64 // by recipient: the number of the last message
+	// consumed is, by sender, the number of the last message that was received.
+	consumed []uint64
+}
+
+func newPast(machines int) past {
+	return past{
+		sent:     make([][]clock.Time, machines),
+		seq:      make([]uint64, machines),
+		consumed: make([]uint64, machines),
+	}
 }
 
 // recover opens the machine's log again and brings the machine back to where it
 // ends. Where there is no log, the machine begins.
 func (r *runner) recover() error {
-	machines := len(r.cfg.Peers) + 1
-	r.past.sent = make([][]clock.Time, machines)
-	r.past.seq = make([]uint64, machines)
 	var err error
 	r.file, err = logging.Reopen(r.cfg.LogDir, r.cfg.ID, r.cfg.Rate, r.redo)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -98,12 +105,12 @@ func (r *runner) redoEvent(ev *event.Event) error {
 	if ev.Kind == event.Receive {
 		m := ev.Messages()[0]
 		switch from := int(m.From); {
-		case from >= len(r.consumed) || from == r.cfg.ID:
+		case from >= len(r.past.consumed) || from == r.cfg.ID:
 			return fmt.Errorf("a message from machine %d, which is no peer", from)
-		case m.Seq != r.consumed[from]+1:
-			return fmt.Errorf("message %d of machine %d follows message %d", m.Seq, from, r.consumed[from])
+		case m.Seq != r.past.consumed[from]+1:
+			return fmt.Errorf("message %d of machine %d follows message %d", m.Seq, from, r.past.consumed[from])
 		default:
-			r.consumed[from] = m.Seq
+			r.past.consumed[from] = m.Seq
 		}
 	}
 	if err := r.machine.Redo(ev); err != nil {
@@ -146,14 +153,14 @@ func (r *runner) links() []transport.Past {
 		}
 	}
 	var links []transport.Past
-	for id := range r.consumed {
+	for id := range r.past.consumed {
 		if id == r.cfg.ID {
 			continue
 		}
 		p := transport.Past{
 			Peer:     id,
-			Consumed: r.consumed[id],
-			Held:     r.consumed[id] + pending[id],
+			Consumed: r.past.consumed[id],
+			Held:     r.past.consumed[id] + pending[id],
 			Sent:     r.past.seq[id],
 		}
 		sent := r.past.sent[id]

@@ -187,7 +187,7 @@ func (r *runner) stepAsRecorded(turn *replay.Turn, stop <-chan struct{}) (going 
 	if going, err := r.step(math.MaxInt64, stop); !going || err != nil {
 		return going, err
 	}
-	if r.log.Buffered() >= commitBytes {
+	if r.journal.full() {
 		return true, r.commit()
 	}
 	return true, nil

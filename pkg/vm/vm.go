@@ -141,7 +141,7 @@ func Run(ctx context.Context, cfg Config, ln net.Listener) (*summary.Machine, er
 // except where they say otherwise.
 type runner struct {
 	cfg     Config
-	log     *logging.Writer
+	journal *journal
 	file    *logging.File
 	machine *machine.Machine
 	inbox   *inbox
@@ -156,14 +156,6 @@ type runner struct {
 	pacer    *pacer
 	started  time.Time     // measured; zero: stopped before the start
 	elapsed  time.Duration // of an unpaced machine
-
-	// What the log's unflushed lines have sent and consumed, and what the
-	// outside must therefore not see yet.
-	unsent    outgoing
-	consumed  []uint64 // by sender: the last message taken from its link
-	unacked   []int    // senders whose count has moved
-	isUnacked []bool
-	tight     bool // some link may be out of room before the next commit
 
 	stalls  uint64
 	stalled time.Duration
@@ -187,11 +179,9 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	}
 	machines := len(cfg.Peers) + 1
 	r := &runner{
-		cfg:       cfg,
-		inbox:     newInbox(cfg.ID),
-		unsent:    newOutgoing(machines),
-		consumed:  make([]uint64, machines),
-		isUnacked: make([]bool, machines),
+		cfg:   cfg,
+		inbox: newInbox(cfg.ID),
+		past:  newPast(machines),
 	}
 	if cfg.Replay != nil {
 		r.follow = newFollower(cfg.Replay, machines)
@@ -246,7 +236,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 		}
 	}
 	r.past.sent = nil // the node has it now
-	r.log = logging.NewWriter(r.file, cfg.ID)
+	r.journal = newJournal(cfg.ID, r.file, cfg.Sync, r.node, r.past.consumed)
 	return r, nil
 }
 
@@ -392,7 +382,7 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 
 func (r *runner) logStart(start time.Time) {
 	cfg := &r.cfg
-	r.log.Start(start, logging.Start{
+	r.journal.log.Start(start, logging.Start{
 		Version:  logging.Version,
 		Run:      cfg.Run,
 		Machines: len(cfg.Peers) + 1,
@@ -404,7 +394,7 @@ func (r *runner) logStart(start time.Time) {
 }
 
 func (r *runner) logResume() {
-	r.log.Resume(time.Now(), logging.Resume{Step: r.machine.Steps(), Clock: r.machine.Clock()})
+	r.journal.log.Resume(time.Now(), logging.Resume{Step: r.machine.Steps(), Clock: r.machine.Clock()})
 }
 
 // tickPaced executes instructions by the schedule, until end or stop.
@@ -417,7 +407,7 @@ func (r *runner) tickPaced(end int64, stop <-chan struct{}) error {
 			return err
 		}
 		// A burst is committed at once.
-		if r.schedule.due() > r.pacer.now() || r.log.Buffered() >= commitBytes {
+		if r.schedule.due() > r.pacer.now() || r.journal.full() {
 			if err := r.commit(); err != nil {
 				return err
 			}
@@ -434,7 +424,7 @@ func (r *runner) tickUnpaced(end int64, stop <-chan struct{}) error {
 			if going, err := r.step(end, stop); !going || err != nil {
 				return err
 			}
-			if r.log.Buffered() >= commitBytes {
+			if r.journal.full() {
 				break
 			}
 		}
@@ -452,19 +442,13 @@ func (r *runner) tickUnpaced(end int64, stop <-chan struct{}) error {
 	}
 }
 
-// What is committed at once, at most.
-const (
-	commitBytes = 32 << 10
-	commitSteps = 1024
-)
-
 // step executes one instruction. It reports false when the run has ended before
 // that could be done.
 func (r *runner) step(end int64, stop <-chan struct{}) (going bool, err error) {
 	if err := r.collect(); err != nil {
 		return false, err
 	}
-	if r.tight && !r.room() {
+	if r.journal.tight && !r.room() {
 		if going, err := r.stall(end, stop); !going || err != nil {
 			return false, err
 		}
@@ -487,19 +471,8 @@ func (r *runner) step(end int64, stop <-chan struct{}) (going bool, err error) {
 		}
 		r.figures.Tick(late)
 	}
-	r.log.Event(now, &ev)
+	r.journal.record(now, &ev)
 	r.figures.Observe(&ev)
-	switch ev.Kind {
-	case event.Send:
-		r.unsent.add(ev.Messages())
-	case event.Receive:
-		m := ev.Messages()[0]
-		r.consumed[m.From] = m.Seq
-		if !r.isUnacked[m.From] {
-			r.isUnacked[m.From] = true
-			r.unacked = append(r.unacked, int(m.From))
-		}
-	}
 	return true, nil
 }
 
@@ -511,49 +484,20 @@ func (r *runner) collect() error {
 	return r.inbox.drain(r.machine.Deliver)
 }
 
-// commit hands the log's lines to the operating system, and only then lets the
-// world see what they say.
+// commit makes known what has happened since the last commit: to the log, then to
+// the peers, then to who watches.
 func (r *runner) commit() error {
-	err := r.log.Flush()
-	if err == nil && r.cfg.Sync {
-		err = r.file.Sync()
-	}
-	if err != nil {
+	if err := r.journal.commit(); err != nil {
 		return fmt.Errorf("the event log cannot be written, so the machine stops at step %d (nothing that is not logged was sent or acknowledged): %w", r.machine.Steps(), err)
 	}
-	r.unsent.send(r.node.SendAll)
-	for _, from := range r.unacked {
-		r.node.Consumed(from, r.consumed[from])
-		r.isUnacked[from] = false
-	}
-	r.unacked = r.unacked[:0]
-	r.tight = r.scarce()
 	r.status.steps.Store(r.machine.Steps())
 	r.status.clock.Store(uint64(r.machine.Clock()))
 	r.status.queue.Store(int64(r.machine.QueueLen()))
 	return nil
 }
 
-// scarce reports whether any link could be full before the next commit, so that
-// each step has to ask.
-func (r *runner) scarce() bool {
-	for id := range r.consumed {
-		if id != r.cfg.ID && r.node.Room(id) < commitSteps {
-			return true
-		}
-	}
-	return false
-}
-
 // room reports whether the links can take what the next step would send.
-func (r *runner) room() bool {
-	for _, to := range r.machine.NextRecipients() {
-		if r.node.Room(to) <= r.unsent.waiting(to) {
-			return false
-		}
-	}
-	return true
-}
+func (r *runner) room() bool { return r.journal.room(r.machine.NextRecipients()) }
 
 // stall waits until the next step can be executed: its link has room again, or a
 // message has come, so that the step is a receive. Were the send itself held
@@ -676,7 +620,7 @@ func (r *runner) stop(ctx context.Context) (*logging.Stop, error) {
 		Pending:     logging.Counts(r.machine.Pending()),
 		Undelivered: logging.Counts(undelivered),
 	}
-	r.log.Stop(time.Now(), stop)
+	r.journal.log.Stop(time.Now(), stop)
 	if err := r.commit(); err != nil {
 		return nil, err
 	}
