@@ -296,6 +296,6 @@ func TestCommitAfterAFailureDoesNothing(t *testing.T) {
 		assert.Equal(t, 2, r.journal.unsent.waiting(1))
 		assert.Equal(t, []int{1}, r.journal.unacked)
 		assert.Zero(t, r.node.Stats().Messages)
-		assert.Zero(t, r.status.steps.Load(), "it is not even talked about")
+		assert.Zero(t, r.watcher.steps.Load(), "it is not even talked about")
 	}
 }

@@ -15,8 +15,6 @@ import (
 	"math"
 	"net"
 	"regexp"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -160,14 +158,7 @@ type runner struct {
 	stalls  uint64
 	stalled time.Duration
 
-	reporting sync.Mutex // held while Watch is called
-	status    struct {   // for the watcher
-		phase atomic.Value // summary.Phase
-		start atomic.Int64 // Unix ns
-		steps atomic.Uint64
-		clock atomic.Uint64
-		queue atomic.Int64
-	}
+	watcher *watcher
 }
 
 func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
@@ -179,9 +170,10 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	}
 	machines := len(cfg.Peers) + 1
 	r := &runner{
-		cfg:   cfg,
-		inbox: newInbox(cfg.ID),
-		past:  newPast(machines),
+		cfg:     cfg,
+		inbox:   newInbox(cfg.ID),
+		past:    newPast(machines),
+		watcher: newWatcher(cfg.Watch),
 	}
 	if cfg.Replay != nil {
 		r.follow = newFollower(cfg.Replay, machines)
@@ -193,7 +185,6 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 			_ = r.file.Discard()
 		}
 	}()
-	r.status.phase.Store(summary.Connecting)
 	r.machine, err = machine.New(machine.Config{ID: cfg.ID, Machines: machines, Die: cfg.Die, Seed: cfg.Seed})
 	if err != nil {
 		return nil, err
@@ -256,8 +247,8 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 	if err != nil {
 		return nil, &StartError{err}
 	}
-	unwatch := r.watch()
-	defer unwatch()
+	stopReporting := r.watcher.keepReporting(r.cfg.WatchEvery)
+	defer stopReporting()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	defer r.onFailure(stop)()
@@ -276,9 +267,8 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	unwatch() // the result is the last that Watch hears
-	r.status.phase.Store(summary.Done)
-	r.report(m)
+	stopReporting() // the result is the last that Watch hears
+	r.watcher.done(m)
 	return m, nil
 }
 
@@ -303,7 +293,7 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 	if ctx.Err() != nil && r.past.start.IsZero() {
 		return time.Time{}, ctx.Err()
 	}
-	r.phase(summary.Connecting)
+	r.watcher.enter(summary.Connecting)
 	if r.cfg.Gate != nil && r.past.start.IsZero() {
 		select {
 		case <-r.cfg.Gate:
@@ -347,8 +337,7 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	if err := r.commit(); err != nil {
 		return err
 	}
-	r.status.start.Store(start.UnixNano())
-	r.phase(summary.Running)
+	r.watcher.run(start)
 	r.pacer = newPacer(start, r.schedule != nil || cfg.AtPace)
 	defer r.pacer.close()
 	if !r.pacer.until(0, ctx.Done()) {
@@ -490,9 +479,7 @@ func (r *runner) commit() error {
 	if err := r.journal.commit(); err != nil {
 		return fmt.Errorf("the event log cannot be written, so the machine stops at step %d (nothing that is not logged was sent or acknowledged): %w", r.machine.Steps(), err)
 	}
-	r.status.steps.Store(r.machine.Steps())
-	r.status.clock.Store(uint64(r.machine.Clock()))
-	r.status.queue.Store(int64(r.machine.QueueLen()))
+	r.watcher.reached(r.machine)
 	return nil
 }
 
@@ -540,7 +527,7 @@ func (r *runner) end(ctx context.Context) (*summary.Machine, error) {
 	if err := r.commit(); err != nil {
 		return nil, err
 	}
-	r.phase(summary.Ending)
+	r.watcher.enter(summary.Ending)
 	if r.faults != nil {
 		r.faults.lift()
 	}
@@ -654,55 +641,4 @@ func (r *runner) peerIDs() []int {
 		}
 	}
 	return ids
-}
-
-func (r *runner) phase(p summary.Phase) {
-	r.status.phase.Store(p)
-	r.report(nil)
-}
-
-// report may be called from any goroutine. What is said is found out under the
-// lock, so nothing is said after what is newer.
-func (r *runner) report(result *summary.Machine) {
-	if r.cfg.Watch == nil {
-		return
-	}
-	r.reporting.Lock()
-	defer r.reporting.Unlock()
-	s := summary.Status{
-		Phase:   r.status.phase.Load().(summary.Phase),
-		Steps:   r.status.steps.Load(),
-		Clock:   clock.Time(r.status.clock.Load()),
-		Queue:   int(r.status.queue.Load()),
-		Machine: result,
-	}
-	if ns := r.status.start.Load(); ns != 0 {
-		s.Start = time.Unix(0, ns)
-	}
-	r.cfg.Watch(s)
-}
-
-// watch reports now and then until the returned function is called.
-func (r *runner) watch() (stop func()) {
-	if r.cfg.Watch == nil || r.cfg.WatchEvery <= 0 {
-		return func() {}
-	}
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(r.cfg.WatchEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				r.report(nil)
-			}
-		}
-	}()
-	return sync.OnceFunc(func() {
-		close(done)
-		<-ended
-	})
 }
