@@ -65,7 +65,7 @@ func (f *fleet) startWith(before func(lines []byte) error) *ledger {
 	r, err := newRunner(f.cfgs[0], f.lns[0])
 	require.NoError(f.t, err)
 	l := &ledger{w: r.file, before: before}
-	r.journal.log = logging.NewWriter(l, 0)
+	r.steps.journal.log = logging.NewWriter(l, 0)
 	go func() {
 		defer close(f.ended[0])
 		f.results[0], f.errs[0] = r.run(f.ctxs[0])
@@ -283,19 +283,21 @@ func TestCommitAfterAFailureDoesNothing(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = r.file.Discard() }()
 	full := errors.New("full")
-	r.journal.log = logging.NewWriter(&ledger{w: r.file, before: func([]byte) error { return full }}, 0)
-	r.inbox.Deliver(1, 1, [][]byte{appendPayload(nil, 1)})
+	r.steps.journal.log = logging.NewWriter(&ledger{w: r.file, before: func([]byte) error { return full }}, 0)
+	r.steps.inbox.Deliver(1, 1, [][]byte{appendPayload(nil, 1)})
 	for range 3 { // a receive, then sends
-		going, err := r.step(0, nil)
+		var ev event.Event
+		going, err := r.steps.step(&ev)
 		require.NoError(t, err)
 		require.True(t, going)
+		r.steps.record(time.Now(), &ev)
 	}
 	for range 2 {
-		require.ErrorIs(t, r.commit(), full)
-		assert.Equal(t, []int{1}, r.journal.unsent.to)
-		assert.Equal(t, 2, r.journal.unsent.waiting(1))
-		assert.Equal(t, []int{1}, r.journal.unacked)
+		require.ErrorIs(t, r.steps.commit(), full)
+		assert.Equal(t, []int{1}, r.steps.journal.unsent.to)
+		assert.Equal(t, 2, r.steps.journal.unsent.waiting(1))
+		assert.Equal(t, []int{1}, r.steps.journal.unacked)
 		assert.Zero(t, r.node.Stats().Messages)
-		assert.Zero(t, r.watcher.steps.Load(), "it is not even talked about")
+		assert.Zero(t, r.steps.watcher.steps.Load(), "it is not even talked about")
 	}
 }

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"fmt"
 	"io"
 	"time"
 
@@ -146,4 +147,12 @@ func (j *journal) room(recipients []int) bool {
 		}
 	}
 	return true
+}
+
+// close closes the file. What was not committed is not in it.
+func (j *journal) close() error {
+	if err := j.file.Close(); err != nil {
+		return fmt.Errorf("the event log cannot be closed: %w", err)
+	}
+	return nil
 }

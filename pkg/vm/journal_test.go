@@ -25,6 +25,9 @@ type fakeDisk struct {
 	written []logging.Record // not for good yet
 	sent    map[int]uint64   // by recipient: the number of the last message
 	taken   map[int]uint64   // by sender
+	stops   int              // stop lines
+	closed  bool
+	onEvent func(*event.Event) // is called for each event that is written; nil: nothing
 }
 
 var errDisk = errors.New("disk error")
@@ -39,6 +42,12 @@ func (d *fakeDisk) Write(p []byte) (int, error) {
 	r := logging.NewReader(bytes.NewReader(p[:n]), "disk")
 	for rec := (logging.Record{}); r.Next(&rec) == nil; {
 		d.written = append(d.written, rec)
+		if rec.Kind == logging.StopRecord {
+			d.stops++
+		}
+		if rec.Kind == logging.EventRecord && d.onEvent != nil {
+			d.onEvent(&rec.Event)
+		}
 	}
 	if failed {
 		return n, errDisk
@@ -72,7 +81,10 @@ func (d *fakeDisk) keep() {
 	d.written = nil
 }
 
-func (d *fakeDisk) Close() error { return nil }
+func (d *fakeDisk) Close() error {
+	d.closed = true
+	return nil
+}
 
 // fakeLinks is the outside. It sees more than it should where the journal breaks
 // its invariants.
