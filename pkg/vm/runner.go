@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/scalemodel/lamport/pkg/internal/faultconn"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/transport"
@@ -19,7 +20,7 @@ type runner struct {
 	past   past
 	file   *logging.File
 	node   *transport.Node
-	faults *faults // nil: none
+	faults *faultconn.Faults
 	steps  *stepper
 	mode   mode
 
@@ -34,7 +35,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = hclog.NewNullLogger()
 	}
-	r := &runner{cfg: cfg}
+	r := &runner{cfg: cfg, faults: faultconn.New(cfg.Faults, cfg.ID)}
 	defer func() {
 		if err != nil && r.file != nil {
 			_ = r.file.Discard()
@@ -68,7 +69,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	return r, nil
 }
 
-// newNode makes the machine's end of its links, with the faults underneath.
+// newNode makes the machine's end of its links, over TCP with the faults on top.
 func (r *runner) newNode(ln net.Listener, past []transport.Past) (*transport.Node, error) {
 	cfg := transport.Config{
 		ID:          r.cfg.ID,
@@ -80,10 +81,12 @@ func (r *runner) newNode(ln net.Listener, past []transport.Past) (*transport.Nod
 		Past:        past,
 		Logger:      r.cfg.Logger,
 	}
-	if r.cfg.Faults.Touches(r.cfg.ID) {
-		r.faults = newFaults(r.cfg.Faults, r.cfg.ID)
-		cfg.Dial, cfg.Accepted = r.faults.dial(r.cfg.Peers), r.faults.accepted
+	ids := make(map[string]int)
+	for _, p := range r.cfg.Peers {
+		ids[p.Addr] = p.ID
 	}
+	cfg.Dial = r.faults.Dial(new(net.Dialer).DialContext, func(addr string) int { return ids[addr] })
+	cfg.Accepted = r.faults.Accepted
 	return transport.New(cfg, ln)
 }
 
@@ -95,9 +98,7 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 	abrupt, cancel := context.WithCancel(context.Background())
 	cancel()
 	defer r.node.Close(abrupt)
-	if r.faults != nil {
-		defer r.faults.lift() // what waits for one to be over would not end
-	}
+	defer r.faults.Lift() // what waits for one to be over would not end
 
 	start, err := r.join(ctx)
 	if err != nil {
@@ -108,9 +109,7 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	defer r.onFailure(stop)()
-	if r.faults != nil {
-		r.faults.begin(ctx, start)
-	}
+	r.faults.Begin(ctx, start)
 	if r.past.stop == nil {
 		if err := r.execute(ctx, start); err != nil {
 			return nil, err
@@ -179,9 +178,7 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 // rejoin finds the peers of a run that goes on already.
 func (r *runner) rejoin(ctx context.Context) (time.Time, error) {
 	start := r.past.start
-	if r.faults != nil { // the links are to be made in the run
-		r.faults.begun.Store(start.UnixNano())
-	}
+	r.faults.Since(start) // the links are to be made in the run
 	r.cfg.Logger.Info("resuming", "step", r.steps.machine.Steps(), "clock", r.steps.machine.Clock())
 	return start, r.node.Rejoin(ctx, start)
 }
@@ -244,9 +241,7 @@ func (r *runner) end(ctx context.Context) (*summary.Machine, error) {
 		return nil, err
 	}
 	r.steps.watcher.enter(summary.Ending)
-	if r.faults != nil {
-		r.faults.lift()
-	}
+	r.faults.Lift()
 	e := ending{stepper: r.steps, mode: r.mode, peers: r.node, linger: r.cfg.Linger, logger: r.cfg.Logger}
 	stop, left, err := e.run(ctx, r.past.stop)
 	if err != nil {
