@@ -9,8 +9,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/internal/faultconn"
+	"github.com/scalemodel/lamport/pkg/logging"
 )
 
 func parsePlan(t *testing.T, text string, machines int) *fault.Plan {
@@ -78,18 +80,44 @@ func TestRunWithFaults(t *testing.T) {
 
 // A run that is stopped while nothing flows comes to its end all the same.
 func TestRunIsStoppedInAPartition(t *testing.T) {
+	const cut = 100 * time.Millisecond
 	plan := parsePlan(t, "at 100ms partition 0 | 1 for 1h; at 200ms stop-reading 1 for 1h", 2)
-	f := newFleet(t, []string{"400", "400"}, func(_ int, cfg *Config) { cfg.Duration, cfg.Faults = 0, plan })
+	theres := make([]<-chan struct{}, 2)
+	f := newFleet(t, []string{"400", "400"}, func(id int, cfg *Config) {
+		cfg.Duration, cfg.Faults = 0, plan
+		cfg.WatchEvery = time.Millisecond
+		cfg.Watch, theres[id] = after(200) // which no machine has executed before 500 ms
+	})
 	f.start(0)
 	f.start(1)
-	time.Sleep(600 * time.Millisecond) // this is what it is about
+	for _, there := range theres {
+		soon(t, "half a second", there)
+	}
+	stopped := time.Now()
 	for _, stop := range f.stops {
 		stop(nil)
 	}
 	f.wait()
 	f.check()
-	for id, m := range f.results {
+	held := make(map[message]bool)
+	logs := [][]logging.Record{read(t, f.logName(0)), read(t, f.logName(1))}
+	for id, records := range logs {
 		require.NoError(t, f.errs[id])
-		assert.Empty(t, m.Undelivered)
+		assert.Empty(t, f.results[id].Undelivered)
+		for _, rec := range records {
+			if rec.Event.Kind == event.Send && rec.UnixMicro > records[0].UnixMicro+cut.Microseconds() {
+				m := rec.Event.Messages()[0]
+				held[message{link{id, int(m.To)}, m.Seq}] = true
+			}
+		}
+	}
+	assert.NotEmpty(t, held)
+	for id, records := range logs {
+		for _, rec := range records {
+			if rec.Event.Kind == event.Receive && rec.UnixMicro < stopped.UnixMicro() {
+				m := rec.Event.Messages()[0]
+				assert.False(t, held[message{link{int(m.From), id}, m.Seq}], "message %d of machine %d flowed", m.Seq, m.From)
+			}
+		}
 	}
 }
