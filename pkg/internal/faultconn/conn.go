@@ -42,19 +42,29 @@ type delayedWrite struct {
 	last bool // nothing follows: close for writing
 }
 
-// What a connection may be able to do beside a net.Conn, as *net.TCPConn is.
+// What a connection may be able to do beside a net.Conn: the first two as
+// *net.TCPConn is, the last as *tls.Conn.
 type (
 	lingerer   interface{ SetLinger(seconds int) error }
 	halfCloser interface{ CloseWrite() error }
+	layer      interface{ NetConn() net.Conn }
 )
 
-// reset ends the connection as a broken network does: what is under way is lost,
-// as far as the connection can do that.
+// reset ends the connection as a broken network does, which says no goodbye: what
+// is under way is lost, as far as the connection can do that.
 func (c *conn) reset() {
-	if l, ok := c.Conn.(lingerer); ok {
+	network := c.Conn
+	for {
+		above, ok := network.(layer)
+		if !ok {
+			break
+		}
+		network = above.NetConn()
+	}
+	if l, ok := network.(lingerer); ok {
 		_ = l.SetLinger(0)
 	}
-	_ = c.Conn.Close()
+	_ = network.Close()
 }
 
 func (c *conn) Close() error {

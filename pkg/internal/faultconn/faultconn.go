@@ -7,8 +7,9 @@
 // faults ask for more than a [net.Conn] can do, and do the next best where it
 // cannot:
 //
-//   - A reset loses what is under way, by SetLinger(0). A connection without
-//     SetLinger is closed, and what is under way may still arrive.
+//   - A reset loses what is under way, by SetLinger(0) of the lowest connection
+//     that NetConn leads to. One without SetLinger is closed, and what is under
+//     way may still arrive.
 //   - CloseWrite waits for what is delayed. Of a connection without CloseWrite it
 //     fails with [errors.ErrUnsupported]; the other end hears of the end
 //     with Close.

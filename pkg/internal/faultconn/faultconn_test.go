@@ -540,40 +540,69 @@ func TestNothingToDo(t *testing.T) {
 	}
 }
 
-// TLS can lie under the faults: what happens to it happens to whole records, and
-// it is closed for writing with a goodbye.
+// passing is an able end of a pipe whose writes arrive.
+type passing struct{ able }
+
+func (p passing) Write(b []byte) (int, error) {
+	_ = p.did.note("write")
+	return p.Conn.Write(b)
+}
+
+// overTLS connects machine 0, under a plan, with machine 1 by TLS over a pipe.
+func overTLS(t *testing.T, plan string, did *deeds) (near, far net.Conn) {
+	t.Helper()
+	cert, roots := certificate(t)
+	a, b := net.Pipe()
+	far = tls.Server(b, &tls.Config{Certificates: []tls.Certificate{cert}, SessionTicketsDisabled: true})
+	t.Cleanup(func() { _ = b.Close() })
+	shook := make(chan error, 1)
+	go func() { shook <- far.(*tls.Conn).HandshakeContext(t.Context()) }()
+	f := New(parsePlan(t, plan, 2), 0)
+	near, err := f.Dial(func(ctx context.Context, _, _ string) (net.Conn, error) {
+		c := tls.Client(passing{able{a, did}}, &tls.Config{RootCAs: roots, ServerName: "one"})
+		return c, c.HandshakeContext(ctx)
+	}, func(string) int { return 1 })(t.Context(), "tcp", "one")
+	require.NoError(t, err)
+	require.NoError(t, <-shook)
+	t.Cleanup(func() { _ = near.Close() })
+	f.Begin(t.Context(), time.Now())
+	return near, far
+}
+
+// TLS can lie under the faults. It is closed for writing with a goodbye, and broken
+// without.
 func TestFaultsOverTLS(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		cert, roots := certificate(t)
-		a, b := net.Pipe()
-		far := tls.Server(b, &tls.Config{Certificates: []tls.Certificate{cert}, SessionTicketsDisabled: true})
-		f := New(parsePlan(t, "from 0s delay 0->1 1s; at 10s reset *", 2), 0)
-		dial := f.Dial(func(ctx context.Context, _, _ string) (net.Conn, error) {
-			c := tls.Client(a, &tls.Config{RootCAs: roots, ServerName: "one"})
-			return c, c.HandshakeContext(ctx)
-		}, func(string) int { return 1 })
-		began := time.Now()
-		f.Begin(t.Context(), began)
-		type result struct {
-			text string
-			err  error
-			at   time.Duration
-		}
-		heard := make(chan result, 1)
+	type end struct {
+		text string
+		err  error
+		at   time.Duration
+	}
+	listen := func(far net.Conn) <-chan end {
+		began, heard := time.Now(), make(chan end, 1)
 		go func() {
 			text, err := io.ReadAll(far)
-			heard <- result{string(text), err, time.Since(began)}
+			heard <- end{string(text), err, time.Since(began)}
 		}()
-		near, err := dial(t.Context(), "tcp", "one")
-		require.NoError(t, err)
-		_, err = near.Write([]byte("last words"))
-		require.NoError(t, err)
-		require.NoError(t, near.(interface{ CloseWrite() error }).CloseWrite())
-		assert.Equal(t, result{"last words", nil, time.Second}, <-heard)
-		_, err = near.Read(make([]byte, 1))
-		require.Error(t, err, "the reset")
-		assert.Equal(t, 10*time.Second, time.Since(began))
-		_ = near.Close()
+		return heard
+	}
+	t.Run("half-close", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			near, far := overTLS(t, "from 0s delay 0->1 1s", new(deeds))
+			heard := listen(far)
+			_, err := near.Write([]byte("last words"))
+			require.NoError(t, err)
+			require.NoError(t, near.(interface{ CloseWrite() error }).CloseWrite())
+			assert.Equal(t, end{"last words", nil, time.Second}, <-heard)
+		})
+	})
+	t.Run("reset", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var did deeds
+			_, far := overTLS(t, "at 10s reset *", &did)
+			before := did.list()
+			assert.Equal(t, 10*time.Second, (<-listen(far)).at)
+			assert.Equal(t, append(before, "linger 0", "close"), did.list())
+		})
 	})
 }
 
