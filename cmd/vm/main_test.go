@@ -462,7 +462,7 @@ func TestSupervisedToTheEnd(t *testing.T) {
 // atTheGate waits until a machine waits to be told that all are there.
 func atTheGate(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { return parked.In("vm.(*runner).join") }, deadline, time.Millisecond, "it does not wait")
+	require.Eventually(t, func() bool { return parked.In("vm.(*runner).passGate") }, deadline, time.Millisecond, "it does not wait")
 }
 
 // Where many are started, each looks for its peers when it is told that all are there.

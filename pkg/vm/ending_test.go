@@ -225,3 +225,34 @@ func TestPacedInVirtualTime(t *testing.T) {
 		assert.Zero(t, m.Missed)
 	})
 }
+
+// An unpaced machine lets its peers wait for no more than a commit of so many
+// steps or bytes, and hears of a stop between two.
+func TestUnpacedCommits(t *testing.T) {
+	disk := &fakeDisk{}
+	s := newStepper(t, disk)
+	u := newUnpaced(s)
+	stop := make(chan struct{})
+	var writes []uint64 // at which step each was made
+	disk.onEvent = func(ev *event.Event) {
+		if s.machine.Steps()-ev.Step >= commitSteps {
+			t.Errorf("step %d is written at step %d", ev.Step, s.machine.Steps())
+		}
+		if len(writes) == 0 || writes[len(writes)-1] != s.machine.Steps() {
+			writes = append(writes, s.machine.Steps())
+		}
+		if ev.Step == 10_000 {
+			close(stop)
+		}
+	}
+	s.begin(time.Now(), 0, u.exact(), stop)
+	defer s.pacer.close()
+	require.NoError(t, u.drive())
+	assert.Equal(t, writes[len(writes)-1], s.machine.Steps(), "nothing is left")
+	assert.Less(t, s.machine.Steps(), uint64(10_000+commitSteps))
+	assert.Greater(t, len(writes), 10)
+	assert.Less(t, len(writes), 100)
+	elapsed, measured := u.over(time.Minute)
+	assert.Equal(t, time.Minute, elapsed)
+	assert.True(t, measured)
+}

@@ -149,21 +149,14 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 		return time.Time{}, ctx.Err()
 	}
 	r.steps.watcher.enter(summary.Connecting)
-	if r.cfg.Gate != nil && !r.past.begun() {
-		select {
-		case <-r.cfg.Gate:
-		case <-ctx.Done():
-			return time.Time{}, ctx.Err()
-		}
-	}
-	if r.cfg.ConnectTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, r.cfg.ConnectTimeout)
-		defer cancel()
-	}
 	if r.past.begun() {
 		return r.rejoin(ctx)
 	}
+	if err := r.passGate(ctx); err != nil {
+		return time.Time{}, err
+	}
+	ctx, cancel := r.connecting(ctx)
+	defer cancel()
 	if err := r.node.Connect(ctx); err != nil {
 		return time.Time{}, err
 	}
@@ -180,7 +173,30 @@ func (r *runner) rejoin(ctx context.Context) (time.Time, error) {
 	start := r.past.start
 	r.faults.Since(start) // the links are to be made in the run
 	r.cfg.Logger.Info("resuming", "step", r.steps.machine.Steps(), "clock", r.steps.machine.Clock())
+	ctx, cancel := r.connecting(ctx)
+	defer cancel()
 	return start, r.node.Rejoin(ctx, start)
+}
+
+// passGate waits at the gate, if there is one.
+func (r *runner) passGate(ctx context.Context) error {
+	if r.cfg.Gate == nil {
+		return nil
+	}
+	select {
+	case <-r.cfg.Gate:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// connecting bounds the time in which the peers have to be found.
+func (r *runner) connecting(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.cfg.ConnectTimeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, r.cfg.ConnectTimeout)
 }
 
 // execute runs the machine until its time is over or ctx ends.

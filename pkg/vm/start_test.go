@@ -169,7 +169,7 @@ func TestGate(t *testing.T) {
 	_, err = conn.Write([]byte("no HELLO, which is answered at once"))
 	require.NoError(t, err)
 	f.start(0)
-	waitsIn(t, "vm.(*runner).join")
+	waitsIn(t, "vm.(*runner).passGate")
 	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
 	_, err = conn.Read(make([]byte, 1))
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
@@ -191,7 +191,7 @@ func TestStoppedAtTheGate(t *testing.T) {
 		assert.Equal(t, summary.Connecting, s.Phase)
 	}
 	f.start(0)
-	waitsIn(t, "vm.(*runner).join")
+	waitsIn(t, "vm.(*runner).passGate")
 	f.stops[0](nil)
 	soon(t, "its end", f.ended[0])
 	require.ErrorIs(t, f.errs[0], context.Canceled)
