@@ -9,6 +9,10 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/scalemodel/lamport/pkg/cluster"
+	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/rundir"
+	"github.com/scalemodel/lamport/pkg/sweep"
 )
 
 func TestHints(t *testing.T) {
@@ -23,8 +27,13 @@ func TestHints(t *testing.T) {
 			fmt.Errorf("run 3: %w", &cluster.PortError{ID: 1, Port: 7, Err: syscall.EADDRINUSE}),
 			"run 3: port 7 on 127.0.0.1 is taken: end the program that holds it, or give machine 1 another one with --ports (--ports auto takes free ones) (" + syscall.EADDRINUSE.Error() + ")",
 		},
+		{&experiment.Error{Field: "die", Value: "0", Err: plain}, "--die 0: no"},
+		{fmt.Errorf("run.json: %w", &experiment.Error{Field: "die", Value: "0", Err: plain}), "run.json: die 0: no"},
+		{fmt.Errorf("x is %w", rundir.ErrUsed), "x is of an earlier run, which is not overwritten: choose another --out, or move it away"},
+		{exit.With(exit.Died, fmt.Errorf("d %w", sweep.ErrNotASweep)), "d holds something else than a sweep: choose another --out"},
 	} {
 		got := hint(tt.err)
+		assert.Equal(t, exit.Code(tt.err), exit.Code(got))
 		assert.EqualError(t, got, tt.want)
 		assert.ErrorIs(t, got, tt.err)
 	}
