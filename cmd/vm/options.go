@@ -59,7 +59,7 @@ func (o *options) parse(c *cli.Context) error {
 	if o.record != "" {
 		return nil
 	}
-	return o.machine.Common.Check()
+	return o.machine.Check()
 }
 
 // parseModel reads which machine this is and what it does, or where that is

@@ -67,7 +67,7 @@ type Config struct {
 }
 
 func check(cfg *Config) error {
-	if err := cfg.Common.Check(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return err
 	}
 	if err := experiment.CheckRate(cfg.Rate); err != nil {
