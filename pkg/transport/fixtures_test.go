@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"strconv"
@@ -18,7 +19,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -101,17 +101,31 @@ func (b *inbox) check(t testing.TB) {
 	assert.Empty(t, b.errs)
 }
 
-// diary is a log that can be asked what it says.
+// diary is a log that can be asked what it says: lines such as "message: key=value".
 type diary struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (d *diary) Write(p []byte) (int, error) {
+func (d *diary) logger() *slog.Logger { return slog.New(d) }
+
+func (*diary) Enabled(context.Context, slog.Level) bool { return true }
+
+func (d *diary) Handle(_ context.Context, r slog.Record) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.buf.Write(p)
+	d.buf.WriteString(r.Message + ":")
+	r.Attrs(func(a slog.Attr) bool {
+		fmt.Fprintf(&d.buf, " %s=%v", a.Key, a.Value)
+		return true
+	})
+	d.buf.WriteString("\n")
+	return nil
 }
+
+// The node uses neither.
+func (*diary) WithAttrs([]slog.Attr) slog.Handler { panic("not expected") }
+func (*diary) WithGroup(string) slog.Handler      { panic("not expected") }
 
 func (d *diary) String() string {
 	d.mu.Lock()
@@ -121,15 +135,7 @@ func (d *diary) String() string {
 
 func (d *diary) contains(text string) bool { return d.count(text) > 0 }
 
-// count ignores quotes, of which the log puts some around others.
-func (d *diary) count(text string) int {
-	plain := strings.NewReplacer(`\`, "", `"`, "")
-	return strings.Count(plain.Replace(d.String()), plain.Replace(text))
-}
-
-func (d *diary) logger() hclog.Logger {
-	return hclog.New(&hclog.LoggerOptions{Output: d, Level: hclog.Trace})
-}
+func (d *diary) count(text string) int { return strings.Count(d.String(), text) }
 
 func listen(t testing.TB) net.Listener {
 	t.Helper()

@@ -21,14 +21,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/hashicorp/go-hclog"
 )
 
 // DefaultWindow is how many messages a link holds unconsumed before its sender
@@ -69,8 +68,8 @@ type Config struct {
 	// Past is what an earlier process of this machine has left behind, for
 	// each peer; none for a machine that begins.
 	Past []Past
-	// Logger is for people, a null logger if nil.
-	Logger hclog.Logger
+	// Logger is for people; nil: nothing is said.
+	Logger *slog.Logger
 }
 
 // Past is what a machine that is started again knows of its links with a peer.
@@ -113,7 +112,7 @@ const (
 // Node is one machine's end of its links.
 type Node struct {
 	cfg    Config
-	log    hclog.Logger
+	log    *slog.Logger
 	ln     net.Listener
 	gate   *gate
 	epoch  time.Time // what monotonic readings count from
@@ -164,7 +163,7 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		cfg.Dial = new(net.Dialer).DialContext
 	}
 	if cfg.Logger == nil {
-		cfg.Logger = hclog.NewNullLogger()
+		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	n := &Node{
 		cfg:     cfg,

@@ -229,7 +229,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 		Incarnation: uint64(time.Now().UnixNano()),
 		Window:      cfg.Window,
 		Past:        r.links(),
-		Logger:      cfg.Logger,
+		Logger:      logging.Slog(cfg.Logger),
 	}
 	if cfg.Faults.Touches(cfg.ID) {
 		r.faults = newFaults(cfg.Faults, cfg.ID)
