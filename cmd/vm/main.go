@@ -117,7 +117,7 @@ func run(c *cli.Context) error {
 	case errors.Is(err, context.Canceled):
 		return exit.With(exit.Interrupted, errors.New("interrupted before the run began"))
 	case errors.As(err, &notStarted):
-		return exit.With(exit.Misused, err)
+		return exit.With(exit.Misused, withHint(err))
 	case errors.Is(err, vm.ErrCrash):
 		return exit.With(exit.Crashed, err)
 	case errors.As(err, &differs):
@@ -171,7 +171,7 @@ func config(c *cli.Context) (vm.Config, error) {
 	if level == hclog.NoLevel {
 		return cfg, command.Usage("--log-level %q: want trace, debug, info, warn, error or off", c.String("log-level"))
 	}
-	cfg.Logger = logging.Diagnostics(c.App.ErrWriter, "vm-"+strconv.Itoa(cfg.ID), level)
+	cfg.Logger = hinting{logging.Diagnostics(c.App.ErrWriter, "vm-"+strconv.Itoa(cfg.ID), level)}
 	return cfg, nil
 }
 
@@ -247,7 +247,11 @@ func listener(c *cli.Context) (net.Listener, error) {
 	if !c.IsSet("port") {
 		return nil, command.Usage("--port is missing: where does this machine listen, for example 2050?")
 	}
-	return transport.Listen(bind, port, "choose another --port, or end the program that holds it")
+	ln, err := transport.Listen(bind, port)
+	if err != nil {
+		return nil, withHint(err)
+	}
+	return ln, nil
 }
 
 // onInterrupt returns a context that ends with the first signal to stop. By hand

@@ -21,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -183,11 +184,10 @@ func New(cfg Config) (*Cluster, error) {
 		processes: make([]*process, len(cfg.Rates)),
 	}
 	for id, port := range cfg.Ports {
-		ln, err := transport.Listen(host, port, fmt.Sprintf(
-			"end the program that holds it, or give machine %d another one with --ports (--ports auto takes free ones)", id))
+		ln, err := transport.Listen(host, port)
 		if err != nil {
 			c.closeListeners()
-			return nil, err
+			return nil, portError(err, id)
 		}
 		c.listeners = append(c.listeners, ln)
 	}
@@ -197,6 +197,17 @@ func New(cfg Config) (*Cluster, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// portError says beside why a machine cannot have its port how to mend it.
+func portError(err error, id int) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w: end the program that holds it, or give machine %d another one with --ports (--ports auto takes free ones) (%w)", err, id, syscall.EADDRINUSE)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%w: choose one above 1023 (%w)", err, syscall.EACCES)
+	}
+	return err
 }
 
 // Ports returns the port of each machine, those that were free for any too.

@@ -31,7 +31,7 @@ func Example() {
 	received := make(chan uint64, 10)
 	var lns [2]net.Listener
 	for i := range lns {
-		ln, err := transport.Listen("127.0.0.1", 0, "")
+		ln, err := transport.Listen("127.0.0.1", 0)
 		if err != nil {
 			fmt.Println(err)
 			return

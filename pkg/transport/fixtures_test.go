@@ -374,7 +374,7 @@ func newPuppet(t testing.TB, conn net.Conn) *puppet {
 	t.Helper()
 	_ = conn.SetDeadline(time.Now().Add(deadline))
 	t.Cleanup(func() { _ = conn.Close() })
-	return &puppet{t: t, conn: conn, frames: newFrameReader(conn, maxFrame)}
+	return &puppet{t: t, conn: conn, frames: newFrameReader(conn, MaxFrame)}
 }
 
 // call connects a puppet to a listener of the network.

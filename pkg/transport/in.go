@@ -92,8 +92,8 @@ func (n *Node) receive(conn net.Conn) {
 	defer conn.Close()
 	stop := context.AfterFunc(n.ctx, func() { _ = conn.Close() })
 	defer stop()
-	_ = conn.SetDeadline(time.Now().Add(helloTimeout))
-	frames := newFrameReader(conn, maxHello)
+	_ = conn.SetDeadline(time.Now().Add(HelloTimeout))
+	frames := newFrameReader(conn, MaxHello)
 	h, err := readHello(frames)
 	if !n.gate.leave(conn) {
 		return // it was turned away meanwhile
@@ -105,7 +105,7 @@ func (n *Node) receive(conn net.Conn) {
 		n.turnAway(conn, err)
 		return
 	}
-	frames.limit = maxFrame
+	frames.limit = MaxFrame
 	l := n.in[h.from]
 	served := conn
 	if n.cfg.Accepted != nil {
@@ -157,17 +157,17 @@ func (n *Node) admit(h hello) error {
 	me, machines := uint32(n.cfg.ID), uint32(len(n.in))
 	switch {
 	case h.run != n.cfg.Run:
-		return refuse(CodeRun, "run %q meets run %q: give both machines the same --run", h.run, n.cfg.Run)
+		return refuse(CodeRun, "run %q meets run %q", h.run, n.cfg.Run)
 	case h.from == me && h.incarnation == n.cfg.Incarnation:
 		return refuse(CodeSelf, "machine %d has its own address among its peers", me)
 	case h.from == me:
-		return refuse(CodeDuplicate, "two machines with id %d: give each its own --id", me)
+		return refuse(CodeDuplicate, "two machines with id %d", me)
 	case h.machines != machines:
-		return refuse(CodeMachines, "machine %d is in a run of %d machines, machine %d in one of %d: each needs all the others as peers", h.from, h.machines, me, machines)
+		return refuse(CodeMachines, "machine %d is in a run of %d machines, machine %d in one of %d", h.from, h.machines, me, machines)
 	case h.from >= machines:
 		return refuse(CodeMachines, "machine id %d in a run of %d machines: ids are 0 to %d", h.from, machines, machines-1)
 	case h.to != anyID && h.to != me:
-		return refuse(CodeDestination, "machine %d wants machine %d, but this is machine %d: check the addresses of its peers", h.from, h.to, me)
+		return refuse(CodeDestination, "machine %d wants machine %d, but this is machine %d", h.from, h.to, me)
 	}
 	return nil
 }
@@ -186,7 +186,7 @@ func (l *inLink) attach(conn net.Conn, incarnation uint64) (*inSession, error) {
 		return nil, refuse(CodeStale, "machine %d has been started again: this process of it is not the newest", l.from)
 	case old == nil:
 	case incarnation > known && l.alive(old):
-		return nil, refuse(CodeDuplicate, "a machine with id %d is connected already: give each its own --id", l.from)
+		return nil, refuse(CodeDuplicate, "a machine with id %d is connected already", l.from)
 	default: // the peer has given up that connection; so do we
 		_ = old.conn.Close()
 		<-old.ended
@@ -205,7 +205,7 @@ func (l *inLink) attach(conn net.Conn, incarnation uint64) (*inSession, error) {
 	l.pongDue, l.heldDue, l.more = false, false, false
 	l.last = nil
 	l.mu.Unlock()
-	_ = conn.SetDeadline(time.Now().Add(helloTimeout))
+	_ = conn.SetDeadline(time.Now().Add(HelloTimeout))
 	if _, err := conn.Write(w.frame()); err != nil {
 		return nil, err
 	}
@@ -261,7 +261,7 @@ func (l *inLink) serve(s *inSession, frames *frameReader) {
 		if refused.heard {
 			by = "peer"
 		}
-		l.n.log.Error("connection closed", "machine", l.from, "by", by, "reason", refused.Text)
+		l.n.log.Error("connection closed", "machine", l.from, "by", by, "reason", refused)
 	}
 	l.n.change(func() {
 		l.session = nil

@@ -44,7 +44,7 @@ func (l *line) converse(conn net.Conn, write func(net.Conn) error, read func() e
 	l.mu.Unlock()
 	l.work.Signal()
 	if lastWord {
-		_ = conn.SetWriteDeadline(time.Now().Add(lastWordTimeout))
+		_ = conn.SetWriteDeadline(time.Now().Add(LastWordTimeout))
 		<-written
 		linger(conn)
 	}
@@ -87,7 +87,7 @@ func (l *line) silent(oldest time.Duration) bool {
 func (l *line) addStats(s *Stats) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.add(&l.stats)
+	s.Add(l.stats)
 }
 
 // writeAll sends the pieces, with one system call where conn allows it.
@@ -102,7 +102,7 @@ func writeAll(conn net.Conn, bufs [][]byte) (int64, error) {
 
 // sayError tells the other end why the connection is closed.
 func sayError(conn net.Conn, e *RefusedError) {
-	_ = conn.SetWriteDeadline(time.Now().Add(lastWordTimeout))
+	_ = conn.SetWriteDeadline(time.Now().Add(LastWordTimeout))
 	_, _ = conn.Write(errorFrame(e))
 }
 
@@ -113,7 +113,7 @@ func linger(conn net.Conn) {
 	if tcp, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = tcp.CloseWrite()
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(lastWordTimeout))
+	_ = conn.SetReadDeadline(time.Now().Add(LastWordTimeout))
 	var sink [4 << 10]byte
 	for {
 		if _, err := conn.Read(sink[:]); err != nil {

@@ -189,7 +189,7 @@ func (l *outLink) run() {
 			if l.n.fail(refused, l) {
 				return
 			}
-			l.n.log.Warn("refused by peer", "addr", l.addr, "reason", refused.Text)
+			l.n.log.Warn("refused by peer", "addr", l.addr, "reason", refused)
 		}
 		// Full jitter: machines that lost each other at one instant
 		// should not come back at one instant.
@@ -216,7 +216,7 @@ func plainDialError(err error) error {
 // connect makes a connection and serves it until it ends. It returns nil when
 // the peer has said its last word on this link.
 func (l *outLink) connect() (established bool, err error) {
-	ctx, cancel := context.WithTimeout(l.n.ctx, welcomeTimeout)
+	ctx, cancel := context.WithTimeout(l.n.ctx, WelcomeTimeout)
 	conn, err := l.n.cfg.Dial(ctx, "tcp", l.addr)
 	cancel()
 	if err != nil {
@@ -226,7 +226,7 @@ func (l *outLink) connect() (established bool, err error) {
 	// A node that is closed must not wait for a peer's WELCOME.
 	stop := context.AfterFunc(l.n.ctx, func() { _ = conn.Close() })
 	defer stop()
-	frames := newFrameReader(conn, maxFrame)
+	frames := newFrameReader(conn, MaxFrame)
 	w, err := l.greet(conn, frames)
 	if err == nil {
 		err = l.attach(conn, w)
@@ -245,7 +245,7 @@ func (l *outLink) connect() (established bool, err error) {
 // greet says HELLO and returns the peer's WELCOME.
 func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 	n := l.n
-	_ = conn.SetDeadline(time.Now().Add(welcomeTimeout))
+	_ = conn.SetDeadline(time.Now().Add(WelcomeTimeout))
 	defer conn.SetDeadline(time.Time{})
 	n.mu.Lock()
 	to := uint32(anyID)

@@ -111,8 +111,7 @@ func TestResetsLoseRepeatAndReorderNothing(t *testing.T) {
 	var total Stats
 	for i, b := range boxes {
 		b.check(t)
-		s := nodes[i].Stats()
-		total.add(&s)
+		total.Add(nodes[i].Stats())
 		for j := range nodes {
 			if j != i {
 				assert.Equal(t, sent[j][i], b.got(j), "%d → %d", j, i)

@@ -22,17 +22,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// DefaultWindow is how many messages a link holds unconsumed before its sender
-// has to wait.
-const DefaultWindow = 262_144
 
 // AnyID stands for the id of a peer of which only the address is known; the peer
 // says it when the connection is made.
@@ -57,8 +52,9 @@ type Config struct {
 	// Window is the most messages per link that may be unconsumed,
 	// DefaultWindow if 0. Of two ends' windows the smaller holds.
 	Window int
-	// PingInterval is after how long a silent connection is tried, 2 s if 0;
-	// one that stays silent for three intervals is closed and dialled again.
+	// PingInterval is after how long a silent connection is tried,
+	// DefaultPingInterval if 0; one that stays silent for SilentIntervals of
+	// these is closed and dialled again.
 	PingInterval time.Duration
 	// Dial makes a connection, a net.Dialer's DialContext if nil.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -97,15 +93,9 @@ type Handler interface {
 }
 
 const (
-	defaultPing      = 2 * time.Second
-	silentIntervals  = 3
-	helloTimeout     = 10 * time.Second // for somebody unknown to say who it is: a hundred machines on two cores take a while
-	welcomeTimeout   = 10 * time.Second // a busy peer may take longer to answer
-	lastWordTimeout  = time.Second      // for a connection's last frame to arrive
-	underWay         = time.Second      // what takes longer was not sent before
+	underWay         = time.Second // what takes longer was not sent before
 	redialFirst      = 10 * time.Millisecond
 	redialMost       = time.Second
-	unknownAtOnce    = 256 // connections that have not said who they are, beside one per machine
 	stillWaitingTick = 10 * time.Second
 )
 
@@ -148,8 +138,8 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		return nil, fmt.Errorf("machine id %d with %d peers: ids are 0 to %d", cfg.ID, len(cfg.Peers), machines-1)
 	case len(cfg.Run) > MaxRun:
 		return nil, fmt.Errorf("run name of %d bytes: at most %d", len(cfg.Run), MaxRun)
-	case cfg.Window < 0 || cfg.Window > math.MaxInt32:
-		return nil, fmt.Errorf("window of %d messages: want 1 to %d", cfg.Window, math.MaxInt32)
+	case cfg.Window < 0 || cfg.Window > MaxWindow:
+		return nil, fmt.Errorf("window of %d messages: want 1 to %d", cfg.Window, MaxWindow)
 	case cfg.PingInterval < 0:
 		return nil, fmt.Errorf("ping interval of %v: want more than 0", cfg.PingInterval)
 	}
@@ -157,7 +147,7 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		cfg.Window = DefaultWindow
 	}
 	if cfg.PingInterval == 0 {
-		cfg.PingInterval = defaultPing
+		cfg.PingInterval = DefaultPingInterval
 	}
 	if cfg.Dial == nil {
 		cfg.Dial = new(net.Dialer).DialContext
@@ -169,7 +159,7 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		cfg:     cfg,
 		log:     cfg.Logger,
 		ln:      ln,
-		gate:    newGate(unknownAtOnce + machines),
+		gate:    newGate(MaxUnknown + machines),
 		epoch:   time.Now(),
 		in:      make([]*inLink, machines),
 		byID:    make([]*outLink, machines),
@@ -557,7 +547,7 @@ func (n *Node) learn(l *outLink, said uint32) error {
 	case id == n.cfg.ID:
 		return refuse(CodeSelf, "peer %s is this machine itself, or another with its id %d", l.addr, id)
 	case n.byID[id] != nil && n.byID[id] != l:
-		return refuse(CodeDuplicate, "peers %s and %s both say that they are machine %d: give each its own --id", n.byID[id].addr, l.addr, id)
+		return refuse(CodeDuplicate, "peers %s and %s both say that they are machine %d", n.byID[id].addr, l.addr, id)
 	case l.id != AnyID && l.id != id:
 		return refuse(CodeDestination, "peer %s is machine %d, expected machine %d", l.addr, id, l.id)
 	}
@@ -582,7 +572,7 @@ func (n *Node) keep() {
 			return
 		case <-tick.C:
 		}
-		oldest := n.now() - silentIntervals*n.cfg.PingInterval
+		oldest := n.now() - SilentIntervals*n.cfg.PingInterval
 		for _, l := range n.out {
 			l.keep(oldest)
 		}
@@ -596,31 +586,6 @@ func (n *Node) keep() {
 
 // now reads the monotonic clock, as the time since the node was made.
 func (n *Node) now() time.Duration { return time.Since(n.epoch) }
-
-// Stats is what a node has sent, without handshakes, and what it has done about
-// the rest.
-type Stats struct {
-	Messages   uint64 // given to Send
-	Frames     uint64 // sent, of all types
-	Bytes      uint64 // sent, with all headers of this protocol
-	Writes     uint64 // in which these were given to the operating system
-	Acks       uint64 // acknowledgements among the frames
-	Resent     uint64 // messages sent again after a connection broke
-	Duplicates uint64 // messages that came again and were dropped
-	Reconnects uint64 // connections made after the first, per link
-	Refused    uint64 // incoming connections that were turned away
-}
-
-func (s *Stats) add(o *Stats) {
-	s.Messages += o.Messages
-	s.Frames += o.Frames
-	s.Bytes += o.Bytes
-	s.Writes += o.Writes
-	s.Acks += o.Acks
-	s.Resent += o.Resent
-	s.Duplicates += o.Duplicates
-	s.Reconnects += o.Reconnects
-}
 
 // Stats returns the figures so far, over all links.
 func (n *Node) Stats() Stats {
