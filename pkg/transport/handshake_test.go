@@ -404,7 +404,7 @@ func TestIncarnations(t *testing.T) {
 			w := d.call(t, 2)
 			synctest.Wait()
 			assert.EqualValues(t, 2, w.held)
-			assert.Zero(t, d.Node.in[1].readyAt, "the new one is not ready because the old one was")
+			assert.Zero(t, d.Node.in[1].proposed().at, "the new one is not ready because the old one was")
 			d.out.data(3, 3)
 			synctest.Wait()
 			assert.EqualValues(t, 3, d.box.got(1))

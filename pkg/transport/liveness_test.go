@@ -113,7 +113,8 @@ func TestNewConnectionIsNotSilent(t *testing.T) {
 		synctest.Wait()
 		l.heard.Store(int64(-time.Hour))
 		conn := &tape{}
-		require.NoError(t, l.attach(conn, welcome{window: 10}))
+		_, err := l.attach(conn, welcome{window: 10})
+		require.NoError(t, err)
 		assert.False(t, l.silent(l.n.now()-SilentIntervals*interval))
 	})
 }

@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -113,19 +114,61 @@ type Node struct {
 	out []*outLink // one per peer, in the order of Config.Peers
 	in  []*inLink  // by machine id; nil for this machine
 
+	// changes tells of all that somebody waits for: of links, and of the node.
+	changes broadcast
 	refused atomic.Uint64
-	readyAt atomic.Int64 // the start this machine proposes, Unix ns; 0: not ready
-	agreed  atomic.Bool  // that start is the run's
-	past    map[int]Past // of links whose peer is not known yet
+	start   atomic.Pointer[proposal] // when this machine starts; nil: it is not ready
 
-	mu      sync.Mutex    // guards what follows, and the fields of links that say so
-	changed chan struct{} // closed and replaced when any of it changes
-	failed  chan struct{} // closed when err is set
-	err     error         // why this node cannot be part of the run
-	byID    []*outLink    // out, by machine id as far as known
-	started bool          // the barrier is passed: refusals are no longer final
-	// rejoined says that an earlier process of this machine has passed it.
-	rejoined bool
+	// mu guards what follows. Whoever holds it may take a link's lock.
+	mu     sync.Mutex
+	stage  stage
+	failed chan struct{} // closed when err is set
+	err    error         // why this node cannot be part of the run
+	past   map[int]Past  // of links whose peer is not known yet
+	// byID is out, by machine id as far as known. It is whole when Connect or
+	// Rejoin has returned, and from then on read without the lock.
+	byID []*outLink
+}
+
+// proposal is an instant at which a machine would start, or has started.
+type proposal struct {
+	at     int64 // Unix ns; 0: none
+	agreed bool  // it is the run's
+}
+
+// stage is how far a node has come.
+type stage uint8
+
+const (
+	stageStarting stage = iota // refusals are final
+	stageRunning               // a refused link is tried again
+	stageRejoined              // the same, once a link has met its peer: an earlier process was in the run
+)
+
+// broadcast wakes all that wait for something to change. Its lock is the last one
+// that anybody takes.
+type broadcast struct {
+	mu   sync.Mutex
+	next chan struct{}
+}
+
+// wait returns a channel that the next notify closes.
+func (b *broadcast) wait() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next == nil {
+		b.next = make(chan struct{})
+	}
+	return b.next
+}
+
+func (b *broadcast) notify() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next != nil {
+		close(b.next)
+		b.next = nil
+	}
 }
 
 // New makes a node that accepts on ln, which it closes in the end. It makes and
@@ -156,16 +199,15 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	n := &Node{
-		cfg:     cfg,
-		log:     cfg.Logger,
-		ln:      ln,
-		gate:    newGate(MaxUnknown + machines),
-		epoch:   time.Now(),
-		in:      make([]*inLink, machines),
-		byID:    make([]*outLink, machines),
-		changed: make(chan struct{}),
-		failed:  make(chan struct{}),
-		past:    make(map[int]Past),
+		cfg:    cfg,
+		log:    cfg.Logger,
+		ln:     ln,
+		gate:   newGate(MaxUnknown + machines),
+		epoch:  time.Now(),
+		in:     make([]*inLink, machines),
+		byID:   make([]*outLink, machines),
+		failed: make(chan struct{}),
+		past:   make(map[int]Past),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	for _, p := range cfg.Peers {
@@ -210,17 +252,8 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 func (n *Node) Connect(ctx context.Context) error {
 	n.open()
 	standing := func() bool {
-		for _, l := range n.out {
-			if !l.up || !l.synced {
-				return false
-			}
-		}
-		for _, l := range n.in {
-			if l != nil && l.session == nil {
-				return false
-			}
-		}
-		return true
+		return all(n.out, func(l *outLink) bool { return l.stands() && l.measured().synced }) &&
+			all(n.in, func(l *inLink) bool { return l.connected() })
 	}
 	for {
 		tick, cancel := context.WithTimeout(ctx, stillWaitingTick)
@@ -240,19 +273,13 @@ func (n *Node) Connect(ctx context.Context) error {
 // began at start. It does not wait for links to stand, only to know which peer
 // is behind which address. What becomes of a refusal later tells [Node.Failed].
 func (n *Node) Rejoin(ctx context.Context, start time.Time) error {
-	n.readyAt.Store(start.UnixNano())
-	n.agreed.Store(true)
+	n.start.Store(&proposal{at: start.UnixNano(), agreed: true})
 	n.mu.Lock()
-	n.started, n.rejoined = true, true
+	n.stage = stageRejoined
 	n.mu.Unlock()
 	n.open()
 	return n.await(ctx, func() bool {
-		for id, l := range n.byID {
-			if l == nil && id != n.cfg.ID {
-				return false
-			}
-		}
-		return true
+		return all(n.in, func(l *inLink) bool { return n.to(l.from) != nil })
 	})
 }
 
@@ -267,22 +294,15 @@ func (n *Node) open() {
 
 // missing says in words which links do not stand, and why as far as is known.
 func (n *Node) missing() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	var parts []string
 	for _, l := range n.out {
-		if l.up {
-			continue
+		if missing := l.missing(); missing != "" {
+			parts = append(parts, missing)
 		}
-		why := "no answer"
-		if l.why != nil {
-			why = l.why.Error()
-		}
-		parts = append(parts, fmt.Sprintf("%s cannot be reached: %s", l.name(), why))
 	}
 	if len(parts) == 0 {
 		for _, l := range n.in {
-			if l != nil && l.session == nil {
+			if l != nil && !l.connected() {
 				parts = append(parts, fmt.Sprintf("machine %d has not connected to this one: is %s among its peers?", l.from, n.ln.Addr()))
 			}
 		}
@@ -301,45 +321,38 @@ func (n *Node) missing() string {
 // machine needs to be special. A proposal from a host whose clock differs is
 // moved by the difference, as far as it was measured to be one.
 func (n *Node) Barrier(ctx context.Context) (time.Time, error) {
-	n.mu.Lock()
 	// All must have heard of the last proposal before its instant comes.
 	margin := 20*time.Millisecond + time.Duration(len(n.in))*time.Millisecond
 	for _, l := range n.out {
-		margin = max(margin, 20*time.Millisecond+2*l.rtt)
+		margin = max(margin, 20*time.Millisecond+2*l.measured().rtt)
 	}
-	n.mu.Unlock()
 	start := time.Now().Add(margin).UnixNano()
-	n.readyAt.Store(start) // before the loop: connections made from now on say it themselves
+	n.start.Store(&proposal{at: start}) // before the loop: connections made from now on say it themselves
 	for _, l := range n.out {
 		l.ready()
 	}
 	err := n.await(ctx, func() bool {
-		for _, l := range n.in {
-			if l != nil && l.readyAt == 0 {
-				return false
-			}
-		}
-		return true
+		return all(n.in, func(l *inLink) bool { return l.proposed().at != 0 })
 	})
 	if err != nil {
 		return time.Time{}, err
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	for id, l := range n.in {
 		if l == nil {
 			continue
 		}
-		theirs := l.readyAt - int64(n.byID[id].clockOffset())
-		if l.agreed { // the run goes on already; this machine has died in its start
+		p := l.proposed()
+		theirs := p.at - int64(n.to(id).measured().ahead())
+		if p.agreed { // the run goes on already; this machine has died in its start
 			start = theirs
 			break
 		}
 		start = max(start, theirs)
 	}
-	n.started = true
-	n.readyAt.Store(start)
-	n.agreed.Store(true)
+	n.mu.Lock()
+	n.stage = stageRunning
+	n.mu.Unlock()
+	n.start.Store(&proposal{at: start, agreed: true})
 	return time.Unix(0, start), nil
 }
 
@@ -381,40 +394,30 @@ func (n *Node) Drain(ctx context.Context) (undelivered map[int]uint64) {
 	for _, l := range n.out {
 		l.finish()
 	}
+	n.mu.Lock()
+	rejoined := n.stage == stageRejoined
+	n.mu.Unlock()
 	// An error here means that somebody did not answer in time; the counts
 	// below say what follows from that.
 	_ = n.await(ctx, func() bool {
-		for _, l := range n.in {
-			if l != nil && !l.finished {
-				return false
-			}
-		}
 		// A machine that was started again must hear first what its peers
 		// know of it: they may contradict its log.
-		for _, l := range n.out {
-			if n.rejoined && !l.up && !l.done && !l.ended {
-				return false
-			}
-		}
-		return true
+		return all(n.in, func(l *inLink) bool { return l.life() >= phaseFinished }) &&
+			(!rejoined || all(n.out, func(l *outLink) bool { return l.stands() }))
 	})
-	for _, l := range n.in {
-		if l != nil {
-			l.freeze()
-		}
-	}
-	n.mu.Lock()
-	awaited := make(map[int]bool)
-	for id, l := range n.in {
-		awaited[id] = l != nil && l.finished && !n.byID[id].done
-	}
-	n.mu.Unlock()
 	undelivered = make(map[int]uint64)
-	for id, l := range n.byID {
-		if l == nil || awaited[id] {
+	for id, l := range n.in {
+		if l == nil {
 			continue
 		}
-		if lost := l.undelivered(); lost > 0 {
+		// A peer that has finished, and takes messages still, waits at its end
+		// for the rest of them.
+		out := n.to(id)
+		finished := l.freeze() == phaseDrained
+		if out == nil || finished && !out.life().closed() {
+			continue
+		}
+		if lost := out.undelivered(); lost > 0 {
 			undelivered[id] = lost
 		}
 	}
@@ -435,23 +438,16 @@ func (n *Node) Settle(ctx context.Context) bool {
 		}
 	}
 	return n.await(ctx, func() bool {
-		for _, l := range n.out {
-			if !l.done {
-				return false
-			}
-		}
-		return true
+		return all(n.out, func(l *outLink) bool { return l.life().closed() })
 	}) == nil
 }
 
 // Left returns the machines that left the run before this one called
 // [Node.Drain], sorted.
 func (n *Node) Left() []int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	var ids []int
-	for id, l := range n.byID {
-		if l != nil && l.left {
+	for id := range n.in {
+		if n.hasLeft(id) {
 			ids = append(ids, id)
 		}
 	}
@@ -463,18 +459,9 @@ func (n *Node) Left() []int {
 // longer there cannot be told from that it is late, so ctx should end soon.
 func (n *Node) Close(ctx context.Context) {
 	_ = n.await(ctx, func() bool {
-		for id, l := range n.in {
-			// A machine that has left waits for no word any more.
-			if l != nil && l.closing && !l.gone && (n.byID[id] == nil || !n.byID[id].left) {
-				return false
-			}
-		}
-		for _, l := range n.out {
-			if l.done && !l.ended {
-				return false
-			}
-		}
-		return true
+		// A machine that has left waits for no word any more.
+		return all(n.in, func(l *inLink) bool { return l.life() != phaseClosed || n.hasLeft(l.from) }) &&
+			all(n.out, func(l *outLink) bool { return !l.byeDue() })
 	})
 	n.cancel()
 	_ = n.ln.Close()
@@ -492,26 +479,15 @@ func (n *Node) Err() error {
 	return n.err
 }
 
-// change changes what mu guards and wakes those who wait for it.
-func (n *Node) change(f func()) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	f()
-	close(n.changed)
-	n.changed = make(chan struct{})
-}
-
-// await returns when ok does, evaluated under mu, or with the error that ended
-// the node or ctx.
+// await returns when ok does, asked whenever something has changed, or with the
+// error that ended the node or ctx.
 func (n *Node) await(ctx context.Context, ok func() bool) error {
 	for {
-		n.mu.Lock()
-		done, err, changed := ok(), n.err, n.changed
-		n.mu.Unlock()
-		switch {
-		case err != nil:
+		changed := n.changes.wait()
+		if err := n.Err(); err != nil {
 			return err
-		case done:
+		}
+		if ok() {
 			return nil
 		}
 		select {
@@ -522,17 +498,42 @@ func (n *Node) await(ctx context.Context, ok func() bool) error {
 	}
 }
 
+// all reports whether ok holds for every link.
+func all[L outLink | inLink](links []*L, ok func(*L) bool) bool {
+	return !slices.ContainsFunc(links, func(l *L) bool { return l != nil && !ok(l) })
+}
+
+// to returns the link to a machine, nil while it is not known which one that is.
+func (n *Node) to(id int) *outLink {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.byID[id]
+}
+
+// hasLeft reports whether a machine has left the run before this one's end.
+func (n *Node) hasLeft(id int) bool {
+	l := n.to(id)
+	return l != nil && l.life() == phaseLeft
+}
+
 // fail ends the node's start with err, unless the run has begun already: then
 // the refused link is tried again for as long as the run goes on.
 // Nor may a machine that was started again go on where its peers contradict its
-// log.
-func (n *Node) fail(err error, l *outLink) (final bool) {
-	n.change(func() {
-		if final = !n.started || n.rejoined && !l.met; final && n.err == nil {
-			n.err = err
-			close(n.failed)
-		}
-	})
+// log; met says that the refused link was connected before.
+func (n *Node) fail(err error, met bool) (final bool) {
+	n.mu.Lock()
+	switch n.stage {
+	case stageStarting:
+		final = true
+	case stageRejoined:
+		final = !met
+	}
+	if final && n.err == nil {
+		n.err = err
+		close(n.failed)
+	}
+	n.mu.Unlock()
+	n.changes.notify()
 	return final
 }
 
@@ -555,9 +556,9 @@ func (n *Node) learn(l *outLink, said uint32) error {
 		if p, ok := n.past[id]; ok {
 			l.restore(p)
 		}
-		l.id, n.byID[id] = id, l
-		close(n.changed) // as change does
-		n.changed = make(chan struct{})
+		l.identify(id)
+		n.byID[id] = l
+		n.changes.notify()
 	}
 	return nil
 }

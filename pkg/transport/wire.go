@@ -194,6 +194,28 @@ func appendNumbers(b []byte, t frameType, v ...uint64) []byte {
 	return endFrame(b, start)
 }
 
+// numbers are what a control frame says, from the first; those that it does not
+// have are 0.
+type numbers [3]uint64
+
+// bodies has how many numbers the body of a control frame is.
+var bodies = [...]int{
+	frameAck: 1, framePing: 1, framePong: 3, frameReady: 1, frameFin: 1,
+	frameClosed: 1, frameStarted: 1, frameHeld: 1,
+}
+
+// parseControl reads the body of a control frame. What an ERROR says is an error.
+func parseControl(t frameType, body []byte) (v numbers, err error) {
+	switch t {
+	case frameError:
+		return v, parseError(body)
+	case frameBye:
+		return v, nil
+	}
+	all := [...]*uint64{&v[0], &v[1], &v[2]}
+	return v, parseNumbers(t, body, all[:bodies[t]]...)
+}
+
 // parseNumbers reads a body of exactly len(v) u64 values.
 func parseNumbers(t frameType, body []byte, v ...*uint64) error {
 	if len(body) != 8*len(v) {

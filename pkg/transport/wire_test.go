@@ -426,8 +426,8 @@ func FuzzInLink(f *testing.F) {
 		n, last := fuzzNode(t)
 		l := n.in[1]
 		conn := &tape{r: bytes.NewReader(stream)}
-		l.conn = conn
-		err := l.converse(conn, l.write, func() error { return l.read(newFrameReader(conn, MaxFrame)) })
+		l.session = newSession(conn)
+		err := l.converse(l.session, l.write, func() error { return l.read(newFrameReader(conn, MaxFrame)) })
 		assert.Equal(t, *last, l.held)
 		assert.LessOrEqual(t, l.held, uint64(n.cfg.Window))
 		if e := unsaid(err); e != nil {
@@ -449,8 +449,9 @@ func FuzzOutLink(f *testing.F) {
 		}
 		l := n.out[0]
 		conn := &tape{r: bytes.NewReader(stream)}
-		require.NoError(t, l.attach(conn, welcome{window: 10}))
-		err := l.converse(conn, l.write, func() error { return l.read(newFrameReader(conn, MaxFrame)) })
+		s, err := l.attach(conn, welcome{window: 10})
+		require.NoError(t, err)
+		err = l.converse(s, l.write, func() error { return l.read(s, newFrameReader(conn, MaxFrame)) })
 		assert.LessOrEqual(t, l.box.acked, uint64(3))
 		assert.LessOrEqual(t, l.undelivered(), uint64(3))
 		if e := unsaid(err); e != nil {
