@@ -13,12 +13,13 @@ import (
 // printer is a Handler that prints what it gets.
 type printer struct{ received chan uint64 }
 
-func (p printer) Deliver(from int, first uint64, payloads [][]byte) {
+func (p printer) Deliver(from int, first uint64, payloads [][]byte) error {
 	for i, payload := range payloads {
 		seq := first + uint64(i)
 		fmt.Printf("message %d of machine %d: %s\n", seq, from, payload)
 		p.received <- seq
 	}
+	return nil
 }
 
 func (printer) Room(int) {}

@@ -58,6 +58,8 @@ type inbox struct {
 	last map[int]uint64
 	errs []error
 	room chan int // the last machine that has room again
+	// refuse, if set, is what is wrong with all that comes.
+	refuse error
 	// onDeliver, if set, is called with the lock held.
 	onDeliver func(from int, last uint64)
 }
@@ -66,9 +68,12 @@ func newInbox() *inbox {
 	return &inbox{last: map[int]uint64{}, room: make(chan int, 1)}
 }
 
-func (b *inbox) Deliver(from int, first uint64, payloads [][]byte) {
+func (b *inbox) Deliver(from int, first uint64, payloads [][]byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.refuse != nil {
+		return b.refuse
+	}
 	for i, p := range payloads {
 		seq := first + uint64(i)
 		if seq != b.last[from]+1 || !bytes.Equal(p, numbered(seq)) {
@@ -79,6 +84,7 @@ func (b *inbox) Deliver(from int, first uint64, payloads [][]byte) {
 	if b.onDeliver != nil {
 		b.onDeliver(from, b.last[from])
 	}
+	return nil
 }
 
 func (b *inbox) Room(to int) {
@@ -604,9 +610,10 @@ type counter struct {
 	last uint64
 }
 
-func (c *counter) Deliver(_ int, first uint64, payloads [][]byte) {
+func (c *counter) Deliver(_ int, first uint64, payloads [][]byte) error {
 	assert.Equal(c.t, c.last+1, first)
 	c.last += uint64(len(payloads))
+	return nil
 }
 
 func (*counter) Room(int) {}

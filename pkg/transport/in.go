@@ -389,7 +389,10 @@ func (l *inLink) deliver(a *arrivals, more bool) error {
 			return err
 		}
 		if taken {
-			l.n.cfg.Handler.Deliver(l.from, a.next, a.payloads)
+			if err := l.n.cfg.Handler.Deliver(l.from, a.next, a.payloads); err != nil {
+				l.n.refused.Add(1)
+				return refuse(CodeProtocol, "%v", err)
+			}
 			l.held = last
 		}
 	}

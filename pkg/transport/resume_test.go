@@ -330,7 +330,7 @@ type life struct {
 	held uint64
 }
 
-func (l *life) Deliver(from int, first uint64, payloads [][]byte) {
+func (l *life) Deliver(from int, first uint64, payloads [][]byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	assert.Equal(l.t, 1-l.id, from)
@@ -339,6 +339,7 @@ func (l *life) Deliver(from int, first uint64, payloads [][]byte) {
 		l.held++
 		assert.Equal(l.t, numbered(l.held), p, "machine %d", l.id)
 	}
+	return nil
 }
 
 func (l *life) Room(int) {}

@@ -18,7 +18,7 @@ type Stats struct {
 	Resent     uint64 `json:"resent,omitzero"`     // messages sent again after a connection broke
 	Duplicates uint64 `json:"duplicates,omitzero"` // messages that came again and were dropped
 	Reconnects uint64 `json:"reconnects,omitzero"` // connections made after the first, per link
-	Refused    uint64 `json:"refused,omitzero"`    // incoming connections that were turned away
+	Refused    uint64 `json:"refused,omitzero"`    // incoming connections that were turned away, or closed for what they carried
 }
 
 // Add adds o to s.

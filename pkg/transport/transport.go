@@ -87,7 +87,11 @@ type Past struct {
 type Handler interface {
 	// Deliver hands over consecutive messages of one link, numbers first,
 	// first+1, …. The payloads are valid during the call only.
-	Deliver(from int, first uint64, payloads [][]byte)
+	//
+	// An error refuses them all: none counts as held, and the connection is
+	// closed with CodeProtocol, the error's text, and counted as refused. The
+	// link is made again, and the messages come again.
+	Deliver(from int, first uint64, payloads [][]byte) error
 	// Room says that the link to a machine, which was full when
 	// Node.Room was asked, can take messages again.
 	Room(to int)

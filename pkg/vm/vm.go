@@ -72,7 +72,11 @@ type Config struct {
 	// Window is the most messages per link that may be unconsumed,
 	// transport.DefaultWindow if 0.
 	Window int
-	Logger hclog.Logger // talk; nil: none
+	// MaxJump is how far a message's stamp may be ahead of the machine's clock,
+	// DefaultMaxJump if 0. One that is further ahead is refused, since a single
+	// forged stamp near the last one would use up the clock of every machine.
+	MaxJump uint64
+	Logger  hclog.Logger // talk; nil: none
 	// Watch, if not nil, is told of each phase, and every WatchEvery between
 	// if that is not 0: one call at a time, and no phase after a later one.
 	Watch      func(summary.Status)
@@ -188,7 +192,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	machines := len(cfg.Peers) + 1
 	r := &runner{
 		cfg:       cfg,
-		inbox:     newInbox(cfg.ID),
+		inbox:     newInbox(cfg.ID, cfg.MaxJump),
 		unsent:    newOutgoing(machines),
 		consumed:  make([]uint64, machines),
 		isUnacked: make([]bool, machines),
@@ -221,6 +225,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 			}
 		}
 	}
+	r.inbox.clock.Store(uint64(r.machine.Clock()))
 	links := transport.Config{
 		ID:          cfg.ID,
 		Run:         cfg.Run,
@@ -461,9 +466,7 @@ const (
 // step executes one instruction. It reports false when the run has ended before
 // that could be done.
 func (r *runner) step(end int64, stop <-chan struct{}) (going bool, err error) {
-	if err := r.collect(); err != nil {
-		return false, err
-	}
+	r.collect()
 	if r.tight && !r.room() {
 		if going, err := r.stall(end, stop); !going || err != nil {
 			return false, err
@@ -504,11 +507,12 @@ func (r *runner) step(end int64, stop <-chan struct{}) (going bool, err error) {
 }
 
 // collect takes in what has come. In a replay, it is held until its turn.
-func (r *runner) collect() error {
+func (r *runner) collect() {
 	if r.follow != nil {
-		return r.inbox.drain(r.follow.hold)
+		r.inbox.drain(r.follow.hold)
+		return
 	}
-	return r.inbox.drain(r.machine.Deliver)
+	r.inbox.drain(r.machine.Deliver)
 }
 
 // commit hands the log's lines to the operating system, and only then lets the
@@ -530,6 +534,7 @@ func (r *runner) commit() error {
 	r.tight = r.scarce()
 	r.status.steps.Store(r.machine.Steps())
 	r.status.clock.Store(uint64(r.machine.Clock()))
+	r.inbox.clock.Store(uint64(r.machine.Clock()))
 	r.status.queue.Store(int64(r.machine.QueueLen()))
 	return nil
 }
@@ -579,9 +584,7 @@ func (r *runner) stall(end int64, stop <-chan struct{}) (going bool, err error) 
 	for !r.room() {
 		select {
 		case <-r.inbox.wake:
-			if err := r.collect(); err != nil {
-				return false, err
-			}
+			r.collect()
 		case <-over:
 			return false, nil
 		case <-stop:
@@ -663,9 +666,7 @@ func (r *runner) stop(ctx context.Context) (*logging.Stop, error) {
 	if err := r.node.Err(); err != nil {
 		return nil, err
 	}
-	if err := r.collect(); err != nil {
-		return nil, err
-	}
+	r.collect()
 	if r.follow != nil {
 		r.follow.release(r.machine.Deliver)
 	}
