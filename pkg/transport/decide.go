@@ -55,7 +55,7 @@ func (s outState) take(t frameType, body []byte) (outStep, error) {
 // Invariant: consumed ≤ held ≤ consumed + window.
 type inState struct {
 	phase    phase
-	peerLeft bool // the peer has left the run, as it said on the other link
+	peerLeft bool // the peer has left the run, as it said on the other link, and may go
 	consumed uint64
 	held     uint64
 	window   uint64

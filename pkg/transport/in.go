@@ -488,6 +488,14 @@ func (l *inLink) life() phase {
 	return l.phase
 }
 
+// awaitsBye reports whether the peer has still to be told CLOSED, or to answer it.
+// One that has left waits for no word any more.
+func (l *inLink) awaitsBye() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.phase == phaseClosed && !l.peerLeft
+}
+
 // proposed returns when the peer would start.
 func (l *inLink) proposed() proposal {
 	l.mu.Lock()

@@ -498,7 +498,11 @@ func (l *outLink) take(s *session, t frameType, body []byte) (over bool, err err
 		l.n.changes.notify()
 	}
 	if step.phase == phaseLeft {
-		l.n.in[l.id].left()
+		// The peer may have heard the FIN of an earlier process of this machine, and
+		// have come to its end: then it has to be here for one more.
+		if !l.n.rejoined() {
+			l.n.in[l.id].left()
+		}
 		l.n.log.Warn("a machine has left the run; what is sent to it from now on is counted as undelivered", "machine", l.id)
 	}
 	if room {

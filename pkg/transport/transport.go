@@ -398,9 +398,7 @@ func (n *Node) Drain(ctx context.Context) (undelivered map[int]uint64) {
 	for _, l := range n.out {
 		l.finish()
 	}
-	n.mu.Lock()
-	rejoined := n.stage == stageRejoined
-	n.mu.Unlock()
+	rejoined := n.rejoined()
 	// An error here means that somebody did not answer in time; the counts
 	// below say what follows from that.
 	_ = n.await(ctx, func() bool {
@@ -463,8 +461,7 @@ func (n *Node) Left() []int {
 // longer there cannot be told from that it is late, so ctx should end soon.
 func (n *Node) Close(ctx context.Context) {
 	_ = n.await(ctx, func() bool {
-		// A machine that has left waits for no word any more.
-		return all(n.in, func(l *inLink) bool { return l.life() != phaseClosed || n.hasLeft(l.from) }) &&
+		return all(n.in, func(l *inLink) bool { return !l.awaitsBye() }) &&
 			all(n.out, func(l *outLink) bool { return !l.byeDue() })
 	})
 	n.cancel()
@@ -518,6 +515,13 @@ func (n *Node) to(id int) *outLink {
 func (n *Node) hasLeft(id int) bool {
 	l := n.to(id)
 	return l != nil && l.life() == phaseLeft
+}
+
+// rejoined reports whether an earlier process of this machine was in the run.
+func (n *Node) rejoined() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.stage == stageRejoined
 }
 
 // fail ends the node's start with err, unless the run has begun already: then
