@@ -3,7 +3,6 @@ package transport
 import (
 	"context"
 	"math/rand/v2"
-	"net"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -517,13 +516,16 @@ func TestResumedPeer(t *testing.T) {
 
 // A node that was never connected can be closed, and one that is connecting.
 func TestCloseAtAnyTime(t *testing.T) {
-	nodes, _ := mesh(t, 2, nil)
-	nodes[0].Close(cancelled())
-	_, err := net.Dial("tcp", nodes[0].ln.Addr().String())
-	require.Error(t, err, "the listener is closed")
+	synctest.Test(t, func(t *testing.T) {
+		w := newNetwork()
+		nodes, _ := w.nodes(t, 2, nil)
+		nodes[0].Close(cancelled())
+		_, err := w.dialer(1)(t.Context(), "", "0")
+		require.Error(t, err, "the listener is closed")
 
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	require.ErrorContains(t, nodes[1].Connect(ctx), "cannot be reached")
-	nodes[1].Close(cancelled())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorContains(t, nodes[1].Connect(ctx), "cannot be reached")
+		nodes[1].Close(cancelled())
+	})
 }

@@ -73,7 +73,7 @@ func (c *fragile) Write(b []byte) (int, error) {
 func (c *fragile) reset() error {
 	c.once.Do(func() {
 		c.resets.Add(1)
-		_ = c.Conn.(*net.TCPConn).SetLinger(0)
+		_ = c.Conn.(interface{ SetLinger(int) error }).SetLinger(0)
 		_ = c.Close()
 	})
 	return syscall.ECONNRESET
