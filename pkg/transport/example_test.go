@@ -3,7 +3,6 @@ package transport_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"net"
 	"time"
 
@@ -32,7 +31,7 @@ func newNode(id int, ln net.Listener, peer string, h transport.Handler) *transpo
 		Handler: h,
 	}, ln)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	return n
 }
@@ -47,7 +46,7 @@ func Example() {
 	for i := range lns {
 		ln, err := transport.Listen("127.0.0.1", 0)
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		lns[i] = ln
 	}
@@ -59,7 +58,7 @@ func Example() {
 	go func() { // as a rule another process, on another host
 		defer close(done)
 		if err := receiver.Connect(ctx); err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		receiver.Consumed(0, <-inbox.numbers)
 		receiver.Drain(ctx)
@@ -68,7 +67,7 @@ func Example() {
 	}()
 
 	if err := sender.Connect(ctx); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	sender.Send(1, []byte("hello"))
 	undelivered := sender.Drain(ctx) // nothing follows; returns when the others have said the same

@@ -28,7 +28,11 @@ type inLink struct {
 	incarnation uint64   // of its newest process
 	start       proposal // when that would start; zero: it is not ready
 
-	// The connection.
+	inSession // what there is to know of the newest connection
+}
+
+// inSession is the receiver's side of a session. Each begins with a new one.
+type inSession struct {
 	acked    uint64    // told to the peer. Invariant: acked ≤ consumed
 	more     bool      // the rest of a frame is on its way
 	pinged   uint64    // what the newest PING says
@@ -181,9 +185,8 @@ func (l *inLink) attach(conn net.Conn, incarnation uint64) (*session, error) {
 		consumed: l.consumed,
 		held:     l.held,
 	}
-	l.acked = l.consumed
+	l.inSession = inSession{acked: l.consumed}
 	l.due = setOf(frameClosed)
-	l.more = false
 	l.mu.Unlock()
 	_ = conn.SetDeadline(time.Now().Add(HelloTimeout))
 	if _, err := conn.Write(w.frame()); err != nil {

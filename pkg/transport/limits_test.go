@@ -13,7 +13,7 @@ import (
 )
 
 func TestLimitsFitEachOther(t *testing.T) {
-	assert.Equal(t, MaxFrame-len([]frameType{frameData})-len(numbered(1)), MaxPayload)
+	assert.Equal(t, MaxPayload, MaxFrame-(dataHeaderLen-4))
 	assert.Equal(t, math.MaxInt32, MaxWindow)
 	assert.Len(t, hello{run: strings.Repeat("x", MaxRun)}.frame()[4:], 1+4+2+3*4+8+MaxRun)
 	assert.LessOrEqual(t, len(hello{run: strings.Repeat("x", MaxRun)}.frame()[4:]), MaxHello)

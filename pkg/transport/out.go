@@ -19,26 +19,31 @@ type outLink struct {
 	// All of the following is guarded by line.mu.
 	phase phase
 
-	// id is AnyID until the peer has said it. It changes in the goroutine of
+	// The peer. id is AnyID until it has said it. That changes in the goroutine of
 	// run only, which may therefore read it without the lock.
 	id     int
 	clocks clocks
 
-	// The messages. Invariant: box.acked ≤ cur.seq - 1; held < box.next.
-	box    outbox
-	held   uint64 // the peer is known to hold all up to here; it may lose what it has not consumed
-	window uint64 // the smaller of both ends' windows
-	full   bool   // somebody was told that there is no room
-	past   uint64 // the last message of an earlier process
+	// The messages, whatever the connection. Invariant: held < box.next.
+	box     outbox
+	held    uint64 // the peer is known to hold all up to here; it may lose what it has not consumed
+	window  uint64 // the smaller of both ends' windows
+	full    bool   // somebody was told that there is no room
+	past    uint64 // the last message of an earlier process
+	highest uint64 // the last message that was ever given to a connection
 
-	// The connections.
+	// The connections. outSession is what there is to know of the newest.
 	count uint64 // how many there were
 	why   error  // why there is none
+	outSession
+}
+
+// outSession is the sender's side of a session. Each begins with a new one.
+type outSession struct {
 	// cur is what the writer sends next; the frames from inFlight on may
 	// be in its hands. Invariant: inFlight ≤ cur.seq ≤ box.next.
 	cur      cursor
 	inFlight uint64
-	highest  uint64        // the last message that was ever given to a connection
 	idle     bool          // the writer waits, and no send has woken it yet
 	wrote    time.Duration // when the writer last began to write, as Node.now
 }
@@ -69,8 +74,8 @@ func (l *outLink) life() phase {
 	return l.phase
 }
 
-// over reports whether the peer takes nothing more; l.mu is held.
-func (l *outLink) over() bool { return l.phase.closed() }
+// peerClosed reports whether the peer takes nothing more; l.mu is held.
+func (l *outLink) peerClosed() bool { return l.phase.closed() }
 
 // identify notes which machine the peer is.
 func (l *outLink) identify(id int) {
@@ -82,7 +87,7 @@ func (l *outLink) identify(id int) {
 func (l *outLink) send(payloads [][]byte) (first uint64) {
 	l.mu.Lock()
 	first = l.box.next
-	if l.over() {
+	if l.peerClosed() {
 		l.box.next += uint64(len(payloads))
 	} else {
 		l.box.append(payloads)
@@ -99,7 +104,7 @@ func (l *outLink) send(payloads [][]byte) (first uint64) {
 func (l *outLink) room() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.over() {
+	if l.peerClosed() {
 		return int(l.window)
 	}
 	if l.box.unconsumed() >= l.window {
@@ -112,7 +117,7 @@ func (l *outLink) room() int {
 // roomAgain reports whether somebody who was told that there is no room has to
 // be told that there is some again; l.mu is held.
 func (l *outLink) roomAgain() bool {
-	again := l.full && (l.over() || l.box.unconsumed() < l.window)
+	again := l.full && (l.peerClosed() || l.box.unconsumed() < l.window)
 	if again {
 		l.full = false
 	}
@@ -157,7 +162,7 @@ func (l *outLink) undelivered() uint64 {
 func (l *outLink) stands() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.session != nil || l.over()
+	return l.session != nil || l.peerClosed()
 }
 
 // measured returns what is known of the peer's clock.
@@ -172,14 +177,14 @@ func (l *outLink) measured() clocks {
 func (l *outLink) byeDue() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.session != nil && l.over()
+	return l.session != nil && l.peerClosed()
 }
 
 // missing says why the link does not stand, "" if it does.
 func (l *outLink) missing() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.session != nil || l.over() {
+	if l.session != nil || l.peerClosed() {
 		return ""
 	}
 	why := "no answer"
@@ -343,8 +348,7 @@ func (l *outLink) attach(conn net.Conn, w welcome) (*session, error) {
 	}
 	l.held = w.held // less than before, if the peer has died with its queue
 	l.window = min(uint64(l.n.cfg.Window), uint64(w.window))
-	l.cur = cursor{seq: w.held + 1}
-	l.inFlight = l.cur.seq
+	l.outSession = outSession{cur: cursor{seq: w.held + 1}, inFlight: w.held + 1, wrote: l.n.now()}
 	l.box.ack(w.consumed)
 	l.box.free(l.inFlight)
 	room := l.roomAgain()
@@ -360,7 +364,6 @@ func (l *outLink) attach(conn net.Conn, w welcome) (*session, error) {
 	if l.n.start.Load() != nil {
 		l.due |= setOf(frameReady)
 	}
-	l.wrote = l.n.now()
 	l.heard.Store(int64(l.wrote))
 	s := newSession(conn)
 	l.session = s
@@ -411,7 +414,7 @@ func (l *outLink) write(s *session) error {
 
 // sendable returns the last message that may be sent now.
 func (l *outLink) sendable() uint64 {
-	if l.over() {
+	if l.peerClosed() {
 		return 0
 	}
 	return min(l.box.next-1, l.box.acked+l.window)

@@ -19,10 +19,7 @@ var allFrames = func() (types []frameType) {
 	return types
 }()
 
-const (
-	outPhases = int(phaseReceiving)
-	allMoves  = moveClose + 1
-)
+const allMoves = moveClose + 1
 
 func isOut(p phase) bool { return p < phaseReceiving }
 

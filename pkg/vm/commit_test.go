@@ -284,7 +284,7 @@ func TestCommitAfterAFailureDoesNothing(t *testing.T) {
 	defer func() { _ = r.file.Discard() }()
 	full := errors.New("full")
 	r.log = logging.NewWriter(&ledger{w: r.file, before: func([]byte) error { return full }}, 0)
-	r.inbox.Deliver(1, 1, [][]byte{appendPayload(nil, 1)})
+	require.NoError(t, r.inbox.Deliver(1, 1, [][]byte{appendPayload(nil, 1)}))
 	for range 3 { // a receive, then sends
 		going, err := r.step(0, nil)
 		require.NoError(t, err)
