@@ -316,16 +316,16 @@ type arrivals struct {
 	more       bool     // inLink.more, for the reader to see without the lock
 }
 
-// deliverMost is how many messages are delivered at once, at most.
-const deliverMost = 1024
+// maxDeliver is how many messages are delivered at once, at most.
+const maxDeliver = 1024
 
-// take adds the messages that are buffered, up to deliverMost. It returns the
+// take adds the messages that are buffered, up to maxDeliver. It returns the
 // frame that follows them, or an error in its place, or a DATA frame that it has
 // dealt with.
 func (a *arrivals) take(frames *frameReader) (frameType, []byte, error) {
 	for {
-		a.payloads = frames.messages(a.payloads, a.next+uint64(len(a.payloads)), deliverMost)
-		if len(a.payloads) == deliverMost {
+		a.payloads = frames.messages(a.payloads, a.next+uint64(len(a.payloads)), maxDeliver)
+		if len(a.payloads) == maxDeliver {
 			return frameData, nil, nil
 		}
 		t, body, err := frames.buffered()

@@ -235,7 +235,7 @@ func TestRedial(t *testing.T) {
 			pause := attempts[i+1].Sub(attempts[i])
 			assert.GreaterOrEqual(t, pause, time.Millisecond, "attempt %d", i)
 			assert.LessOrEqual(t, pause, most+time.Millisecond, "attempt %d", i)
-			most = min(2*most, redialMost)
+			most = min(2*most, redialMax)
 		}
 		assert.Greater(t, len(attempts), 80, "with full jitter, two a second in the mean")
 		down = false
@@ -266,6 +266,6 @@ func TestRedialAfterAReason(t *testing.T) {
 			d.in.send(errorFrame(refuse(CodeProtocol, "no")))
 			d.accept(t, welcome{window: 10})
 		}
-		assert.Greater(t, time.Since(began), times/5*redialMost, "half a second each, in the mean")
+		assert.Greater(t, time.Since(began), times/5*redialMax, "half a second each, in the mean")
 	})
 }

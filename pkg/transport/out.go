@@ -250,7 +250,7 @@ func (l *outLink) run() {
 			return
 		case <-timer.C:
 		}
-		pause = min(2*pause, redialMost)
+		pause = min(2*pause, redialMax)
 	}
 }
 

@@ -230,7 +230,7 @@ func (d *duet) hearBack(t *testing.T, p phase, typ frameType) {
 	switch {
 	case p.closed(): // it is passed over, and the link is not made again
 		d.in.hearEnd()
-		time.Sleep(10 * redialMost)
+		time.Sleep(10 * redialMax)
 		assert.Empty(t, d.ln.conns)
 	case !legal:
 		assert.Equal(t, &RefusedError{CodeProtocol, fmt.Sprintf("unexpected %v on a link's way back", typ), true}, d.in.hearError())

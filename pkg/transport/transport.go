@@ -100,7 +100,7 @@ type Handler interface {
 const (
 	underWay         = time.Second // what takes longer was not sent before
 	redialFirst      = 10 * time.Millisecond
-	redialMost       = time.Second
+	redialMax        = time.Second
 	stillWaitingTick = 10 * time.Second
 )
 

@@ -321,13 +321,13 @@ func (f *frameReader) buffered() (frameType, []byte, error) {
 }
 
 // messages appends the payloads of the DATA frames that are buffered and numbered
-// next, next+1, …, up to most. It is what buffered would find, but faster, and a
+// next, next+1, …, up to limit in all. It is what buffered would find, but faster, and a
 // busy link is at nothing else. What comes after them buffered has to judge.
-func (f *frameReader) messages(payloads [][]byte, next uint64, most int) [][]byte {
+func (f *frameReader) messages(payloads [][]byte, next uint64, limit int) [][]byte {
 	b, at, n := f.buf[:f.end], f.start, len(payloads)
 	// No more than this can be there; an idle link so needs no memory for many.
-	most = min(most, n+(len(b)-at)/dataHeaderLen)
-	payloads = slices.Grow(payloads, most-n)[:most]
+	limit = min(limit, n+(len(b)-at)/dataHeaderLen)
+	payloads = slices.Grow(payloads, limit-n)[:limit]
 	for n < len(payloads) && len(b)-at >= dataHeaderLen {
 		h := b[at : at+dataHeaderLen]
 		head := binary.BigEndian.Uint64(h) // length, type, and some more

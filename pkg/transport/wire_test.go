@@ -141,10 +141,10 @@ func TestArrivalsAgainstTwin(t *testing.T) {
 		next := rapid.Uint64Range(1, 100).Draw(t, "next")
 		a := arrivals{next: next}
 		payloads := rapid.SliceOfN(rapid.Byte(), 0, 20)
-		count := rapid.OneOf(rapid.IntRange(0, 10), rapid.IntRange(deliverMost-2, deliverMost+2)).Draw(t, "messages")
+		count := rapid.OneOf(rapid.IntRange(0, 10), rapid.IntRange(maxDeliver-2, maxDeliver+2)).Draw(t, "messages")
 		for range count {
 			payload := payloads.Draw(t, "payload")
-			if len(want) < deliverMost && rapid.IntRange(0, 9).Draw(t, "again") == 9 {
+			if len(want) < maxDeliver && rapid.IntRange(0, 9).Draw(t, "again") == 9 {
 				stream = appendData(stream, rapid.Uint64Range(0, next-1).Draw(t, "old"), payload)
 				duplicates++
 			}
@@ -169,8 +169,8 @@ func TestArrivalsAgainstTwin(t *testing.T) {
 		}
 		typ, _, err := a.take(&frameReader{buf: stream, end: len(stream), limit: MaxFrame})
 		switch {
-		case len(want) >= deliverMost:
-			want = want[:deliverMost]
+		case len(want) >= maxDeliver:
+			want = want[:maxDeliver]
 			require.NoError(t, err)
 			assert.Equal(t, frameData, typ)
 		case ends == "PING":
