@@ -39,9 +39,12 @@ const (
 	timeLen = len("2006-01-02T15:04:05.000000Z")
 	level   = " [INFO]  vm-"
 	maxHead = timeLen + len(level) + 10 + len(": ")
-	// maxEvent is no less than the longest line of an event: its head, its
-	// words, its ids of up to 10 digits and up to five 64-bit numbers.
+	// maxEvent is no less than the longest line of an event without its
+	// recipients: its head, its words, an id of up to 10 digits and up to five
+	// 64-bit numbers.
 	maxEvent = maxHead + 200
+	// maxRecipient is a recipient's id, its 64-bit number and two marks.
+	maxRecipient = 10 + 20 + 2
 	// keep is the largest buffer that is kept over a Flush.
 	keep = 1 << 20
 )
@@ -98,7 +101,8 @@ func (w *Writer) Event(t time.Time, e *event.Event) {
 		w.refuse(err)
 		return
 	}
-	w.buf = slices.Grow(w.buf, maxEvent)
+	m := e.Messages()
+	w.buf = slices.Grow(w.buf, maxEvent+len(m)*maxRecipient)
 	b := w.begin()
 	switch e.Kind {
 	case event.Internal:
@@ -113,7 +117,7 @@ func (w *Writer) Event(t time.Time, e *event.Event) {
 	b = appendUint(b, uint64(e.Clock))
 	b = append(b, " queue="...)
 	b = appendUint(b, uint64(e.Queue))
-	switch m := e.Messages(); {
+	switch {
 	case e.Kind == event.Receive:
 		b = append(b, " from="...)
 		b = appendUint(b, uint64(m[0].From))
@@ -124,14 +128,17 @@ func (w *Writer) Event(t time.Time, e *event.Event) {
 	case len(m) == 1:
 		b = append(b, " to="...)
 		b = appendRecipient(b, &m[0])
-	case len(m) == 2: // hclog quotes a comma, and only with that
+	case len(m) > 1: // hclog quotes a comma, and only with that
 		b = append(b, ` to="`...)
-		b = appendRecipient(b, &m[0])
-		b = append(b, ',')
-		b = appendRecipient(b, &m[1])
+		for i := range m {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendRecipient(b, &m[i])
+		}
 		b = append(b, '"')
 	}
-	w.buf = append(b, '\n')
+	w.end(b)
 }
 
 // Resume writes that the machine goes on after a crash.
@@ -235,7 +242,7 @@ func (w *Writer) checkEvent(e *event.Event) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("step %d: %s with %d messages: want internal with 0, send with 1 or 2, receive with 1",
+	return fmt.Errorf("step %d: %s with %d messages: want internal with 0, send with 1 or more, receive with 1",
 		e.Step, e.Kind, len(m))
 }
 

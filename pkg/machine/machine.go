@@ -89,8 +89,10 @@ func (m *Machine) Step(ev *event.Event) error {
 		return err
 	}
 	m.clock, m.step = now, m.step+1
-	*ev = event.Event{Step: m.step, Clock: now, Kind: event.Internal}
+	ev.Step, ev.Clock, ev.Queue, ev.Kind = m.step, now, 0, event.Internal
 	switch n {
+	case 0:
+		ev.SetMessages()
 	case 1:
 		ev.Kind = event.Send
 		ev.SetMessages(m.message(a))
@@ -126,7 +128,7 @@ func (m *Machine) Redo(recorded *event.Event) error {
 		return err
 	}
 	done.Queue = recorded.Queue
-	if done != *recorded {
+	if !done.Equal(recorded) {
 		return fmt.Errorf("recorded is %v, but this machine does %v", recorded, &done)
 	}
 	return nil
@@ -140,7 +142,7 @@ func (m *Machine) receive(ev *event.Event) error {
 	}
 	m.queue.pop()
 	m.clock, m.step = now, m.step+1
-	*ev = event.Event{Step: m.step, Clock: now, Queue: m.queue.len(), Kind: event.Receive}
+	ev.Step, ev.Clock, ev.Queue, ev.Kind = m.step, now, m.queue.len(), event.Receive
 	ev.SetMessages(msg)
 	return nil
 }
