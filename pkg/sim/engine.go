@@ -13,7 +13,7 @@ import (
 type engine struct {
 	cfg      Config
 	machines int
-	die      int
+	rules    machine.Rules
 	classes  []class
 	shards   []*shard
 	perShard int // machines, but for the last
@@ -33,7 +33,7 @@ type engine struct {
 
 func newEngine(cfg Config) (*engine, error) {
 	n := len(cfg.Rates)
-	e := &engine{cfg: cfg, machines: n, die: cfg.Die, end: never, constant: -1, watched: time.Now()}
+	e := &engine{cfg: cfg, machines: n, rules: machine.Rules{Machines: n, Die: cfg.Die}, end: never, constant: -1, watched: time.Now()}
 	if cfg.Duration > 0 {
 		e.end = int64(cfg.Duration)
 	}
@@ -60,7 +60,7 @@ func newEngine(cfg Config) (*engine, error) {
 	}
 	for id, r := range cfg.Rates {
 		nd := e.node(id)
-		*nd = node{dice: machine.NewDice(cfg.Seed, id), class: classes[r], due: e.origin(id)}
+		*nd = node{state: machine.NewState(cfg.Seed, id), class: classes[r], due: e.origin(id)}
 		nd.advance(&e.classes[nd.class])
 	}
 	if cfg.LogDir != "" || e.faults != nil && e.faults.plan.Has(fault.Kill) {

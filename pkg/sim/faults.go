@@ -211,7 +211,8 @@ func (e *engine) kill(id int, at, end int64) {
 		s.fail(err)
 		return
 	}
-	nd.due, nd.step, nd.clock, nd.seen = never, 0, 0, 0
+	nd.due, nd.seen = never, 0
+	nd.state = machine.NewState(e.cfg.Seed, id)
 	e.logs.links[id].clear()
 	e.resend(id, at, func(*message) (int64, bool) { return end, true })
 	for to := range e.machines {
@@ -228,16 +229,16 @@ func (e *engine) recover(id int, at int64) {
 		return
 	}
 	e.faults.down[id] = 0
-	e.logs.writers[id].Resume(instant(at), logging.Resume{Step: nd.step, Clock: nd.clock})
+	e.logs.writers[id].Resume(instant(at), logging.Resume{Step: nd.state.Steps(), Clock: nd.state.Clock()})
 	// The schedule is the old one. Which of its ticks were missed before is not
 	// in the log, so all that have no step count now.
 	e.faults.missed[id] = 0
-	e.classes[nd.class].seek(nd, e.origin(id), nd.step+1)
+	e.classes[nd.class].seek(nd, e.origin(id), nd.state.Steps()+1)
 	e.catchUp(id, at)
 }
 
 func (e *engine) redo(id int, nd *node) error {
-	m, err := machine.New(machine.Config{ID: id, Machines: e.machines, Die: e.die, Seed: e.cfg.Seed})
+	m, err := machine.New(machine.Config{ID: id, Machines: e.machines, Die: e.rules.Die, Seed: e.cfg.Seed})
 	if err != nil {
 		return err
 	}
@@ -251,10 +252,10 @@ func (e *engine) redo(id int, nd *node) error {
 		err := r.Next(&rec)
 		switch {
 		case errors.Is(err, io.EOF):
-			nd.step, nd.clock = m.Steps(), m.Clock()
+			nd.state = m.State()
 			return nil
 		case errors.Is(err, logging.ErrTorn):
-			nd.step, nd.clock = m.Steps(), m.Clock()
+			nd.state = m.State()
 			return e.logs.files[id].cut(r.Offset())
 		case err != nil:
 			return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/machine"
 )
 
 // logs are the event logs of a run.
@@ -115,21 +116,26 @@ func (s *shard) number(from, to int) uint32 {
 
 var errSeq = fmt.Errorf("a link has carried %d messages, the most that a log of virtual time can number", uint32(math.MaxUint32))
 
-// logSend sends the second message of a send, if there is one, and writes its line.
-func (s *shard) logSend(nd *node, id int, now int64, first uint32, a, b, n int) {
-	s.ev = event.Event{Step: nd.step, Clock: nd.clock, Kind: event.Send}
-	ma := event.Message{From: int32(id), To: int32(a), Seq: uint64(first), Sent: nd.clock}
-	if n == 2 {
-		second := s.send(nd, id, b, now)
-		s.ev.SetMessages(ma, event.Message{From: int32(id), To: int32(b), Seq: uint64(second), Sent: nd.clock})
-	} else {
-		s.ev.SetMessages(ma)
+// logIdle sends the messages of a step that received none, and writes its line.
+func (s *shard) logIdle(nd *node, id int, now int64, to machine.Recipients) {
+	if to.Len() == 0 {
+		s.log(nd, id, now, event.Internal)
+		return
 	}
-	s.log(id, now)
+	s.sending = s.sending[:0]
+	for i := range to.Len() {
+		seq := s.send(nd, id, to.At(i), now)
+		s.sending = append(s.sending, event.Message{
+			From: int32(id), To: int32(to.At(i)), Seq: uint64(seq), Sent: nd.state.Clock(),
+		})
+	}
+	s.log(nd, id, now, event.Send, s.sending...)
 }
 
-// log writes the line of s.ev.
-func (s *shard) log(id int, now int64) {
+// log writes the line of what a machine has just done.
+func (s *shard) log(nd *node, id int, now int64, kind event.Kind, messages ...event.Message) {
+	s.ev.Step, s.ev.Clock, s.ev.Queue, s.ev.Kind = nd.state.Steps(), nd.state.Clock(), int(nd.seen), kind
+	s.ev.SetMessages(messages...)
 	w := s.logs.writers[id]
 	w.Event(instant(now), &s.ev)
 	if w.Buffered() >= s.logs.flushAt {
@@ -143,7 +149,7 @@ func (s *shard) log(id int, now int64) {
 func (l *logs) stop(id int, at int64, nd *node, pending map[int]uint64) error {
 	w := l.writers[id]
 	w.Stop(instant(at), logging.Stop{
-		Step: nd.step, Clock: nd.clock, Queue: int(nd.n), Pending: logging.Counts(pending),
+		Step: nd.state.Steps(), Clock: nd.state.Clock(), Queue: int(nd.n), Pending: logging.Counts(pending),
 	})
 	return errors.Join(w.Flush(), l.files[id].Close())
 }

@@ -547,8 +547,9 @@ func (r *runner) scarce() bool {
 
 // room reports whether the links can take what the next step would send.
 func (r *runner) room() bool {
-	for _, to := range r.machine.NextRecipients() {
-		if r.node.Room(to) <= r.unsent.waiting(to) {
+	next := r.machine.NextRecipients()
+	for i := range next.Len() {
+		if to := next.At(i); r.node.Room(to) <= r.unsent.waiting(to) {
 			return false
 		}
 	}
