@@ -17,6 +17,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/counter"
 )
 
 // DefaultDie is the laboratory's number of faces.
@@ -37,7 +38,7 @@ type Machine struct {
 	rules Rules
 	state State
 	queue fifo
-	sent  counters
+	sent  counter.Counters[uint64] // messages on the link to each
 }
 
 // New returns a machine that has executed nothing.
@@ -54,7 +55,7 @@ func New(cfg Config) (*Machine, error) {
 		id:    cfg.ID,
 		rules: Rules{Machines: cfg.Machines, Die: cfg.Die},
 		state: NewState(cfg.Seed, cfg.ID),
-		sent:  newCounters(cfg.Machines),
+		sent:  counter.New[uint64](cfg.Machines),
 	}, nil
 }
 
@@ -132,7 +133,7 @@ func (m *Machine) describe(ev *event.Event, kind event.Kind) {
 
 // message numbers and stamps the next message to machine `to`.
 func (m *Machine) message(to int) event.Message {
-	return event.Message{From: int32(m.id), To: int32(to), Seq: m.sent.next(to), Sent: m.Clock()}
+	return event.Message{From: int32(m.id), To: int32(to), Seq: m.sent.Next(to), Sent: m.Clock()}
 }
 
 // NextRecipients returns to whom the next step will send if the queue is still

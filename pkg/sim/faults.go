@@ -213,7 +213,7 @@ func (e *engine) kill(id int, at, end int64) {
 	}
 	nd.due, nd.seen = never, 0
 	nd.state = machine.NewState(e.cfg.Seed, id)
-	e.logs.links[id].clear()
+	e.logs.links[id].Clear()
 	e.resend(id, at, func(*message) (int64, bool) { return end, true })
 	for to := range e.machines {
 		e.resend(to, at, func(m *message) (int64, bool) { return end, m.arrival > at && int(m.from) == id })
@@ -267,7 +267,7 @@ func (e *engine) redo(id int, nd *node) error {
 		}
 		if rec.Event.Kind == event.Send {
 			for _, sent := range rec.Event.Messages() {
-				e.logs.links[id].set(int(sent.To), uint32(sent.Seq))
+				e.logs.links[id].Set(int(sent.To), uint32(sent.Seq))
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/counter"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
 )
@@ -16,8 +17,8 @@ import (
 type logs struct {
 	writers []*logging.Writer
 	files   []*logFile
-	links   []links // by sender
-	flushAt int     // bytes that a log may hold back
+	links   []counter.Counters[uint32] // messages on each link, by sender
+	flushAt int                        // bytes that a log may hold back
 }
 
 const (
@@ -54,7 +55,7 @@ func openLogs(e *engine) (*logs, error) {
 			}
 		}
 		w := logging.NewWriter(f, id)
-		l.files, l.writers, l.links = append(l.files, f), append(l.writers, w), append(l.links, newLinks(n))
+		l.files, l.writers, l.links = append(l.files, f), append(l.writers, w), append(l.links, counter.New[uint32](n))
 		w.Start(instant(e.origin(id)), logging.Start{
 			Run: e.cfg.Run, Machines: n, Rate: rate, Seed: e.cfg.Seed, Die: e.cfg.Die, Peers: peers,
 		})
@@ -66,48 +67,9 @@ func openLogs(e *engine) (*logs, error) {
 	return l, nil
 }
 
-// links counts the messages on each link of one sender: in an array where there are
-// few machines, and only for links that are used otherwise.
-type links struct {
-	dense  []uint32
-	sparse map[int32]uint32
-}
-
-const mostDense = 1024
-
-func newLinks(machines int) links {
-	if machines <= mostDense {
-		return links{dense: make([]uint32, machines)}
-	}
-	return links{sparse: make(map[int32]uint32)}
-}
-
-func (l *links) next(to int) uint32 {
-	if l.dense != nil {
-		l.dense[to]++
-		return l.dense[to]
-	}
-	n := l.sparse[int32(to)] + 1
-	l.sparse[int32(to)] = n
-	return n
-}
-
-func (l *links) set(to int, n uint32) {
-	if l.dense != nil {
-		l.dense[to] = n
-		return
-	}
-	l.sparse[int32(to)] = n
-}
-
-func (l *links) clear() {
-	clear(l.dense)
-	clear(l.sparse)
-}
-
 // number returns the number of the next message on a link.
 func (s *shard) number(from, to int) uint32 {
-	n := s.logs.links[from].next(to)
+	n := s.logs.links[from].Next(to)
 	if n == math.MaxUint32 {
 		s.fail(errSeq)
 	}
