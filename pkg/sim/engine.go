@@ -101,11 +101,9 @@ func (e *engine) latency(from, to int, key uint64) int64 {
 func (e *engine) run() (stopped bool, err error) {
 	shift, ok := e.windowShift()
 	switch {
-	case e.faults != nil:
-		stopped = e.faulty()
-	case e.machines <= scanMost && len(e.shards) == 1:
+	case e.faults == nil && e.machines <= scanMost && len(e.shards) == 1:
 		stopped = e.scan()
-	case ok:
+	case e.faults == nil && ok:
 		stopped = e.windows(shift)
 	default:
 		stopped = e.heap()

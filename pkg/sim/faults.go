@@ -54,44 +54,16 @@ func newFaults(cfg *Config) (*faults, error) {
 	}, nil
 }
 
-// faulty executes the ticks of a run with faults, in their order. At one instant,
-// faults begin and end before anything ticks.
-func (e *engine) faulty() (stopped bool) {
-	s := e.shards[0]
-	h := newTicks(s.nodes)
+// actions returns what the plan of faults does in the run, in its order.
+func (e *engine) actions() iter.Seq[fault.Action] {
+	if e.faults == nil {
+		return func(func(fault.Action) bool) {}
+	}
 	until := fault.Forever
 	if e.end != never {
 		until = time.Duration(e.end) + 1
 	}
-	next, done := iter.Pull(e.faults.plan.Actions(until))
-	defer done()
-	action, more := next()
-	for {
-		for range batch {
-			due, id := h[0].due, h[0].id
-			if more && int64(action.At) <= due {
-				e.now = int64(action.At)
-				e.act(&action)
-				if s.err != nil {
-					return true
-				}
-				action, more = next()
-				h = newTicks(s.nodes)
-				continue
-			}
-			if due > e.end {
-				e.now = e.end
-				return false
-			}
-			e.now = due
-			nd := &s.nodes[id]
-			s.tick(nd, int(id))
-			h.replace(nd.due)
-		}
-		if e.pause() {
-			return true
-		}
-	}
+	return e.faults.plan.Actions(until)
 }
 
 // act lets a fault begin or end. Those that strike only what is sent from then on,
