@@ -6,6 +6,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 	"github.com/scalemodel/lamport/pkg/machine"
 )
 
@@ -76,7 +77,7 @@ func (e *engine) origin(id int) int64 {
 	if e.cfg.Phase == Together {
 		return 0
 	}
-	return int64(below(mix(e.cfg.Seed^saltPhase)+uint64(id), uint64(classOf(e.cfg.Rates[id]).whole)))
+	return int64(below(splitmix.First(e.cfg.Seed^saltPhase)+uint64(id), uint64(classOf(e.cfg.Rates[id]).whole)))
 }
 
 func (e *engine) node(id int) *node { return &e.shards[id/e.perShard].nodes[id%e.perShard] }
@@ -92,8 +93,8 @@ func (e *engine) arrives(from, to int, step uint64, now int64) int64 {
 
 // latency returns the latency that a number stands for on a link.
 func (e *engine) latency(from, to int, key uint64) int64 {
-	link := mix(mix(e.cfg.Seed^saltLatency) + uint64(from)<<32 + uint64(to))
-	return e.cfg.Latency.draw(link + key*0x9e3779b97f4a7c15)
+	link := splitmix.First(splitmix.First(e.cfg.Seed^saltLatency) + uint64(from)<<32 + uint64(to))
+	return e.cfg.Latency.draw(link + key*splitmix.Golden)
 }
 
 // run executes everything that is due until the end of the run. It reports whether

@@ -12,6 +12,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
 )
@@ -143,7 +144,7 @@ func (e *engine) resend(to int, now int64, which func(*message) (at int64, again
 		m := &waiting[i]
 		if at, ok := which(m); ok {
 			// Not the latency that it had the first time.
-			m.arrival = e.route(int(m.from), to, mix(uint64(m.sent)^uint64(now)^saltResend), at)
+			m.arrival = e.route(int(m.from), to, splitmix.First(uint64(m.sent)^uint64(now)^saltResend), at)
 			again++
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 )
 
 const one = 1 << 32
@@ -65,7 +66,7 @@ func TestDistributions(t *testing.T) {
 			require.NoError(t, err)
 			counts := make([]int, len(c.at))
 			for i := range uint64(n) {
-				x := l.draw(i * 0x9e3779b97f4a7c15)
+				x := l.draw(i * splitmix.Golden)
 				require.GreaterOrEqual(t, x, int64(l.Min()))
 				for j, at := range c.at {
 					if float64(x) <= at {

@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"strings"
 	"time"
+
+	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 )
 
 // Latency is how long a message is under way, per link and message. The zero
@@ -126,10 +128,9 @@ func (l Latency) Min() time.Duration {
 func (l Latency) draw(key uint64) int64 {
 	switch l.kind {
 	case uniform:
-		hi, _ := bits.Mul64(mix(key), uint64(l.b-l.a)+1)
-		return int64(l.a) + int64(hi)
+		return int64(l.a) + int64(below(key, uint64(l.b-l.a)+1))
 	case exponential:
-		return scale(int64(l.a), minusLn(mix(key)))
+		return scale(int64(l.a), minusLn(splitmix.First(key)))
 	case lognormal:
 		return scale(int64(l.a), expOf(l.sigma, gauss(key)))
 	}
@@ -153,20 +154,9 @@ const (
 	saltResend  = 0x726573656e64   // "resend"
 )
 
-// mix is SplitMix64's output function: G. L. Steele Jr., D. Lea, C. H. Flood,
-// "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014. It makes a
-// good random number of any counter.
-func mix(z uint64) uint64 {
-	z += 0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
-}
-
 // below returns a number from 0 to n-1.
 func below(key, n uint64) uint64 {
-	hi, _ := bits.Mul64(mix(key), n)
-	return hi
+	return splitmix.Below(splitmix.First(key), n)
 }
 
 // never is an instant that does not come.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 )
 
 // rateStep is the step in which rates are drawn, a thousandth of a tick per second:
@@ -68,9 +69,9 @@ func DrawRates(s string, machines int, seed uint64) ([]clock.Rate, error) {
 		}
 	}
 	rates := make([]clock.Rate, machines)
-	key := mix(seed ^ saltRate)
+	key := splitmix.First(seed ^ saltRate)
 	for i := range rates {
-		rates[i] = clock.Rate(draw(mix(key+uint64(i)))) * rateStep
+		rates[i] = clock.Rate(draw(splitmix.First(key+uint64(i)))) * rateStep
 	}
 	return rates, nil
 }
