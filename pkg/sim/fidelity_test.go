@@ -111,17 +111,17 @@ func TestRealAndVirtualRunsAgree(t *testing.T) {
 	_, seen := furthest(other, simulated)
 	require.Greater(t, seen, 4.0)
 
-	real := runsOnTime(t, 1000)
-	name, z := furthest(real, simulated)
+	measured := runsOnTime(t, 1000)
+	name, z := furthest(measured, simulated)
 	if z >= 4 {
 		t.Logf("%s differs by %.1f standard deviations: once more, with other seeds", name, z)
-		real = runsOnTime(t, 2000)
-		name, z = furthest(real, simulated)
+		measured = runsOnTime(t, 2000)
+		name, z = furthest(measured, simulated)
 	}
-	require.Less(t, z, 4.0, "%s: real %.3v", name, real[name])
+	require.Less(t, z, 4.0, "%s: real %.3v", name, measured[name])
 	// The same for the mean of the real runs: nine in ten virtual ones end
 	// between 18 and 44, so the mean of six or more lies within these.
-	s := real["machine 0: queue growth"]
+	s := measured["machine 0: queue growth"]
 	mean := 0.0
 	for _, x := range s {
 		mean += x / float64(len(s))
