@@ -43,7 +43,7 @@ type Config struct {
 	AtPace bool
 
 	Sync     bool   // machines wait for the disk before they send
-	LogLevel string // of the processes' talk, the vm's default if ""
+	LogLevel string // of the processes' diagnostics, the vm's default if ""
 	Version  string // of this program, for the record
 }
 

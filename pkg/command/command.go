@@ -1,7 +1,7 @@
 // Package command is what the project's commands have in common: one-line
 // errors, output into pipes and the version.
 //
-// Standard output is for results, standard error for talk. Wrong usage gives
+// Standard output is for results, standard error for diagnostics. Wrong usage gives
 // one line that says what was wrong and how to mend it, never a page of help.
 package command
 

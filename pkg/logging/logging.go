@@ -1,5 +1,5 @@
 // Package logging writes and reads the event log of a machine, and sets up the
-// logger for its talk.
+// logger for its diagnostics.
 //
 // The event log is data: one file per machine, one line per event, and the only
 // witness of a run. It is a go-hclog text log, byte for byte, so whatever reads

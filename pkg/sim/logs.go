@@ -22,11 +22,11 @@ type logs struct {
 }
 
 const (
-	// mostOpen is how many files are kept open; with more, each write opens and
+	// maxOpen is how many files are kept open; with more, each write opens and
 	// closes its file.
-	mostOpen = 256
+	maxOpen = 256
 	// most, over all logs, is how many bytes may be held back.
-	mostHeld = 64 << 20
+	maxHeld = 64 << 20
 	flushMin = 4 << 10
 	flushMax = 64 << 10
 )
@@ -35,7 +35,7 @@ const (
 // are kept in memory, for machines to be brought back from.
 func openLogs(e *engine) (*logs, error) {
 	n := e.machines
-	l := &logs{flushAt: min(max(mostHeld/n, flushMin), flushMax)}
+	l := &logs{flushAt: min(max(maxHeld/n, flushMin), flushMax)}
 	peers := make([]int, 0, n)
 	for id := 1; id < n; id++ {
 		peers = append(peers, id)
@@ -49,7 +49,7 @@ func openLogs(e *engine) (*logs, error) {
 		f := &logFile{}
 		if e.cfg.LogDir != "" {
 			var err error
-			if f, err = newLogFile(filepath.Join(e.cfg.LogDir, logging.FileName(id, rate)), n <= mostOpen); err != nil {
+			if f, err = newLogFile(filepath.Join(e.cfg.LogDir, logging.FileName(id, rate)), n <= maxOpen); err != nil {
 				l.close()
 				return nil, err
 			}
