@@ -120,7 +120,7 @@ func withCode(err error) error {
 	case errors.As(err, &notStarted):
 		return exit.With(exit.Misused, withHint(err))
 	case errors.Is(err, vm.ErrCrash):
-		return exit.With(exit.Crashed, err)
+		return exit.With(exit.Crashed, withHint(err))
 	case errors.As(err, &differs):
 		return exit.With(exit.Broken, err)
 	}

@@ -11,7 +11,7 @@ import (
 
 // ErrCrash ends a machine in a replay where its record has it crash. It is to be
 // started again with Config.Resume, as it was then.
-var ErrCrash = errors.New("the record has the machine crash here; start it again with --resume")
+var ErrCrash = errors.New("the record has the machine crash here")
 
 // checkRecord says where a configuration is not that of its record.
 func checkRecord(cfg *Config) error {
