@@ -158,8 +158,8 @@ func (s *Spec) Check() error {
 	if err := s.Common.Check(); err != nil {
 		return err
 	}
-	if n := len(s.Rates); n < 1 || n > MaxMachines {
-		return invalid("machines", n, "want 1 to %d", MaxMachines)
+	if err := checkMachines(len(s.Rates)); err != nil {
+		return err
 	}
 	for id, r := range s.Rates {
 		if err := CheckRate(r); err != nil {
@@ -173,6 +173,13 @@ func (s *Spec) Check() error {
 		if _, err := s.Faults.Within(s.Duration); err != nil {
 			return &Error{Field: "faults", Err: err}
 		}
+	}
+	return nil
+}
+
+func checkMachines(n int) error {
+	if n < 1 || n > MaxMachines {
+		return invalid("machines", n, "want 1 to %d", MaxMachines)
 	}
 	return nil
 }
@@ -265,6 +272,9 @@ func (s *Spec) Command() string {
 		rates = append(rates, r.String())
 	}
 	flag("rates", strings.Join(rates, ","))
+	if len(rates) == 1 {
+		flag("machines", "1") // one rate alone is one for all
+	}
 	flag("die", strconv.Itoa(s.Die))
 	flag("seed", strconv.FormatUint(s.Seed, 10))
 	flag("duration", s.Duration.String())

@@ -25,8 +25,8 @@ const (
 	// maxOpen is how many files are kept open; with more, each write opens and
 	// closes its file.
 	maxOpen = 256
-	// most, over all logs, is how many bytes may be held back.
-	maxHeld = 64 << 20
+	// maxHeld bounds the bytes held back, over all logs.
+	maxHeld  = 64 << 20
 	flushMin = 4 << 10
 	flushMax = 64 << 10
 )
