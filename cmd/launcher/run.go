@@ -1,7 +1,7 @@
 package main
 
 import (
-	"math"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -12,6 +12,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/lab"
 	"github.com/scalemodel/lamport/pkg/machine"
+	"github.com/scalemodel/lamport/pkg/transport"
 )
 
 // defaultPorts are the laboratory's, for its three machines.
@@ -43,7 +44,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides every throw of the dice", DefaultText: "drawn", EnvVars: env("SEED")},
 		&cli.StringFlag{Name: "ports", Usage: "a `LIST` of ports, or auto for free ones", DefaultText: defaultPorts + " for three machines, else auto", EnvVars: env("PORTS")},
 		&cli.StringFlag{Name: "out", Usage: "`DIR` for the run", DefaultText: "runs/<time>-<name>", EnvVars: env("OUT")},
-		&cli.IntFlag{Name: "window", Usage: "maximum number of unconsumed `MESSAGES` per link", DefaultText: "262144", EnvVars: env("WINDOW")},
+		&cli.IntFlag{Name: "window", Usage: "maximum number of unconsumed `MESSAGES` per link", DefaultText: strconv.Itoa(transport.DefaultWindow), EnvVars: env("WINDOW")},
 		&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "next to this one", EnvVars: env("VM")},
 		&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the machines' diagnostics: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
 		&cli.StringFlag{Name: "restart", Usage: "`WHEN` to restart a machine that dies: never, or on-failure (from its log)", Value: "never", EnvVars: env("RESTART")},
@@ -71,7 +72,7 @@ func runOptions(c *cli.Context) (o lab.Processes, err error) {
 	case c.IsSet("machines") && (machines < 1 || machines > cluster.MaxMachines):
 		return o, command.Usage("--machines %d: want 1 to %d; each is a process of this host", machines, cluster.MaxMachines)
 	case c.IsSet("window") && c.Int("window") < 1:
-		return o, command.Usage("--window %d: want 1 to %d messages", c.Int("window"), math.MaxInt32)
+		return o, command.Usage("--window %d: want 1 to %d messages", c.Int("window"), transport.MaxWindow)
 	case !o.Restart && c.String("restart") != "never":
 		return o, command.Usage("--restart %q: want never or on-failure", c.String("restart"))
 	case hclog.LevelFromString(o.LogLevel) == hclog.NoLevel:

@@ -134,7 +134,7 @@ func TestWrongUsage(t *testing.T) {
 		{"duration below 0", "--duration -1s", "--duration -1s: a duration cannot be negative"},
 		{"connect timeout below 0", "--connect-timeout -1s", "--connect-timeout -1s: a duration cannot be negative"},
 		{"linger below 0", "--linger -1s", "--linger -1s: a duration cannot be negative"},
-		{"window 0", "--window 0", "--window 0: want at least 1 message"},
+		{"window 0", "--window 0", "--window 0: want 1 to 2147483647 messages"},
 		{"faults among peers without ids", "--peers b:1 --faults at", "--faults needs the ids of all peers: write b:1 as ID=b:1"},
 		{"no plan of faults", "--peers 1=b:1 --faults at", "--faults: line 1, column 3: expected a duration such as 2s, found the end of the line"},
 		{"window too large", "--window 4294967296", "--window 4294967296: want 1 to 2147483647 messages"},

@@ -114,8 +114,8 @@ func (o *options) parseSurroundings(c *cli.Context) (err error) {
 	if c.IsSet("max-jump") && o.machine.MaxJump == 0 {
 		return command.Usage("--max-jump 0: want at least 1")
 	}
-	if o.machine.Window < 1 {
-		return command.Usage("--window %d: want at least 1 message", o.machine.Window)
+	if o.machine.Window < 1 { // 0 would be the default
+		return command.Usage("--window %d: want 1 to %d messages", o.machine.Window, transport.MaxWindow)
 	}
 	o.machine.Faults, err = parseFaults(c.String("faults"), o.machine.Peers)
 	return err
