@@ -60,7 +60,7 @@ func runOptions(c *cli.Context) (o lab.Processes, err error) {
 		if c.Command.Name == "run" {
 			return o, unexpected(c)
 		}
-		return o, command.Usage("unknown command %q; \"launcher --help\" lists them", c.Args().First())
+		return o, command.UnknownCommand(c.App, c.Args().First())
 	}
 	o.Check = c.Bool("check")
 	o.Restart = c.String("restart") == "on-failure"

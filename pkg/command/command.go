@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -52,11 +53,11 @@ func (h *hinted) Unwrap() error { return h.err }
 // their own end with [exit.Misused].
 func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Writer) int {
 	app.Writer, app.ErrWriter = stdout, stderr
-	app.HideHelpCommand = true
+	app.HideHelpCommand = len(app.Commands) == 0
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	app.Version = Version()
-	own(app.Name, &app.OnUsageError, app.Commands)
-	err := app.RunContext(ctx, args)
+	own(app.Name, &app.OnUsageError, app.Flags, app.Commands)
+	err := app.RunContext(ctx, slices.Concat(args[:1], flagsFirst(app, args[1:])))
 	if !exit.Silent(err) {
 		_, _ = fmt.Fprintf(stderr, "%s: %s\n", app.Name, oneLine(err.Error()))
 	}
@@ -65,16 +66,11 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 
 // own replaces the library's answer to wrong flags, which is a page of help on
 // standard output.
-func own(name string, handler *cli.OnUsageErrorFunc, commands []*cli.Command) {
-	*handler = func(_ *cli.Context, err error, _ bool) error {
-		what := err.Error()
-		if flag, unknown := strings.CutPrefix(what, "flag provided but not defined: "); unknown {
-			what = "unknown flag " + flag
-		}
-		return Usage("%s; %q lists the flags", what, name+" --help")
-	}
+func own(name string, handler *cli.OnUsageErrorFunc, flags []cli.Flag, commands []*cli.Command) {
+	unsetEmpty(flags)
+	*handler = func(_ *cli.Context, err error, _ bool) error { return wrongFlag(name, flags, err) }
 	for _, c := range commands {
-		own(name+" "+c.Name, &c.OnUsageError, c.Subcommands)
+		own(name+" "+c.Name, &c.OnUsageError, c.Flags, c.Subcommands)
 	}
 }
 
