@@ -59,7 +59,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 			flags = append(flags, rest[i])
 		}
 	}
-	if len(others) == 0 {
+	if len(others) == 0 || slices.Contains(flags, "--help") || slices.Contains(flags, "-h") { // of which others are no topics
 		return flags
 	}
 	return slices.Concat(flags, []string{"--"}, others)

@@ -168,7 +168,7 @@ func TestHelpAndVersionAreResults(t *testing.T) {
 		t.Error("the action ran")
 		return nil
 	}
-	for _, args := range [][]string{{"--help"}, {"-h"}, {"run", "--help"}, {"help"}, {"help", "run"}} {
+	for _, args := range [][]string{{"--help"}, {"-h"}, {"run", "--help"}, {"run", "x", "--help"}, {"help"}, {"help", "run"}} {
 		code, stdout, stderr := execute(never, args...)
 		assert.Equal(t, exit.OK, code)
 		assert.Contains(t, stdout, "--duration")
