@@ -52,7 +52,7 @@ func (e *Env) notes(dir string, what []string) {
 	if more := len(what) - shown; more > 0 {
 		what = append(what[:shown:shown], fmt.Sprintf("and %d more", more))
 	}
-	_, _ = fmt.Fprintf(e.Err, "launcher: %s: %s\n", dir, strings.Join(what, "; "))
+	e.say("launcher: %s: %s", dir, strings.Join(what, "; "))
 }
 
 // output is where an export goes: to standard output as it comes, to a file

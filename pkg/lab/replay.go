@@ -59,7 +59,7 @@ func (r Replay) Run(ctx context.Context, env *Env) error {
 	if r.Processes {
 		return r.processes(ctx, env, paths, result)
 	}
-	_, err = fmt.Fprintf(env.Out, "%s: the same again: %s%s\n", r.Dir, replayed(result), reservations(result))
+	_, err = fmt.Fprintf(env.text(), "%s: the same again: %s%s\n", r.Dir, replayed(result), reservations(result))
 	return err
 }
 
@@ -75,7 +75,7 @@ func (e *Env) replayError(err error) error {
 	var differs *replay.Difference
 	switch {
 	case errors.As(err, &differs):
-		_, err := io.WriteString(e.Out, differs.Text())
+		_, err := io.WriteString(e.text(), differs.Text())
 		return exit.With(exit.Broken, err)
 	case errors.Is(err, context.Canceled):
 		return exit.With(exit.Interrupted, errors.New("interrupted before the replay was over"))
@@ -169,7 +169,7 @@ func (r *Replay) processes(ctx context.Context, env *Env, paths []string, result
 			return env.replayError(err)
 		}
 	}
-	_, err = fmt.Fprintf(env.Out, "%s: the same again, with processes: %s; logs in %s\n", r.Dir, replayed(result), p.Dir)
+	_, err = fmt.Fprintf(env.text(), "%s: the same again, with processes: %s; logs in %s\n", r.Dir, replayed(result), p.Dir)
 	return err
 }
 

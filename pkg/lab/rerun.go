@@ -72,7 +72,7 @@ func (r *Rerun) virtual(ctx context.Context, env *Env, record *rundir.Record) er
 	if err != nil {
 		return err
 	}
-	return compareAgain(env.Out, r.Dir, again, logs)
+	return compareAgain(env.text(), r.Dir, again, logs)
 }
 
 // compareAgain says whether the logs of a run in virtual time have come out the same.

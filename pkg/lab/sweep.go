@@ -12,6 +12,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/internal/shell"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
@@ -134,7 +135,7 @@ func (c *conductor) conduct(ctx context.Context) error {
 		return exit.With(exit.Broken, fmt.Errorf("not correct: %s; \"launcher check %s\" shows where",
 			strings.Join(bad, "; "), filepath.Join(c.Dir, sweep.RunsName, strings.Fields(bad[0])[0])))
 	case failure != nil:
-		c.env.remark("stopped; to go on: launcher sweep --out %s", c.Dir)
+		c.env.remark("stopped; to go on: launcher sweep --out %s", shell.Quote(c.Dir))
 		return exit.With(exit.Interrupted, nil)
 	}
 	return nil
@@ -342,7 +343,7 @@ func (c *conductor) write(r *sweep.Report) error {
 			return fmt.Errorf("what the sweep shows cannot be written: %w", err)
 		}
 	}
-	if _, err := c.env.Out.Write(r.Text()); err != nil {
+	if _, err := c.env.text().Write(r.Text()); err != nil {
 		return fmt.Errorf("the result cannot be printed (it is in %s): %w", c.Dir, err)
 	}
 	c.env.remark("what this shows: %s", filepath.Join(c.Dir, sweep.FindingsName))
