@@ -11,15 +11,17 @@ import (
 func checkCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "check",
-		Usage:     "hold the logs of runs against the laws",
+		Usage:     "check the logs of runs against the laws",
 		UsageText: "launcher check [flags] DIR...",
-		Description: `Proves a run from its own logs: every step and clock by the rules, every receive with
-its send, the Clock Condition, each link in order, nothing lost. A violation is
-shown with the lines that break the law. Exit code 0: every run is correct; 1: one
-is broken, or incomplete; 2: a log cannot be read.`,
+		Description: `Checks a run against its own logs: every step and clock follows the rules, every
+receive has its send, the Clock Condition holds, each link delivers in order, and
+nothing is lost. A violation is shown with the lines that break the law.
+
+Exit code 0: every run is correct; 1: one is broken or incomplete; 2: a log cannot
+be read.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "all", Usage: "show every violation, not just the first of each law"},
-			&cli.BoolFlag{Name: "allow-incomplete", Usage: "exit with 0 where no law is broken but something is missing"},
+			&cli.BoolFlag{Name: "allow-incomplete", Usage: "exit with 0 if no law is broken but something is missing"},
 			formatFlag(lab.CheckFormats...),
 		},
 		Action: command.PipedToTheEnd(action(checkOptions)),
@@ -38,12 +40,12 @@ func checkOptions(c *cli.Context) (o lab.Check, err error) {
 func statsCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "stats",
-		Usage:     "rates, jumps, drift and queues of runs; predicted beside observed",
+		Usage:     "show rates, jumps, drift and queues of runs, predicted next to observed",
 		UsageText: "launcher stats [flags] DIR...",
-		Description: `Everything is taken from the event logs. A jump is the difference of consecutive clock
-values of one machine, a gap a jump of more than 1; the drift of a machine at an
-instant is the largest clock of any machine minus its own; the predicted queue is the
-fixed point of the machines' rates.`,
+		Description: `All figures are taken from the event logs. A jump is the difference between consecutive
+clock values of one machine; a gap is a jump of more than 1. The drift of a machine at
+some instant is the largest clock of any machine minus its own. Queues are predicted
+from the machines' rates.`,
 		Flags:  []cli.Flag{formatFlag(report.StatsFormats...)},
 		Action: command.PipedToTheEnd(action(statsOptions)),
 	}

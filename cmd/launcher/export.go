@@ -13,7 +13,7 @@ import (
 func exportCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "export",
-		Usage:     "a run for other programs: ShiViz, Perfetto, tables",
+		Usage:     "export a run for other programs: ShiViz, Perfetto, tables",
 		UsageText: "launcher export --format FORMAT [flags] DIR",
 		Description: `Writes all events to standard output, or to a file:
 
@@ -22,11 +22,11 @@ func exportCommand() *cli.Command {
   csv        one row per event
   jsonl      one JSON object per event and line
 
-A run that is not correct is exported as far as it goes, and standard error says what is
+A run that is not correct is exported as far as it goes; standard error says what is
 wrong with it.`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "format", Usage: "`FORMAT` of the export: " + oneOf(exportFormats()), DefaultText: "required"},
-			&cli.StringFlag{Name: "o", Usage: "write to `FILE`, which is replaced when the export is complete", DefaultText: "standard output"},
+			&cli.StringFlag{Name: "o", Usage: "write to `FILE`, replaced only once the export is complete", DefaultText: "standard output"},
 			&cli.BoolFlag{Name: "vectors", Usage: "csv and jsonl: add the events' vector clocks"},
 		},
 		Action: command.Piped(action(exportOptions)),
@@ -67,14 +67,14 @@ func diagramCommand() *cli.Command {
 		Name:      "diagram",
 		Usage:     "draw a run, or a part of it, as a space-time diagram",
 		UsageText: "launcher diagram [flags] DIR",
-		Description: `Writes an SVG picture: a line per machine, time to the right, a mark per event with its
+		Description: `Draws an SVG picture: a line per machine, time to the right, a mark per event with its
 clock, an arrow per message, and the queue below the line. For example
 
   launcher diagram --from 10s --to 20s -o run.svg runs/latest`,
 		Flags: []cli.Flag{
-			&cli.DurationFlag{Name: "from", Usage: "begin so `LONG` after the run's start"},
-			&cli.DurationFlag{Name: "to", Usage: "end so `LONG` after the run's start", DefaultText: "12s after the beginning"},
-			&cli.StringFlag{Name: "o", Usage: "write to `FILE`, which is replaced when the picture is complete", DefaultText: "standard output"},
+			&cli.DurationFlag{Name: "from", Usage: "start this `TIME` into the run"},
+			&cli.DurationFlag{Name: "to", Usage: "stop at this `TIME` into the run", DefaultText: "12s after --from"},
+			&cli.StringFlag{Name: "o", Usage: "write to `FILE`, replaced only once the picture is complete", DefaultText: "standard output"},
 		},
 		Action: command.Piped(action(diagramOptions)),
 	}

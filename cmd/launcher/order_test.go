@@ -148,8 +148,8 @@ func TestOrderUsage(t *testing.T) {
 		{"--until= DIR", "launcher: --until \"\": " + points},
 		{"--since 5 --until 4 DIR", "launcher: --since 5 is after --until 4: nothing lies between them\n"},
 		{"--since 5s --until 4s DIR", "launcher: --since 5s is after --until 4s: nothing lies between them\n"},
-		{"--machine 2 DIR", "launcher: --machine \"2\": want ids from 0 to 1\n"},
-		{"--machine x DIR", "launcher: --machine \"x\": want ids from 0 to 1\n"},
+		{"--machine 2 DIR", "launcher: --machine 2: want ids from 0 to 1\n"},
+		{"--machine x DIR", "launcher: --machine \"x\": want ids such as 0 or 2\n"},
 		{"--kind sends DIR", "launcher: --kind \"sends\": want internal, send or receive\n"},
 		{"--nonsense DIR", "launcher: unknown flag -nonsense; \"launcher order --help\" lists the flags\n"},
 	} {

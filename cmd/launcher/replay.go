@@ -10,23 +10,25 @@ import (
 func replayCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "replay",
-		Usage:     "execute a recorded run again; it must come out the same",
+		Usage:     "execute a recorded run again and check that it comes out the same",
 		UsageText: "launcher replay [flags] DIR",
-		Description: `Executes a run again from its logs: every machine throws its dice again and receives
-the same messages in the same order, and must do what is recorded, field by field, but
-for the global time. Crashes are done again too. Exit code 0: it is the same; 1: it is
-not, and the first difference is shown; 2: a log cannot be read.
+		Description: `Executes a run again from its logs: every machine throws its dice again, receives the
+same messages in the same order, and must do exactly what is recorded, except for the
+global time. Crashes are repeated too.
 
---processes does so with vm processes over TCP, in a new run directory:
+Exit code 0: the run came out the same; 1: it did not, and the first difference is
+shown; 2: a log cannot be read.
+
+--processes replays with vm processes over TCP, in a new run directory:
 
   launcher replay --processes --pace recorded runs/latest`,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "processes", Usage: "with vm processes over TCP, not just in this process"},
-			&cli.StringFlag{Name: "pace", Usage: "of the processes: `max`, or recorded", Value: "max"},
-			&cli.StringFlag{Name: "ports", Usage: "of the processes: a `LIST` of ports, or auto for free ones", Value: "auto"},
-			&cli.StringFlag{Name: "out", Usage: "`DIR` for the processes' run", DefaultText: "runs/<time>-<name>-replay"},
-			&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "beside this one"},
-			&cli.BoolFlag{Name: "quiet", Usage: "no talk, no progress: only the result and errors"},
+			&cli.BoolFlag{Name: "processes", Usage: "replay with vm processes over TCP, not just in this process"},
+			&cli.StringFlag{Name: "pace", Usage: "pace of the processes: `max` or recorded", Value: "max"},
+			&cli.StringFlag{Name: "ports", Usage: "ports of the processes: a `LIST`, or auto for free ones", Value: "auto"},
+			&cli.StringFlag{Name: "out", Usage: "`DIR` for the run of the processes", DefaultText: "runs/<time>-<name>-replay"},
+			&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "next to this one"},
+			&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress"},
 		},
 		Action: action(replayOptions),
 	}
@@ -58,18 +60,18 @@ func replayOptions(c *cli.Context) (o lab.Replay, err error) {
 func rerunCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "rerun",
-		Usage:     "do a run with the same configuration and seed once more",
+		Usage:     "repeat a run with the same configuration and seed",
 		UsageText: "launcher rerun [flags] DIR",
-		Description: `Reads from the run.json of a run what it was started with, and starts it once more, in a
-new directory. What ran in virtual time comes out with the same bytes, which is checked
-(exit code 1: it does not). Processes throw the same dice, but when their messages
-arrive is decided anew: "launcher replay" repeats that too.`,
+		Description: `Starts a run again with what its run.json says, in a new directory. A run in virtual
+time must come out with the same bytes, which is checked (exit code 1: it did not).
+Processes throw the same dice, but their messages arrive at other instants; "launcher
+replay" repeats those too.`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`DIR` for the run", DefaultText: "runs/<time>-<name>"},
-			&cli.StringFlag{Name: "ports", Usage: "of processes: a `LIST` of ports, or auto for free ones", DefaultText: "as recorded"},
-			&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "beside this one"},
-			&cli.BoolFlag{Name: "check", Usage: "hold the logs against the laws at the end (--check=false: do not)", Value: true},
-			&cli.BoolFlag{Name: "quiet", Usage: "no talk, no progress: only the result and errors"},
+			&cli.StringFlag{Name: "ports", Usage: "ports of the processes: a `LIST`, or auto for free ones", DefaultText: "as recorded"},
+			&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "next to this one"},
+			&cli.BoolFlag{Name: "check", Usage: "check the logs against the laws at the end (--check=false skips it)", Value: true},
+			&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress"},
 		},
 		Action: action(rerunOptions),
 	}

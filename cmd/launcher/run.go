@@ -20,14 +20,14 @@ const defaultPorts = "2050,3050,4050"
 func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
-		Usage:     "start a cluster on this host, watch it, stop it, sum it up (the default)",
+		Usage:     "run a cluster on this host, watch it and sum it up (the default)",
 		UsageText: "launcher run [flags]",
-		Description: `Each machine is a process of its own. The run's directory receives their event logs,
-run.json (what is needed to do it again), summary.json and their talk. Ctrl-C stops
-the run in order; a second Ctrl-C kills it.
+		Description: `Each machine is a process. The run's directory receives the event logs, run.json (what
+it takes to repeat the run), summary.json and the processes' diagnostics. Ctrl-C stops
+the run in an orderly way; a second Ctrl-C kills it.
 
-The clocks of the machines are real, so the dice of a run can be had again with its
-seed, but not the instants at which its messages arrive.`,
+The machines run in real time: a seed repeats their dice, but not the instants at which
+messages arrive.`,
 		Flags:  runFlags(),
 		Action: action(runOptions),
 	}
@@ -39,18 +39,18 @@ func runFlags() []cli.Flag {
 		&cli.IntFlag{Name: "machines", Usage: "`NUMBER` of machines", DefaultText: "as many as there are rates, or 3", EnvVars: env("MACHINES")},
 		&cli.StringFlag{Name: "rates", Usage: "ticks per second: a `LIST` such as 1,5,4, one for all, max, random (1 to 6), 2-9, uniform:1,6 or lognormal:3,0.5", DefaultText: "1,5,4 for three machines, else random", EnvVars: env("RATES")},
 		&cli.IntFlag{Name: "die", Usage: "`FACES` of the die: 1 to 3 send, the others are internal", Value: machine.DefaultDie, EnvVars: env("DIE")},
-		&cli.DurationFlag{Name: "duration", Usage: "how `LONG` to run; 0: until interrupted", Value: time.Minute, EnvVars: env("DURATION")},
+		&cli.DurationFlag{Name: "duration", Usage: "`TIME` to run for; 0: until interrupted", Value: time.Minute, EnvVars: env("DURATION")},
 		&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides every throw of the dice", DefaultText: "drawn", EnvVars: env("SEED")},
 		&cli.StringFlag{Name: "ports", Usage: "a `LIST` of ports, or auto for free ones", DefaultText: defaultPorts + " for three machines, else auto", EnvVars: env("PORTS")},
 		&cli.StringFlag{Name: "out", Usage: "`DIR` for the run", DefaultText: "runs/<time>-<name>", EnvVars: env("OUT")},
-		&cli.IntFlag{Name: "window", Usage: "most `MESSAGES` per link that may wait to be consumed", DefaultText: "262144", EnvVars: env("WINDOW")},
-		&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "beside this one", EnvVars: env("VM")},
-		&cli.StringFlag{Name: "log-level", Usage: "of the machines' talk: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
-		&cli.StringFlag{Name: "restart", Usage: "a machine that dies: never, or on-failure: start it again from its log", Value: "never", EnvVars: env("RESTART")},
-		&cli.StringFlag{Name: "faults", Usage: "`PLAN` of what breaks and when (docs/faults.md), or the name of a file that holds one", EnvVars: env("FAULTS")},
-		&cli.BoolFlag{Name: "sync", Usage: "machines wait for the disk before they send or acknowledge, against loss of power", EnvVars: env("SYNC")},
-		&cli.BoolFlag{Name: "check", Usage: "hold the logs against the laws at the end (--check=false: do not)", Value: true, EnvVars: env("CHECK")},
-		&cli.BoolFlag{Name: "quiet", Usage: "no talk, no progress: only the result and errors", EnvVars: env("QUIET")},
+		&cli.IntFlag{Name: "window", Usage: "maximum number of unconsumed `MESSAGES` per link", DefaultText: "262144", EnvVars: env("WINDOW")},
+		&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "next to this one", EnvVars: env("VM")},
+		&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the machines' diagnostics: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
+		&cli.StringFlag{Name: "restart", Usage: "`WHEN` to restart a machine that dies: never, or on-failure (from its log)", Value: "never", EnvVars: env("RESTART")},
+		&cli.StringFlag{Name: "faults", Usage: "fault `PLAN`: what breaks, and when (docs/faults.md); or a file that holds one", EnvVars: env("FAULTS")},
+		&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
+		&cli.BoolFlag{Name: "check", Usage: "check the logs against the laws at the end (--check=false skips it)", Value: true, EnvVars: env("CHECK")},
+		&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress", EnvVars: env("QUIET")},
 	}
 }
 

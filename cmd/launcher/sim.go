@@ -15,18 +15,18 @@ import (
 func simCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "sim",
-		Usage:     "the same run in virtual time: no waiting, and the same seed gives the same run",
+		Usage:     "run in virtual time: no waiting, and the same seed gives the same run",
 		UsageText: "launcher sim [flags]",
 		Description: `Runs the machines in this process, as fast as it can, in a time that jumps from tick to
-tick. The same flags and seed give the same logs, byte for byte, on any computer; their
-times count from ` + experiment.Epoch.Format(time.DateOnly) + `. The run's directory is that of "launcher run", and check, stats,
-order and export read it. Ctrl-C stops the run in order.
+tick. The same flags and seed give the same logs, byte for byte, on any computer; times
+count from ` + experiment.Epoch.Format(time.DateOnly) + `. The run's directory looks like that of "launcher run", and the
+same commands read it. Ctrl-C stops the run in an orderly way.
 
---logs=false keeps statistics only, for up to millions of machines:
+--logs=false keeps statistics only, for millions of machines:
 
   launcher sim --machines 1000000 --duration 60s --logs=false
 
---hunt looks for a run that breaks a law, and names the command that does it again.`,
+--hunt looks for a run that breaks a law, and prints the command that repeats it.`,
 		Flags:  simFlags(),
 		Action: action(simOptions),
 	}
@@ -42,12 +42,12 @@ func simFlags() []cli.Flag {
 		}
 	}
 	return append(flags,
-		&cli.StringFlag{Name: "latency", Usage: "`TIME` that messages are under way: 1ms, uniform:1ms,5ms, exp:2ms or lognormal:2ms,0.5", Value: experiment.DefaultLatency().String(), EnvVars: env("LATENCY")},
-		&cli.StringFlag{Name: "phase", Usage: "of the first ticks: `WHEN` the machines start, together or random", Value: "together", EnvVars: env("PHASE")},
-		&cli.BoolFlag{Name: "logs", Usage: "write event logs; without, only statistics are kept (and no files, unless --out is given)", Value: true, EnvVars: env("LOGS")},
-		&cli.Uint64Flag{Name: "hunt", Usage: "run so many small `RUNS` with random faults, drawn from the seed, and look for one that breaks a law"},
-		&cli.StringFlag{Name: "bug", Usage: "let the machines of a hunt make a known `MISTAKE`: " + oneOf(hunt.Mistakes())},
-		&cli.IntFlag{Name: "workers", Usage: "`NUMBER` of cores to use; the run is the same with any", DefaultText: "all", EnvVars: env("WORKERS")},
+		&cli.StringFlag{Name: "latency", Usage: "`TIME` that messages spend in transit: 1ms, uniform:1ms,5ms, exp:2ms or lognormal:2ms,0.5", Value: experiment.DefaultLatency().String(), EnvVars: env("LATENCY")},
+		&cli.StringFlag{Name: "phase", Usage: "`PHASE` of the first ticks: together, or random within a period", Value: "together", EnvVars: env("PHASE")},
+		&cli.BoolFlag{Name: "logs", Usage: "write event logs (--logs=false keeps statistics only, and no files unless --out is given)", Value: true, EnvVars: env("LOGS")},
+		&cli.Uint64Flag{Name: "hunt", Usage: "try this many small `RUNS` with random faults drawn from the seed, looking for one that breaks a law"},
+		&cli.StringFlag{Name: "bug", Usage: "have the machines of a hunt make a known `MISTAKE`: " + oneOf(hunt.Mistakes())},
+		&cli.IntFlag{Name: "workers", Usage: "`NUMBER` of cores to use; the run is the same with any number", DefaultText: "all", EnvVars: env("WORKERS")},
 	)
 }
 

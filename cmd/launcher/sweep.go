@@ -20,19 +20,19 @@ import (
 func sweepCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "sweep",
-		Usage:     "many runs over a grid of parameters and seeds: tables, CSV, findings",
+		Usage:     "do many runs over a grid of parameters and seeds: tables, CSV, findings",
 		UsageText: "launcher sweep [flags]",
-		Description: `Does a run for every combination of the values given, several times with different
-seeds, as processes or (--virtual) in virtual time, and puts their figures together:
-means over the trials with 95 % confidence intervals, predicted beside observed. Every
-run is held against the laws. For example
+		Description: `Does a run for every combination of the given values, several times with different
+seeds, as processes or (--virtual) in virtual time, and summarises them: means over the
+trials with 95 % confidence intervals, predicted next to observed. Every run is checked
+against the laws. For example
 
   launcher sweep --rates '1,5,3;2,4,3;3,3,3' --trials 5 --virtual
 
 The directory receives sweep.md (tables), sweep.csv (a row per machine of each run),
 findings.md (what the figures show), sweep.json (the grid), and a directory for each
-run as "launcher run" or "launcher sim" leaves it. Ctrl-C stops in order and keeps
-what is done; the same --out again goes on where it stopped.
+run, as "launcher run" or "launcher sim" leaves it. Ctrl-C stops in an orderly way and
+keeps what is done; the same --out continues where it stopped.
 
 Exit code 1: a run is not correct.`,
 		Flags:  sweepFlags(),
@@ -46,21 +46,21 @@ var gridFlags = []string{"virtual", "rates", "machines", "die", "latency", "phas
 func sweepFlags() []cli.Flag {
 	env := func(name string) []string { return []string{"LAUNCHER_" + name} }
 	return []cli.Flag{
-		&cli.StringFlag{Name: "rates", Usage: "`LISTS` of ticks per second with ; between them: '1,5,4;3,3,3;random'", DefaultText: "1,5,4, or random where there are --machines", EnvVars: env("RATES")},
+		&cli.StringFlag{Name: "rates", Usage: "`LISTS` of ticks per second, separated by semicolons: '1,5,4;3,3,3;random'", DefaultText: "1,5,4, or random with --machines", EnvVars: env("RATES")},
 		&cli.StringFlag{Name: "machines", Usage: "`NUMBERS` of machines: 3,10,100", DefaultText: "as many as there are rates, or 3", EnvVars: env("MACHINES")},
 		&cli.StringFlag{Name: "die", Usage: "`FACES` of the die: 10,5,3", Value: strconv.Itoa(machine.DefaultDie), EnvVars: env("DIE")},
-		&cli.StringFlag{Name: "latency", Usage: "`TIMES` that messages are under way, with ; between them, with --virtual: '1ms;exp:50ms'", DefaultText: experiment.DefaultLatency().String(), EnvVars: env("LATENCY")},
-		&cli.GenericFlag{Name: "faults", Usage: "`PLAN` of what breaks in each run (docs/faults.md), or a file that holds one, or none; give several to compare them", Value: &plans{}, EnvVars: env("FAULTS")},
-		&cli.DurationFlag{Name: "duration", Usage: "how `LONG` each run takes", Value: time.Minute, EnvVars: env("DURATION")},
-		&cli.IntFlag{Name: "trials", Usage: "`NUMBER` of runs of each point, each with a seed of its own", Value: 5, EnvVars: env("TRIALS")},
+		&cli.StringFlag{Name: "latency", Usage: "with --virtual: `TIMES` that messages spend in transit, separated by semicolons: '1ms;exp:50ms'", DefaultText: experiment.DefaultLatency().String(), EnvVars: env("LATENCY")},
+		&cli.GenericFlag{Name: "faults", Usage: "fault `PLAN` of each run (docs/faults.md), a file that holds one, or none; repeat the flag to compare plans", Value: &plans{}, EnvVars: env("FAULTS")},
+		&cli.DurationFlag{Name: "duration", Usage: "`TIME` that each run lasts", Value: time.Minute, EnvVars: env("DURATION")},
+		&cli.IntFlag{Name: "trials", Usage: "`NUMBER` of runs of each point, each with its own seed", Value: 5, EnvVars: env("TRIALS")},
 		&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides the seeds of all trials", DefaultText: "drawn", EnvVars: env("SEED")},
-		&cli.BoolFlag{Name: "virtual", Usage: "in virtual time: no waiting, and the same again with the same seed", EnvVars: env("VIRTUAL")},
-		&cli.StringFlag{Name: "phase", Usage: "of the first ticks with --virtual: `WHEN` the machines start, together or random", DefaultText: "together", EnvVars: env("PHASE")},
-		&cli.StringFlag{Name: "ports", Usage: "a `LIST` of ports, or auto for free ones; with a list, one run at a time", DefaultText: "auto", EnvVars: env("PORTS")},
-		&cli.StringFlag{Name: "out", Usage: "`DIR` for the sweep, or of one to go on with", DefaultText: "sweeps/<time>-<name>", EnvVars: env("OUT")},
-		&cli.IntFlag{Name: "jobs", Usage: "`NUMBER` of runs side by side", DefaultText: "as many as the cores bear without being late", EnvVars: env("JOBS")},
-		&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "beside this one", EnvVars: env("VM")},
-		&cli.BoolFlag{Name: "quiet", Usage: "no talk, no progress: only the result and errors", EnvVars: env("QUIET")},
+		&cli.BoolFlag{Name: "virtual", Usage: "run in virtual time: no waiting, and reproducible from the seed", EnvVars: env("VIRTUAL")},
+		&cli.StringFlag{Name: "phase", Usage: "with --virtual: `PHASE` of the first ticks: together, or random within a period", DefaultText: "together", EnvVars: env("PHASE")},
+		&cli.StringFlag{Name: "ports", Usage: "a `LIST` of ports, or auto for free ones; a list allows only one run at a time", DefaultText: "auto", EnvVars: env("PORTS")},
+		&cli.StringFlag{Name: "out", Usage: "`DIR` for the sweep, or that of a sweep to continue", DefaultText: "sweeps/<time>-<name>", EnvVars: env("OUT")},
+		&cli.IntFlag{Name: "jobs", Usage: "`NUMBER` of runs side by side", DefaultText: "as many as the cores can pace", EnvVars: env("JOBS")},
+		&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "next to this one", EnvVars: env("VM")},
+		&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress", EnvVars: env("QUIET")},
 	}
 }
 

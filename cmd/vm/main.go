@@ -29,14 +29,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return command.Run(ctx, app, args, stdout, stderr)
 }
 
-const description = `One machine of a run, on any host. Three of them, in any order:
+const description = `One machine of a run, on any host. Start three of them in any order:
 
   vm --id 0 --port 2050 --peers hostb:3050,hostc:4050 --rate 1 --bind 0.0.0.0   (on hosta)
   vm --id 1 --port 3050 --peers hosta:2050,hostc:4050 --rate 5 --bind 0.0.0.0   (on hostb)
   vm --id 2 --port 4050 --peers hosta:2050,hostb:3050 --rate 4 --bind 0.0.0.0   (on hostc)
 
-They wait for each other and start together. Ctrl-C stops one in order: its log is
-complete, and the others go on. A second Ctrl-C kills it.
+They wait for each other and start together. Ctrl-C stops one in an orderly way: its log
+is complete, and the others continue. A second Ctrl-C kills it.
 
 Nothing on the network is encrypted or authenticated: bind to an address that only
 trusted hosts can reach.`
@@ -52,23 +52,23 @@ func app() *cli.App {
 		Flags: append([]cli.Flag{
 			&cli.IntFlag{Name: "id", Usage: "this machine's `ID`, from 0 to the number of peers", Value: -1, DefaultText: "required", EnvVars: env("ID")},
 			&cli.IntFlag{Name: "port", Usage: "`PORT` to listen on", DefaultText: "required", EnvVars: env("PORT")},
-			&cli.StringFlag{Name: "peers", Usage: "all other machines: `HOST:PORT` or ID=HOST:PORT, apart by commas", EnvVars: env("PEERS")},
+			&cli.StringFlag{Name: "peers", Usage: "all other machines: `HOST:PORT` or ID=HOST:PORT, separated by commas", EnvVars: env("PEERS")},
 			&cli.StringFlag{Name: "rate", Usage: "`TICKS` per second, fractions allowed, or max", Value: "1", EnvVars: env("RATE")},
-			&cli.DurationFlag{Name: "duration", Usage: "how `LONG` to run; 0: until interrupted", Value: time.Minute, EnvVars: env("DURATION")},
+			&cli.DurationFlag{Name: "duration", Usage: "`TIME` to run for; 0: until interrupted", Value: time.Minute, EnvVars: env("DURATION")},
 			&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides every throw of the die", DefaultText: "drawn", EnvVars: env("SEED")},
 			&cli.IntFlag{Name: "die", Usage: "`FACES` of the die: 1 to 3 send, the others are internal", Value: machine.DefaultDie, EnvVars: env("DIE")},
 			&cli.StringFlag{Name: "run", Usage: "`NAME` of the run; machines of another run are refused", Value: "by-hand", EnvVars: env("RUN")},
 			&cli.StringFlag{Name: "bind", Usage: "`ADDRESS` to listen on; 0.0.0.0: all", Value: "127.0.0.1", EnvVars: env("BIND")},
 			&cli.StringFlag{Name: "log-dir", Usage: "existing `DIR` for the event log", Value: ".", EnvVars: env("LOG_DIR")},
-			&cli.DurationFlag{Name: "connect-timeout", Usage: "how `LONG` to wait for the peers; 0: for ever", Value: 10 * time.Minute, EnvVars: env("CONNECT_TIMEOUT")},
-			&cli.DurationFlag{Name: "linger", Usage: "how `LONG` to wait at the end for the peers' last messages", Value: 2 * time.Second, EnvVars: env("LINGER")},
-			&cli.IntFlag{Name: "window", Usage: "most `MESSAGES` per link that may wait to be consumed", Value: transport.DefaultWindow, EnvVars: env("WINDOW")},
-			&cli.BoolFlag{Name: "resume", Usage: "go on where this machine's log ends, after a crash; without a log, begin", EnvVars: env("RESUME")},
-			&cli.StringFlag{Name: "replay", Usage: "do again what is recorded in `FILE`, this machine's log of an earlier run: the same messages in the same order. Id, rate, seed, die and run are the record's", EnvVars: env("REPLAY")},
-			&cli.StringFlag{Name: "pace", Usage: "of a replay: `max`, or recorded", Value: "max", EnvVars: env("PACE")},
-			&cli.StringFlag{Name: "faults", Usage: "`PLAN` of what breaks on the machine's connections; the same text on all machines, with peers as ID=HOST:PORT", EnvVars: env("FAULTS")},
-			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before anything is sent or acknowledged, against loss of power", EnvVars: env("SYNC")},
-			&cli.StringFlag{Name: "log-level", Usage: "of the talk on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
+			&cli.DurationFlag{Name: "connect-timeout", Usage: "`TIME` to wait for the peers; 0: forever", Value: 10 * time.Minute, EnvVars: env("CONNECT_TIMEOUT")},
+			&cli.DurationFlag{Name: "linger", Usage: "`TIME` to wait at the end for the peers' last messages", Value: 2 * time.Second, EnvVars: env("LINGER")},
+			&cli.IntFlag{Name: "window", Usage: "maximum number of unconsumed `MESSAGES` per link", Value: transport.DefaultWindow, EnvVars: env("WINDOW")},
+			&cli.BoolFlag{Name: "resume", Usage: "after a crash, continue where this machine's log ends; without a log, start afresh", EnvVars: env("RESUME")},
+			&cli.StringFlag{Name: "replay", Usage: "replay `FILE`, this machine's log of an earlier run: the same messages in the same order. The id, rate, seed, die and run name come from it", EnvVars: env("REPLAY")},
+			&cli.StringFlag{Name: "pace", Usage: "pace of a replay: `max` or recorded", Value: "max", EnvVars: env("PACE")},
+			&cli.StringFlag{Name: "faults", Usage: "fault `PLAN` for the machine's connections; the same text on all machines, with peers as ID=HOST:PORT", EnvVars: env("FAULTS")},
+			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
+			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the diagnostics on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
 		}, launcherFlags(&o.control)...),
 		Action: func(c *cli.Context) error {
 			err := o.parse(c)

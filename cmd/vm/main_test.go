@@ -22,6 +22,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"go.uber.org/goleak"
 
+	"github.com/scalemodel/lamport/internal/parked"
 	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/summary"
@@ -456,15 +457,17 @@ func TestSupervisedToTheEnd(t *testing.T) {
 	assert.EqualValues(t, 100, result.Machine.Steps+result.Machine.Missed)
 }
 
+// atTheGate waits until a machine waits to be told that all are there.
+func atTheGate(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return parked.In("vm.(*runner).passGate") }, deadline, time.Millisecond, "it does not wait")
+}
+
 // Where many are started, each looks for its peers when it is told that all are there.
 func TestSupervisorOpensTheGate(t *testing.T) {
 	args := []string{"--gated", "--id", "0", "--port", freePorts(t, 1)[0], "--log-dir", t.TempDir(), "--rate", "1000", "--duration", "10ms"}
 	stdin, out, running, end := supervise(args...)
-	select {
-	case <-running:
-		t.Fatal("it did not wait")
-	case <-time.After(100 * time.Millisecond): // for what must not happen
-	}
+	atTheGate(t)
 	_, err := io.WriteString(stdin, "go\n")
 	require.NoError(t, err)
 	soon(t, "the run", running)
@@ -479,6 +482,7 @@ func TestSupervisorOpensTheGate(t *testing.T) {
 func TestSupervisorGoesBeforeTheRun(t *testing.T) {
 	dir := t.TempDir()
 	stdin, _, _, end := supervise("--gated", "--id", "0", "--port", freePorts(t, 1)[0], "--log-dir", dir)
+	atTheGate(t)
 	require.NoError(t, stdin.Close())
 	code, talk := end()
 	assert.Equal(t, exit.Interrupted, code, talk)

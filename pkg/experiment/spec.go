@@ -23,6 +23,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/shell"
 )
 
@@ -244,18 +245,11 @@ func ParseFaults(text string, machines int, seed uint64, duration time.Duration)
 // Describe says in a few words how many machines there are, and how fast.
 func (s *Spec) Describe() string {
 	const shown = 8
-	var parts []string
-	for i, r := range s.Rates {
-		if i == shown {
-			parts = append(parts, "…")
-			break
-		}
-		parts = append(parts, r.String())
-	}
+	noun := "rates"
 	if len(s.Rates) == 1 {
-		return "1 machine, rate " + parts[0]
+		noun = "rate"
 	}
-	return fmt.Sprintf("%d machines, rates %s", len(s.Rates), strings.Join(parts, ","))
+	return fmt.Sprintf("%s, %s %s", figure.Plural(len(s.Rates), "machine"), noun, figure.Rates(s.Rates, shown))
 }
 
 // Command returns the command line that does the run again, for a shell: a run in

@@ -54,7 +54,7 @@ func (c *Check) dir(dir string) (*trace.Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	return run.Walk(trace.Options{All: c.All}, nil)
+	return run.Walk(trace.Options{All: c.All})
 }
 
 func (c *Check) write(env *Env, dir string, v *trace.Verdict) error {

@@ -2,9 +2,14 @@ package lab
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"slices"
+	"strconv"
 
+	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -66,4 +71,37 @@ func (d Diagram) Run(ctx context.Context, env *Env) error {
 	return env.toOutput(ctx, d.Dir, d.File, func(_ context.Context, w io.Writer) error {
 		return report.Diagram(w, run, d.DiagramOptions)
 	})
+}
+
+// Order lists all events of a run, or some of them, in one total order.
+type Order struct {
+	Dir string
+	report.OrderOptions
+}
+
+// Run prints the list. An error says that the logs have no such order.
+func (o Order) Run(ctx context.Context, env *Env) error {
+	run, err := trace.Open(o.Dir)
+	if err != nil {
+		return err
+	}
+	for _, id := range o.Machines {
+		if id < 0 || id >= run.Machines {
+			return &experiment.Error{Field: "machine", Value: strconv.Itoa(id), Err: fmt.Errorf("want ids from 0 to %d", run.Machines-1)}
+		}
+	}
+	var missing []string
+	err = env.toOutput(ctx, o.Dir, "", func(ctx context.Context, w io.Writer) (err error) {
+		missing, err = report.Order(ctx, w, run, o.OrderOptions)
+		return err
+	})
+	var disorder *trace.Disorder
+	switch {
+	case errors.As(err, &disorder):
+		return exit.With(exit.Broken, fmt.Errorf("%w; the order ends here, \"launcher check\" says more", err))
+	case err != nil:
+		return err
+	}
+	env.notes(o.Dir, missing)
+	return nil
 }

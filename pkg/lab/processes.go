@@ -153,7 +153,7 @@ func (e *Env) check(dir string) error {
 	if err != nil {
 		return exit.With(exit.Died, err)
 	}
-	v, err := run.Walk(trace.Options{}, nil)
+	v, err := run.Walk(trace.Options{})
 	if err != nil {
 		return exit.With(exit.Died, err)
 	}

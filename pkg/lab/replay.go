@@ -165,7 +165,11 @@ func (r *Replay) processes(ctx context.Context, env *Env, paths []string, result
 		return exit.With(exit.Interrupted, errors.New("interrupted before the replay was over"))
 	}
 	for id, path := range p.Replay { // which may have another name than the log of the replay
-		if err := replay.Compare(path, filepath.Join(p.Dir, logging.FileName(id, p.Rates[id]))); err != nil {
+		compared, err := replay.Compare(path, filepath.Join(p.Dir, logging.FileName(id, p.Rates[id])), replay.ButTimes)
+		if err == nil {
+			err = compared.Err()
+		}
+		if err != nil {
 			return env.replayError(err)
 		}
 	}

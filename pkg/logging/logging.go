@@ -71,6 +71,19 @@ func Counts(byPeer map[int]uint64) []Count {
 	return counts
 }
 
+// ByPeer is the inverse of [Counts]: how many messages each listed peer has, nil
+// where none is listed.
+func ByPeer(counts []Count) map[int]uint64 {
+	if len(counts) == 0 {
+		return nil
+	}
+	byPeer := make(map[int]uint64, len(counts))
+	for _, c := range counts {
+		byPeer[c.Peer] = c.Messages
+	}
+	return byPeer
+}
+
 // Start opens a machine's log: what it is, and what the run can be done again
 // with.
 type Start struct {

@@ -142,6 +142,13 @@ func TestCounts(t *testing.T) {
 		logging.Counts(map[int]uint64{30: 1, 2: 9, 7: 0, 1: 2}))
 }
 
+func TestByPeerIsTheInverseOfCounts(t *testing.T) {
+	require.Nil(t, logging.ByPeer(nil))
+	for _, m := range []map[int]uint64{{1: 2}, {30: 1, 2: 9, 1: 2}} {
+		require.Equal(t, m, logging.ByPeer(logging.Counts(m)))
+	}
+}
+
 func TestKindNames(t *testing.T) {
 	var names []string
 	for k := logging.RecordKind(0); k < 6; k++ {

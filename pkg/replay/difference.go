@@ -13,8 +13,9 @@ import (
 type Difference struct {
 	File string // of the record
 	Line int    // 1, 2, 3, …
-	// Recorded is that line without its time, Replayed what would stand there
-	// now, or in words why nothing could.
+	// Recorded is that line, Replayed what would stand there now, or in words why
+	// nothing could. They are without their times, unless those are compared
+	// too.
 	Recorded, Replayed string
 }
 

@@ -523,30 +523,6 @@ func TestResult(t *testing.T) {
 	assert.Equal(t, &replay.Result{Machines: 2, Events: 6, Lasted: 4 * time.Second, Crashes: 1, Widest: 2}, result)
 }
 
-func TestCompare(t *testing.T) {
-	dir, zero, _ := pair(t)
-	record := write(t, dir, "record.log", zero...)
-	assert.NoError(t, replay.Compare(record, write(t, dir, "same.log", zero...)))
-	for _, c := range []struct {
-		is   []string
-		want string
-	}{
-		{zero[:4], `record.log:5: recorded is "vm-0: stop: step=3 clock=5 queue=0 pending=\"\"", replayed "the end of the log"`},
-		{append(slices.Clone(zero), zero[4]), `record.log:6: recorded is "the end of the log", replayed "vm-0: stop: step=3 clock=5 queue=0 pending=\"\""`},
-		{append(slices.Clone(zero[:4]), zero[3]), `record.log:5: recorded is "vm-0: stop: step=3 clock=5 queue=0 pending=\"\"", replayed "vm-0: receive: step=3 clock=5 queue=0 from=1 seq=1 sent=4"`},
-	} {
-		err := replay.Compare(record, write(t, dir, "other.log", c.is...))
-		var differs *replay.Difference
-		require.ErrorAs(t, err, &differs)
-		assert.Equal(t, c.want, strings.TrimPrefix(err.Error(), dir+string(filepath.Separator)))
-	}
-	short := filepath.Join(dir, "short.log")
-	require.NoError(t, os.WriteFile(short, []byte("2026\n"), 0o666))
-	assert.EqualError(t, replay.Compare(record, short), short+":1: too short for a line of an event log")
-	assert.ErrorIs(t, replay.Compare(record, filepath.Join(dir, "none")), os.ErrNotExist)
-	assert.ErrorIs(t, replay.Compare(filepath.Join(dir, "none"), record), os.ErrNotExist)
-}
-
 func TestWhatIsNoRun(t *testing.T) {
 	for name, c := range map[string]struct {
 		edit func(zero, one []string) ([]string, []string)

@@ -44,7 +44,7 @@ func BenchmarkExport(b *testing.B) {
 			return err
 		})
 		bench("walk", func(io.Writer) error {
-			_, err := run.Walk(trace.Options{}, nil)
+			_, err := run.Walk(trace.Options{})
 			return err
 		})
 	}

@@ -21,39 +21,27 @@ type DiagramOptions struct {
 	From, To time.Duration
 }
 
-// mostDrawn is how many events a diagram can hold and still be read.
-const mostDrawn = 3000
-
-// errDrawn ends a walk when the window is past.
-var errDrawn = errors.New("drawn")
+// maxDrawn is how many events a diagram can hold and still be read.
+const maxDrawn = 3000
 
 // Diagram draws a run as a space-time diagram in SVG: a line per machine, global
 // time to the right, a mark per event with its clock above, an arrow per
 // message from its send to its receive, and the length of the queue below
-// the line. It follows the reader's light or dark colours.
+// the line. It follows the reader's light or dark colours. The run is read no further
+// than it takes, and not held against the laws.
 func Diagram(w io.Writer, run *trace.Run, o DiagramOptions) error {
-	d := diagram{from: o.From.Microseconds(), to: math.MaxInt64, machines: run.Machines, latest: make([]int64, run.Machines)}
-	if o.To > 0 {
-		d.to = o.To.Microseconds()
-	}
-	if _, err := run.Walk(trace.Options{}, d.visit); err != nil && !errors.Is(err, errDrawn) {
+	d := NewDrawing(run, o)
+	if _, err := run.Walk(trace.Options{Unchecked: true}, d); err != nil {
 		return err
 	}
-	if len(d.marks) == 0 {
-		return errors.New("no event lies in the part of the run that is to be drawn")
-	}
-	if o.To == 0 {
-		d.to = d.last
-	}
-	for i := range d.crashes {
-		d.crashes[i].to = min(d.crashes[i].to, d.to)
-	}
-	_, err := io.WriteString(w, d.draw())
-	return err
+	return d.WriteSVG(w)
 }
 
-type diagram struct {
+// Drawing is a [trace.Visitor] that keeps what a diagram shows, and leaves the walk
+// when it has seen that.
+type Drawing struct {
 	from, to int64 // µs after the start
+	open     bool  // to is the end of the run, whenever that is
 	machines int
 	start    int64 // Unix µs
 	last     int64
@@ -61,6 +49,35 @@ type diagram struct {
 	arrows   []arrow
 	latest   []int64 // the last event of each machine so far, µs after the start
 	crashes  []crash
+	failed   error // why there can be no diagram
+}
+
+// NewDrawing returns a Drawing for one walk over the run.
+func NewDrawing(run *trace.Run, o DiagramOptions) *Drawing {
+	d := &Drawing{from: o.From.Microseconds(), to: o.To.Microseconds(), machines: run.Machines, latest: make([]int64, run.Machines)}
+	if d.open = o.To == 0; d.open {
+		d.to = math.MaxInt64
+	}
+	return d
+}
+
+// WriteSVG writes the diagram. It fails where it would have no event, or more than
+// can be read.
+func (d *Drawing) WriteSVG(w io.Writer) error {
+	if d.failed != nil {
+		return d.failed
+	}
+	if len(d.marks) == 0 {
+		return errors.New("no event lies in the part of the run that is to be drawn")
+	}
+	if d.open {
+		d.to = d.last
+	}
+	for i := range d.crashes {
+		d.crashes[i].to = min(d.crashes[i].to, d.to)
+	}
+	_, err := io.WriteString(w, d.draw())
+	return err
 }
 
 // mark is an event.
@@ -83,7 +100,8 @@ type crash struct {
 	from, to int64 // µs after the start
 }
 
-func (d *diagram) visit(s *trace.Step) error {
+// Visit takes in a line.
+func (d *Drawing) Visit(s *trace.Step) error {
 	if d.start == 0 {
 		d.start = s.Micro
 	}
@@ -101,11 +119,12 @@ func (d *diagram) visit(s *trace.Step) error {
 	// that waits may come long after the window.
 	if at > d.to {
 		if at > d.to+int64(time.Minute/time.Microsecond) {
-			return errDrawn
+			return trace.ErrEnough
 		}
 	} else {
-		if len(d.marks) == mostDrawn {
-			return fmt.Errorf("more than %d events lie in the part of the run that is to be drawn: choose a shorter one", mostDrawn)
+		if len(d.marks) == maxDrawn {
+			d.failed = fmt.Errorf("more than %d events lie in the part of the run that is to be drawn: choose a shorter one", maxDrawn)
+			return trace.ErrEnough // the other visitors are no worse for it
 		}
 		d.marks = append(d.marks, mark{s.Machine, at, *s.Event})
 		d.last = max(d.last, at)
@@ -135,13 +154,13 @@ var palette = []string{"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#
 
 func colour(machine int) string { return palette[machine%len(palette)] }
 
-func (d *diagram) x(at int64) float64 {
+func (d *Drawing) x(at int64) float64 {
 	return marginLeft + drawWidth*float64(at-d.from)/float64(max(1, d.to-d.from))
 }
 
-func (d *diagram) y(machine int) float64 { return marginTop + float64(machine)*laneHeight }
+func (d *Drawing) y(machine int) float64 { return marginTop + float64(machine)*laneHeight }
 
-func (d *diagram) draw() string {
+func (d *Drawing) draw() string {
 	var b strings.Builder
 	width := marginLeft + drawWidth + marginRight
 	height := marginTop + (d.machines-1)*laneHeight + queueHeight + 16 + axisHeight
@@ -179,7 +198,7 @@ func (d *diagram) draw() string {
 	return b.String()
 }
 
-func (d *diagram) legend(b *strings.Builder) {
+func (d *Drawing) legend(b *strings.Builder) {
 	x := marginLeft
 	for _, item := range []struct {
 		kind  event.Kind
@@ -196,7 +215,7 @@ func (d *diagram) legend(b *strings.Builder) {
 	fmt.Fprintf(b, `<text class="faint" x="%d" y="20" font-size="12">number: Lamport clock · arrow: message, from its send to its receive · below the line: queue%s</text>`+"\n", x, down)
 }
 
-func (d *diagram) axis(b *strings.Builder, height int) {
+func (d *Drawing) axis(b *strings.Builder, height int) {
 	y := height - axisHeight + 14
 	step := tickStep(d.to - d.from)
 	for at := (d.from + step - 1) / step * step; at <= d.to; at += step {
@@ -221,7 +240,7 @@ func tickStep(span int64) int64 {
 }
 
 // queues returns the longest queue in the window, 1 at least.
-func (d *diagram) queues() int {
+func (d *Drawing) queues() int {
 	most := 1
 	for _, m := range d.marks {
 		most = max(most, m.event.Queue)
@@ -230,7 +249,7 @@ func (d *diagram) queues() int {
 }
 
 // lane draws a machine's line and the length of its queue.
-func (d *diagram) lane(b *strings.Builder, id, most int) {
+func (d *Drawing) lane(b *strings.Builder, id, most int) {
 	y := d.y(id)
 	fmt.Fprintf(b, `<text x="%d" y="%.1f" font-size="15" font-weight="600" text-anchor="end" fill="%s">vm-%d</text>`+"\n", marginLeft-18, y+5, colour(id), id)
 	base := y + 12
@@ -265,11 +284,11 @@ func (d *diagram) lane(b *strings.Builder, id, most int) {
 	}
 }
 
-func (d *diagram) crashesOf(id int) []crash {
+func (d *Drawing) crashesOf(id int) []crash {
 	return slices.DeleteFunc(slices.Clone(d.crashes), func(c crash) bool { return c.machine != id })
 }
 
-func (d *diagram) arrow(b *strings.Builder, a arrow) {
+func (d *Drawing) arrow(b *strings.Builder, a arrow) {
 	x1, y1, x2, y2 := d.x(a.sent), d.y(a.from), d.x(a.received), d.y(a.to)
 	// End at the mark's rim, so that the head is seen.
 	const rim = 6
@@ -279,7 +298,7 @@ func (d *diagram) arrow(b *strings.Builder, a arrow) {
 		x1, y1, x2, y2, colour(a.from), a.from%len(palette))
 }
 
-func (d *diagram) events(b *strings.Builder) {
+func (d *Drawing) events(b *strings.Builder) {
 	labelled := make([]float64, d.machines) // where the last label of a machine ends
 	for _, m := range d.marks {
 		x, y := d.x(m.at), d.y(m.machine)

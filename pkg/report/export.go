@@ -1,17 +1,17 @@
 // Package report writes recorded runs in the forms that people and other
 // programs read.
 //
-// [Export] writes all events, for ShiViz, for Perfetto, or as a table. It goes through
-// the logs once, with [trace.Run.Walk], and holds no more in memory than that
-// does: what comes out is written as it comes. docs/exports.md describes every form. [Stats]
-// writes figures.
+// [Exporter] writes all events, for ShiViz, for Perfetto, or as a table, and
+// [Drawing] a part of the run as a picture. Both are visitors of [trace.Run.Walk], so
+// one walk can serve several of them, and hold no more in memory than they show or
+// the walk does. [Export] and [Diagram] are walks for one alone. [Order] lists all events
+// in one total order, and [Stats] writes figures. docs/exports.md describes every form.
 package report
 
 import (
 	"fmt"
 	"io"
 	"strconv"
-	"time"
 
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -43,9 +43,9 @@ type Exported struct {
 	Notes   []string       // what whoever opens the export should know
 }
 
-// MostVectors is the largest number of machines for which vector clocks are
+// MaxVectors is the largest number of machines for which vector clocks are
 // exported: each message in flight holds one.
-const MostVectors = 1024
+const MaxVectors = 1024
 
 // Export writes all events of a run, in an order that respects happened-before. A
 // run that is not correct is exported all the same, as far as it goes; what is missing or
@@ -54,54 +54,93 @@ const MostVectors = 1024
 // An error of w ends it. Where a log cannot be read on, what came before is
 // written and properly ended, and the error is returned.
 func Export(w io.Writer, run *trace.Run, f Format, o Options) (*Exported, error) {
-	var e exporter
-	vectors := o.Vectors && f != Perfetto || f == ShiViz
-	if vectors && run.Machines > MostVectors {
-		return nil, fmt.Errorf("%d machines: vector clocks are exported for at most %d", run.Machines, MostVectors)
+	e, err := NewExporter(w, run, f, o)
+	if err != nil {
+		return nil, err
 	}
-	switch f {
-	case ShiViz:
-		e = newShiViz(run.Machines)
-	case Perfetto:
-		e = newPerfetto(run.Machines)
-	case CSV:
-		e = newListing(run.Machines, csvRow{}, vectors)
-	case JSONL:
-		e = newListing(run.Machines, jsonRow{}, vectors)
-	default:
-		return nil, fmt.Errorf("format %q: want one of %q", f, Formats)
-	}
-	const full = 64 << 10
-	out := e.begin(make([]byte, 0, full+4096))
-	var failed error // w
-	flush := func() error {
-		if failed == nil && len(out) > 0 {
-			_, failed = w.Write(out)
-			out = out[:0]
-		}
-		return failed
-	}
-	verdict, err := run.Walk(trace.Options{Vectors: vectors}, func(s *trace.Step) error {
-		if out = e.add(out, s); len(out) < full {
-			return nil
-		}
-		return flush()
-	})
-	out = e.end(out, verdict)
-	if flush() != nil {
+	verdict, err := run.Walk(trace.Options{}, e)
+	notes, failed := e.End(verdict)
+	if failed != nil {
 		return nil, failed
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Exported{Verdict: verdict, Notes: e.notes(verdict)}, nil
+	return &Exported{Verdict: verdict, Notes: notes}, nil
 }
 
-// exporter is one form of export. Its methods append to b.
-type exporter interface {
+// Exporter is a [trace.Visitor] that writes each event that it is shown.
+type Exporter struct {
+	w       io.Writer
+	form    form
+	vectors bool
+	out     []byte // not yet written
+	failed  error  // w
+}
+
+// NewExporter returns an Exporter for one walk over the run, at the end of which stands
+// [Exporter.End]. It refuses a format that there is not, and vector clocks of more than
+// [MaxVectors] machines.
+func NewExporter(w io.Writer, run *trace.Run, f Format, o Options) (*Exporter, error) {
+	e := &Exporter{w: w, vectors: o.Vectors && f != Perfetto || f == ShiViz}
+	if e.vectors && run.Machines > MaxVectors {
+		return nil, fmt.Errorf("%d machines: vector clocks are exported for at most %d", run.Machines, MaxVectors)
+	}
+	switch f {
+	case ShiViz:
+		e.form = newShiViz(run.Machines)
+	case Perfetto:
+		e.form = newPerfetto(run.Machines)
+	case CSV:
+		e.form = newListing(run.Machines, csvRow{}, e.vectors)
+	case JSONL:
+		e.form = newListing(run.Machines, jsonRow{}, e.vectors)
+	default:
+		return nil, fmt.Errorf("format %q: want one of %q", f, Formats)
+	}
+	e.out = e.form.begin(make([]byte, 0, full+4096))
+	return e, nil
+}
+
+// full is how many bytes are written at once.
+const full = 64 << 10
+
+// WantsVectors reports whether vector clocks are exported.
+func (e *Exporter) WantsVectors() bool { return e.vectors }
+
+// Visit writes a line, now or later. It returns an error of the writer.
+func (e *Exporter) Visit(s *trace.Step) error {
+	if e.out = e.form.add(e.out, s); len(e.out) < full {
+		return nil
+	}
+	return e.flush()
+}
+
+// End ends what is written in good form, after a walk with this verdict; nil stands
+// for a walk that has not come to its end. The notes are what whoever opens the export
+// should know. It returns an error of the writer, which Visit may have returned
+// before.
+func (e *Exporter) End(v *trace.Verdict) (notes []string, err error) {
+	e.out = e.form.end(e.out, v)
+	if err := e.flush(); err != nil || v == nil {
+		return nil, err
+	}
+	return e.form.notes(v), nil
+}
+
+func (e *Exporter) flush() error {
+	if e.failed == nil && len(e.out) > 0 {
+		_, e.failed = e.w.Write(e.out)
+		e.out = e.out[:0]
+	}
+	return e.failed
+}
+
+// form is one form of export. Its methods append to b.
+type form interface {
 	begin(b []byte) []byte
 	add(b []byte, s *trace.Step) []byte // each line of the run
-	// end is called with nil where the run cannot be read to its end.
+	// end is called with nil where the run is not walked to its end.
 	end(b []byte, v *trace.Verdict) []byte
 	notes(v *trace.Verdict) []string
 }
@@ -118,26 +157,4 @@ func appendUint(b []byte, before string, n uint64) []byte {
 
 func appendInt(b []byte, before string, n int64) []byte {
 	return strconv.AppendInt(append(b, before...), n, 10)
-}
-
-// stamp formats times, which mostly are of the same second as the one before.
-type stamp struct {
-	second int64
-	prefix []byte // "2006-01-02T15:04:05." of that second
-}
-
-func (t *stamp) append(b []byte, micro int64) []byte {
-	second, fraction := micro/1e6, micro%1e6
-	if fraction < 0 {
-		second, fraction = second-1, fraction+1e6
-	}
-	if second != t.second || t.prefix == nil {
-		t.second = second
-		t.prefix = time.Unix(second, 0).UTC().AppendFormat(t.prefix[:0], "2006-01-02T15:04:05.")
-	}
-	b = append(b, t.prefix...)
-	for digit := int64(1e5); digit > 0; digit /= 10 {
-		b = append(b, byte('0'+fraction/digit%10))
-	}
-	return append(b, 'Z')
 }

@@ -120,9 +120,9 @@ func readLogs(t testing.TB, run *trace.Run) (all []logged) {
 	}
 	sends := make(map[message]int)
 	for _, l := range run.Logs {
-		f, err := os.Open(l.Path)
+		f, err := os.Open(l.Name)
 		require.NoError(t, err)
-		r := logging.NewReader(f, l.Path)
+		r := logging.NewReader(f, l.Name)
 		var rec logging.Record
 		var last clock.Time
 		for r.Next(&rec) == nil {
@@ -186,21 +186,24 @@ func happenedBefore(all []logged) [][]bool {
 
 // row is a line of the tables; nil is for what is not there.
 type row struct {
-	Time    string   `json:"time"`
-	Elapsed int64    `json:"elapsed_us"`
-	Machine int      `json:"machine"`
-	Step    uint64   `json:"step"`
-	Kind    string   `json:"kind"`
-	Clock   uint64   `json:"clock"`
-	Jump    int64    `json:"jump"`
-	Queue   int      `json:"queue"`
-	Peer    *int32   `json:"peer,omitempty"`
-	Seq     *uint64  `json:"seq,omitempty"`
-	Peer2   *int32   `json:"peer2,omitempty"`
-	Seq2    *uint64  `json:"seq2,omitempty"`
-	Sent    *uint64  `json:"sent,omitempty"`
-	Latency *int64   `json:"latency_us,omitempty"`
-	Vector  []uint64 `json:"vector,omitempty"`
+	Time     string    `json:"time"`
+	Elapsed  int64     `json:"elapsed_us"`
+	Machine  int       `json:"machine"`
+	Step     uint64    `json:"step"`
+	Kind     string    `json:"kind"`
+	Clock    uint64    `json:"clock"`
+	Jump     int64     `json:"jump"`
+	Queue    int       `json:"queue"`
+	Messages []carried `json:"messages,omitempty"`
+	Sent     *uint64   `json:"sent,omitempty"`
+	Latency  *int64    `json:"latency_us,omitempty"`
+	Vector   []uint64  `json:"vector,omitempty"`
+}
+
+// carried is a message in a row.
+type carried struct {
+	Peer int32  `json:"peer"`
+	Seq  uint64 `json:"seq"`
 }
 
 // rowOf is what the tables should say of an event.
@@ -213,15 +216,14 @@ func rowOf(all []logged, i int) row {
 	}
 	switch m := e.Messages(); e.Kind {
 	case event.Receive:
-		r.Peer, r.Seq, r.Sent = &m[0].From, &m[0].Seq, (*uint64)(&m[0].Sent)
+		r.Messages, r.Sent = []carried{{m[0].From, m[0].Seq}}, (*uint64)(&m[0].Sent)
 		if e.send >= 0 {
 			latency := e.micro - all[e.send].micro
 			r.Latency = &latency
 		}
 	case event.Send:
-		r.Peer, r.Seq = &m[0].To, &m[0].Seq
-		if len(m) == 2 {
-			r.Peer2, r.Seq2 = &m[1].To, &m[1].Seq
+		for _, m := range m {
+			r.Messages = append(r.Messages, carried{m.To, m.Seq})
 		}
 	}
 	return r
@@ -229,35 +231,26 @@ func rowOf(all []logged, i int) row {
 
 // cells are the row's in CSV.
 func (r row) cells(vectors bool) []string {
-	cell := func(v any) string {
-		if s := fmt.Sprint(v); s != "<nil>" {
-			return s
-		}
-		return ""
+	cells := []string{r.Time}
+	for _, v := range []any{r.Elapsed, r.Machine, r.Step, r.Kind, r.Clock, r.Jump, r.Queue} {
+		cells = append(cells, fmt.Sprint(v))
 	}
-	some := func(n *uint64) any {
-		if n == nil {
-			return nil
+	var messages, sent, latency string
+	if len(r.Messages) > 0 {
+		var pairs [][2]uint64
+		for _, m := range r.Messages {
+			pairs = append(pairs, [2]uint64{uint64(m.Peer), m.Seq})
 		}
-		return *n
+		b, _ := json.Marshal(pairs)
+		messages = string(b)
 	}
-	peer := func(n *int32) any {
-		if n == nil {
-			return nil
-		}
-		return *n
+	if r.Sent != nil {
+		sent = fmt.Sprint(*r.Sent)
 	}
-	latency := any(nil)
 	if r.Latency != nil {
-		latency = *r.Latency
+		latency = fmt.Sprint(*r.Latency)
 	}
-	var cells []string
-	for _, v := range []any{
-		r.Time, r.Elapsed, r.Machine, r.Step, r.Kind, r.Clock, r.Jump, r.Queue,
-		peer(r.Peer), some(r.Seq), peer(r.Peer2), some(r.Seq2), some(r.Sent), latency,
-	} {
-		cells = append(cells, cell(v))
-	}
+	cells = append(cells, messages, sent, latency)
 	if vectors {
 		b, _ := json.Marshal(r.Vector)
 		cells = append(cells, string(b))
@@ -307,7 +300,7 @@ func TestCSV(t *testing.T) {
 			text, _ := export(t, run, report.CSV, o)
 			var want bytes.Buffer
 			w := csv.NewWriter(&want)
-			header := strings.Split("time,elapsed_us,machine,step,kind,clock,jump,queue,peer,seq,peer2,seq2,sent,latency_us", ",")
+			header := strings.Split("time,elapsed_us,machine,step,kind,clock,jump,queue,messages,sent,latency_us", ",")
 			if vectors {
 				header = append(header, "vector")
 			}
@@ -429,7 +422,7 @@ func TestBrokenRunsAreExported(t *testing.T) {
 // spoil changes one log of a run so that each line can still be read.
 func spoil(t *testing.T, rng *rand.Rand, run *trace.Run) {
 	l := run.Logs[rng.IntN(len(run.Logs))]
-	text, err := os.ReadFile(l.Path)
+	text, err := os.ReadFile(l.Name)
 	require.NoError(t, err)
 	lines := strings.SplitAfter(strings.TrimSuffix(string(text), "\n"), "\n")
 	lines[len(lines)-1] += "\n"
@@ -454,7 +447,7 @@ func spoil(t *testing.T, rng *rand.Rand, run *trace.Run) {
 	case 5: // in the middle of a line
 		lines, torn = lines[:i+1], 1+rng.IntN(10)
 	case 6: // the disk dies
-		require.NoError(t, os.Remove(l.Path))
+		require.NoError(t, os.Remove(l.Name))
 		return
 	case 7: // the clocks are tampered with
 		for k := range lines {
@@ -470,7 +463,7 @@ func spoil(t *testing.T, rng *rand.Rand, run *trace.Run) {
 		err = r.Next(&rec)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, logging.ErrTorn) {
-		require.NoError(t, os.WriteFile(l.Path, []byte(whole), 0o666))
+		require.NoError(t, os.WriteFile(l.Name, []byte(whole), 0o666))
 	}
 }
 
@@ -478,7 +471,7 @@ func spoil(t *testing.T, rng *rand.Rand, run *trace.Run) {
 // good form.
 func TestUnreadableLog(t *testing.T) {
 	run := recorded(t, tracetest.Config{Rates: tracetest.Hertz(10, 10), Duration: 3 * time.Second})
-	log := run.Logs[1].Path
+	log := run.Logs[1].Name
 	text, err := os.ReadFile(log)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(log, bytes.Replace(text, []byte("step=20 "), []byte("step=2O "), 1), 0o666))
@@ -528,7 +521,7 @@ func TestRefused(t *testing.T) {
 	run := recorded(t, tracetest.Config{Rates: tracetest.Hertz(1), Duration: time.Second})
 	_, err := report.Export(io.Discard, run, "svg", report.Options{})
 	require.ErrorContains(t, err, `format "svg"`)
-	run.Machines = report.MostVectors + 1
+	run.Machines = report.MaxVectors + 1
 	for _, f := range report.Formats {
 		_, err := report.Export(io.Discard, run, f, report.Options{Vectors: true})
 		if f == report.Perfetto {
@@ -543,7 +536,7 @@ func TestNoEvents(t *testing.T) {
 	run := recorded(t, tracetest.Config{Rates: tracetest.Hertz(1, 1)})
 	for f, want := range map[report.Format]string{
 		report.ShiViz: "(?<event>.*)\\n(?<host>\\S*) (?<clock>{.*})\n\n",
-		report.CSV:    "time,elapsed_us,machine,step,kind,clock,jump,queue,peer,seq,peer2,seq2,sent,latency_us\n",
+		report.CSV:    "time,elapsed_us,machine,step,kind,clock,jump,queue,messages,sent,latency_us\n",
 		report.JSONL:  "",
 	} {
 		got, e := export(t, run, f, report.Options{})
@@ -607,13 +600,13 @@ func ExampleExport() {
 	}
 	fmt.Println(e.Verdict)
 	// Output:
-	// time,elapsed_us,machine,step,kind,clock,jump,queue,peer,seq,peer2,seq2,sent,latency_us
-	// 2026-11-22T17:13:40.500000Z,500000,1,1,internal,1,1,0,,,,,,
-	// 2026-11-22T17:13:41.000000Z,1000000,0,1,send,1,1,0,1,1,,,,
-	// 2026-11-22T17:13:41.000000Z,1000000,1,2,receive,2,1,0,0,1,,,1,0
-	// 2026-11-22T17:13:41.500000Z,1500000,1,3,internal,3,1,0,,,,,,
-	// 2026-11-22T17:13:42.000000Z,2000000,0,2,internal,2,1,0,,,,,,
-	// 2026-11-22T17:13:42.000000Z,2000000,1,4,internal,4,1,0,,,,,,
+	// time,elapsed_us,machine,step,kind,clock,jump,queue,messages,sent,latency_us
+	// 2026-11-22T17:13:40.500000Z,500000,1,1,internal,1,1,0,,,
+	// 2026-11-22T17:13:41.000000Z,1000000,0,1,send,1,1,0,"[[1,1]]",,
+	// 2026-11-22T17:13:41.000000Z,1000000,1,2,receive,2,1,0,"[[0,1]]",1,0
+	// 2026-11-22T17:13:41.500000Z,1500000,1,3,internal,3,1,0,,,
+	// 2026-11-22T17:13:42.000000Z,2000000,0,2,internal,2,1,0,,,
+	// 2026-11-22T17:13:42.000000Z,2000000,1,4,internal,4,1,0,,,
 	// correct: all laws hold for 6 events on 2 machines; 1 message sent = 1 received + 0 pending
 }
 

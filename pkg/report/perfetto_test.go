@@ -252,7 +252,7 @@ func TestPerfettoNames(t *testing.T) {
 }
 
 func replaceInLog(t *testing.T, run *trace.Run, old, fresh string) {
-	path := run.Logs[0].Path
+	path := run.Logs[0].Name
 	text := readFile(t, path)
 	require.Contains(t, string(text), old)
 	writeFile(t, path, bytes.ReplaceAll(text, []byte(old), []byte(fresh)))

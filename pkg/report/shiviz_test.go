@@ -90,10 +90,12 @@ func shivizText(l logged) string {
 	switch m := l.Messages(); {
 	case l.Kind == event.Receive:
 		s += fmt.Sprintf(" from %s sent=%d", host(int(m[0].From)), m[0].Sent)
-	case len(m) == 2:
-		s += fmt.Sprintf(" to %s and %s", host(int(m[0].To)), host(int(m[1].To)))
-	case len(m) == 1:
-		s += " to " + host(int(m[0].To))
+	case len(m) > 0:
+		var to []string
+		for _, m := range m {
+			to = append(to, host(int(m.To)))
+		}
+		s += " to " + strings.Join(to, " and ")
 	}
 	return s + fmt.Sprintf(" queue=%d", l.Queue)
 }

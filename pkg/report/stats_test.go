@@ -106,7 +106,7 @@ func TestDiagramIsASoundDrawing(t *testing.T) {
 	}
 	// What must be there, counted without the drawing.
 	var wantEvents, wantArrows int
-	_, err := run.Walk(trace.Options{}, func(s *trace.Step) error {
+	_, err := run.Walk(trace.Options{}, trace.VisitorFunc(func(s *trace.Step) error {
 		at := s.Micro - tracetest.Start.UnixMicro()
 		if s.Event != nil && at >= 5e6 && at <= 15e6 {
 			wantEvents++
@@ -115,7 +115,7 @@ func TestDiagramIsASoundDrawing(t *testing.T) {
 			wantArrows++
 		}
 		return nil
-	})
+	}))
 	require.NoError(t, err)
 	assert.Equal(t, wantEvents+1, events, "a title per event, and the picture's own")
 	assert.Equal(t, wantArrows, arrows)

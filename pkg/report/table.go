@@ -65,7 +65,7 @@ func (t *listing) notes(*trace.Verdict) []string { return nil }
 type csvRow struct{}
 
 func (csvRow) header(b []byte, vectors bool) []byte {
-	b = append(b, "time,elapsed_us,machine,step,kind,clock,jump,queue,peer,seq,peer2,seq2,sent,latency_us"...)
+	b = append(b, "time,elapsed_us,machine,step,kind,clock,jump,queue,messages,sent,latency_us"...)
 	if vectors {
 		b = append(b, ",vector"...)
 	}
@@ -82,27 +82,19 @@ func (csvRow) row(b []byte, r *row) []byte {
 	b = appendUint(b, ",", uint64(e.Clock))
 	b = appendInt(b, ",", r.jump)
 	b = appendUint(b, ",", uint64(e.Queue))
-	switch m := e.Messages(); {
-	case e.Kind == event.Receive:
-		b = appendUint(b, ",", uint64(m[0].From))
-		b = appendUint(b, ",", m[0].Seq)
-		b = appendUint(b, ",,,", uint64(m[0].Sent))
-		b = append(b, ',')
-		if r.known {
-			b = appendInt(b, "", r.latency)
-		}
-	case len(m) == 2:
-		b = appendUint(b, ",", uint64(m[0].To))
-		b = appendUint(b, ",", m[0].Seq)
-		b = appendUint(b, ",", uint64(m[1].To))
-		b = appendUint(b, ",", m[1].Seq)
-		b = append(b, ",,"...)
-	case len(m) == 1:
-		b = appendUint(b, ",", uint64(m[0].To))
-		b = appendUint(b, ",", m[0].Seq)
-		b = append(b, ",,,,"...)
-	default:
-		b = append(b, ",,,,,,"...)
+	b = append(b, ',')
+	if m := e.Messages(); len(m) > 0 {
+		b = append(b, '"')
+		b = appendMessages(b, m, e.Kind, "[", ",", "]")
+		b = append(b, '"')
+	}
+	b = append(b, ',')
+	if e.Kind == event.Receive {
+		b = appendUint(b, "", uint64(e.Messages()[0].Sent))
+	}
+	b = append(b, ',')
+	if r.known {
+		b = appendInt(b, "", r.latency)
 	}
 	if r.vectors {
 		b = appendVector(append(b, `,"`...), r.step.Vector)
@@ -127,26 +119,39 @@ func (jsonRow) row(b []byte, r *row) []byte {
 	b = appendUint(b, `","clock":`, uint64(e.Clock))
 	b = appendInt(b, `,"jump":`, r.jump)
 	b = appendUint(b, `,"queue":`, uint64(e.Queue))
-	switch m := e.Messages(); {
-	case e.Kind == event.Receive:
-		b = appendUint(b, `,"peer":`, uint64(m[0].From))
-		b = appendUint(b, `,"seq":`, m[0].Seq)
-		b = appendUint(b, `,"sent":`, uint64(m[0].Sent))
-		if r.known {
-			b = appendInt(b, `,"latency_us":`, r.latency)
-		}
-	case len(m) > 0:
-		b = appendUint(b, `,"peer":`, uint64(m[0].To))
-		b = appendUint(b, `,"seq":`, m[0].Seq)
-		if len(m) == 2 {
-			b = appendUint(b, `,"peer2":`, uint64(m[1].To))
-			b = appendUint(b, `,"seq2":`, m[1].Seq)
-		}
+	if m := e.Messages(); len(m) > 0 {
+		b = append(b, `,"messages":`...)
+		b = appendMessages(b, m, e.Kind, `{"peer":`, `,"seq":`, "}")
+	}
+	if e.Kind == event.Receive {
+		b = appendUint(b, `,"sent":`, uint64(e.Messages()[0].Sent))
+	}
+	if r.known {
+		b = appendInt(b, `,"latency_us":`, r.latency)
 	}
 	if r.vectors {
 		b = appendVector(append(b, `,"vector":`...), r.step.Vector)
 	}
 	return append(b, "}\n"...)
+}
+
+// appendMessages appends a JSON array of messages, each as its peer (the recipient of what
+// is sent, the sender of what is received) and its number on that link.
+func appendMessages(b []byte, messages []event.Message, kind event.Kind, begin, between, end string) []byte {
+	b = append(b, '[')
+	for i := range messages {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		peer := messages[i].To
+		if kind == event.Receive {
+			peer = messages[i].From
+		}
+		b = appendUint(b, begin, uint64(peer))
+		b = appendUint(b, between, messages[i].Seq)
+		b = append(b, end...)
+	}
+	return append(b, ']')
 }
 
 // appendVector appends a JSON array, which SQL engines read as a list too.

@@ -206,7 +206,7 @@ func TestLogsAreCorrect(t *testing.T) {
 func requireCorrect(t require.TestingT, dir string) *trace.Verdict {
 	r, err := trace.Open(dir)
 	require.NoError(t, err)
-	v, err := r.Walk(trace.Options{}, nil)
+	v, err := r.Walk(trace.Options{})
 	require.NoError(t, err)
 	require.Equal(t, trace.Correct, v.State, "%v %v %v", v, v.Violations, v.Open)
 	return v

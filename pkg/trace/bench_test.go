@@ -45,7 +45,7 @@ func benchmarkWalk(b *testing.B, dir string, events int, o trace.Options) {
 	for b.Loop() {
 		run, err := trace.Open(dir)
 		require.NoError(b, err)
-		v, err := run.Walk(o, nil)
+		v, err := run.Walk(o)
 		require.NoError(b, err)
 		require.Equal(b, trace.Correct, v.State)
 		require.EqualValues(b, events, v.Events)
@@ -61,7 +61,7 @@ func benchmarkNewlines(b *testing.B, dir string, events int) {
 		require.NoError(b, err)
 		lines := 0
 		for _, l := range run.Logs {
-			f, err := os.Open(l.Path)
+			f, err := os.Open(l.Name)
 			require.NoError(b, err)
 			for {
 				n, err := f.Read(buf)

@@ -3,7 +3,6 @@ package trace
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -12,79 +11,180 @@ import (
 	"github.com/scalemodel/lamport/pkg/logging"
 )
 
-// belongs checks that a line may stand where it stands in this log.
-func (w *walker) belongs(t *track, e *entry) {
-	isStart := e.other != nil && e.other.Kind == logging.StartRecord
-	if e.id != t.stray && e.id != t.id { // said once for lines that follow each other
-		w.violate(LawRun, fmt.Sprintf("a line of machine %d in the log of machine %d", e.id, t.id), t.ref(e))
+// checker holds a run against the laws. A walk tells it what there is, in the
+// order of the walk, and it remembers what the laws need: it orders nothing itself.
+type checker struct {
+	all      bool       // keep every violation
+	accounts []*account // by machine; nil: no log
+	links    *links     // of these, the tallies are its own
+	first    *account   // whose start line the others must fit
+	verdict  Verdict
+	findings []finding
+}
+
+// account is what the laws remember of a machine.
+type account struct {
+	id          int
+	log         *Log
+	start, stop *logging.Record // the first of each; start without its peers
+	stray       int             // the machine that the last line names
+	last        prior
+	torn        bool // the line after last is
+}
+
+// prior is what a line must follow from.
+type prior struct {
+	step  uint64
+	clock uint64
+	line  int
+}
+
+// tally is what the laws remember of a link.
+type tally struct {
+	sends, receives        uint64 // how many lines say so
+	lastSent, lastReceived uint64 // of these, but for repetitions
+}
+
+func newChecker(r *Run, links *links, all bool) *checker {
+	c := &checker{all: all, accounts: make([]*account, r.Machines), links: links}
+	c.verdict.Machines = r.Machines
+	c.verdict.Broken = make(map[Law]uint64)
+	for i := range r.Logs {
+		l := &r.Logs[i]
+		if a := c.accounts[l.ID]; a != nil {
+			c.violate(LawRun, fmt.Sprintf("machine %d has two logs; only the other one is checked", l.ID), place{log: l, line: 1}, a.at(1))
+			continue
+		}
+		c.accounts[l.ID] = &account{id: l.ID, log: l, stray: l.ID}
 	}
-	t.stray = e.id
+	return c
+}
+
+func (a *account) at(line int) place { return place{log: a.log, line: line} }
+
+// sends is the machine's first line that sends this message.
+func (a *account) sends(to int, seq uint64) place {
+	return place{log: a.log, message: message{peer: to, seq: seq}}
+}
+
+// receives is the machine's first line that receives it.
+func (a *account) receives(from int, seq uint64) place {
+	return place{log: a.log, message: message{received: true, peer: from, seq: seq}}
+}
+
+// line takes in the next line of the walk. It says of itself that it is of machine
+// id; passages are what becomes of an event's messages.
+func (c *checker) line(s *Step, id int, passages []passage) {
+	a := c.accounts[s.Machine]
+	if s.Other != nil {
+		c.other(a, s, id)
+	} else {
+		c.event(a, s, id, passages)
+	}
+}
+
+// torn takes in that the next line of a machine's log, its last one, breaks off.
+func (c *checker) torn(machine int) {
+	a := c.accounts[machine]
+	a.torn = true
+	if a.hasStopped() {
+		c.violate(LawRun, "the log goes on after its stop line", a.at(a.last.line+1), a.at(a.stop.Line))
+	}
+}
+
+// hasStopped reports whether the last line is the first stop line.
+func (a *account) hasStopped() bool { return a.stop != nil && a.last.line == a.stop.Line }
+
+// cycle takes in that a walk has come upon a cycle of happened-before.
+func (c *checker) cycle(hops []hop) {
+	const maxShown = 4
+	var what []string
+	var places []place
+	for _, h := range hops[:min(len(hops), maxShown)] {
+		a := c.accounts[h.machine]
+		what = append(what, fmt.Sprintf("machine %d receives message %d of machine %d before it sends message %d to machine %d",
+			h.machine, h.received, h.from, h.sent, h.to))
+		places = append(places, a.at(h.line), a.sends(h.to, h.sent))
+	}
+	if len(hops) > maxShown {
+		what = append(what, fmt.Sprintf("and so on round %d machines", len(hops)))
+	}
+	c.violate(LawAcyclic, "each of these happened before itself: "+strings.Join(what, "; "), places...)
+}
+
+// belongs checks that a line may stand where it stands in this log.
+func (c *checker) belongs(a *account, s *Step, id int) {
+	isStart := s.Other != nil && s.Other.Kind == logging.StartRecord
+	if id != a.stray && id != a.id { // said once for lines that follow each other
+		c.violate(LawRun, fmt.Sprintf("a line of machine %d in the log of machine %d", id, a.id), a.at(s.Line))
+	}
+	a.stray = id
 	switch {
-	case t.stop != nil && t.last.line == t.stop.Line: // likewise
-		w.violate(LawRun, "the log goes on after its stop line", t.ref(e), t.at(t.stop.Line))
-	case t.last.line == 0 && !isStart:
-		w.violate(LawRun, "the log does not open with a start line", t.ref(e))
-	case t.start != nil && isStart:
-		w.violate(LawRun, "a second start line", t.ref(e), t.at(t.start.Line))
+	case a.hasStopped(): // likewise
+		c.violate(LawRun, "the log goes on after its stop line", a.at(s.Line), a.at(a.stop.Line))
+	case a.last.line == 0 && !isStart:
+		c.violate(LawRun, "the log does not open with a start line", a.at(s.Line))
+	case a.start != nil && isStart:
+		c.violate(LawRun, "a second start line", a.at(s.Line), a.at(a.start.Line))
 	}
 }
 
 // other holds a start, resume or stop line against the laws.
-func (w *walker) other(t *track, e *entry) {
-	w.belongs(t, e)
-	switch e.other.Kind {
+func (c *checker) other(a *account, s *Step, id int) {
+	c.belongs(a, s, id)
+	switch s.Other.Kind {
 	case logging.StartRecord:
-		if t.start == nil {
-			w.started(t, e)
+		if a.start == nil {
+			c.started(a, s)
 		}
 	case logging.ResumeRecord:
-		r := e.other.Resume
-		w.repeats(t, e, "resume", r.Step, r.Clock)
+		r := s.Other.Resume
+		c.repeats(a, s, "resume", r.Step, r.Clock)
 	case logging.StopRecord:
-		s := &e.other.Stop
-		w.repeats(t, e, "stop", s.Step, s.Clock)
-		if pending := sum(s.Pending); pending != uint64(s.Queue) {
-			w.violate(LawConservation, fmt.Sprintf("queue=%d, but pending lists %s", s.Queue, plural(pending, "message")), t.ref(e))
+		stop := &s.Other.Stop
+		c.repeats(a, s, "stop", stop.Step, stop.Clock)
+		if pending := sum(stop.Pending); pending != uint64(stop.Queue) {
+			c.violate(LawConservation, fmt.Sprintf("queue=%d, but pending lists %s", stop.Queue, plural(pending, "message")), a.at(s.Line))
 		}
-		if t.stop == nil {
-			t.stop = e.other
+		if a.stop == nil {
+			a.stop = s.Other
 		}
 	}
-	t.last.line = e.line
+	a.last.line = s.Line
 }
 
 // started holds a start line against the file's name and the other logs' start
 // lines.
-func (w *walker) started(t *track, e *entry) {
-	start := *e.other
-	start.Start.Peers = nil // all logs' together are many
-	t.start = &start
-	s := &e.other.Start
-	if name := logging.FileName(t.id, s.Rate); name != filepath.Base(t.log.Path) {
-		w.violate(LawRun, fmt.Sprintf("the log of machine %d with rate %v is called %s, not %s", t.id, s.Rate, name, filepath.Base(t.log.Path)), t.ref(e))
+func (c *checker) started(a *account, s *Step) {
+	kept := *s.Other
+	kept.Start.Peers = nil // all logs' together are many
+	a.start = &kept
+	start := &s.Other.Start
+	if name := logging.FileName(a.id, start.Rate); a.log.File != "" && a.log.File != name {
+		c.violate(LawRun, fmt.Sprintf("the log of machine %d with rate %v is called %s, not %s", a.id, start.Rate, name, a.log.File), a.at(s.Line))
 	}
-	if t.id >= s.Machines {
-		w.violate(LawRun, fmt.Sprintf("machine %d in a run of %s: the last is %d", t.id, plural(uint64(s.Machines), "machine"), s.Machines-1), t.ref(e))
-	} else if !isAllOthers(s.Peers, t.id, s.Machines) {
-		w.violate(LawRun, fmt.Sprintf("the peers of machine %d are not the %d others of 0 to %d", t.id, s.Machines-1, s.Machines-1), t.ref(e))
+	if a.id >= start.Machines {
+		c.violate(LawRun, fmt.Sprintf("machine %d in a run of %s: the last is %d", a.id, plural(uint64(start.Machines), "machine"), start.Machines-1), a.at(s.Line))
+	} else if !isAllOthers(start.Peers, a.id, start.Machines) {
+		c.violate(LawRun, fmt.Sprintf("the peers of machine %d are not the %d others of 0 to %d", a.id, start.Machines-1, start.Machines-1), a.at(s.Line))
 	}
-	if w.first == nil {
-		w.first = t
+	if c.first == nil {
+		c.first = a
 		return
 	}
-	f := &w.first.start.Start
+	f := &c.first.start.Start
 	var differs []string
-	if s.Run != f.Run {
-		differs = append(differs, fmt.Sprintf("run %q here, %q there", s.Run, f.Run))
+	if start.Run != f.Run {
+		differs = append(differs, fmt.Sprintf("run %q here, %q there", start.Run, f.Run))
 	}
-	if s.Machines != f.Machines {
-		differs = append(differs, fmt.Sprintf("%s here, %d there", plural(uint64(s.Machines), "machine"), f.Machines))
+	if start.Machines != f.Machines {
+		differs = append(differs, fmt.Sprintf("%s here, %d there", plural(uint64(start.Machines), "machine"), f.Machines))
 	}
-	if s.Die != f.Die {
-		differs = append(differs, fmt.Sprintf("a die of %s here, %d there", plural(uint64(s.Die), "face"), f.Die))
+	if start.Die != f.Die {
+		differs = append(differs, fmt.Sprintf("a die of %s here, %d there", plural(uint64(start.Die), "face"), f.Die))
 	}
 	if differs != nil {
-		w.violate(LawRun, "two logs are not of one run: "+strings.Join(differs, ", "), t.ref(e), w.first.at(w.first.start.Line))
+		c.violate(LawRun, "two logs are not of one run: "+strings.Join(differs, ", "), a.at(s.Line), c.first.at(c.first.start.Line))
 	}
 }
 
@@ -107,49 +207,46 @@ func isAllOthers(peers []int, id, machines int) bool {
 
 // repeats checks that a resume or stop line says where the events before it have
 // led.
-func (w *walker) repeats(t *track, e *entry, kind string, step uint64, c clock.Time) {
-	if step != t.last.step {
-		w.violate(LawStep, fmt.Sprintf("%s at step %d, but the last step was %d", kind, step, t.last.step), t.withPrevious(e)...)
+func (c *checker) repeats(a *account, s *Step, kind string, step uint64, now clock.Time) {
+	if step != a.last.step {
+		c.violate(LawStep, fmt.Sprintf("%s at step %d, but the last step was %d", kind, step, a.last.step), a.withPrevious(s)...)
 	}
-	if uint64(c) != t.last.clock {
-		w.violate(LawIncrement, fmt.Sprintf("%s at clock %d, but the last clock was %d", kind, c, t.last.clock), t.withPrevious(e)...)
+	if uint64(now) != a.last.clock {
+		c.violate(LawIncrement, fmt.Sprintf("%s at clock %d, but the last clock was %d", kind, now, a.last.clock), a.withPrevious(s)...)
 	}
-	t.last.step, t.last.clock = step, uint64(c)
+	a.last.step, a.last.clock = step, uint64(now)
 }
 
-// withPrevious returns the line e and the line before it.
-func (t *track) withPrevious(e *entry) []place {
-	if t.last.line == 0 {
-		return []place{t.ref(e)}
+// withPrevious returns the line of a step and the line before it.
+func (a *account) withPrevious(s *Step) []place {
+	if a.last.line == 0 {
+		return []place{a.at(s.Line)}
 	}
-	return []place{t.ref(e), t.at(t.last.line)}
+	return []place{a.at(s.Line), a.at(a.last.line)}
 }
 
 // event holds an event against the laws.
-func (w *walker) event(t *track, e *entry) {
-	w.verdict.Events++
-	if e.id != t.stray || t.stop != nil || t.last.line == 0 {
-		w.belongs(t, e)
+func (c *checker) event(a *account, s *Step, id int, passages []passage) {
+	c.verdict.Events++
+	if id != a.stray || a.stop != nil || a.last.line == 0 {
+		c.belongs(a, s, id)
 	}
-	ev := &e.event
-	if !follows(ev.Step, t.last.step) {
-		w.violate(LawStep, fmt.Sprintf("step %d after step %d, expected %s", ev.Step, t.last.step, next(t.last.step)), t.withPrevious(e)...)
-	}
-	if t.vector != nil {
-		t.vector[t.id]++
-		w.step.Vector = t.vector
+	ev := s.Event
+	if !follows(ev.Step, a.last.step) {
+		c.violate(LawStep, fmt.Sprintf("step %d after step %d, expected %s", ev.Step, a.last.step, next(a.last.step)), a.withPrevious(s)...)
 	}
 	if ev.Kind == event.Receive {
-		w.received(t, e)
+		c.received(a, s, &ev.Messages()[0], &passages[0])
 	} else {
-		if !follows(uint64(ev.Clock), t.last.clock) {
-			w.violate(LawIncrement, fmt.Sprintf("clock %d after clock %d, expected %s", ev.Clock, t.last.clock, next(t.last.clock)), t.withPrevious(e)...)
+		if !follows(uint64(ev.Clock), a.last.clock) {
+			c.violate(LawIncrement, fmt.Sprintf("clock %d after clock %d, expected %s", ev.Clock, a.last.clock, next(a.last.clock)), a.withPrevious(s)...)
 		}
-		for _, m := range ev.Messages() {
-			w.sent(t, e, m)
+		messages := ev.Messages()
+		for i := range messages {
+			c.sent(a, s, &messages[i], &passages[i])
 		}
 	}
-	t.last = prior{step: ev.Step, clock: uint64(ev.Clock), line: e.line}
+	a.last = prior{step: ev.Step, clock: uint64(ev.Clock), line: s.Line}
 }
 
 // next says in words what follows n.
@@ -161,40 +258,29 @@ func next(n uint64) string {
 }
 
 // sent takes in one message of a send.
-func (w *walker) sent(t *track, e *entry, m event.Message) {
-	w.verdict.Sent++
+func (c *checker) sent(a *account, s *Step, m *event.Message, p *passage) {
+	c.verdict.Sent++
 	to := int(m.To)
-	if !w.isOther(to, t) {
-		w.violate(LawMatch, fmt.Sprintf("a message to machine %d, which is no other machine of this run of %d", to, len(w.tracks)), t.ref(e))
+	if p.outcome == foreign {
+		c.violate(LawMatch, fmt.Sprintf("a message to machine %d, which is no other machine of this run of %d", to, len(c.accounts)), a.at(s.Line))
 		return
 	}
-	l := w.links.get(t.id, to)
+	l := &p.link.tally
 	l.sends++
-	if !l.sent.add(m.Seq) {
-		w.violate(LawMatch, fmt.Sprintf("message %d to machine %d is sent a second time", m.Seq, to),
-			t.ref(e), place{log: t.log, message: message{peer: to, seq: m.Seq}})
+	if p.outcome == repeated {
+		c.violate(LawMatch, fmt.Sprintf("message %d to machine %d is sent a second time", m.Seq, to), a.at(s.Line), a.sends(to, m.Seq))
 		return
 	}
 	if !follows(m.Seq, l.lastSent) {
-		what, places := fmt.Sprintf("message %d to machine %d is sent", m.Seq, to), []place{t.ref(e)}
+		what, places := fmt.Sprintf("message %d to machine %d is sent", m.Seq, to), []place{a.at(s.Line)}
 		if l.sends > 1 {
-			places = append(places, place{log: t.log, message: message{peer: to, seq: l.lastSent}})
+			places = append(places, a.sends(to, l.lastSent))
 		}
-		w.violate(LawFIFO, what+after(l.sends > 1, l.lastSent), places...)
+		c.violate(LawFIFO, what+after(l.sends > 1, l.lastSent), places...)
 	}
 	l.lastSent = m.Seq
-	f := Flight{Seq: m.Seq, Clock: e.event.Clock, Micro: e.micro, Line: e.line}
-	if r, ok := l.early[m.Seq]; ok { // its receive had to go first
-		delete(l.early, m.Seq)
-		w.pair(t, &f, w.tracks[to], r)
-		return
-	}
-	if t.vector != nil {
-		f.Vector = append(f.Vector, t.vector...)
-	}
-	l.push(f)
-	if r := w.tracks[to]; r != nil && r.waitsFor == t.id && r.waitsSeq == m.Seq {
-		w.wake(r)
+	if p.outcome == answered {
+		c.pair(a, s.Line, s.Event.Clock, c.accounts[to], *p.early)
 	}
 }
 
@@ -208,206 +294,51 @@ func after(another bool, last uint64) string {
 }
 
 // received holds a receive against the laws.
-func (w *walker) received(t *track, e *entry) {
-	w.verdict.Received++
-	ev := &e.event
-	m := ev.Messages()[0]
-	if latest := max(t.last.clock, uint64(m.Sent)); !follows(uint64(ev.Clock), latest) {
-		w.violate(LawReceive, fmt.Sprintf("clock %d, expected max(previous %d, sent %d) + 1 = %s", ev.Clock, t.last.clock, m.Sent, next(latest)), t.withPrevious(e)...)
+func (c *checker) received(a *account, s *Step, m *event.Message, p *passage) {
+	c.verdict.Received++
+	now := s.Event.Clock
+	if latest := max(a.last.clock, uint64(m.Sent)); !follows(uint64(now), latest) {
+		c.violate(LawReceive, fmt.Sprintf("clock %d, expected max(previous %d, sent %d) + 1 = %s", now, a.last.clock, m.Sent, next(latest)), a.withPrevious(s)...)
 	}
 	from := int(m.From)
-	if !w.isOther(from, t) {
-		w.violate(LawMatch, fmt.Sprintf("a message from machine %d, which is no other machine of this run of %d", from, len(w.tracks)), t.ref(e))
+	if p.outcome == foreign {
+		c.violate(LawMatch, fmt.Sprintf("a message from machine %d, which is no other machine of this run of %d", from, len(c.accounts)), a.at(s.Line))
 		return
 	}
-	l := w.links.get(from, t.id)
+	l := &p.link.tally
 	l.receives++
-	if !l.received.add(m.Seq) {
-		w.violate(LawFIFO, fmt.Sprintf("message %d of machine %d is received a second time", m.Seq, from),
-			t.ref(e), place{log: t.log, message: message{received: true, peer: from, seq: m.Seq}})
+	if p.outcome == repeated {
+		c.violate(LawFIFO, fmt.Sprintf("message %d of machine %d is received a second time", m.Seq, from), a.at(s.Line), a.receives(from, m.Seq))
 		return
 	}
-	sender := w.tracks[from]
+	sender := c.accounts[from]
 	if !follows(m.Seq, l.lastReceived) {
-		what, places := fmt.Sprintf("message %d of machine %d is received", m.Seq, from), []place{t.ref(e)}
+		what, places := fmt.Sprintf("message %d of machine %d is received", m.Seq, from), []place{a.at(s.Line)}
 		if l.receives > 1 {
-			places = append(places, place{log: t.log, message: message{received: true, peer: from, seq: l.lastReceived}})
+			places = append(places, a.receives(from, l.lastReceived))
 		}
 		if sender != nil {
-			places = append(places, place{log: sender.log, message: message{peer: t.id, seq: l.lastReceived + 1}})
+			places = append(places, sender.sends(a.id, l.lastReceived+1))
 		}
-		w.violate(LawFIFO, what+after(l.receives > 1, l.lastReceived), places...)
+		c.violate(LawFIFO, what+after(l.receives > 1, l.lastReceived), places...)
 	}
 	l.lastReceived = m.Seq
-	r := earlyReceive{line: e.line, sent: m.Sent, clock: ev.Clock}
-	if f := l.take(m.Seq); f != nil {
-		w.pair(sender, f, t, r)
-		w.step.Sent = f
-		for i, n := range f.Vector {
-			t.vector[i] = max(t.vector[i], n)
-		}
-		return
-	}
-	if _, ok := l.early[m.Seq]; ok {
-		return // compared when its send comes
-	}
-	if sender != nil && sender.neverSends(l, m.Seq) {
-		w.violate(LawMatch, fmt.Sprintf("machine %d never sent message %d to machine %d", from, m.Seq, t.id), t.ref(e))
-		return
-	}
-	w.verdict.Unmatched++ // its send may stand in what is missing
-}
-
-// pair holds a receive against its send.
-func (w *walker) pair(from *track, f *Flight, to *track, r earlyReceive) {
-	if f.Clock != r.sent {
-		w.violate(LawMatch, fmt.Sprintf("the receive says sent=%d, but this message was sent at clock %d", r.sent, f.Clock), to.at(r.line), from.at(f.Line))
-	}
-	if f.Clock >= r.clock {
-		w.violate(LawCondition, fmt.Sprintf("received at clock %d, but sent at clock %d: a receive must be later than its send", r.clock, f.Clock), to.at(r.line), from.at(f.Line))
+	switch p.outcome {
+	case arrived:
+		c.pair(sender, s.Sent.Line, s.Sent.Clock, a, earlyReceive{line: s.Line, sent: m.Sent, clock: now})
+	case orphan:
+		c.violate(LawMatch, fmt.Sprintf("machine %d never sent message %d to machine %d", from, m.Seq, a.id), a.at(s.Line))
+	case unknown:
+		c.verdict.Unmatched++
 	}
 }
 
-// finish draws the conclusions that need whole logs.
-func (w *walker) finish() {
-	v := &w.verdict
-	w.conserved()
-	v.Open = w.open()
-	switch {
-	case len(v.Broken) > 0:
-		v.State = Broken
-	case len(v.Open) > 0:
-		v.State = Incomplete
-	default:
-		v.State = Correct
+// pair holds a receive against its send, which is at a clock and in a line of from.
+func (c *checker) pair(from *account, line int, sent clock.Time, to *account, r earlyReceive) {
+	if sent != r.sent {
+		c.violate(LawMatch, fmt.Sprintf("the receive says sent=%d, but this message was sent at clock %d", r.sent, sent), to.at(r.line), from.at(line))
 	}
-}
-
-// open lists what is missing, and what cannot be said for that reason.
-func (w *walker) open() (open []string) {
-	const most = 10
-	var missing []string
-	broken, stopped, logs := 0, 0, 0
-	for id, t := range w.tracks {
-		if t == nil {
-			if len(missing) < most {
-				missing = append(missing, strconv.Itoa(id))
-			}
-			continue
-		}
-		logs++
-		if t.stop != nil {
-			stopped++
-			continue
-		}
-		if broken++; broken <= most {
-			open = append(open, t.breaksOff())
-		}
+	if sent >= r.clock {
+		c.violate(LawCondition, fmt.Sprintf("received at clock %d, but sent at clock %d: a receive must be later than its send", r.clock, sent), to.at(r.line), from.at(line))
 	}
-	if broken > most {
-		open = append(open, fmt.Sprintf("%d more logs break off", broken-most))
-	}
-	machines := len(w.tracks)
-	switch n := machines - logs; {
-	case n == 1:
-		open = append(open, fmt.Sprintf("the log of machine %s is missing: what it did is not known", missing[0]))
-	case n > most:
-		open = append(open, fmt.Sprintf("the logs of %d machines are missing, %s, …: what they did is not known", n, strings.Join(missing, ", ")))
-	case n > 1:
-		open = append(open, fmt.Sprintf("the logs of machines %s are missing: what they did is not known", strings.Join(missing, ", ")))
-	}
-	if n := w.verdict.Unmatched; n > 0 {
-		open = append(open, fmt.Sprintf("receives that cannot be held against their sends, which these logs do not show: %d", n))
-	}
-	if stopped < machines && machines > 1 {
-		open = append(open, fmt.Sprintf("whether messages were lost can be said for %d of %d links, those between machines that stopped",
-			stopped*(stopped-1), machines*(machines-1)))
-	}
-	if n := w.verdict.Undelivered; n > 0 {
-		open = append(open, fmt.Sprintf("messages that never reached their recipients, which had left or were cut off: %d", n))
-	}
-	return open
-}
-
-// breaksOff says how a log without a stop line ends.
-func (t *track) breaksOff() string {
-	after := fmt.Sprintf("what machine %d did after step %d is not known", t.id, t.last.step)
-	switch {
-	case t.torn:
-		return fmt.Sprintf("%v:%d: the last line is torn: %s", t.log.Path, t.last.line+1, after)
-	case t.last.line == 0:
-		return fmt.Sprintf("%v is empty: what machine %d did is not known", t.log.Path, t.id)
-	default:
-		return fmt.Sprintf("%v:%d: no stop line follows (the machine died, or still runs): %s", t.log.Path, t.last.line, after)
-	}
-}
-
-// conserved checks each link whose two ends have stopped: nothing is lost, and
-// nothing appears.
-//
-// What a stop line calls undelivered is exact where the recipient had left, and
-// an upper bound where it could not be asked; so it bounds what may be missing.
-func (w *walker) conserved() {
-	pending, undelivered := make(map[*link]uint64), make(map[*link]uint64)
-	for _, t := range w.present {
-		if t.stop == nil {
-			continue
-		}
-		s := &t.stop.Stop
-		w.verdict.Pending = add(w.verdict.Pending, sum(s.Pending))
-		w.verdict.Undelivered = add(w.verdict.Undelivered, sum(s.Undelivered))
-		for _, c := range s.Pending {
-			if !w.isOther(c.Peer, t) {
-				w.violate(LawConservation, fmt.Sprintf("pending messages of machine %d, which is no other machine of this run", c.Peer), t.at(t.stop.Line))
-				continue
-			}
-			pending[w.links.get(c.Peer, t.id)] = c.Messages
-		}
-		for _, c := range s.Undelivered {
-			if !w.isOther(c.Peer, t) {
-				w.violate(LawConservation, fmt.Sprintf("undelivered messages to machine %d, which is no other machine of this run", c.Peer), t.at(t.stop.Line))
-				continue
-			}
-			undelivered[w.links.get(t.id, c.Peer)] = c.Messages
-		}
-	}
-	for _, l := range w.links.all() {
-		from, to := w.tracks[l.from], w.tracks[l.to]
-		if from == nil || from.stop == nil || to == nil || to.stop == nil {
-			continue
-		}
-		there := add(l.receives, pending[l])
-		var why string
-		var clue place
-		switch {
-		case there > l.sends:
-			why = fmt.Sprintf("%d too many", there-l.sends)
-			clue = place{log: to.log, message: message{received: true, peer: l.from, seq: l.lastReceived}}
-		case l.sends-there > undelivered[l]:
-			why = fmt.Sprintf("%d lost", l.sends-there-undelivered[l])
-			// Those that are pending are the oldest; behind them is the first
-			// of which there is no trace.
-			clue = place{log: from.log, message: message{peer: l.to, seq: add(add(l.lastReceived, pending[l]), 1)}}
-		default:
-			continue
-		}
-		w.violate(LawConservation, fmt.Sprintf("machine %d sent %s to machine %d, where %d are received and %d pending, with %d undelivered: %s",
-			l.from, plural(l.sends, "message"), l.to, l.receives, pending[l], undelivered[l], why), to.at(to.stop.Line), from.at(from.stop.Line), clue)
-	}
-}
-
-// sum returns how many messages are counted.
-func sum(counts []logging.Count) (n uint64) {
-	for _, c := range counts {
-		n = add(n, c.Messages)
-	}
-	return n
-}
-
-// add returns a + b, or the largest number where that is beyond it.
-func add(a, b uint64) uint64 {
-	if a > math.MaxUint64-b {
-		return math.MaxUint64
-	}
-	return a + b
 }

@@ -310,7 +310,7 @@ func TestDocsShowRealOutput(t *testing.T) {
 		dir := l.dir(t)
 		run, err := trace.Open(dir)
 		require.NoError(t, err)
-		v, err := run.Walk(trace.Options{}, nil)
+		v, err := run.Walk(trace.Options{})
 		require.NoError(t, err)
 		require.Contains(t, string(page), "\n```text\n"+strings.ReplaceAll(text(v), dir, "runs/small")+"\n```\n")
 	}
@@ -397,7 +397,7 @@ func TestIncomplete(t *testing.T) {
 			l.write(t, dir)
 			run, err := trace.Open(dir)
 			require.NoError(t, err)
-			v, err := run.Walk(trace.Options{}, nil)
+			v, err := run.Walk(trace.Options{})
 			require.NoError(t, err)
 			for i := range v.Open {
 				v.Open[i] = strings.ReplaceAll(v.Open[i], dir+string(filepath.Separator), "")
@@ -485,9 +485,9 @@ func TestAllViolations(t *testing.T) {
 	l := small(t)
 	l.edit(t, log0, "internal: step=1 clock=1", "internal: step=7 clock=1")
 	l.edit(t, log1, "internal: step=5 clock=5", "internal: step=5 clock=9")
-	first, err := l.walk(t, trace.Options{}, nil)
+	first, err := l.walk(t, trace.Options{})
 	require.NoError(t, err)
-	every, err := l.walk(t, trace.Options{All: true}, nil)
+	every, err := l.walk(t, trace.Options{All: true})
 	require.NoError(t, err)
 	require.Equal(t, map[trace.Law]uint64{trace.LawStep: 2, trace.LawIncrement: 1, trace.LawReceive: 1}, first.Broken)
 	require.Equal(t, first.Broken, every.Broken)
@@ -504,7 +504,7 @@ func TestViolationsAreBounded(t *testing.T) {
 		lines = append(lines, fmt.Sprintf("internal clock=%d", 2*i+2))
 	}
 	lines = append(lines, "stop clock=1 queue=3 pending=7:3")
-	v, err := logs{"vm_0_1.log": script(0, 1, lines...)}.walk(t, trace.Options{All: true}, nil)
+	v, err := logs{"vm_0_1.log": script(0, 1, lines...)}.walk(t, trace.Options{All: true})
 	require.NoError(t, err)
 	require.Equal(t, map[trace.Law]uint64{trace.LawIncrement: 20_001, trace.LawConservation: 1}, v.Broken)
 	require.Len(t, v.Violations, 10_001)
@@ -515,7 +515,7 @@ func TestViolationsAreBounded(t *testing.T) {
 func TestShownLines(t *testing.T) {
 	l := logs{"vm_0_1.log": script(0, 2000), "vm_0_2.log": "\x1b[2J\xff bell\a\n", "vm_0_3.log": "é" + strings.Repeat("€", 1000) + "\n", "vm_0_4.log": ""}
 	l.edit(t, "vm_0_1.log", "rate=1", "rate=7")
-	v, err := l.walk(t, trace.Options{All: true}, nil)
+	v, err := l.walk(t, trace.Options{All: true})
 	require.NoError(t, err)
 	require.Len(t, v.Violations, 4)
 	require.Equal(t, `"\x1b[2J\xff bell\a"`, v.Violations[0].Events[0].Text)
@@ -543,7 +543,7 @@ func TestMalformed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := small(t)
 			bad.do(t, l)
-			v, err := l.walk(t, trace.Options{}, nil)
+			v, err := l.walk(t, trace.Options{})
 			require.Nil(t, v)
 			var at *logging.Error
 			require.ErrorAs(t, err, &at)
@@ -610,12 +610,18 @@ func TestOpenFinds(t *testing.T) {
 	}
 	run, err := trace.Open(dir)
 	require.NoError(t, err)
-	require.Equal(t, &trace.Run{Dir: dir, Machines: 2, Logs: []trace.Log{
-		{ID: 0, Path: filepath.Join(dir, log0)}, {ID: 1, Path: filepath.Join(dir, log1)},
-	}}, run)
+	require.Equal(t, dir, run.Dir)
+	require.Equal(t, 2, run.Machines)
+	require.Len(t, run.Logs, 2)
+	for id, name := range []string{log0, log1} {
+		l := run.Logs[id]
+		require.Equal(t, id, l.ID)
+		require.Equal(t, filepath.Join(dir, name), l.Name)
+		require.Equal(t, name, l.File)
+	}
 
 	// A log that goes away between Open and Walk is an error.
 	require.NoError(t, os.Remove(filepath.Join(dir, log1)))
-	_, err = run.Walk(trace.Options{}, nil)
+	_, err = run.Walk(trace.Options{})
 	require.ErrorIs(t, err, os.ErrNotExist)
 }

@@ -2,7 +2,9 @@ package trace_test
 
 import (
 	"fmt"
+	"io"
 	"log"
+	"strings"
 
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/trace"
@@ -14,12 +16,63 @@ func ExampleRun_Walk() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	verdict, err := run.Walk(trace.Options{}, nil)
+	verdict, err := run.Walk(trace.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(verdict)
 	// Output: correct: all laws hold for 15 events on 2 machines; 5 messages sent = 4 received + 1 pending
+}
+
+// One walk serves the laws, the figures, and whoever else wants to see the lines.
+func ExampleRun_Walk_visitors() {
+	run, err := trace.Open("testdata/small")
+	if err != nil {
+		log.Fatal(err)
+	}
+	figures := trace.NewCollector(run)
+	waits := 0
+	verdict, err := run.Walk(trace.Options{}, figures, trace.VisitorFunc(func(s *trace.Step) error {
+		if s.Sent != nil && s.Micro-s.Sent.Micro > 1000 {
+			waits++
+		}
+		return nil
+	}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(verdict.State)
+	for _, m := range figures.Stats(verdict).Machines {
+		fmt.Printf("machine %d: largest jump %d\n", m.ID, m.Jumps.Max)
+	}
+	fmt.Println(waits, "messages took more than a millisecond")
+	// Output:
+	// correct
+	// machine 0: largest jump 4
+	// machine 1: largest jump 1
+	// 2 messages took more than a millisecond
+}
+
+// A log can be anywhere, such as in a string.
+func ExampleNew() {
+	const text = `2026-11-22T17:13:40.000000Z [INFO]  vm-0: start: version=1 run=alone machines=1 rate=1 seed=1 die=10 peers=""
+2026-11-22T17:13:41.000000Z [INFO]  vm-0: internal: step=1 clock=2 queue=0
+`
+	run, err := trace.New(trace.TextLog(0, "a string", func() (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(text)), nil
+	}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	verdict, err := run.Walk(trace.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(&verdict.Violations[0])
+	// Output:
+	// a string:2: increment: clock 2 after clock 0, expected 1
+	//     a string:2: 2026-11-22T17:13:41.000000Z [INFO]  vm-0: internal: step=1 clock=2 queue=0
+	//     a string:1: 2026-11-22T17:13:40.000000Z [INFO]  vm-0: start: version=1 run=alone machines=1 rate=1 seed=1 die=10 peers=""
 }
 
 // Where a law is broken, the lines that break it are shown side by side. Here
@@ -29,7 +82,7 @@ func ExampleRun_Walk_broken() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	verdict, err := run.Walk(trace.Options{}, nil)
+	verdict, err := run.Walk(trace.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -51,12 +104,12 @@ func ExampleOptions_vectors() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, err = run.Walk(trace.Options{Vectors: true}, func(s *trace.Step) error {
+	_, err = run.Walk(trace.Options{Vectors: true}, trace.VisitorFunc(func(s *trace.Step) error {
 		if s.Event != nil && s.Event.Kind == event.Receive {
 			fmt.Printf("machine %d step %d, sent in line %d: clock %d, vector clock %v\n", s.Machine, s.Event.Step, s.Sent.Line, s.Event.Clock, s.Vector)
 		}
 		return nil
-	})
+	}))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package trace
 import (
 	"errors"
 	"io"
-	"os"
 
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/logging"
@@ -22,7 +21,7 @@ type entry struct {
 // feed reads one log ahead, in a goroutine of its own: reading costs more than
 // checking.
 type feed struct {
-	log     Log
+	log     *Log
 	size    int // of a batch
 	batches chan []entry
 	free    chan []entry // of these, some may be nil: not made yet
@@ -38,7 +37,7 @@ const ahead = 3
 
 // newFeed starts to read a log, in batches of so many lines. It goes on until the
 // log ends or stop is closed.
-func newFeed(log Log, size int, stop <-chan struct{}) *feed {
+func newFeed(log *Log, size int, stop <-chan struct{}) *feed {
 	f := &feed{
 		log:     log,
 		size:    size,
@@ -61,13 +60,12 @@ func (f *feed) wait() {
 
 func (f *feed) read() {
 	defer close(f.batches)
-	file, err := os.Open(f.log.Path)
+	source, err := f.log.Open()
 	if err != nil {
 		f.err = err
 		return
 	}
-	defer file.Close()
-	r := logging.NewReader(file, f.log.Path)
+	defer func() { _ = source.Close() }()
 	var rec logging.Record
 	for f.err == nil {
 		var batch []entry
@@ -82,7 +80,7 @@ func (f *feed) read() {
 		}
 		batch = batch[:0]
 		for len(batch) < cap(batch) {
-			if f.err = r.Next(&rec); f.err != nil {
+			if f.err = source.Next(&rec); f.err != nil {
 				break
 			}
 			batch = append(batch, entry{line: rec.Line, micro: rec.UnixMicro, id: rec.ID})

@@ -2,7 +2,6 @@ package trace
 
 import (
 	"bufio"
-	"os"
 	"strconv"
 	"strings"
 	"unicode"
@@ -20,7 +19,7 @@ type finding struct {
 
 // place is a line that a finding names.
 type place struct {
-	log     Log
+	log     *Log
 	line    int     // 0: to be looked up
 	message message // by
 }
@@ -33,23 +32,23 @@ type message struct {
 	seq      uint64
 }
 
-// mostKept bounds the violations that a verdict holds, but for the first of each
+// maxKept bounds the violations that a verdict holds, but for the first of each
 // law.
-const mostKept = 10_000
+const maxKept = 10_000
 
 // violate notes that a law is broken.
-func (w *walker) violate(law Law, what string, places ...place) {
-	w.verdict.Broken[law]++
-	if w.verdict.Broken[law] == 1 || w.options.All && len(w.findings) < mostKept {
-		w.findings = append(w.findings, finding{law, what, places})
+func (c *checker) violate(law Law, what string, places ...place) {
+	c.verdict.Broken[law]++
+	if c.verdict.Broken[law] == 1 || c.all && len(c.findings) < maxKept {
+		c.findings = append(c.findings, finding{law, what, places})
 	}
 }
 
 // violations puts lines to the places of findings: their numbers first, and
 // then their text.
 func violations(findings []finding) ([]Violation, error) {
-	messages := make(map[Log]map[message]int)
-	lines := make(map[Log]map[int]string)
+	messages := make(map[*Log]map[message]int)
+	lines := make(map[*Log]map[int]string)
 	for _, f := range findings {
 		for _, p := range f.places {
 			if lines[p.log] == nil {
@@ -87,7 +86,7 @@ func violations(findings []finding) ([]Violation, error) {
 		v := Violation{Law: f.law, What: f.what}
 		for _, p := range f.places {
 			if p.line > 0 { // there is no such line otherwise
-				v.Events = append(v.Events, Ref{File: p.log.Path, Line: p.line, Text: lines[p.log][p.line]})
+				v.Events = append(v.Events, Ref{File: p.log.Name, Line: p.line, Text: lines[p.log][p.line]})
 			}
 		}
 		all = append(all, v)
@@ -96,7 +95,7 @@ func violations(findings []finding) ([]Violation, error) {
 }
 
 // find fills in the lines where messages are first sent or received.
-func (l Log) find(wanted map[message]int) error {
+func (l *Log) find(wanted map[message]int) error {
 	if len(wanted) == 0 {
 		return nil
 	}
@@ -117,13 +116,16 @@ func (l Log) find(wanted map[message]int) error {
 }
 
 // quote fills in the text of lines.
-func (l Log) quote(wanted map[int]string) error {
-	f, err := os.Open(l.Path)
+func (l *Log) quote(wanted map[int]string) error {
+	if l.Text == nil {
+		return nil
+	}
+	text, err := l.Text()
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
+	defer func() { _ = text.Close() }()
+	lines := bufio.NewScanner(text)
 	lines.Buffer(nil, logging.MaxLine)
 	left := len(wanted)
 	for n := 1; left > 0 && lines.Scan(); n++ {
@@ -137,9 +139,9 @@ func (l Log) quote(wanted map[int]string) error {
 
 // shown returns a line as it can be shown to people.
 func shown(line []byte) string {
-	const most = 400 // bytes
-	s, dots := string(line[:min(len(line), most)]), ""
-	if len(line) > most {
+	const maxShown = 400 // bytes
+	s, dots := string(line[:min(len(line), maxShown)]), ""
+	if len(line) > maxShown {
 		s, dots = strings.ToValidUTF8(s, ""), "…"
 	}
 	if strings.ContainsFunc(s, func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }) {

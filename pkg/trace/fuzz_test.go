@@ -51,7 +51,7 @@ func FuzzWalk(f *testing.F) {
 		if run == nil {
 			return
 		}
-		v, err := run.Walk(trace.Options{All: true}, nil)
+		v, err := run.Walk(trace.Options{All: true})
 		state, laws, naiveErr := naiveCheck(t, run.Dir)
 		if err != nil {
 			require.Error(t, naiveErr)

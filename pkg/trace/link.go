@@ -22,9 +22,7 @@ type Flight struct {
 type link struct {
 	from, to int
 
-	sends, receives        uint64  // how many lines say so
-	sent, received         numbers // which messages
-	lastSent, lastReceived uint64  // of these, but for repetitions
+	sent, received numbers // which messages
 
 	// flights, from index head on, are in flight, in ascending order of Seq.
 	flights []Flight
@@ -35,12 +33,8 @@ type link struct {
 	// early are receives that were taken before their sends, to break a
 	// cycle, by number.
 	early map[uint64]earlyReceive
-}
 
-type earlyReceive struct {
-	line  int
-	sent  clock.Time
-	clock clock.Time
+	tally // the checker's; the walk itself has no use for it
 }
 
 // push adds a message that is sent.
@@ -144,9 +138,9 @@ type numbers struct {
 
 type span struct{ first, last uint64 } // both are in
 
-// mostSpans bounds a set: where there are more, its lowest hole is filled, and so
+// maxSpans bounds a set: where there are more, its lowest hole is filled, and so
 // forgotten. By then the link has broken the laws as often as that.
-const mostSpans = 128
+const maxSpans = 128
 
 // has reports whether n is in the set.
 func (s *numbers) has(n uint64) bool {
@@ -186,7 +180,7 @@ func (s *numbers) add(n uint64) bool {
 		s.spans[i].first = n
 	default:
 		s.spans = slices.Insert(s.spans, i, span{n, n})
-		if len(s.spans) > mostSpans {
+		if len(s.spans) > maxSpans {
 			s.spans[1].first = s.spans[0].first
 			s.spans = slices.Delete(s.spans, 0, 1)
 		}

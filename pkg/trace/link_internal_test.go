@@ -46,7 +46,7 @@ func TestNumbersAreBounded(t *testing.T) {
 			for i := range uint64(100_000) {
 				s.add(nth(i))
 				require.True(t, s.has(nth(i)))
-				require.LessOrEqual(t, len(s.spans), mostSpans)
+				require.LessOrEqual(t, len(s.spans), maxSpans)
 			}
 			require.Equal(t, max(nth(0), nth(99_999)), s.largest())
 			require.False(t, s.has(s.largest()-1))

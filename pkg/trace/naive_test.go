@@ -78,12 +78,12 @@ func naiveRead(t require.TestingT, dir string) (*naive, error) {
 			n.broken[trace.LawRun] = true // the second is not looked at
 			continue
 		}
-		f, err := os.Open(l.Path)
+		f, err := os.Open(l.Name)
 		require.NoError(t, err)
 		defer f.Close()
-		log := &naiveLog{id: l.ID, name: filepath.Base(l.Path)}
+		log := &naiveLog{id: l.ID, name: filepath.Base(l.Name)}
 		n.logs[l.ID] = log
-		r := logging.NewReader(f, l.Path)
+		r := logging.NewReader(f, l.Name)
 		for {
 			var rec logging.Record
 			err := r.Next(&rec)

@@ -32,7 +32,7 @@ func (d *Disorder) Error() string { return fmt.Sprintf("%v: %s: %s", d.Events[0]
 // Order shows all events of the run in the total order (clock, machine): Lamport's
 // "⇒", in which a cause always comes before its effect. What visit is shown is
 // valid during the call only. An error of visit ends the walk and is
-// returned.
+// returned, but for [ErrEnough], with which it has seen all that it wants.
 //
 // The logs are merged as they stand, in memory that does not grow with them. That
 // takes clocks that rise on each machine and from each send to its
@@ -40,7 +40,7 @@ func (d *Disorder) Error() string { return fmt.Sprintf("%v: %s: %s", d.Events[0]
 // [Run.Walk] to check.
 //
 // open lists what is missing, if anything: events that may belong into the order
-// and are not known.
+// and are not known. It says nothing of an order that visit ends.
 func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 	stop := make(chan struct{})
 	present := make([]*queue, r.Machines)
@@ -52,10 +52,11 @@ func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 			}
 		}
 	}()
-	for _, l := range r.Logs {
+	for i := range r.Logs {
+		l := &r.Logs[i]
 		if q := present[l.ID]; q != nil {
 			return nil, disorder(LawRun, fmt.Sprintf("machine %d has two logs in this directory", l.ID),
-				Ref{File: l.Path, Line: 1}, Ref{File: q.feed.log.Path, Line: 1})
+				Ref{File: l.Name, Line: 1}, Ref{File: q.feed.log.Name, Line: 1})
 		}
 		present[l.ID] = &queue{id: l.ID, feed: newFeed(l, batchSize(len(r.Logs)), stop), started: math.MaxInt64}
 	}
@@ -83,7 +84,9 @@ func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 			Machine: q.id, Line: q.head.line, Micro: q.head.micro, Elapsed: q.head.micro - started, Event: &q.head.event,
 			Tied: now == last || m.nextIs(now), // no event has timestamp 0
 		}
-		if err := visit(&o); err != nil {
+		if err := visit(&o); errors.Is(err, ErrEnough) {
+			return nil, nil
+		} else if err != nil {
 			return nil, err
 		}
 		last = now
@@ -97,7 +100,7 @@ func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 		case q == nil:
 			open = append(open, fmt.Sprintf("the log of machine %d is missing", id))
 		case !q.stopped:
-			open = append(open, q.feed.log.Path+" breaks off")
+			open = append(open, q.feed.log.Name+" breaks off")
 		}
 	}
 	return open, nil
@@ -154,7 +157,7 @@ func (q *queue) advance() error {
 
 // check refuses an event with which the order would be wrong.
 func (q *queue) check(e *entry) error {
-	ref := Ref{File: q.feed.log.Path, Line: e.line}
+	ref := Ref{File: q.feed.log.Name, Line: e.line}
 	now := e.event.Clock
 	switch {
 	case e.id != q.id:

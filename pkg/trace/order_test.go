@@ -63,9 +63,9 @@ func TestOrderIsTheSortOfAllEvents(t *testing.T) {
 		run := randomRun(t, seed)
 		var want []trace.Ordered
 		for _, l := range run.Logs {
-			f, err := os.Open(l.Path)
+			f, err := os.Open(l.Name)
 			require.NoError(t, err)
-			r := logging.NewReader(f, l.Path)
+			r := logging.NewReader(f, l.Name)
 			var rec logging.Record
 			for r.Next(&rec) == nil {
 				if ev := rec.Event; rec.Kind == logging.EventRecord {
@@ -154,12 +154,12 @@ func TestTiesAreConcurrent(t *testing.T) {
 		run := randomRun(t, seed)
 		type name struct{ machine, line int }
 		vectors := make(map[name][]uint64)
-		_, err := run.Walk(trace.Options{Vectors: true}, func(s *trace.Step) error {
+		_, err := run.Walk(trace.Options{Vectors: true}, trace.VisitorFunc(func(s *trace.Step) error {
 			if s.Event != nil {
 				vectors[name{s.Machine, s.Line}] = slices.Clone(s.Vector)
 			}
 			return nil
-		})
+		}))
 		require.NoError(t, err)
 		all, _, err := orderOf(run)
 		require.NoError(t, err)
@@ -189,6 +189,17 @@ func TestOrderEndsWhenItsVisitorSaysSo(t *testing.T) {
 		return nil
 	})
 	assert.Equal(t, enough, err)
+	assert.Equal(t, 5, seen)
+
+	seen = 0
+	open, err := run.Order(func(*trace.Ordered) error {
+		if seen++; seen == 5 {
+			return trace.ErrEnough
+		}
+		return nil
+	})
+	assert.NoError(t, err)
+	assert.Empty(t, open)
 	assert.Equal(t, 5, seen)
 }
 

@@ -48,7 +48,7 @@ func (p *pairs) add(s *Step) {
 // result returns the counts, or why there are none.
 func (p *pairs) result() (*Concurrency, string) {
 	if p.ties.lost {
-		return nil, fmt.Sprintf("the clocks are more than %d apart", mostTies)
+		return nil, fmt.Sprintf("the clocks are more than %d apart", maxTies)
 	}
 	var all, same uint64
 	for _, n := range p.events {
@@ -74,11 +74,11 @@ type ties struct {
 	lost   bool // the window became too large, or a clock went back
 }
 
-// mostTies bounds the window, at 2 bytes each.
-const mostTies = 1 << 26
+// maxTies bounds the window, at 2 bytes each.
+const maxTies = 1 << 26
 
 func (t *ties) add(c clock.Time) {
-	if t.lost || c < t.base || c-t.base >= mostTies {
+	if t.lost || c < t.base || c-t.base >= maxTies {
 		t.lost = true
 		return
 	}

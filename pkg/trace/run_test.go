@@ -65,19 +65,19 @@ func (l logs) dir(t testing.TB) string {
 }
 
 // walk walks the logs.
-func (l logs) walk(t testing.TB, o trace.Options, visit func(*trace.Step) error) (*trace.Verdict, error) {
+func (l logs) walk(t testing.TB, o trace.Options, visitors ...trace.Visitor) (*trace.Verdict, error) {
 	t.Helper()
 	run, err := trace.Open(l.dir(t))
 	if err != nil {
 		return nil, err
 	}
-	return run.Walk(o, visit)
+	return run.Walk(o, visitors...)
 }
 
 // check is the verdict on the logs, which must be readable.
 func (l logs) check(t testing.TB) *trace.Verdict {
 	t.Helper()
-	v, err := l.walk(t, trace.Options{}, nil)
+	v, err := l.walk(t, trace.Options{})
 	require.NoError(t, err)
 	return v
 }

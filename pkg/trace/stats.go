@@ -78,22 +78,23 @@ type Concurrency struct {
 	Ordered uint64 `json:"ordered"`
 }
 
-// mostVectors is the largest number of machines for which vector clocks are
+// maxVectors is the largest number of machines for which vector clocks are
 // kept: their cost per message grows with it.
-const mostVectors = 256
+const maxVectors = 256
 
 // Stats goes through the run, as [Run.Walk] does, and gathers its figures.
 func (r *Run) Stats() (*Stats, error) {
-	g := newGatherer(r)
-	verdict, err := r.Walk(Options{Vectors: g.pairs != nil}, g.visit)
+	c := NewCollector(r)
+	verdict, err := r.Walk(Options{}, c)
 	if err != nil {
 		return nil, err
 	}
-	return g.stats(r.Dir, verdict), nil
+	return c.Stats(verdict), nil
 }
 
-// gatherer takes in the lines of a run.
-type gatherer struct {
+// Collector is a [Visitor] that gathers the figures of a run.
+type Collector struct {
+	dir      string
 	machines []*gathered
 	start    *logging.Record // the first
 	from, to int64           // global time, µs
@@ -125,62 +126,68 @@ type gathered struct {
 	resumes  int
 }
 
-func newGatherer(r *Run) *gatherer {
-	g := &gatherer{
+// NewCollector returns a Collector for one walk over the run.
+func NewCollector(r *Run) *Collector {
+	c := &Collector{
+		dir:         r.Dir,
 		machines:    make([]*gathered, r.Machines),
 		sampleEvery: max(10_000, int64(r.Machines)*100),
 	}
-	for i := range g.machines {
-		g.machines[i] = &gathered{jumps: newHistogram(), drift: newHistogram()}
+	for i := range c.machines {
+		c.machines[i] = &gathered{jumps: newHistogram(), drift: newHistogram()}
 	}
-	if r.Machines <= mostVectors {
-		g.pairs = newPairs(r.Machines)
+	if r.Machines <= maxVectors {
+		c.pairs = newPairs(r.Machines)
 	}
-	return g
+	return c
 }
 
 func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, math.MaxInt64, 2) }
 
-func (g *gatherer) visit(s *Step) error {
-	m := g.machines[s.Machine]
-	if g.from == 0 {
-		g.from, g.to = s.Micro, s.Micro
-		g.nextSample = g.from + g.sampleEvery
+// WantsVectors reports that concurrency is counted by vector clocks.
+func (c *Collector) WantsVectors() bool { return c.pairs != nil }
+
+// Visit takes in a line.
+func (c *Collector) Visit(s *Step) error {
+	m := c.machines[s.Machine]
+	if c.from == 0 {
+		c.from, c.to = s.Micro, s.Micro
+		c.nextSample = c.from + c.sampleEvery
 	}
-	g.to = max(g.to, s.Micro)
+	c.to = max(c.to, s.Micro)
 	if s.Other != nil {
-		g.other(m, s.Other)
+		c.other(m, s.Other)
 		return nil
 	}
-	for ; g.nextSample <= s.Micro; g.nextSample += g.sampleEvery {
-		for _, each := range g.machines {
-			_ = each.drift.RecordValue(int64(min(uint64(g.largest-each.clock), math.MaxInt64)))
+	for ; c.nextSample <= s.Micro; c.nextSample += c.sampleEvery {
+		for _, each := range c.machines {
+			_ = each.drift.RecordValue(int64(min(uint64(c.largest-each.clock), math.MaxInt64)))
 		}
 	}
 	ev := s.Event
-	at := s.Micro - g.from
-	m.maxDrift = max(m.maxDrift, uint64(g.largest-m.clock))
+	at := s.Micro - c.from
+	m.maxDrift = max(m.maxDrift, uint64(c.largest-m.clock))
 	m.area.until(at, float64(m.clock))
-	if ev.Clock > g.largest {
-		g.area.until(at, float64(g.largest))
-		g.largest = ev.Clock
+	if ev.Clock > c.largest {
+		c.area.until(at, float64(c.largest))
+		c.largest = ev.Clock
 	}
 	m.observe(ev, s.Micro)
 	m.slope.add(float64(at)/1e6, float64(ev.Queue))
-	if g.pairs != nil {
-		g.pairs.add(s)
+	if c.pairs != nil {
+		c.pairs.add(s)
 	}
 	return nil
 }
 
-func (g *gatherer) other(m *gathered, rec *logging.Record) {
+func (c *Collector) other(m *gathered, rec *logging.Record) {
 	switch rec.Kind {
 	case logging.StartRecord:
 		if m.start == nil {
 			m.start = rec
 		}
-		if g.start == nil {
-			g.start = rec
+		if c.start == nil {
+			c.start = rec
 		}
 	case logging.ResumeRecord:
 		m.resumes++
@@ -217,16 +224,18 @@ func (m *gathered) observe(ev *event.Event, micro int64) {
 	m.figures.Tick(time.Duration(max(0, now-999-rate.Due(tick))))
 }
 
-func (g *gatherer) stats(dir string, verdict *Verdict) *Stats {
-	s := &Stats{Dir: dir, Verdict: verdict, Events: verdict.Events}
-	if g.start != nil {
-		s.Run, s.Die, s.Start = g.start.Start.Run, g.start.Start.Die, g.start.Time()
+// Stats returns the figures of the run when the walk has come to its end, with
+// this verdict.
+func (c *Collector) Stats(verdict *Verdict) *Stats {
+	s := &Stats{Dir: c.dir, Verdict: verdict, Events: verdict.Events}
+	if c.start != nil {
+		s.Run, s.Die, s.Start = c.start.Start.Run, c.start.Start.Die, c.start.Time()
 	}
-	s.Elapsed = time.Duration(g.to-g.from) * time.Microsecond
-	g.area.until(g.to-g.from, float64(g.largest))
+	s.Elapsed = time.Duration(c.to-c.from) * time.Microsecond
+	c.area.until(c.to-c.from, float64(c.largest))
 	var rates []float64
-	for id, m := range g.machines {
-		ms := m.stats(id, g)
+	for id, m := range c.machines {
+		ms := m.stats(id, c)
 		rates = append(rates, ms.rate())
 		s.Machines = append(s.Machines, ms)
 	}
@@ -236,14 +245,14 @@ func (g *gatherer) stats(dir string, verdict *Verdict) *Stats {
 		}
 	}
 	switch {
-	case g.pairs == nil:
-		s.Why = fmt.Sprintf("more than %d machines", mostVectors)
+	case c.pairs == nil:
+		s.Why = fmt.Sprintf("more than %d machines", maxVectors)
 	case verdict.State == Broken:
 		s.Why = "the run is broken"
 	case verdict.Unmatched > 0:
 		s.Why = "sends are missing"
 	default:
-		s.Concurrency, s.Why = g.pairs.result()
+		s.Concurrency, s.Why = c.pairs.result()
 	}
 	return s
 }
@@ -260,7 +269,7 @@ func (m *MachineStats) rate() float64 {
 	return 1
 }
 
-func (m *gathered) stats(id int, g *gatherer) MachineStats {
+func (m *gathered) stats(id int, c *Collector) MachineStats {
 	s := MachineStats{ID: id, Resumes: m.resumes}
 	var rate clock.Rate
 	if m.start != nil {
@@ -290,12 +299,12 @@ func (m *gathered) stats(id int, g *gatherer) MachineStats {
 			break
 		}
 	}
-	span := g.to - g.from
+	span := c.to - c.from
 	m.area.until(span, float64(m.clock))
-	s.FinalDrift = uint64(g.largest - m.clock)
+	s.FinalDrift = uint64(c.largest - m.clock)
 	meanDrift := 0.0
 	if span > 0 {
-		meanDrift = (g.area.sum - m.area.sum) / float64(span)
+		meanDrift = (c.area.sum - m.area.sum) / float64(span)
 	}
 	s.Drift = distribution(m.drift, meanDrift, max(m.maxDrift, s.FinalDrift))
 	s.QueueGrowth = m.slope.value()

@@ -39,9 +39,9 @@ func readAll(t testing.TB, run *trace.Run) [][]plainEvent {
 	t.Helper()
 	all := make([][]plainEvent, run.Machines)
 	for _, l := range run.Logs {
-		f, err := os.Open(l.Path)
+		f, err := os.Open(l.Name)
 		require.NoError(t, err)
-		r := logging.NewReader(f, filepath.Base(l.Path))
+		r := logging.NewReader(f, filepath.Base(l.Name))
 		var rec logging.Record
 		for r.Next(&rec) == nil {
 			if rec.Kind == logging.EventRecord {
@@ -243,7 +243,7 @@ func TestPaceFromTheLog(t *testing.T) {
 
 func TestStatsOfABrokenRunSayWhy(t *testing.T) {
 	run := recordRun(t, tracetest.Config{Rates: tracetest.Hertz(2, 3), Duration: 5 * time.Second, Seed: 3})
-	path := run.Logs[1].Path
+	path := run.Logs[1].Name
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
 	lines := 0

@@ -1,9 +1,10 @@
 // Package trace reads a recorded run and proves it, or shows where it is wrong.
 //
-// [Open] finds the event logs of a run; [Run.Walk] goes through all of them at
-// once, in an order that respects happened-before, and holds every line
-// against the laws. What it keeps in memory grows with the messages in
-// flight, not with the events.
+// A [Run] is put together from the logs of its machines: by [Open] from the files
+// in a directory, by [New] from any [Source] of records. [Run.Walk] goes through
+// all of them at once, in an order that respects happened-before, holds every line
+// against the laws, and shows it to any number of visitors. What it keeps in memory
+// grows with the messages in flight, not with the events.
 //
 // The package shares no rule with package machine, which it checks: everything
 // here follows from the logs and from Lamport's paper.
@@ -12,67 +13,96 @@ package trace
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"regexp"
+	"io"
 	"slices"
-	"strconv"
 
 	"github.com/scalemodel/lamport/pkg/logging"
 )
 
-// Log is the event log of one machine.
-type Log struct {
-	ID   int    // from the file's name
-	Path string // to open it by
+// Source reads what one machine recorded, from the first line to the last. It is
+// used by one goroutine at a time.
+type Source interface {
+	// Next reads the next record into rec and sets all of its fields. Line
+	// counts from 1 and ascends. A record is one that a [logging.Writer] would
+	// take, and what rec refers to (lists, and the messages of an event) is not
+	// changed by later calls.
+	//
+	// At the end of the log it returns [io.EOF]. An error for which
+	// errors.Is(err, logging.ErrTorn) says that the last line breaks off: the
+	// log is taken as far as it goes. Every other error says that the log
+	// cannot be read; it should name the log and the line, as [logging.Error]
+	// does. After an error there is no further call but Close.
+	Next(rec *logging.Record) error
+	// Close gives back what the source holds. Its error is not looked at.
+	Close() error
 }
 
-// Run is a recorded run: the logs that its directory holds.
+// Log is what one machine recorded, wherever it is kept.
+type Log struct {
+	ID   int    // of the machine, 0 … 2²⁰-1
+	Name string // what messages call it: of a file that [Open] found, its path
+	// File is the name of the file that it is, which has to fit its start line
+	// (law run). Empty: it is no such file.
+	File string
+	// Open begins to read at the first line. It is called once more for every
+	// look at the log: by [New] for the first line, by a walk, and by that walk
+	// again where machines wait for each other or a law is broken. So two sources
+	// of a log may be in use at the same time, in different goroutines; the later one
+	// must give the records that the earlier one gives.
+	Open func() (Source, error)
+	// Text opens the log as text whose nth line is the record of Line n, to quote
+	// from. nil: violations name lines, and quote none.
+	Text func() (io.ReadCloser, error)
+}
+
+// TextLog returns a log in the format of package logging, wherever its bytes come
+// from: open begins to read them at the first one.
+func TextLog(id int, name string, open func() (io.ReadCloser, error)) Log {
+	return Log{ID: id, Name: name, Text: open, Open: func() (Source, error) {
+		r, err := open()
+		if err != nil {
+			return nil, err
+		}
+		return textSource{logging.NewReader(r, name), r}, nil
+	}}
+}
+
+type textSource struct {
+	*logging.Reader
+	io.Closer
+}
+
+// Run is a recorded run: the logs of its machines.
 type Run struct {
-	Dir  string
-	Logs []Log // by ID; two of one machine stand side by side
+	Dir  string // of the logs; empty where they are not from one directory
+	Logs []Log  // by ID; two of one machine stand side by side
 	// Machines is the largest number of machines that any log's first line
-	// names, or that the files' names need. 1 at least.
+	// names, or that the logs' IDs need. 1 at least.
 	Machines int
 }
-
-var logName = regexp.MustCompile(`^vm_(0|[1-9][0-9]*)_[0-9a-z.]+\.log$`)
 
 // maxMachines bounds what a forged name or first line can make this package
 // allocate. A start line has no room for the peers of so many.
 const maxMachines = 1 << 20
 
-// Open finds the event logs in a run's directory. It reads no more than their
-// first lines.
-func Open(dir string) (*Run, error) {
-	entries, err := os.ReadDir(dir)
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return nil, fmt.Errorf("%s cannot be read: %w; want the directory of a run", dir, path.Err)
+// New puts a run together from the logs of its machines, in any order. It reads no
+// more than their first lines. What is wrong with those is for the walk to say,
+// unless a log cannot be opened, or is of more machines than this package takes.
+func New(logs ...Log) (*Run, error) {
+	if len(logs) == 0 {
+		return nil, errors.New("no event log: want one at least")
 	}
-	if err != nil {
-		return nil, err
-	}
-	run := &Run{Dir: dir, Machines: 1}
-	for _, e := range entries {
-		m := logName.FindStringSubmatch(e.Name())
-		if m == nil {
-			continue
-		}
-		l := Log{Path: filepath.Join(dir, e.Name())}
-		if l.ID, err = strconv.Atoi(m[1]); err != nil || l.ID >= maxMachines {
-			return nil, fmt.Errorf("%s: expected a machine from 0 to %d, found %s", l.Path, maxMachines-1, m[1])
+	run := &Run{Logs: slices.Clone(logs), Machines: 1}
+	for i := range run.Logs {
+		l := &run.Logs[i]
+		if l.ID < 0 || l.ID >= maxMachines {
+			return nil, fmt.Errorf("%s: expected a machine from 0 to %d, found %d", l.Name, maxMachines-1, l.ID)
 		}
 		n, err := l.machines()
 		if err != nil {
 			return nil, err
 		}
-		run.Logs = append(run.Logs, l)
 		run.Machines = max(run.Machines, l.ID+1, n)
-	}
-	if len(run.Logs) == 0 {
-		return nil, fmt.Errorf("%s holds no event log (vm_<id>_<rate>.log): want the directory of a run", dir)
 	}
 	slices.SortStableFunc(run.Logs, func(a, b Log) int { return a.ID - b.ID })
 	return run, nil
@@ -80,40 +110,33 @@ func Open(dir string) (*Run, error) {
 
 // machines returns how many machines the log's first line says the run has, or
 // 0 where it does not say so.
-func (l Log) machines() (int, error) {
-	// Opening something else than a file may wait for ever.
-	if info, err := os.Stat(l.Path); err != nil {
-		return 0, err
-	} else if !info.Mode().IsRegular() {
-		return 0, fmt.Errorf("%s: expected an event log, found no regular file", l.Path)
-	}
-	f, err := os.Open(l.Path)
+func (l *Log) machines() (int, error) {
+	s, err := l.Open()
 	if err != nil {
 		return 0, err
 	}
-	defer f.Close()
+	defer func() { _ = s.Close() }()
 	var rec logging.Record
-	if logging.NewReader(f, l.Path).Next(&rec) != nil || rec.Kind != logging.StartRecord {
+	if s.Next(&rec) != nil || rec.Kind != logging.StartRecord {
 		return 0, nil // what is wrong with the line is the walk's to say
 	}
 	if n := rec.Start.Machines; n > maxMachines {
 		msg := fmt.Sprintf("expected at most %d machines, found %d", maxMachines, n)
-		return 0, &logging.Error{File: l.Path, Line: 1, Msg: msg}
+		return 0, &logging.Error{File: l.Name, Line: rec.Line, Msg: msg}
 	}
 	return rec.Start.Machines, nil
 }
 
 // lines calls f for each line of the log up to its end, or to a line that cannot
 // be read.
-func (l Log) lines(f func(*logging.Record)) error {
-	file, err := os.Open(l.Path)
+func (l *Log) lines(f func(*logging.Record)) error {
+	s, err := l.Open()
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	r := logging.NewReader(file, l.Path)
+	defer func() { _ = s.Close() }()
 	var rec logging.Record
-	for r.Next(&rec) == nil {
+	for s.Next(&rec) == nil {
 		f(&rec)
 	}
 	return nil

@@ -2,10 +2,9 @@ package trace
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/logging"
 )
@@ -21,80 +20,141 @@ type Step struct {
 
 	// Sent is the send that a receive belongs to, nil where it is not known.
 	Sent *Flight
-	// Vector is the machine's vector clock after an event, if
-	// Options.Vectors: how many events of each machine happened before it
-	// or are it.
+	// Vector is the machine's vector clock after an event, where vector clocks
+	// are kept: how many events of each machine happened before it or are it.
 	Vector []uint64
 }
+
+// Visitor is shown the lines of a walk.
+type Visitor interface {
+	// Visit is shown the next line. What it is shown is valid during the call
+	// only. With ErrEnough it leaves the walk; every other error ends the walk
+	// for all.
+	Visit(*Step) error
+}
+
+// VisitorFunc is a function that is a [Visitor].
+type VisitorFunc func(*Step) error
+
+// Visit calls f.
+func (f VisitorFunc) Visit(s *Step) error { return f(s) }
+
+// VectorVisitor is a [Visitor] that can ask for [Step.Vector].
+type VectorVisitor interface {
+	Visitor
+	// WantsVectors is asked before the walk begins.
+	WantsVectors() bool
+}
+
+// ErrEnough is what a [Visitor] returns that has seen all that it wants to see. It
+// is shown no more lines, and the others go on.
+var ErrEnough = errors.New("enough of the walk is seen")
 
 // Options says how a walk is to be done. The zero Options is good.
 type Options struct {
 	// All keeps every violation, up to a bound, and not just the first of
 	// each law.
 	All bool
-	// Vectors keeps vector clocks. They cost memory for each message in
-	// flight, in proportion to the machines.
+	// Vectors keeps vector clocks though no [VectorVisitor] wants them. They cost
+	// memory for each message in flight, in proportion to the machines.
 	Vectors bool
+	// Unchecked leaves the laws aside. Then there is no verdict, and the walk ends
+	// when all visitors have left it.
+	Unchecked bool
 }
 
 // Walk goes through all lines of the run in an order that respects
 // happened-before: those of a machine in their order, and every receive after
 // its send. Of what is free to come next, the earliest by global time comes
-// first. visit, if not nil, is shown each line; what it is shown is valid
-// during the call only. An error of visit ends the walk.
+// first. Each line is held against the laws and then shown to the visitors, in
+// the order in which they are given; so every log is read once for all of
+// them. Vector clocks are kept if any of them wants them.
 //
 // In a broken run, a receive without a send comes when it can hold up the others
 // no longer, and where happened-before has a cycle, one receive of it comes
 // before its send.
 //
-// The verdict says which laws hold. An error, mostly a [logging.Error], says that
-// a log cannot be read; a broken-off last line is not one.
-func (r *Run) Walk(o Options, visit func(*Step) error) (*Verdict, error) {
-	w := newWalker(r, o, visit)
+// The verdict says which laws hold; with o.Unchecked it is nil. An error that no
+// visitor has returned, mostly a [logging.Error], says that a log cannot be read; a
+// broken-off last line is not one.
+func (r *Run) Walk(o Options, visitors ...Visitor) (*Verdict, error) {
+	for _, v := range visitors {
+		if v, ok := v.(VectorVisitor); ok && v.WantsVectors() {
+			o.Vectors = true
+		}
+	}
+	w := newWalker(r, o, slices.Clone(visitors))
 	defer w.close()
-	if err := w.walk(); err != nil {
+	if err := w.walk(); err != nil || w.checker == nil {
 		return nil, err
 	}
-	w.finish()
-	v := w.verdict
-	var err error
-	if v.Violations, err = violations(w.findings); err != nil {
-		return nil, err
-	}
-	return &v, nil
+	return w.checker.conclude()
 }
 
-// walker is one walk.
+// walker is one walk. It finds the order, and the send of each receive; what is
+// right about them is for its checker to say.
 type walker struct {
-	options  Options
-	visit    func(*Step) error
+	checker  *checker      // nil: the laws are left aside
+	visitors []Visitor     // those that have not left
 	stop     chan struct{} // closed when the feeds are no longer wanted
 	tracks   []*track      // by machine; nil: no log
 	present  []*track      // those that are not nil
 	links    *links
-	ready    heap   // the tracks that may go, as far as is known
-	first    *track // whose start line the others must fit
-	verdict  Verdict
-	findings []finding
+	ready    heap // the tracks that may go, as far as is known
+
 	step     Step
+	passages []passage // what becomes of the messages of step, one each
 }
 
-func newWalker(r *Run, o Options, visit func(*Step) error) *walker {
+// passage is what becomes of a message in the line that sends it, or in that which
+// receives it.
+type passage struct {
+	outcome outcome
+	link    *link         // nil: foreign
+	early   *earlyReceive // of what is answered
+}
+
+// outcome is how it ends.
+type outcome uint8
+
+const (
+	foreign  outcome = iota // the other end is no other machine of this run
+	repeated                // this number was sent, or received, before
+
+	// Of a send.
+	underway // its receive is still to come
+	answered // its receive had to go first, to break a cycle
+
+	// Of a receive.
+	arrived // its send has been seen: Step.Sent
+	hasty   // it goes before its send, to break a cycle
+	orphan  // no send can come any more
+	unknown // its send may stand in what is missing
+)
+
+// earlyReceive is a receive that was taken before its send.
+type earlyReceive struct {
+	line  int
+	sent  clock.Time
+	clock clock.Time
+}
+
+func newWalker(r *Run, o Options, visitors []Visitor) *walker {
 	w := &walker{
-		options: o,
-		visit:   visit,
-		stop:    make(chan struct{}),
-		links:   newLinks(r.Machines),
-		tracks:  make([]*track, r.Machines),
+		visitors: visitors,
+		stop:     make(chan struct{}),
+		links:    newLinks(r.Machines),
+		tracks:   make([]*track, r.Machines),
 	}
-	w.verdict.Machines = r.Machines
-	w.verdict.Broken = make(map[Law]uint64)
-	for _, l := range r.Logs {
-		if t := w.tracks[l.ID]; t != nil {
-			w.violate(LawRun, fmt.Sprintf("machine %d has two logs; only the other one is checked", l.ID), place{log: l, line: 1}, t.at(1))
+	if !o.Unchecked {
+		w.checker = newChecker(r, w.links, o.All)
+	}
+	for i := range r.Logs {
+		l := &r.Logs[i]
+		if w.tracks[l.ID] != nil {
 			continue
 		}
-		t := &track{id: l.ID, log: l, feed: newFeed(l, batchSize(len(r.Logs)), w.stop), stray: l.ID, waitsFor: -1}
+		t := &track{id: l.ID, log: l, feed: newFeed(l, batchSize(len(r.Logs)), w.stop), waitsFor: -1}
 		if o.Vectors {
 			t.vector = make([]uint64, r.Machines)
 		}
@@ -112,14 +172,14 @@ func (w *walker) close() {
 	}
 }
 
-// walk runs through the logs.
+// walk runs through the logs, as far as anybody wants to see them.
 func (w *walker) walk() error {
 	for _, t := range w.present {
 		if err := w.advance(t); err != nil {
 			return err
 		}
 	}
-	for {
+	for w.checker != nil || len(w.visitors) > 0 {
 		t := w.ready.min()
 		switch {
 		case t == nil:
@@ -134,25 +194,115 @@ func (w *walker) walk() error {
 			w.ready.remove(t)
 		}
 	}
+	return nil
 }
 
 // take processes the head of a track and moves it on.
 func (w *walker) take(t *track) error {
 	e := t.head
 	w.step = Step{Machine: t.id, Line: e.line, Micro: e.micro}
+	w.passages = w.passages[:0]
 	if e.other != nil {
 		w.step.Other = e.other
-		w.other(t, e)
+		t.stopped = t.stopped || e.other.Kind == logging.StopRecord
 	} else {
 		w.step.Event = &e.event
 		w.event(t, e)
 	}
-	if w.visit != nil {
-		if err := w.visit(&w.step); err != nil {
-			return err
-		}
+	if w.checker != nil {
+		w.checker.line(&w.step, e.id, w.passages)
+	}
+	if err := w.show(); err != nil {
+		return err
 	}
 	return w.advance(t)
+}
+
+// show shows the step to the visitors.
+func (w *walker) show() error {
+	left := false
+	for i, v := range w.visitors {
+		err := v.Visit(&w.step)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, ErrEnough) {
+			return err
+		}
+		w.visitors[i], left = nil, true
+	}
+	if left {
+		w.visitors = slices.DeleteFunc(w.visitors, func(v Visitor) bool { return v == nil })
+	}
+	return nil
+}
+
+// event sends and receives the messages of an event.
+func (w *walker) event(t *track, e *entry) {
+	if t.vector != nil {
+		t.vector[t.id]++
+		w.step.Vector = t.vector
+	}
+	messages := e.event.Messages()
+	for i := range messages {
+		if e.event.Kind == event.Receive {
+			w.passages = append(w.passages, w.receive(t, &messages[i]))
+		} else {
+			w.passages = append(w.passages, w.send(t, e, &messages[i]))
+		}
+	}
+}
+
+// send puts a message on its way.
+func (w *walker) send(t *track, e *entry, m *event.Message) passage {
+	to := int(m.To)
+	if !w.isOther(to, t) {
+		return passage{outcome: foreign}
+	}
+	l := w.links.get(t.id, to)
+	if !l.sent.add(m.Seq) {
+		return passage{outcome: repeated, link: l}
+	}
+	if r, ok := l.early[m.Seq]; ok {
+		delete(l.early, m.Seq)
+		early := r // so that r is no allocation where there is none
+		return passage{outcome: answered, link: l, early: &early}
+	}
+	f := Flight{Seq: m.Seq, Clock: e.event.Clock, Micro: e.micro, Line: e.line}
+	if t.vector != nil {
+		f.Vector = append(f.Vector, t.vector...)
+	}
+	l.push(f)
+	if r := w.tracks[to]; r != nil && r.waitsFor == t.id && r.waitsSeq == m.Seq {
+		w.wake(r)
+	}
+	return passage{outcome: underway, link: l}
+}
+
+// receive takes a message from its link, and what its sender knew with it.
+func (w *walker) receive(t *track, m *event.Message) passage {
+	from := int(m.From)
+	if !w.isOther(from, t) {
+		return passage{outcome: foreign}
+	}
+	l := w.links.get(from, t.id)
+	if !l.received.add(m.Seq) {
+		return passage{outcome: repeated, link: l}
+	}
+	if f := l.take(m.Seq); f != nil {
+		w.step.Sent = f
+		for i, n := range f.Vector {
+			t.vector[i] = max(t.vector[i], n)
+		}
+		return passage{outcome: arrived, link: l}
+	}
+	if _, ok := l.early[m.Seq]; ok {
+		return passage{outcome: hasty, link: l}
+	}
+	if sender := w.tracks[from]; sender != nil && sender.neverSends(l, m.Seq) {
+		return passage{outcome: orphan, link: l}
+	}
+	return passage{outcome: unknown, link: l}
 }
 
 // advance makes the next line of a log its track's head.
@@ -164,13 +314,13 @@ func (w *walker) advance(t *track) error {
 		w.ready.fix(t)
 		return nil
 	}
-	if err := t.feed.ending(); errors.Is(err, logging.ErrTorn) {
-		t.torn = true
-		if t.stop != nil && t.last.line == t.stop.Line {
-			w.violate(LawRun, "the log goes on after its stop line", t.at(t.last.line+1), t.at(t.stop.Line))
-		}
-	} else if err != nil {
+	err := t.feed.ending()
+	torn := errors.Is(err, logging.ErrTorn)
+	if err != nil && !torn {
 		return err
+	}
+	if torn && w.checker != nil {
+		w.checker.torn(t.id)
 	}
 	t.ended = true
 	w.ready.remove(t)
@@ -273,6 +423,16 @@ func (w *walker) comes(t *track) (bool, error) {
 	return sender.whole.sentTo(t.id).has(t.waitsSeq), nil
 }
 
+// hop is one machine on a cycle: in its line it receives a message, before it
+// sends another.
+type hop struct {
+	machine, line int
+	from          int // whose message
+	received      uint64
+	to            int // for whom the other one is
+	sent          uint64
+}
+
 // cycle follows the track from one that waits to the next until it has gone round
 // in a cycle, which it reports. It returns the earliest on the cycle.
 func (w *walker) cycle(t *track) (earliest *track) {
@@ -282,152 +442,22 @@ func (w *walker) cycle(t *track) (earliest *track) {
 		t = w.tracks[t.waitsFor]
 	}
 	// t is on the cycle. Go round it once.
-	const most = 4
-	var hops []string
-	var places []place
-	machines := 0
+	var hops []hop
 	for waiting := t; ; {
 		sender := w.tracks[waiting.waitsFor]
-		machines++
 		if earliest == nil || sender.before(earliest) {
 			earliest = sender
 		}
-		if machines <= most {
-			hops = append(hops, fmt.Sprintf("machine %d receives message %d of machine %d before it sends message %d to machine %d",
-				sender.id, sender.waitsSeq, sender.waitsFor, waiting.waitsSeq, waiting.id))
-			places = append(places, sender.ref(sender.head), place{log: sender.log, message: message{peer: waiting.id, seq: waiting.waitsSeq}})
-		}
+		hops = append(hops, hop{
+			machine: sender.id, line: sender.head.line, from: sender.waitsFor, received: sender.waitsSeq,
+			to: waiting.id, sent: waiting.waitsSeq,
+		})
 		if waiting = sender; waiting == t {
 			break
 		}
 	}
-	if machines > most {
-		hops = append(hops, fmt.Sprintf("and so on round %d machines", machines))
+	if w.checker != nil {
+		w.checker.cycle(hops)
 	}
-	w.violate(LawAcyclic, "each of these happened before itself: "+strings.Join(hops, "; "), places...)
 	return earliest
-}
-
-// track is one machine's way through its log.
-type track struct {
-	id    int
-	log   Log
-	feed  *feed
-	head  *entry // the next line
-	ended bool
-	torn  bool
-	key   int64 // global time of the head
-	place int   // in the heap, from 1; 0: not there
-
-	waitsFor int // the machine whose send the head needs, -1: none
-	waitsSeq uint64
-	mustGo   bool   // the head is to go without its send
-	whole    *whole // nil: not known
-
-	start, stop *logging.Record // the first of each; start without its peers
-	stray       int             // the machine that the last line names
-	last        prior
-	// vector is the machine's vector clock, if they are kept.
-	vector []uint64
-}
-
-// whole is what is known of a log when it has been read to its end.
-type whole struct {
-	sent    map[int]*numbers // by recipient
-	stopped bool
-}
-
-// sentTo returns the messages that are sent to a machine.
-func (h *whole) sentTo(id int) *numbers {
-	if h.sent[id] == nil {
-		h.sent[id] = new(numbers)
-	}
-	return h.sent[id]
-}
-
-// neverSends reports whether a message that the log does not show can stand in no
-// part of it that is missing either: nothing is missing before a stop line, nor
-// before a message of a larger number.
-func (t *track) neverSends(l *link, seq uint64) bool {
-	if t.stop != nil || seq < l.sent.largest() {
-		return true
-	}
-	return t.whole != nil && (t.whole.stopped || seq < t.whole.sentTo(l.to).largest())
-}
-
-// prior is what a line must follow from.
-type prior struct {
-	step  uint64
-	clock uint64
-	line  int
-}
-
-func (t *track) ref(e *entry) place { return place{log: t.log, line: e.line} }
-func (t *track) at(line int) place  { return place{log: t.log, line: line} }
-
-// heap holds the tracks that may go, the earliest by (global time, machine) on
-// top.
-type heap struct {
-	tracks []*track
-}
-
-func (t *track) before(o *track) bool { return t.key < o.key || t.key == o.key && t.id < o.id }
-
-func (h *heap) min() *track {
-	if len(h.tracks) == 0 {
-		return nil
-	}
-	return h.tracks[0]
-}
-
-// fix puts a track where its key belongs, adding it if it is not there.
-func (h *heap) fix(t *track) {
-	if t.place == 0 {
-		h.tracks = append(h.tracks, t)
-		t.place = len(h.tracks)
-	}
-	h.up(t.place - 1)
-	h.down(t.place - 1)
-}
-
-func (h *heap) remove(t *track) {
-	if t.place == 0 {
-		return
-	}
-	i, last := t.place-1, len(h.tracks)-1
-	h.swap(i, last)
-	h.tracks = slices.Delete(h.tracks, last, last+1)
-	t.place = 0
-	if i < last {
-		h.up(i)
-		h.down(h.tracks[i].place - 1)
-	}
-}
-
-func (h *heap) up(i int) {
-	for i > 0 && h.tracks[i].before(h.tracks[(i-1)/2]) {
-		h.swap(i, (i-1)/2)
-		i = (i - 1) / 2
-	}
-}
-
-func (h *heap) down(i int) {
-	for {
-		least := i
-		for _, c := range [...]int{2*i + 1, 2*i + 2} {
-			if c < len(h.tracks) && h.tracks[c].before(h.tracks[least]) {
-				least = c
-			}
-		}
-		if least == i {
-			return
-		}
-		h.swap(i, least)
-		i = least
-	}
-}
-
-func (h *heap) swap(i, j int) {
-	h.tracks[i], h.tracks[j] = h.tracks[j], h.tracks[i]
-	h.tracks[i].place, h.tracks[j].place = i+1, j+1
 }

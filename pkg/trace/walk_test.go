@@ -29,7 +29,7 @@ type visited struct {
 // order returns the events of a run in the order of a walk.
 func order(t require.TestingT, run *trace.Run, o trace.Options) ([]visited, *trace.Verdict) {
 	var all []visited
-	v, err := run.Walk(o, func(s *trace.Step) error {
+	v, err := run.Walk(o, trace.VisitorFunc(func(s *trace.Step) error {
 		require.NotEqual(t, s.Event == nil, s.Other == nil)
 		if s.Event == nil {
 			return nil
@@ -40,7 +40,7 @@ func order(t require.TestingT, run *trace.Run, o trace.Options) ([]visited, *tra
 		}
 		all = append(all, e)
 		return nil
-	})
+	}))
 	require.NoError(t, err)
 	return all, v
 }
@@ -108,12 +108,12 @@ func TestWalkGoesByTime(t *testing.T) {
 	require.NoError(t, err)
 	var got []string
 	var last int64
-	_, err = run.Walk(trace.Options{}, func(s *trace.Step) error {
+	_, err = run.Walk(trace.Options{}, trace.VisitorFunc(func(s *trace.Step) error {
 		require.GreaterOrEqual(t, s.Micro, last)
 		last = s.Micro
 		got = append(got, fmt.Sprintf("%d:%d", s.Machine, s.Line))
 		return nil
-	})
+	}))
 	require.NoError(t, err)
 	require.Equal(t, "0:1 1:1 1:2 0:2 1:3 1:4 0:3 1:5 1:6 0:4 1:7 1:8 0:5 1:9 1:10 0:6 1:11 0:7 1:12", strings.Join(got, " "))
 }
@@ -181,7 +181,7 @@ func TestCyclesAndMore(t *testing.T) {
 		"vm_4_1.log": script(4, 6, "receive clock=6 from=0 seq=1 sent=5", `stop clock=6 queue=0 pending=""`),
 		"vm_5_1.log": script(5, 6, "receive clock=6 from=4 seq=9 sent=5", "receive clock=7 from=5 seq=1 sent=0", `stop clock=7 queue=0 pending=""`),
 	}
-	v, err := l.walk(t, trace.Options{All: true}, nil)
+	v, err := l.walk(t, trace.Options{All: true})
 	require.NoError(t, err)
 	require.Equal(t, map[trace.Law]uint64{
 		trace.LawAcyclic:      2, // 0–1 and 2–3
@@ -261,22 +261,22 @@ func TestVisitEndsWalk(t *testing.T) {
 	enough := errors.New("enough")
 	for _, at := range []int{1, 2, 500} {
 		n := 0
-		v, err := run.Walk(trace.Options{}, func(*trace.Step) error {
+		v, err := run.Walk(trace.Options{}, trace.VisitorFunc(func(*trace.Step) error {
 			if n++; n == at {
 				return enough
 			}
 			return nil
-		})
+		}))
 		require.ErrorIs(t, err, enough)
 		require.Nil(t, v)
 		require.Equal(t, at, n)
 		goleak.VerifyNone(t, before)
 	}
 	require.Panics(t, func() {
-		_, _ = run.Walk(trace.Options{}, func(*trace.Step) error { panic("visit") })
+		_, _ = run.Walk(trace.Options{}, trace.VisitorFunc(func(*trace.Step) error { panic("visit") }))
 	})
 	goleak.VerifyNone(t, before)
-	_, err = run.Walk(trace.Options{}, nil)
+	_, err = run.Walk(trace.Options{})
 	require.NoError(t, err)
 	goleak.VerifyNone(t, before)
 }
@@ -302,7 +302,7 @@ func TestHostileLogs(t *testing.T) {
 		"a cycle at each line": {"vm_0_1.log": script(0, 2, cyclic0...), "vm_1_1.log": script(1, 2, cyclic1...)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v, err := l.walk(t, trace.Options{All: true}, nil)
+			v, err := l.walk(t, trace.Options{All: true})
 			require.NoError(t, err)
 			require.Equal(t, trace.Broken, v.State)
 			require.EqualValues(t, 2*n, v.Events)

@@ -161,7 +161,7 @@ func BenchmarkLogBeforeSend(b *testing.B) {
 					r, err := newRunner(f.cfgs[id], f.lns[id])
 					require.NoError(b, err)
 					if way.without {
-						r.log = logging.NewWriter(io.Discard, id)
+						r.steps.journal.log = logging.NewWriter(io.Discard, id)
 					}
 					wg.Go(func() { f.results[id], f.errs[id] = r.run(f.ctxs[id]) })
 				}

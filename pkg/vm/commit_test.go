@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -59,13 +60,33 @@ func (l *ledger) enter(r *logging.Reader) {
 	}
 }
 
+// audited are links that hold each call against the ledger, at the moment when it is
+// made: what is wrong shows at once, however late it would come by wire.
+type audited struct {
+	links
+	t testing.TB
+	l *ledger
+}
+
+func (a audited) SendAll(to int, payloads [][]byte) (first uint64) {
+	first = a.links.SendAll(to, payloads)
+	assert.LessOrEqual(a.t, first+uint64(len(payloads))-1, a.l.sent.Load(), "I1: sent, but not logged")
+	return first
+}
+
+func (a audited) Consumed(from int, seq uint64) {
+	assert.LessOrEqual(a.t, seq, a.l.taken.Load(), "I2: acknowledged, but not logged")
+	a.links.Consumed(from, seq)
+}
+
 // startWith starts machine 0 with a ledger.
 func (f *fleet) startWith(before func(lines []byte) error) *ledger {
 	f.t.Helper()
 	r, err := newRunner(f.cfgs[0], f.lns[0])
 	require.NoError(f.t, err)
 	l := &ledger{w: r.file, before: before}
-	r.log = logging.NewWriter(l, 0)
+	r.steps.journal.log = logging.NewWriter(l, 0)
+	r.steps.journal.out = audited{r.node, f.t, l}
 	go func() {
 		defer close(f.ended[0])
 		f.results[0], f.errs[0] = r.run(f.ctxs[0])
@@ -165,7 +186,17 @@ func TestLogThatBlocks(t *testing.T) {
 			})
 			blocked, release := make(chan struct{}), make(chan struct{})
 			once := true
-			p := newPeer(f, func(cfg *transport.Config) { cfg.Window = 1 })
+			lines := make(chan net.Conn, 100) // the peer's, as they are made
+			p := newPeer(f, func(cfg *transport.Config) {
+				cfg.Window = 1
+				cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+					if err == nil {
+						lines <- conn
+					}
+					return conn, err
+				}
+			})
 			l := f.startWith(func(lines []byte) error {
 				if once && bytes.Contains(lines, []byte(kind)) {
 					once = false
@@ -174,6 +205,7 @@ func TestLogThatBlocks(t *testing.T) {
 				}
 				return nil
 			})
+			p.holdAgainst(l)
 			p.connect(true)
 			if kind == " receive: " {
 				require.EqualValues(t, 1, p.node.Send(0, appendPayload(nil, 1)))
@@ -183,7 +215,9 @@ func TestLogThatBlocks(t *testing.T) {
 				// It is in the machine's hands, but it ticks no more.
 				require.EqualValues(t, 1, p.node.Send(0, appendPayload(nil, 1)))
 			}
-			time.Sleep(100 * time.Millisecond) // for what must not happen
+			// On a new connection, the machine says anew what it has consumed.
+			_ = (<-lines).Close()
+			require.Eventually(t, func() bool { return p.node.Stats().Reconnects == 1 }, deadline, time.Millisecond)
 			assert.LessOrEqual(t, p.got.Load(), l.sent.Load(), "I1: sent, but not logged")
 			assert.Zero(t, p.node.Room(0), "I2: acknowledged, but not logged")
 			close(release)
@@ -283,19 +317,21 @@ func TestCommitAfterAFailureDoesNothing(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = r.file.Discard() }()
 	full := errors.New("full")
-	r.log = logging.NewWriter(&ledger{w: r.file, before: func([]byte) error { return full }}, 0)
-	r.inbox.Deliver(1, 1, [][]byte{appendPayload(nil, 1)})
+	r.steps.journal.log = logging.NewWriter(&ledger{w: r.file, before: func([]byte) error { return full }}, 0)
+	r.steps.inbox.Deliver(1, 1, [][]byte{appendPayload(nil, 1)})
 	for range 3 { // a receive, then sends
-		going, err := r.step(0, nil)
+		var ev event.Event
+		going, err := r.steps.step(&ev)
 		require.NoError(t, err)
 		require.True(t, going)
+		r.steps.record(time.Now(), &ev)
 	}
 	for range 2 {
-		require.ErrorIs(t, r.commit(), full)
-		assert.Equal(t, []int{1}, r.unsent.to)
-		assert.Equal(t, 2, r.unsent.waiting(1))
-		assert.Equal(t, []int{1}, r.unacked)
+		require.ErrorIs(t, r.steps.commit(), full)
+		assert.Equal(t, []int{1}, r.steps.journal.unsent.to)
+		assert.Equal(t, 2, r.steps.journal.unsent.waiting(1))
+		assert.Equal(t, []int{1}, r.steps.journal.unacked)
 		assert.Zero(t, r.node.Stats().Messages)
-		assert.Zero(t, r.status.steps.Load(), "it is not even talked about")
+		assert.Zero(t, r.steps.watcher.steps.Load(), "it is not even talked about")
 	}
 }

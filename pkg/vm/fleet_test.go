@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/scalemodel/lamport/internal/parked"
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/experiment"
@@ -295,6 +296,12 @@ func soon(t testing.TB, what string, c <-chan struct{}) {
 	}
 }
 
+// waitsIn waits until some machine waits in a select of this function.
+func waitsIn(t testing.TB, function string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return parked.In(function) }, deadline, time.Millisecond, "nobody waits in %s", function)
+}
+
 func TestRunsAreCorrect(t *testing.T) {
 	tests := [][]string{
 		{"200"},
@@ -422,7 +429,7 @@ func TestStopInAStall(t *testing.T) {
 			f.start(0)
 			f.start(1)
 			soon(t, "the only step", there)
-			time.Sleep(20 * time.Millisecond) // most likely it waits by now
+			waitsIn(t, "vm.(*stepper).stall")
 			f.stops[0](StopWithin{time.Millisecond})
 			soon(t, "its end", f.ended[0])
 			f.stops[1](nil)

@@ -10,12 +10,12 @@ import (
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
+	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/transport"
 )
 
-// past is what the log of an earlier process of the machine says. All of the
-// machine's state is in there: the events, redone in their order, lead back to
-// it, and whatever a peer has been told was written before.
+// past is what the journals of a machine's earlier processes have let out, by their
+// log: nothing where there is none.
 type past struct {
 	lines int           // in all
 	start time.Time     // agreed; zero: the run had not begun
@@ -24,35 +24,68 @@ type past struct {
 	// that may be unconsumed, which the link's window bounds.
 	sent [][]clock.Time
 	seq  []uint64 // by recipient: the number of the last message
+	// consumed is, by sender, the number of the last message that was received.
+	consumed []uint64
 }
 
-// recover opens the machine's log again and brings the machine back to where it
-// ends. Where there is no log, the machine begins.
-func (r *runner) recover() error {
-	machines := len(r.cfg.Peers) + 1
-	r.past.sent = make([][]clock.Time, machines)
-	r.past.seq = make([]uint64, machines)
-	var err error
-	r.file, err = logging.Reopen(r.cfg.LogDir, r.cfg.ID, r.cfg.Rate, r.redo)
-	if errors.Is(err, fs.ErrNotExist) {
-		r.file, err = logging.Create(r.cfg.LogDir, r.cfg.ID, r.cfg.Rate)
+// begun reports whether an earlier process has begun the run.
+func (p *past) begun() bool { return !p.start.IsZero() }
+
+// recovery brings a machine back to where its log ends. All of its state is in
+// there: the events, redone in their order, lead back to it, and whatever a peer
+// has been told was written before.
+type recovery struct {
+	cfg      *Config
+	machines int
+	window   int // messages per link
+
+	past    past
+	machine *machine.Machine
+	figures summary.Collector
+}
+
+// newRecovery returns a machine that has no past yet.
+func newRecovery(cfg *Config) (*recovery, error) {
+	machines := len(cfg.Peers) + 1
+	r := &recovery{cfg: cfg, machines: machines, window: cfg.Window, past: past{
+		sent:     make([][]clock.Time, machines),
+		seq:      make([]uint64, machines),
+		consumed: make([]uint64, machines),
+	}}
+	if r.window <= 0 { // below 0, the node will refuse it
+		r.window = transport.DefaultWindow
 	}
-	var at *logging.Error
-	if errors.As(err, &at) {
-		return fmt.Errorf("%w; the log is damaged or not this machine's, and nothing is guessed: put the right one back, or move it away and begin a new run", err)
-	}
+	return r, r.create(cfg.Die, cfg.Seed)
+}
+
+// create makes the machine as it was before its first step.
+func (r *recovery) create(die int, seed uint64) (err error) {
+	r.machine, err = machine.New(machine.Config{ID: r.cfg.ID, Machines: r.machines, Die: die, Seed: seed})
 	return err
 }
 
+// reopen opens the machine's log again and brings the machine back to where it
+// ends. Where there is no log, the machine begins.
+func (r *recovery) reopen() (*logging.File, error) {
+	file, err := logging.Reopen(r.cfg.LogDir, r.cfg.ID, r.cfg.Rate, r.redo)
+	if errors.Is(err, fs.ErrNotExist) {
+		return logging.Create(r.cfg.LogDir, r.cfg.ID, r.cfg.Rate)
+	}
+	if _, damaged := errors.AsType[*logging.Error](err); damaged {
+		return nil, fmt.Errorf("%w; the log is damaged or not this machine's, and nothing is guessed: put the right one back, or move it away and begin a new run", err)
+	}
+	return file, err
+}
+
 // redo takes in one record of the log.
-func (r *runner) redo(rec *logging.Record) error {
+func (r *recovery) redo(rec *logging.Record) error {
 	r.past.lines = rec.Line
 	switch {
 	case rec.ID != r.cfg.ID:
 		return fmt.Errorf("a line of machine %d", rec.ID)
 	case r.past.stop != nil:
 		return errors.New("a line after the stop line")
-	case r.past.start.IsZero() != (rec.Kind == logging.StartRecord):
+	case r.past.begun() == (rec.Kind == logging.StartRecord):
 		return errors.New("expected one start line, and that first")
 	}
 	switch rec.Kind {
@@ -70,40 +103,31 @@ func (r *runner) redo(rec *logging.Record) error {
 }
 
 // redoStart makes the machine that the log is of.
-func (r *runner) redoStart(rec *logging.Record) error {
-	s, machines := &rec.Start, len(r.cfg.Peers)+1
+func (r *recovery) redoStart(rec *logging.Record) error {
+	s := &rec.Start
 	switch {
 	case s.Run != r.cfg.Run:
 		return fmt.Errorf("the log is of run %q, this is run %q", s.Run, r.cfg.Run)
-	case s.Machines != machines:
-		return fmt.Errorf("the log is of a run of %d machines, this is one of %d", s.Machines, machines)
+	case s.Machines != r.machines:
+		return fmt.Errorf("the log is of a run of %d machines, this is one of %d", s.Machines, r.machines)
 	case s.Rate != r.cfg.Rate:
 		return fmt.Errorf("the log is of a machine with rate %v, this one has %v", s.Rate, r.cfg.Rate)
 	}
 	r.past.start = rec.Time()
-	r.cfg.Seed, r.cfg.Die = s.Seed, s.Die
-	var err error
-	r.machine, err = machine.New(machine.Config{ID: r.cfg.ID, Machines: machines, Die: s.Die, Seed: s.Seed})
-	return err
+	return r.create(s.Die, s.Seed)
 }
 
-func (r *runner) standsAt(kind string, step uint64, c clock.Time) error {
+func (r *recovery) standsAt(kind string, step uint64, c clock.Time) error {
 	if step != r.machine.Steps() || c != r.machine.Clock() {
 		return fmt.Errorf("%s at step %d with clock %d, but the log has come to step %d with clock %d", kind, step, c, r.machine.Steps(), r.machine.Clock())
 	}
 	return nil
 }
 
-func (r *runner) redoEvent(ev *event.Event) error {
+func (r *recovery) redoEvent(ev *event.Event) error {
 	if ev.Kind == event.Receive {
-		m := ev.Messages()[0]
-		switch from := int(m.From); {
-		case from >= len(r.consumed) || from == r.cfg.ID:
-			return fmt.Errorf("a message from machine %d, which is no peer", from)
-		case m.Seq != r.consumed[from]+1:
-			return fmt.Errorf("message %d of machine %d follows message %d", m.Seq, from, r.consumed[from])
-		default:
-			r.consumed[from] = m.Seq
+		if err := r.consume(ev.Messages()[0]); err != nil {
+			return err
 		}
 	}
 	if err := r.machine.Redo(ev); err != nil {
@@ -112,52 +136,57 @@ func (r *runner) redoEvent(ev *event.Event) error {
 	r.figures.Observe(ev)
 	if ev.Kind == event.Send {
 		for _, m := range ev.Messages() {
-			r.past.keep(m, r.window())
+			r.past.keep(m, r.window)
 		}
 	}
 	return nil
 }
 
-// keep remembers a message that was sent, of so many to its recipient.
-func (p *past) keep(m event.Message, most int) {
+// consume notes that a message was received, the next one of its link.
+func (r *recovery) consume(m event.Message) error {
+	from := int(m.From)
+	if from >= r.machines || from == r.cfg.ID {
+		return fmt.Errorf("a message from machine %d, which is no peer", from)
+	}
+	if last := r.past.consumed[from]; m.Seq != last+1 {
+		return fmt.Errorf("message %d of machine %d follows message %d", m.Seq, from, last)
+	}
+	r.past.consumed[from] = m.Seq
+	return nil
+}
+
+// keep remembers a message that was sent, and of those to its recipient at least
+// the last window.
+func (p *past) keep(m event.Message, window int) {
 	sent := append(p.sent[m.To], m.Sent)
-	if len(sent) >= 2*most {
-		sent = sent[:copy(sent, sent[len(sent)-most:])]
+	if len(sent) >= 2*window {
+		sent = sent[:copy(sent, sent[len(sent)-window:])]
 	}
 	p.sent[m.To], p.seq[m.To] = sent, m.Seq
 }
 
-func (r *runner) window() int {
-	if r.cfg.Window == 0 {
-		return transport.DefaultWindow
-	}
-	return r.cfg.Window
-}
-
 // links returns the past of each link, as the node has to know it.
-func (r *runner) links() []transport.Past {
-	if r.past.start.IsZero() {
+func (r *recovery) links() []transport.Past {
+	if !r.past.begun() {
 		return nil
 	}
-	pending := make(map[int]uint64)
+	var pending map[int]uint64
 	if r.past.stop != nil {
-		for _, c := range r.past.stop.Pending {
-			pending[c.Peer] = c.Messages
-		}
+		pending = logging.ByPeer(r.past.stop.Pending)
 	}
 	var links []transport.Past
-	for id := range r.consumed {
+	for id, consumed := range r.past.consumed {
 		if id == r.cfg.ID {
 			continue
 		}
 		p := transport.Past{
 			Peer:     id,
-			Consumed: r.consumed[id],
-			Held:     r.consumed[id] + pending[id],
+			Consumed: consumed,
+			Held:     consumed + pending[id],
 			Sent:     r.past.seq[id],
 		}
 		sent := r.past.sent[id]
-		for _, stamp := range sent[max(0, len(sent)-r.window()):] {
+		for _, stamp := range sent[max(0, len(sent)-r.window):] {
 			p.Unconsumed = append(p.Unconsumed, appendPayload(nil, stamp))
 		}
 		links = append(links, p)

@@ -119,7 +119,7 @@ func requireCorrect(t *testing.T, dir string) {
 	t.Helper()
 	run, err := trace.Open(dir)
 	require.NoError(t, err)
-	v, err := run.Walk(trace.Options{}, nil)
+	v, err := run.Walk(trace.Options{})
 	require.NoError(t, err)
 	require.Equal(t, trace.Correct, v.State, "%v", v)
 }

@@ -169,11 +169,15 @@ func TestGate(t *testing.T) {
 	_, err = conn.Write([]byte("no HELLO, which is answered at once"))
 	require.NoError(t, err)
 	f.start(0)
-	_ = conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // for what must not happen
+	waitsIn(t, "vm.(*runner).passGate")
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
 	_, err = conn.Read(make([]byte, 1))
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	f.start(1)
 	close(gate)
+	_ = conn.SetReadDeadline(time.Now().Add(deadline))
+	_, err = conn.Read(make([]byte, 1))
+	require.NoError(t, err, "its answer to nonsense")
 	f.wait()
 	f.check()
 }
@@ -185,9 +189,10 @@ func TestStoppedAtTheGate(t *testing.T) {
 	})
 	f.cfgs[0].Watch = func(s summary.Status) {
 		assert.Equal(t, summary.Connecting, s.Phase)
-		time.AfterFunc(10*time.Millisecond, func() { f.stops[0](nil) })
 	}
 	f.start(0)
+	waitsIn(t, "vm.(*runner).passGate")
+	f.stops[0](nil)
 	soon(t, "its end", f.ended[0])
 	require.ErrorIs(t, f.errs[0], context.Canceled)
 	empty(t, f.cfgs[0].LogDir)

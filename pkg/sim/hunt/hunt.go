@@ -145,7 +145,7 @@ func check(ctx context.Context, dir string) (what string, err error) {
 	if err != nil {
 		return "", err
 	}
-	v, err := r.Walk(trace.Options{}, nil)
+	v, err := r.Walk(trace.Options{})
 	if err != nil {
 		return "", err
 	}
@@ -158,7 +158,7 @@ func check(ctx context.Context, dir string) (what string, err error) {
 	}
 	var paths []string
 	for _, l := range r.Logs {
-		paths = append(paths, l.Path)
+		paths = append(paths, l.Name)
 	}
 	_, err = replay.Run(ctx, paths)
 	var differs *replay.Difference

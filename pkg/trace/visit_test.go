@@ -1,0 +1,159 @@
+package trace_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/scalemodel/lamport/pkg/trace"
+)
+
+// witness notes the lines that it is shown, and leaves after so many.
+type witness struct {
+	stays   int // 0: to the end
+	vectors bool
+	seen    []naiveEvent
+	counted int // vector clocks
+}
+
+func (w *witness) WantsVectors() bool { return w.vectors }
+
+func (w *witness) Visit(s *trace.Step) error {
+	w.seen = append(w.seen, naiveEvent{s.Machine, s.Line})
+	if s.Vector != nil {
+		w.counted++
+	}
+	if len(w.seen) == w.stays {
+		return trace.ErrEnough
+	}
+	return nil
+}
+
+// One walk reads each log once, for all visitors and the laws.
+func TestOneWalkForAll(t *testing.T) {
+	memories := three(t).inMemory(t)
+	r := run(t, memories)
+	var first, second witness
+	figures := trace.NewCollector(r)
+	v, err := r.Walk(trace.Options{}, &first, figures, &second)
+	require.NoError(t, err)
+	require.Equal(t, trace.Correct, v.State)
+	require.NotEmpty(t, first.seen)
+	require.Equal(t, first.seen, second.seen)
+	for _, m := range memories {
+		require.EqualValues(t, 2, m.opened.Load(), "New, and one walk")
+	}
+	alone, err := r.Stats()
+	require.NoError(t, err)
+	require.Equal(t, alone, figures.Stats(v))
+}
+
+// Who has seen enough leaves, and the others go on in their order.
+func TestVisitorsLeave(t *testing.T) {
+	r := run(t, three(t).inMemory(t))
+	var all witness
+	want, err := r.Walk(trace.Options{}, &all)
+	require.NoError(t, err)
+	for _, stays := range [][]int{{1, 0, 1}, {0, 7, 0}, {3, 3, 3}, {1, 0, 500}} {
+		visitors := []*witness{{stays: stays[0]}, {stays: stays[1]}, {stays: stays[2]}}
+		v, err := r.Walk(trace.Options{}, visitors[0], visitors[1], visitors[2])
+		require.NoError(t, err)
+		require.Equal(t, want, v, "the laws are held to the end")
+		for i, w := range visitors {
+			n := stays[i]
+			if n == 0 {
+				n = len(all.seen)
+			}
+			require.Equal(t, all.seen[:n], w.seen)
+		}
+	}
+}
+
+// Without the laws a walk ends with its last visitor: nobody looks at what comes
+// after.
+func TestUncheckedWalkEndsWithItsVisitors(t *testing.T) {
+	memories := three(t).inMemory(t)
+	unreadable := errors.New("unreadable")
+	for _, m := range memories {
+		m.end = unreadable
+	}
+	r := run(t, memories)
+	before := goleak.IgnoreCurrent()
+	a, b := witness{stays: 5}, witness{stays: 200}
+	v, err := r.Walk(trace.Options{Unchecked: true}, &a, &b)
+	require.NoError(t, err)
+	require.Nil(t, v)
+	require.Len(t, a.seen, 5)
+	require.Len(t, b.seen, 200)
+	_, err = r.Walk(trace.Options{Unchecked: true})
+	require.NoError(t, err, "nobody is there")
+	_, err = r.Walk(trace.Options{Unchecked: true}, &witness{})
+	require.Equal(t, unreadable, err)
+	_, err = r.Walk(trace.Options{}, &witness{stays: 5})
+	require.Equal(t, unreadable, err, "the laws want to see the rest")
+	for _, m := range memories {
+		require.Zero(t, m.open.Load())
+	}
+	goleak.VerifyNone(t, before)
+}
+
+// The order of a walk is the same without the laws, whatever is wrong with the logs.
+func TestUncheckedWalkHasTheSameOrder(t *testing.T) {
+	for _, d := range damages {
+		l := small(t)
+		d.do(t, l)
+		r, err := trace.Open(l.dir(t))
+		require.NoError(t, err)
+		var checked, unchecked witness
+		_, err = r.Walk(trace.Options{}, &checked)
+		require.NoError(t, err)
+		v, err := r.Walk(trace.Options{Unchecked: true}, &unchecked)
+		require.NoError(t, err)
+		require.Nil(t, v)
+		require.Equal(t, checked.seen, unchecked.seen, d.name)
+	}
+}
+
+// Vector clocks are kept if one wants them.
+func TestVectorsForWhoWantsThem(t *testing.T) {
+	r := run(t, small(t).inMemory(t))
+	const events = 15
+	for _, tt := range []struct {
+		options trace.Options
+		wants   []bool
+		counted int
+	}{
+		{trace.Options{}, []bool{false, false}, 0},
+		{trace.Options{}, []bool{false, true}, events},
+		{trace.Options{}, []bool{true, false}, events},
+		{trace.Options{Vectors: true}, []bool{false, false}, events},
+		{trace.Options{Unchecked: true}, []bool{false, true}, events},
+	} {
+		a, b := witness{vectors: tt.wants[0]}, witness{vectors: tt.wants[1]}
+		_, err := r.Walk(tt.options, &a, &b)
+		require.NoError(t, err)
+		require.Equal(t, []int{tt.counted, tt.counted}, []int{a.counted, b.counted})
+	}
+}
+
+// An error of one visitor ends the walk for all, and whoever comes after it is not
+// shown the line.
+func TestVisitorFails(t *testing.T) {
+	r := run(t, small(t).inMemory(t))
+	broken := errors.New("the disk is full")
+	var before, after witness
+	n := 0
+	v, err := r.Walk(trace.Options{}, &before, trace.VisitorFunc(func(*trace.Step) error {
+		if n++; n == 4 {
+			return broken
+		}
+		return nil
+	}), &after)
+	require.Equal(t, broken, err)
+	require.Nil(t, v)
+	require.Len(t, before.seen, 4)
+	require.Equal(t, before.seen[:3], slices.Clone(after.seen))
+}

@@ -1,0 +1,66 @@
+package vm
+
+import (
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/scalemodel/lamport/pkg/event"
+)
+
+// paced executes instructions by a schedule.
+type paced struct {
+	*stepper
+	alone
+	schedule *schedule
+	logger   hclog.Logger
+}
+
+func newPaced(cfg *Config, s *stepper) *paced {
+	s.take = s.machine.Deliver
+	p := &paced{stepper: s, schedule: newSchedule(cfg.Rate, cfg.Duration), logger: cfg.Logger}
+	p.schedule.next = s.machine.Steps() + 1
+	return p
+}
+
+func (p *paced) comeBack()   { p.resume() }
+func (p *paced) exact() bool { return true }
+
+// over counts the ticks that were due and never came.
+func (p *paced) over(ran time.Duration) (elapsed time.Duration, measured bool) {
+	p.figures.Missed(p.schedule.abandon(int64(ran)))
+	return ran, false
+}
+
+func (p *paced) drive() error {
+	var ev event.Event
+	for !p.schedule.over() {
+		if !p.until(p.schedule.due()) {
+			return nil
+		}
+		if going, err := p.step(&ev); !going || err != nil {
+			return err
+		}
+		now := time.Now()
+		p.tick(now, ev.Step)
+		p.record(now, &ev)
+		// A burst is committed at once.
+		if p.schedule.due() > p.pacer.now() || p.journal.full() {
+			if err := p.commit(); err != nil {
+				return err
+			}
+		}
+	}
+	p.until(p.end) // for the others, the run is not over
+	return nil
+}
+
+// tick takes in that a step is executed now.
+func (p *paced) tick(now time.Time, step uint64) {
+	late, missed := p.schedule.tick(int64(now.Sub(p.pacer.start)))
+	if missed > 0 {
+		p.figures.Missed(missed)
+		p.logger.Warn("ticks missed: the machine was held up, or the host cannot keep its rate", "ticks", missed, "step", step)
+	}
+	p.figures.Tick(late)
+}

@@ -1,0 +1,299 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/scalemodel/lamport/pkg/internal/faultconn"
+	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/summary"
+	"github.com/scalemodel/lamport/pkg/transport"
+)
+
+// runner is a machine in its run. Its methods are called by one goroutine.
+type runner struct {
+	cfg    Config
+	past   past
+	file   *logging.File
+	node   *transport.Node
+	faults *faultconn.Faults
+	steps  *stepper
+	mode   mode
+
+	started time.Time     // measured; zero: not by this process, or stopped before
+	ran     time.Duration // until the run was over
+}
+
+func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
+	if err := check(&cfg); err != nil {
+		return nil, err
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = hclog.NewNullLogger()
+	}
+	r := &runner{cfg: cfg, faults: faultconn.New(cfg.Faults, cfg.ID)}
+	defer func() {
+		if err != nil && r.file != nil {
+			_ = r.file.Discard()
+		}
+	}()
+	back, err := newRecovery(&r.cfg)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Resume {
+		if r.file, err = back.reopen(); err != nil {
+			return nil, err
+		}
+	}
+	r.past = back.past
+	r.steps = &stepper{machine: back.machine, figures: back.figures, inbox: newInbox(cfg.ID), watcher: newWatcher(cfg.Watch)}
+	if r.mode, err = newMode(&r.cfg, r.steps, &r.past); err != nil {
+		return nil, err
+	}
+	if r.node, err = r.newNode(ln, back.links()); err != nil {
+		return nil, err
+	}
+	// The file comes last: a start that fails before it leaves nothing.
+	if r.file == nil {
+		if r.file, err = logging.Create(cfg.LogDir, cfg.ID, cfg.Rate); err != nil {
+			return nil, err
+		}
+	}
+	r.past.sent = nil // the node has it now
+	r.steps.journal = newJournal(cfg.ID, r.file, cfg.Sync, r.node, r.past.consumed)
+	return r, nil
+}
+
+// newNode makes the machine's end of its links, over TCP with the faults on top.
+func (r *runner) newNode(ln net.Listener, past []transport.Past) (*transport.Node, error) {
+	cfg := transport.Config{
+		ID:          r.cfg.ID,
+		Run:         r.cfg.Run,
+		Peers:       r.cfg.Peers,
+		Handler:     r.steps.inbox,
+		Incarnation: uint64(time.Now().UnixNano()),
+		Window:      r.cfg.Window,
+		Past:        past,
+		Logger:      r.cfg.Logger,
+	}
+	ids := make(map[string]int)
+	for _, p := range r.cfg.Peers {
+		ids[p.Addr] = p.ID
+	}
+	cfg.Dial = r.faults.Dial(new(net.Dialer).DialContext, func(addr string) int { return ids[addr] })
+	cfg.Accepted = r.faults.Accepted
+	return transport.New(cfg, ln)
+}
+
+// run takes the machine through all phases, and leaves nothing open.
+func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
+	defer func() { _ = r.file.Discard() }()
+	// A machine that does not come to its end says no goodbye: what its log
+	// lacks must be neither sent nor acknowledged.
+	abrupt, cancel := context.WithCancel(context.Background())
+	cancel()
+	defer r.node.Close(abrupt)
+	defer r.faults.Lift() // what waits for one to be over would not end
+
+	start, err := r.join(ctx)
+	if err != nil {
+		return nil, &StartError{err}
+	}
+	stopReporting := r.steps.watcher.keepReporting(r.cfg.WatchEvery)
+	defer stopReporting()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer r.onFailure(stop)()
+	r.faults.Begin(ctx, start)
+	if r.past.stop == nil {
+		if err := r.execute(ctx, start); err != nil {
+			return nil, err
+		}
+		if err := r.node.Err(); err != nil {
+			return nil, err
+		}
+	}
+	m, err := r.end(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stopReporting() // the result is the last that Watch hears
+	r.steps.watcher.done(m)
+	return m, nil
+}
+
+// onFailure stops the machine where its peers turn out to contradict its log. The
+// returned function ends that.
+func (r *runner) onFailure(stop context.CancelCauseFunc) (unwatch func()) {
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-r.node.Failed():
+			stop(r.node.Err())
+		case <-done:
+		}
+	}()
+	return func() { close(done) }
+}
+
+// join waits for the peers and returns the instant at which all start, or have
+// started.
+func (r *runner) join(ctx context.Context) (time.Time, error) {
+	// A single machine would not notice. One that comes back has a run to end.
+	if ctx.Err() != nil && !r.past.begun() {
+		return time.Time{}, ctx.Err()
+	}
+	r.steps.watcher.enter(summary.Connecting)
+	if r.past.begun() {
+		return r.rejoin(ctx)
+	}
+	if err := r.passGate(ctx); err != nil {
+		return time.Time{}, err
+	}
+	ctx, cancel := r.connecting(ctx)
+	defer cancel()
+	if err := r.node.Connect(ctx); err != nil {
+		return time.Time{}, err
+	}
+	r.cfg.Logger.Info("all links stand; waiting for the others")
+	start, err := r.node.Barrier(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errors.New("the other machines are connected to this one, but not all to each other: does each have all others as peers?")
+	}
+	return start, err
+}
+
+// rejoin finds the peers of a run that goes on already.
+func (r *runner) rejoin(ctx context.Context) (time.Time, error) {
+	start := r.past.start
+	r.faults.Since(start) // the links are to be made in the run
+	r.cfg.Logger.Info("resuming", "step", r.steps.machine.Steps(), "clock", r.steps.machine.Clock())
+	ctx, cancel := r.connecting(ctx)
+	defer cancel()
+	return start, r.node.Rejoin(ctx, start)
+}
+
+// passGate waits at the gate, if there is one.
+func (r *runner) passGate(ctx context.Context) error {
+	if r.cfg.Gate == nil {
+		return nil
+	}
+	select {
+	case <-r.cfg.Gate:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// connecting bounds the time in which the peers have to be found.
+func (r *runner) connecting(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.cfg.ConnectTimeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, r.cfg.ConnectTimeout)
+}
+
+// execute runs the machine until its time is over or ctx ends.
+func (r *runner) execute(ctx context.Context, start time.Time) error {
+	s := r.steps
+	if r.past.begun() {
+		r.mode.comeBack()
+	} else {
+		s.journal.log.Start(start, r.identity())
+	}
+	if err := s.commit(); err != nil {
+		return err
+	}
+	s.watcher.run(start)
+	s.begin(start, r.cfg.Duration, r.mode.exact(), ctx.Done())
+	defer s.pacer.close()
+	if !s.until(0) {
+		return nil
+	}
+	if !r.past.begun() {
+		r.started = time.Now()
+	}
+	var err error
+	if !r.past.begun() || s.pacer.now() < s.end { // else the run has ended meanwhile
+		err = r.mode.drive()
+	}
+	r.ran = time.Duration(min(s.pacer.now(), s.end))
+	return err
+}
+
+// identity is what the start line says.
+func (r *runner) identity() logging.Start {
+	return logging.Start{
+		Version:  logging.Version,
+		Run:      r.cfg.Run,
+		Machines: len(r.cfg.Peers) + 1,
+		Rate:     r.cfg.Rate,
+		Seed:     r.cfg.Seed,
+		Die:      r.cfg.Die,
+		Peers:    r.peerIDs(),
+	}
+}
+
+// peerIDs returns the other machines' ids, ascending.
+func (r *runner) peerIDs() []int {
+	ids := make([]int, 0, len(r.cfg.Peers))
+	for id := range len(r.cfg.Peers) + 1 {
+		if id != r.cfg.ID {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// end closes the run.
+func (r *runner) end(ctx context.Context) (*summary.Machine, error) {
+	if err := r.steps.commit(); err != nil {
+		return nil, err
+	}
+	r.steps.watcher.enter(summary.Ending)
+	r.faults.Lift()
+	e := ending{stepper: r.steps, mode: r.mode, peers: r.node, linger: r.cfg.Linger, logger: r.cfg.Logger}
+	stop, left, err := e.run(ctx, r.past.stop)
+	if err != nil {
+		return nil, err
+	}
+	return r.result(stop, left), nil
+}
+
+// result sums the run up.
+func (r *runner) result(stop *logging.Stop, left []int) *summary.Machine {
+	elapsed, measured := r.mode.over(r.ran)
+	m := r.steps.figures.Machine(r.cfg.ID, r.cfg.Rate, stop.Queue)
+	if measured {
+		m.Elapsed = elapsed
+	}
+	if !r.started.IsZero() {
+		m.Started = r.started
+		m.StartLateness = r.started.Sub(r.steps.pacer.start)
+	}
+	m.Pending, m.Undelivered, m.Left = logging.ByPeer(stop.Pending), logging.ByPeer(stop.Undelivered), left
+	m.Stalls, m.Stalled = r.steps.stalls, r.steps.stalled
+	m.Wire = wire(r.node.Stats())
+	return &m
+}
+
+// wire is what a node has sent, for a summary.
+func wire(s transport.Stats) summary.Wire {
+	return summary.Wire{
+		Messages:   s.Messages,
+		Frames:     s.Frames,
+		Bytes:      s.Bytes,
+		Writes:     s.Writes,
+		Acks:       s.Acks,
+		Resent:     s.Resent,
+		Duplicates: s.Duplicates,
+		Reconnects: s.Reconnects,
+		Refused:    s.Refused,
+	}
+}

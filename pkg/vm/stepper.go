@@ -1,0 +1,128 @@
+package vm
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/machine"
+	"github.com/scalemodel/lamport/pkg/summary"
+)
+
+// stepper executes a machine's instructions: it takes in what has come, waits
+// for room on the links, and notes what was done. When each is executed is for a
+// [mode] to say.
+type stepper struct {
+	machine *machine.Machine
+	inbox   *inbox
+	journal *journal
+	figures summary.Collector
+	watcher *watcher
+	// take is given each message that has come, in the order of its link. The
+	// mode delivers it to the machine, or holds it until its turn.
+	take func(event.Message)
+
+	// The bounds of the run, set when it begins.
+	pacer *pacer
+	end   int64           // nanoseconds since the start
+	stop  <-chan struct{} // closed: it ends now
+
+	stalls  uint64
+	stalled time.Duration
+}
+
+// begin sets the bounds of a run of this length, 0 for one without end. Ticks that
+// have to come on the instant take an exact pacer, which binds the goroutine to its
+// thread until it is closed.
+func (s *stepper) begin(start time.Time, duration time.Duration, exact bool, stop <-chan struct{}) {
+	s.pacer, s.end, s.stop = newPacer(start, exact), math.MaxInt64, stop
+	if duration > 0 {
+		s.end = int64(duration)
+	}
+}
+
+// until waits for an instant, in nanoseconds since the start. It reports false if
+// the run was stopped first.
+func (s *stepper) until(at int64) bool { return s.pacer.until(at, s.stop) }
+
+// step executes one instruction and describes it in ev, for the caller to record.
+// It reports false when the run has ended before that could be done.
+func (s *stepper) step(ev *event.Event) (going bool, err error) {
+	if err := s.collect(); err != nil {
+		return false, err
+	}
+	if s.journal.tight && !s.room() {
+		if going, err := s.stall(); !going || err != nil {
+			return false, err
+		}
+	}
+	if err := s.machine.Step(ev); err != nil {
+		return false, fmt.Errorf("step %d: %w", s.machine.Steps()+1, err)
+	}
+	return true, nil
+}
+
+// record notes what the machine has done at this instant.
+func (s *stepper) record(at time.Time, ev *event.Event) {
+	s.journal.record(at, ev)
+	s.figures.Observe(ev)
+}
+
+// resume notes that an earlier process of the machine has come as far as this.
+func (s *stepper) resume() {
+	s.journal.log.Resume(time.Now(), logging.Resume{Step: s.machine.Steps(), Clock: s.machine.Clock()})
+}
+
+// collect takes in what has come.
+func (s *stepper) collect() error { return s.inbox.drain(s.take) }
+
+// commit makes known what has happened since the last commit: to the log, then to
+// the peers, then to who watches.
+func (s *stepper) commit() error {
+	if err := s.journal.commit(); err != nil {
+		return fmt.Errorf("the event log cannot be written, so the machine stops at step %d (nothing that is not logged was sent or acknowledged): %w", s.machine.Steps(), err)
+	}
+	s.watcher.reached(s.machine)
+	return nil
+}
+
+// room reports whether the links can take what the next step would send.
+func (s *stepper) room() bool { return s.journal.room(s.machine.NextRecipients()) }
+
+// stall waits until the next step can be executed: its link has room again, or a
+// message has come, so that the step is a receive. Were the send itself held
+// instead, machines that wait for each other in a ring would wait for ever.
+// It reports false when the run ends first.
+func (s *stepper) stall() (going bool, err error) {
+	// The messages that fill the link may be this commit's.
+	if err := s.commit(); err != nil {
+		return false, err
+	}
+	if s.room() {
+		return true, nil
+	}
+	s.stalls++
+	began := time.Now()
+	defer func() { s.stalled += time.Since(began) }()
+	var over <-chan time.Time // nil: never
+	if s.end != math.MaxInt64 {
+		timer := time.NewTimer(time.Duration(s.end - s.pacer.now()))
+		defer timer.Stop()
+		over = timer.C
+	}
+	for !s.room() {
+		select {
+		case <-s.inbox.wake:
+			if err := s.collect(); err != nil {
+				return false, err
+			}
+		case <-over:
+			return false, nil
+		case <-s.stop:
+			return false, nil
+		}
+	}
+	return true, nil
+}
