@@ -60,6 +60,11 @@ func ReadGrid(path string) (*Grid, error) {
 	return parseGrid(path, b, err)
 }
 
+func isTooLarge(err error) bool {
+	_, is := errors.AsType[*guarded.SizeError](err)
+	return is
+}
+
 func parseGrid(path string, b []byte, err error) (*Grid, error) {
 	name := filepath.Join(path, GridName)
 	switch {
@@ -67,10 +72,10 @@ func parseGrid(path string, b []byte, err error) (*Grid, error) {
 		return nil, err
 	case errors.Is(err, guarded.ErrNotRegular):
 		return nil, fmt.Errorf("%s: %w", name, guarded.ErrNotRegular)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, explain(path, err)
+	case isTooLarge(err):
+		return nil, err
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", name, cause(err))
+		return nil, explain(path, err)
 	case len(b) == 0: // it was about to be written
 		return nil, fmt.Errorf("%s is empty: %w", name, fs.ErrNotExist)
 	}
