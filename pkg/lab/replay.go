@@ -13,6 +13,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/rundir"
@@ -128,6 +129,10 @@ func (r *Replay) processes(ctx context.Context, env *Env, paths []string, result
 	p, err := r.asRecorded(paths)
 	if err != nil {
 		return err
+	}
+	// It becomes the name of a directory, and goes over the wire.
+	if err := experiment.CheckName(p.Config.Run); err != nil {
+		return fmt.Errorf("%s cannot be replayed with processes, whose run has the same name: %w; replay it without --processes", r.Dir, err)
 	}
 	// With a smaller window than the run needed, a sender would wait for room, and
 	// its recipient for what cannot be sent.

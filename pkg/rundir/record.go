@@ -25,6 +25,7 @@ type Record struct {
 	Ports   []int     `json:"ports,omitempty"`  // of processes
 	Restart bool      `json:"restart,omitzero"` // machines that die are started again
 	Sync    bool      `json:"sync,omitzero"`    // machines wait for the disk
+	NoLogs  bool      `json:"no_logs,omitzero"` // none were written, in virtual time
 	Host    string    `json:"host"`
 	System  string    `json:"system"` // operating system and architecture
 	CPUs    int       `json:"cpus"`

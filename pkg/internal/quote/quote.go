@@ -80,7 +80,7 @@ func Markdown(s string) string { return markdown.Replace(Visible(s)) }
 
 // Entities, unlike backslashes, are text for every reader of tables.
 var markdown = strings.NewReplacer(
-	"&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;", "`", "&#96;", "[", "&#91;", `\`, "&#92;",
+	"&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;", "`", "&#96;", "[", "&#91;", "]", "&#93;", `\`, "&#92;",
 )
 
 // Writer returns a writer that passes text on in the form of [Visible], but for the ends
