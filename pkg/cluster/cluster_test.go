@@ -20,6 +20,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
 
@@ -286,6 +287,95 @@ func TestKill(t *testing.T) {
 	assert.Contains(t, death(t, err).State, "kill")
 	c.Kill() // nobody is there any more
 	requireGone(t, c)
+}
+
+// whenBack returns a watch that calls then when machine 1 reports after a restart.
+func whenBack(c *Cluster, then func()) func(id int, s summary.Status) {
+	return func(id int, _ summary.Status) {
+		if id == 1 && slices.Contains(c.newest(1).cmd.Args, "--resume") {
+			then()
+		}
+	}
+}
+
+func TestMachineIsStartedAgain(t *testing.T) {
+	c := newFakes(t, "1 crashes once")
+	c.cfg.Duration, c.cfg.Restart = 0, true
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	results, err := c.Run(ctx, whenBack(c, cancel))
+	require.NoError(t, err)
+	for id, m := range results {
+		require.NotNil(t, m, "machine %d", id)
+		assert.Equal(t, id == 1, m.Restarts == 1 && m.Down > 0, "machine %d", id)
+	}
+	args := c.processes[1].cmd.Args
+	assert.Contains(t, args, "--resume")
+	assert.NotContains(t, args, "--gated", "the gate is open already")
+	requireGone(t, c)
+}
+
+func TestMachineCannotBeStartedAgain(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("listeners are not handed down on this system")
+	}
+	c := newFakes(t, "1 crashes once")
+	c.cfg.Duration, c.cfg.Restart = 0, true
+	results, err := c.Run(t.Context(), func(id int, s summary.Status) {
+		if id == 1 && s.Phase == summary.Running {
+			_ = c.listeners[1].Close() // so it cannot be handed down once more
+		}
+	})
+	d := death(t, err)
+	assert.Equal(t, 1, d.ID)
+	assert.Contains(t, d.State, "machine 1 cannot be started: ")
+	assert.Nil(t, results[1])
+	assert.NotNil(t, results[0], "the others have ended in order")
+	requireGone(t, c)
+}
+
+// What the plan does to processes is done, in its order, and noted.
+func TestFaultPlan(t *testing.T) {
+	if !CanPause {
+		t.Skip("this system cannot pause a process")
+	}
+	c := newFakes(t, "patient")
+	c.cfg.Duration = 0
+	var err error
+	c.cfg.Faults, err = fault.Parse("at 1ms pause 2 for 1ms\nat 5ms reset *\nat 10ms kill 1 for 1ms", 3)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	results, err := c.Run(ctx, whenBack(c, cancel))
+	require.NoError(t, err)
+	assert.Equal(t, 1, results[1].Restarts)
+	log, err := os.ReadFile(filepath.Join(c.cfg.Dir, rundir.FaultsName))
+	require.NoError(t, err)
+	var notes []string
+	for line := range strings.Lines(string(log)) {
+		_, text, _ := strings.Cut(strings.TrimSpace(line), "faults: ")
+		notes = append(notes, text)
+	}
+	var want []string
+	for a := range c.cfg.Faults.Actions(fault.Forever) {
+		want = append(want, a.String())
+	}
+	assert.Equal(t, want, notes)
+	requireGone(t, c)
+}
+
+// Where one cannot be started, none is left of those before it.
+func TestSecondMachineCannotBeStarted(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("listeners are not handed down on this system")
+	}
+	c := newFakes(t, "never begins")
+	require.NoError(t, c.listeners[1].Close())
+	results, err := c.Run(t.Context(), nil)
+	require.ErrorContains(t, err, "machine 1 cannot be started: ")
+	assert.Nil(t, results)
+	require.NotNil(t, c.processes[0].cmd.ProcessState, "machine 0 was waited for")
+	assert.NoDirExists(t, filepath.Dir(c.cfg.Dir))
 }
 
 // What is not a program is seen only when it is started.

@@ -101,6 +101,15 @@ var fakes = map[string]func(*fake) int{
 		f.done()
 		return 0
 	},
+	"1 crashes once": func(f *fake) int {
+		f.begin()
+		if f.id == 1 && !slices.Contains(os.Args, "--resume") {
+			return 2
+		}
+		f.untilTold()
+		f.done()
+		return exit.Interrupted
+	},
 	"patient before the run": (*fake).connecting,
 	"never begins":           func(*fake) int { select {} },
 	"waits for nothing":      func(f *fake) int { f.say(summary.Status{Phase: summary.Connecting}); select {} },

@@ -218,9 +218,9 @@ func TestMachineHearsNonsense(t *testing.T) {
 		{strings.Repeat("9", 3<<20), time.Second},
 	} {
 		for name, slow := range map[string]func(io.Reader) io.Reader{
-			"at once":      func(r io.Reader) io.Reader { return r },
+			"at once":        func(r io.Reader) io.Reader { return r },
 			"piece by piece": inPieces(len(tt.said)),
-			"with the end": iotest.DataErrReader,
+			"with the end":   iotest.DataErrReader,
 			"until it fails": func(r io.Reader) io.Reader {
 				return io.MultiReader(r, iotest.ErrReader(errors.New("the pipe is broken")))
 			},
