@@ -88,7 +88,15 @@ func (s *stepper) commit() error {
 }
 
 // room reports whether the links can take what the next step would send.
-func (s *stepper) room() bool { return s.journal.room(s.machine.NextRecipients()) }
+func (s *stepper) room() bool {
+	next := s.machine.NextRecipients()
+	for i := range next.Len() {
+		if !s.journal.room(next.At(i)) {
+			return false
+		}
+	}
+	return true
+}
 
 // stall waits until the next step can be executed: its link has room again, or a
 // message has come, so that the step is a receive. Were the send itself held
