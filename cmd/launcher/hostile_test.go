@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -416,4 +418,42 @@ func TestRerunWithoutLogs(t *testing.T) {
 	require.Zero(t, code, talk)
 	assert.NotContains(t, out, "again  ")
 	assert.Equal(t, []string{"run.json", "summary.json"}, files(t, again))
+}
+
+// A machine that is to go on from a log that is none says so at once, and so does one
+// whose record is none: nothing is left that a signal would have to end.
+func TestMachineWithoutALogFile(t *testing.T) {
+	t.Parallel()
+	h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2), flags: []string{"--run", "pipe", "--rate", "5"}}
+	for id, place := range []func(string) error{
+		func(path string) error { return syscall.Mkfifo(path, 0o666) },
+		func(path string) error { return os.Symlink("/dev/zero", path) },
+	} {
+		name := fmt.Sprintf("vm_%d_5.log", id)
+		require.NoError(t, place(filepath.Join(h.dir, name)))
+		p := h.start(id, "--resume")
+		assert.Equal(t, "2", p.wait())
+		assert.Contains(t, p.errors.String(), "cannot reopen event log: ")
+		assert.Contains(t, p.errors.String(), name+": not a regular file")
+		ctx, cancel := context.WithTimeout(t.Context(), deadline)
+		defer cancel()
+		said, err := exec.CommandContext(ctx, filepath.Join(bin, "vm"), "--port", "1", "--peers", "a:1", "--replay", filepath.Join(h.dir, name)).CombinedOutput()
+		require.NoError(t, ctx.Err())
+		require.Error(t, err)
+		assert.Contains(t, string(said), name+": expected an event log, found no regular file")
+	}
+}
+
+// A machine is ended by the first signal while it waits, whatever it waits for.
+func TestFirstSignalEndsAMachine(t *testing.T) {
+	t.Parallel()
+	h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2), flags: []string{"--run", "signal", "--rate", "5"}}
+	for _, resume := range []string{"--resume=false", "--resume"} {
+		p := h.start(0, resume)
+		h.waitForKnock(1)
+		p.signal(syscall.SIGTERM)
+		assert.Equal(t, "130", p.wait())
+		assert.Contains(t, p.errors.String(), "interrupted before the run began")
+		assert.Empty(t, files(t, h.dir))
+	}
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/pkg/clock"
 )
 
 func compress(t testing.TB, text string) []byte {
@@ -99,4 +101,27 @@ func TestDecompressionBomb(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	require.ErrorContains(t, err, path+":1: expected a line of at most 1048576 bytes")
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8*MaxLine))
+}
+
+// What an editor has done to a log is said as what it is, and the log is not gone on with.
+func TestMangledLogs(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, FileName(0, clock.Hertz))
+	for text, want := range map[string]string{
+		"\ufeff" + line:                        path + ":1: expected a time in UTC from 1970 to 9999 such as 2006-01-02T15:04:05.000000Z, found \"\\ufeff2026-11-22T17:13:40.066633Z [INFO]  v\"…: the file begins with a byte order mark, ",
+		"\xff\xfe2\x000\x00\n\x00":             path + ":1: expected a time in UTC",
+		strings.ReplaceAll(line, "\n", "\r\n"): path + `:1: expected the end of the line, found "\r": the line ends in CR LF, `,
+		line + "\r\n":                          path + ":2: expected a time in UTC",
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o666))
+		_, err := readAll(t, path)
+		require.ErrorContains(t, err, want)
+		_, err = Reopen(dir, 0, clock.Hertz, func(*Record) error { return nil })
+		require.ErrorContains(t, err, want)
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, text, string(b), "untouched")
+	}
+	_, err := readAll(t, path)
+	require.NotErrorIs(t, err, ErrTorn)
 }

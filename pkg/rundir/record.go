@@ -175,7 +175,7 @@ func ReadRecord(dir string) (*Record, error) {
 		return nil, err
 	}
 	var r Record
-	err = json.Unmarshal(b, &r)
+	err = guarded.Unmarshal(b, &r)
 	var other *FormatError
 	switch {
 	case errors.As(err, &other):

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/guarded"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -51,7 +52,7 @@ func checkShape(b []byte, machines int) error {
 			} `json:"verdict"`
 		} `json:"stats"`
 	}
-	if err := json.Unmarshal(b, &shape); err != nil {
+	if err := guarded.Unmarshal(b, &shape); err != nil {
 		return err
 	}
 	for _, part := range []struct {

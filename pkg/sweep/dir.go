@@ -80,7 +80,7 @@ func parseGrid(path string, b []byte, err error) (*Grid, error) {
 		return nil, fmt.Errorf("%s is empty: %w", name, fs.ErrNotExist)
 	}
 	var g Grid
-	if err := json.Unmarshal(b, &g); err != nil {
+	if err := guarded.Unmarshal(b, &g); err != nil {
 		return nil, fmt.Errorf("%s: not the grid of a sweep: %w", name, err)
 	}
 	if g.Format != 1 {

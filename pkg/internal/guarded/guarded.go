@@ -31,31 +31,34 @@ func (e *SizeError) Error() string {
 
 // Open opens a regular file to read it. It never waits for another process. An
 // error is an [*fs.PathError], which wraps [ErrNotRegular] or what the system said.
-func Open(name string) (*os.File, error) {
-	return open(name, os.Stat, func() (*os.File, error) { return os.OpenFile(name, os.O_RDONLY|noWait, 0) })
+func Open(name string) (*os.File, error) { return OpenFile(name, os.O_RDONLY) }
+
+// OpenFile is [Open] with the flags of [os.OpenFile]; the file must be there.
+func OpenFile(name string, flag int) (*os.File, error) {
+	return open(name, flag, os.Stat, os.OpenFile)
 }
 
 // OpenIn is [Open] inside of a root: a link that leads out of it is an error.
 func OpenIn(root *os.Root, name string) (*os.File, error) {
-	return open(name, root.Stat, func() (*os.File, error) { return root.OpenFile(name, os.O_RDONLY|noWait, 0) })
+	return open(name, os.O_RDONLY, root.Stat, root.OpenFile)
 }
 
-func open(name string, stat func(string) (fs.FileInfo, error), open func() (*os.File, error)) (*os.File, error) {
+func open(name string, flag int, stat func(string) (fs.FileInfo, error), open func(string, int, fs.FileMode) (*os.File, error)) (*os.File, error) {
 	// The look before spares a device the opening, which can do something to it;
 	// the look after is at what was opened, whatever has become of the name.
 	info, err := stat(name)
 	if err != nil {
 		return nil, err
 	}
-	if err := Regular(name, info); err != nil {
+	if err := regular(name, info); err != nil {
 		return nil, err
 	}
-	f, err := open()
+	f, err := open(name, flag|noWait, 0)
 	if err != nil {
 		return nil, err
 	}
 	if info, err = f.Stat(); err == nil {
-		err = Regular(name, info)
+		err = regular(name, info)
 	}
 	if err != nil {
 		_ = f.Close()
@@ -64,9 +67,7 @@ func open(name string, stat func(string) (fs.FileInfo, error), open func() (*os.
 	return f, nil
 }
 
-// Regular returns nil if info is that of a regular file, and otherwise an
-// [*fs.PathError] that wraps [ErrNotRegular].
-func Regular(name string, info fs.FileInfo) error {
+func regular(name string, info fs.FileInfo) error {
 	if info.Mode().IsRegular() {
 		return nil
 	}

@@ -3,6 +3,7 @@
 package guarded
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -58,12 +59,10 @@ func TestTheNameIsGivenToAnotherMeanwhile(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o666))
 	require.NoError(t, syscall.Mkfifo(pipe, 0o666))
 	inTime(t, func() {
-		_, err := open(file, os.Stat, func() (*os.File, error) {
-			if err := os.Rename(pipe, file); err != nil {
-				return nil, err
-			}
-			return os.OpenFile(file, os.O_RDONLY|noWait, 0)
-		})
+		_, err := open(file, os.O_RDONLY, func(name string) (os.FileInfo, error) {
+			info, err := os.Stat(name)
+			return info, errors.Join(err, os.Rename(pipe, file))
+		}, os.OpenFile)
 		assert.ErrorIs(t, err, ErrNotRegular)
 	})
 }
