@@ -457,3 +457,31 @@ func TestFirstSignalEndsAMachine(t *testing.T) {
 		assert.Empty(t, files(t, h.dir))
 	}
 }
+
+// A few bytes of a log can claim a million machines, and times that lie as far apart as
+// times can: no command takes memory or time for what is not there.
+func TestForgedFigures(t *testing.T) {
+	t.Parallel()
+	good := virtualRun(t, "--duration", "5s")
+	for what, damage := range map[string]func(dir string){
+		"a million machines": func(dir string) {
+			for _, log := range logs(t, dir) {
+				change(t, log, "machines=3 ", "machines=1048576 ")
+			}
+		},
+		"machines in a name": func(dir string) {
+			require.NoError(t, os.Rename(filepath.Join(dir, "vm_2_4.log"), filepath.Join(dir, "vm_1048575_4.log")))
+		},
+		"eight thousand years": func(dir string) { change(t, filepath.Join(dir, "vm_1_5.log"), "2000-01-01T00:00:04.2", "9999-12-31T00:00:04.2") },
+		"the end of clocks":    func(dir string) { change(t, filepath.Join(dir, "vm_1_5.log"), " clock=9 ", " clock=18446744073709551615 ") },
+		"the end of queues":    func(dir string) { change(t, filepath.Join(dir, "vm_1_5.log"), " queue=0", " queue=9223372036854775807") },
+		"the end of numbers":   func(dir string) { change(t, filepath.Join(dir, "vm_1_5.log"), " to=0:2", " to=0:18446744073709551615") },
+		"the end of machines":  func(dir string) { change(t, filepath.Join(dir, "vm_1_5.log"), " to=0:2", " to=2147483647:2") },
+		"the end of dice":      func(dir string) { change(t, filepath.Join(dir, "vm_1_5.log"), " die=10 ", " die=9223372036854775807 ") },
+	} {
+		dir := filepath.Join(t.TempDir(), "run")
+		require.NoError(t, os.CopyFS(dir, os.DirFS(good)))
+		damage(dir)
+		t.Run(what, func(t *testing.T) { inTime(t, func() { read(t, dir) }) })
+	}
+}
