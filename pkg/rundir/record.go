@@ -18,7 +18,7 @@ import (
 const format = 1
 
 // Record is everything that is needed to do a run again, and where and when it
-// was done. docs/log-format.md describes its JSON.
+// was done. docs/files.md describes its JSON.
 type Record struct {
 	Version string `json:"version"` // of the program
 	experiment.Spec
