@@ -279,7 +279,7 @@ func TestNoFiles(t *testing.T) {
 	t.Parallel()
 	good := virtualRun(t, "--duration", "5s")
 	for _, name := range []string{"run.json", "vm_1_5.log", "sweep.json", "vm_7_1.log.gz"} {
-		for _, make := range []func(string) error{
+		for _, place := range []func(string) error{
 			func(path string) error { return syscall.Mkfifo(path, 0o666) },
 			func(path string) error { return os.Symlink("/dev/zero", path) },
 			func(path string) error { return os.Mkdir(path, 0o777) },
@@ -287,7 +287,7 @@ func TestNoFiles(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "run")
 			require.NoError(t, os.CopyFS(dir, os.DirFS(good)))
 			require.NoError(t, os.RemoveAll(filepath.Join(dir, name)))
-			require.NoError(t, make(filepath.Join(dir, name)))
+			require.NoError(t, place(filepath.Join(dir, name)))
 			inTime(t, func() { assert.Contains(t, read(t, dir), "regular file") })
 		}
 	}
@@ -472,12 +472,18 @@ func TestForgedFigures(t *testing.T) {
 		"machines in a name": func(dir string) {
 			require.NoError(t, os.Rename(filepath.Join(dir, "vm_2_4.log"), filepath.Join(dir, "vm_1048575_4.log")))
 		},
-		"eight thousand years": func(dir string) { change(t, filepath.Join(dir, "vm_1_5.log"), "2000-01-01T00:00:04.2", "9999-12-31T00:00:04.2") },
-		"the end of clocks":    func(dir string) { change(t, filepath.Join(dir, "vm_1_5.log"), " clock=9 ", " clock=18446744073709551615 ") },
-		"the end of queues":    func(dir string) { change(t, filepath.Join(dir, "vm_1_5.log"), " queue=0", " queue=9223372036854775807") },
-		"the end of numbers":   func(dir string) { change(t, filepath.Join(dir, "vm_1_5.log"), " to=0:2", " to=0:18446744073709551615") },
-		"the end of machines":  func(dir string) { change(t, filepath.Join(dir, "vm_1_5.log"), " to=0:2", " to=2147483647:2") },
-		"the end of dice":      func(dir string) { change(t, filepath.Join(dir, "vm_1_5.log"), " die=10 ", " die=9223372036854775807 ") },
+		"eight thousand years": func(dir string) {
+			change(t, filepath.Join(dir, "vm_1_5.log"), "2000-01-01T00:00:04.2", "9999-12-31T00:00:04.2")
+		},
+		"the end of clocks": func(dir string) {
+			change(t, filepath.Join(dir, "vm_1_5.log"), " clock=9 ", " clock=18446744073709551615 ")
+		},
+		"the end of queues": func(dir string) {
+			change(t, filepath.Join(dir, "vm_1_5.log"), " queue=0", " queue=9223372036854775807")
+		},
+		"the end of numbers":  func(dir string) { change(t, filepath.Join(dir, "vm_1_5.log"), " to=0:2", " to=0:18446744073709551615") },
+		"the end of machines": func(dir string) { change(t, filepath.Join(dir, "vm_1_5.log"), " to=0:2", " to=2147483647:2") },
+		"the end of dice":     func(dir string) { change(t, filepath.Join(dir, "vm_1_5.log"), " die=10 ", " die=9223372036854775807 ") },
 	} {
 		dir := filepath.Join(t.TempDir(), "run")
 		require.NoError(t, os.CopyFS(dir, os.DirFS(good)))

@@ -16,9 +16,8 @@ const maxPlan = 1 << 20
 // a file, what is in it, and the name. What is called so and may have no end, such as a
 // named pipe or a device, is refused. An error is an [*experiment.Error].
 func ReadPlan(s string) (text, file string, err error) {
-	info, err := os.Stat(s)
-	if err != nil || info.IsDir() {
-		return s, "", nil
+	if info, err := os.Stat(s); err != nil || info.IsDir() {
+		return s, "", nil //nolint:nilerr // a text is no name of a file
 	}
 	b, err := guarded.ReadFile(s, maxPlan)
 	if p, ok := errors.AsType[*fs.PathError](err); ok {

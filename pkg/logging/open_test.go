@@ -36,7 +36,7 @@ func readAll(t testing.TB, path string) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	r := NewReader(f, path)
 	var rec Record
 	for ; err == nil; n++ {

@@ -20,7 +20,7 @@ func both(t *testing.T, dir string, test func(t *testing.T, read func(name strin
 	t.Run("ReadFileIn", func(t *testing.T) {
 		root, err := os.OpenRoot(dir)
 		require.NoError(t, err)
-		defer root.Close()
+		defer func() { _ = root.Close() }()
 		test(t, func(name string, limit int64) ([]byte, error) { return ReadFileIn(root, name, limit) })
 	})
 }
@@ -60,7 +60,7 @@ func TestReadFileThroughALink(t *testing.T) {
 	assert.Equal(t, "there", string(b))
 	root, err := os.OpenRoot(dir)
 	require.NoError(t, err)
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	_, err = ReadFileIn(root, "link", 9)
 	require.Error(t, err)
 }

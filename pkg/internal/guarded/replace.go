@@ -15,7 +15,7 @@ func Replace(name string, write func(*os.File) error) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	return ReplaceIn(root, filepath.Base(name), write)
 }
 

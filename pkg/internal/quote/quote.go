@@ -93,7 +93,7 @@ func Writer(w io.Writer) io.Writer {
 // that does not show what it is: only escapes of such. What is written at once ends
 // with a whole character.
 func JSONWriter(w io.Writer) io.Writer {
-	return writer{w, func(b []byte, s string) []byte { return AppendJSON(b, s) }}
+	return writer{w, AppendJSON[string]}
 }
 
 // AppendJSON appends JSON as [JSONWriter] writes it.
