@@ -316,6 +316,27 @@ func TestNothingOutsideIsTouched(t *testing.T) {
 	require.ErrorContains(t, err, RunsName)
 	untouched()
 
+	// They are in the sweep's directory, but under another name.
+	path = t.TempDir()
+	d, err = Open(path, grid())
+	require.NoError(t, err)
+	d.Close()
+	require.NoError(t, os.Rename(filepath.Join(path, RunsName), filepath.Join(path, "others")))
+	link("others", filepath.Join(path, RunsName))
+	_, err = Open(path, grid())
+	require.ErrorContains(t, err, "is no directory of the sweep's own")
+
+	// They are put elsewhere while the sweep goes on.
+	path = t.TempDir()
+	d, err = Open(path, grid())
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(filepath.Join(path, RunsName)))
+	link(outside, filepath.Join(path, RunsName))
+	require.Error(t, d.Clear(run))
+	require.Error(t, d.Save(run, &Result{}))
+	d.Close()
+	untouched()
+
 	// One run is elsewhere.
 	path = t.TempDir()
 	d, err = Open(path, grid())
