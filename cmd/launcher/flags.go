@@ -53,11 +53,6 @@ func runDirs(c *cli.Context) ([]string, error) {
 	if !c.Args().Present() {
 		return nil, command.Usage("%s: which run? Name its directory, for example runs/latest", c.Command.Name)
 	}
-	for _, arg := range c.Args().Slice() {
-		if len(arg) > 1 && arg[0] == '-' {
-			return nil, command.Usage("flag %s stands after a directory: flags come first", arg)
-		}
-	}
 	return c.Args().Slice(), nil
 }
 

@@ -47,7 +47,7 @@ func sweepFlags() []cli.Flag {
 	env := func(name string) []string { return []string{"LAUNCHER_" + name} }
 	return []cli.Flag{
 		&cli.StringFlag{Name: "rates", Usage: "`LISTS` of ticks per second, separated by semicolons: '1,5,4;3,3,3;random'", DefaultText: "1,5,4, or random with --machines", EnvVars: env("RATES")},
-		&cli.StringFlag{Name: "machines", Usage: "`NUMBERS` of machines: 3,10,100", DefaultText: "as many as there are rates, or 3", EnvVars: env("MACHINES")},
+		&cli.StringFlag{Name: "machines", Usage: "`NUMBERS` of machines: 3,10,100", DefaultText: "as many as a list of rates has, else 3", EnvVars: env("MACHINES")},
 		&cli.StringFlag{Name: "die", Usage: "`FACES` of the die: 10,5,3", Value: strconv.Itoa(machine.DefaultDie), EnvVars: env("DIE")},
 		&cli.StringFlag{Name: "latency", Usage: "with --virtual: `TIMES` that messages spend in transit, separated by semicolons: '1ms;exp:50ms'", DefaultText: experiment.DefaultLatency().String(), EnvVars: env("LATENCY")},
 		&cli.GenericFlag{Name: "faults", Usage: "fault `PLAN` of each run (docs/faults.md), a file that holds one, or none; repeat the flag to compare plans", Value: &plans{}, EnvVars: env("FAULTS")},

@@ -149,7 +149,7 @@ func TestSweepIsStoppedBeforeItBegins(t *testing.T) {
 	assert.Equal(t, []string{"runs", "sweep.json"}, names(t, dir))
 }
 
-// A run that its logs do not prove is named, and so is the way to look at it.
+// A run that is not correct by its logs is named, and so is the way to look at it.
 func TestSweepWithABrokenRun(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "sweep")

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/scalemodel/lamport/pkg/transport"
+	"github.com/scalemodel/lamport/pkg/vm"
 )
 
 // The packages below say what is in the way. How to mend it is a matter of
@@ -26,6 +27,9 @@ func withHint(err error) error {
 		if hint := refusalHint(e.Code); hint != "" {
 			return fmt.Errorf("%w: %s", err, hint)
 		}
+	}
+	if errors.Is(err, vm.ErrCrash) {
+		return fmt.Errorf("%w; start it again with --resume", err)
 	}
 	return err
 }

@@ -48,7 +48,8 @@ func openRecord(cfg *vm.Config, path string) (err error) {
 		return command.Usage("--replay: %w", err)
 	}
 	s := cfg.Replay.Start()
-	cfg.ID, cfg.Rate, cfg.Seed, cfg.Die, cfg.Run, cfg.Duration = cfg.Replay.ID(), s.Rate, s.Seed, s.Die, s.Run, 0
+	cfg.Adopt(s)
+	cfg.ID, cfg.Rate, cfg.Duration = cfg.Replay.ID(), s.Rate, 0
 	return nil
 }
 
@@ -120,7 +121,7 @@ func withCode(err error) error {
 	case errors.As(err, &notStarted):
 		return exit.With(exit.Misused, withHint(err))
 	case errors.Is(err, vm.ErrCrash):
-		return exit.With(exit.Crashed, err)
+		return exit.With(exit.Crashed, withHint(err))
 	case errors.As(err, &differs):
 		return exit.With(exit.Broken, err)
 	}

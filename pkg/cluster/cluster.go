@@ -36,14 +36,15 @@ type Config struct {
 	// changes.
 	StatusEvery time.Duration
 	// Restart starts a machine that dies again, from its log.
-	Restart bool // Replay, if not nil, is the record of each machine in an earlier run, which
+	Restart bool
+	// Replay, if not nil, is the record of each machine in an earlier run, which
 	// is to be done again. The Spec must be that of the records, as far as they
 	// have one; there is no Duration. AtPace keeps the pace of the records.
 	Replay []string
 	AtPace bool
 
 	Sync     bool   // machines wait for the disk before they send
-	LogLevel string // of the processes' talk, the vm's default if ""
+	LogLevel string // of the processes' diagnostics, the vm's default if ""
 	Version  string // of this program, for the record
 }
 

@@ -1,7 +1,7 @@
 // Package command is what the project's commands have in common: one-line
 // errors, output into pipes and the version.
 //
-// Standard output is for results, standard error for talk. Wrong usage gives
+// Standard output is for results, standard error for diagnostics. Wrong usage gives
 // one line that says what was wrong and how to mend it, never a page of help.
 package command
 
@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -53,11 +54,11 @@ func (h *hinted) Unwrap() error { return h.err }
 // their own end with [exit.Misused].
 func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Writer) int {
 	app.Writer, app.ErrWriter = stdout, stderr
-	app.HideHelpCommand = true
+	app.HideHelpCommand = len(app.Commands) == 0
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	app.Version = Version()
-	own(app.Name, &app.OnUsageError, app.Commands)
-	err := app.RunContext(ctx, args)
+	own(app.Name, &app.OnUsageError, app.Flags, app.Commands)
+	err := app.RunContext(ctx, slices.Concat(args[:1], flagsFirst(app, args[1:])))
 	if !exit.Silent(err) {
 		_, _ = fmt.Fprintf(stderr, "%s: %s\n", app.Name, quote.Short(oneLine(err.Error()), maxError))
 	}
@@ -66,16 +67,11 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 
 // own replaces the library's answer to wrong flags, which is a page of help on
 // standard output.
-func own(name string, handler *cli.OnUsageErrorFunc, commands []*cli.Command) {
-	*handler = func(_ *cli.Context, err error, _ bool) error {
-		what := err.Error()
-		if flag, unknown := strings.CutPrefix(what, "flag provided but not defined: "); unknown {
-			what = "unknown flag " + flag
-		}
-		return Usage("%s; %q lists the flags", what, name+" --help")
-	}
+func own(name string, handler *cli.OnUsageErrorFunc, flags []cli.Flag, commands []*cli.Command) {
+	unsetEmpty(flags)
+	*handler = func(_ *cli.Context, err error, _ bool) error { return wrongFlag(name, flags, err) }
 	for _, c := range commands {
-		own(name+" "+c.Name, &c.OnUsageError, c.Subcommands)
+		own(name+" "+c.Name, &c.OnUsageError, c.Flags, c.Subcommands)
 	}
 }
 

@@ -193,7 +193,8 @@ func (r *Replay) asRecorded(paths []string) (*Processes, error) {
 			return nil, err
 		}
 		s := t.Start()
-		p.Config.Run, p.Seed, p.Die, p.Rates[t.ID()], p.Replay[t.ID()] = s.Run, s.Seed, s.Die, s.Rate, path
+		p.Adopt(s)
+		p.Rates[t.ID()], p.Replay[t.ID()] = s.Rate, path
 		t.Close()
 	}
 	var err error

@@ -7,7 +7,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// Diagnostics returns the logger of a process's talk, meant for its standard
+// Diagnostics returns the logger of a process's diagnostics, meant for its standard
 // error: one hclog text line per message, with the same times as the event log,
 // so that the two can be read side by side. name is the process, such as vm-0
 // or launcher; messages below level are left out.

@@ -54,31 +54,93 @@ func figures(machines []summary.Machine) map[string]float64 {
 	return f
 }
 
+// samples are the values of each figure, one for each run.
+type samples map[string][]float64
+
+func (s samples) add(machines []summary.Machine) {
+	for name, x := range figures(machines) {
+		s[name] = append(s[name], x)
+	}
+}
+
+// furthest returns the figure by which two samples of runs differ most, and by how
+// many standard deviations: the Mann-Whitney test (rank sums, with the normal
+// approximation and the correction for ties).
+func furthest(a, b samples) (name string, z float64) {
+	for n := range a {
+		if of := math.Abs(rankSum(a[n], b[n])); of >= z {
+			name, z = n, of
+		}
+	}
+	return name, z
+}
+
 // A run of processes and a run in virtual time are draws from the same
-// distribution. For each figure, the Mann-Whitney test (rank sums, with the
-// normal approximation and the correction for ties) compares a few real runs with
-// many virtual ones. That they are equal is rejected from 4 standard deviations on:
-// of 21 figures, chance alone does that in one run of this test among 700.
+// distribution. For each figure, a few real runs are compared with many virtual
+// ones. That they are equal is rejected from 4 standard deviations on: of 21
+// figures, chance alone does that once in 700 times, and so twice in a row, with
+// other seeds, once in half a million.
 func TestRealAndVirtualRunsAgree(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes six seconds")
 	}
-	const processes, virtual = 8, 400
-	samples := make(map[string]*[3][]float64)
-	take := func(which int, machines []summary.Machine) {
-		for name, x := range figures(machines) {
-			if samples[name] == nil {
-				samples[name] = new([3][]float64)
-			}
-			samples[name][which] = append(samples[name][which], x)
-		}
+	const virtual = 400
+	simulated := samples{}
+	growth := 0.0
+	for seed := range uint64(virtual) {
+		r, err := Run(context.Background(), fast(seed))
+		require.NoError(t, err)
+		machines := slices.Collect(r.Machines())
+		simulated.add(machines)
+		growth += float64(machines[0].Queue) / virtual
 	}
+	// The start is not in the prediction: the first steps of machine 0 are often
+	// still idle, which makes about one message more.
+	predicted := trace.Predict(fastRates, 10)
+	require.InEpsilon(t, predicted[0].Growth*fast(0).Duration.Seconds(), growth, 0.08)
+
+	// The test is not blind: as few runs with another die are told apart.
+	other := samples{}
+	for seed := range uint64(6) {
+		cfg := fast(seed)
+		cfg.Die = 6
+		r, err := Run(context.Background(), cfg)
+		require.NoError(t, err)
+		other.add(slices.Collect(r.Machines()))
+	}
+	_, seen := furthest(other, simulated)
+	require.Greater(t, seen, 4.0)
+
+	measured := runsOnTime(t, 1000)
+	name, z := furthest(measured, simulated)
+	if z >= 4 {
+		t.Logf("%s differs by %.1f standard deviations: once more, with other seeds", name, z)
+		measured = runsOnTime(t, 2000)
+		name, z = furthest(measured, simulated)
+	}
+	require.Less(t, z, 4.0, "%s: real %.3v", name, measured[name])
+	// The same for the mean of the real runs: nine in ten virtual ones end
+	// between 18 and 44, so the mean of six or more lies within these.
+	s := measured["machine 0: queue growth"]
+	mean := 0.0
+	for _, x := range s {
+		mean += x / float64(len(s))
+	}
+	require.InDelta(t, 0.5, mean, 0.3)
+}
+
+// runsOnTime runs the machines for real, with the seeds from this one on, side by
+// side. Where the host is too busy for enough of the runs to keep their rates, the
+// test is skipped.
+func runsOnTime(t *testing.T, seed uint64) samples {
+	const processes, enough = 8, 6 // with fewer, even samples that do not overlap are within 4 standard deviations
 	var runs sync.WaitGroup
 	results := make([][]summary.Machine, processes)
 	for i := range processes {
-		runs.Go(func() { results[i] = runReal(t, fast(uint64(1000+i))) })
+		runs.Go(func() { results[i] = runReal(t, fast(seed+uint64(i))) })
 	}
 	runs.Wait()
+	taken, n := samples{}, 0
 	for _, machines := range results {
 		// A host that is late by half a period, which is 20 ms for the
 		// fastest, runs another schedule.
@@ -88,52 +150,14 @@ func TestRealAndVirtualRunsAgree(t *testing.T) {
 			onTime = onTime && m.Missed == 0 && m.Lateness.P99 < 10*time.Millisecond
 		}
 		if onTime {
-			take(0, machines)
+			taken.add(machines)
+			n++
 		}
 	}
-	growth := 0.0
-	for seed := range uint64(virtual) {
-		r, err := Run(context.Background(), fast(seed))
-		require.NoError(t, err)
-		machines := slices.Collect(r.Machines())
-		take(1, machines)
-		growth += float64(machines[0].Queue) / virtual
-	}
-
-	// The start is not in the prediction: the first steps of machine 0 are often
-	// still idle, which makes about one message more.
-	predicted := trace.Predict(fastRates, 10)
-	require.InEpsilon(t, predicted[0].Growth*fast(0).Duration.Seconds(), growth, 0.08)
-
-	// With fewer, even samples that do not overlap are within 4 standard deviations.
-	if n := len(samples["machine 0: internal"][0]); n < 6 {
+	if n < enough {
 		t.Skipf("the host is too busy: only %d of %d real runs kept their rates", n, processes)
 	}
-	for name, s := range samples {
-		z := rankSum(s[0], s[1])
-		require.Less(t, math.Abs(z), 4.0, "%s: real %.3v", name, s[0])
-	}
-	// The test is not blind: as few runs with another die are told apart.
-	for seed := range uint64(6) {
-		cfg := fast(seed)
-		cfg.Die = 6
-		r, err := Run(context.Background(), cfg)
-		require.NoError(t, err)
-		take(2, slices.Collect(r.Machines()))
-	}
-	seen := 0.0
-	for _, s := range samples {
-		seen = max(seen, math.Abs(rankSum(s[2], s[1])))
-	}
-	require.Greater(t, seen, 4.0)
-	// The same for the mean of the real runs: nine in ten virtual ones end
-	// between 18 and 44, so the mean of six or more lies within these.
-	s := samples["machine 0: queue growth"][0]
-	mean := 0.0
-	for _, x := range s {
-		mean += x / float64(len(s))
-	}
-	require.InDelta(t, 0.5, mean, 0.3)
+	return taken
 }
 
 // runReal runs machines over TCP, in real time.

@@ -22,11 +22,11 @@ type logs struct {
 }
 
 const (
-	// mostOpen is how many files are kept open; with more, each write opens and
+	// maxOpen is how many files are kept open; with more, each write opens and
 	// closes its file.
-	mostOpen = 256
-	// most, over all logs, is how many bytes may be held back.
-	mostHeld = 64 << 20
+	maxOpen = 256
+	// maxHeld bounds the bytes held back, over all logs.
+	maxHeld  = 64 << 20
 	flushMin = 4 << 10
 	flushMax = 64 << 10
 )
@@ -35,30 +35,19 @@ const (
 // are kept in memory, for machines to be brought back from.
 func openLogs(e *engine) (*logs, error) {
 	n := e.machines
-	l := &logs{flushAt: min(max(mostHeld/n, flushMin), flushMax)}
-	peers := make([]int, 0, n)
-	for id := 1; id < n; id++ {
-		peers = append(peers, id)
-	}
+	l := &logs{flushAt: min(max(maxHeld/n, flushMin), flushMax)}
 	for id, rate := range e.cfg.Rates {
-		// Log 0 names the peers 1, 2, 3, …; each further one names its
-		// predecessor instead of itself.
-		if id > 0 {
-			peers[id-1] = id - 1
-		}
 		f := &logFile{}
 		if e.cfg.LogDir != "" {
 			var err error
-			if f, err = newLogFile(filepath.Join(e.cfg.LogDir, logging.FileName(id, rate)), n <= mostOpen); err != nil {
+			if f, err = newLogFile(filepath.Join(e.cfg.LogDir, logging.FileName(id, rate)), n <= maxOpen); err != nil {
 				l.close()
 				return nil, err
 			}
 		}
 		w := logging.NewWriter(f, id)
 		l.files, l.writers, l.links = append(l.files, f), append(l.writers, w), append(l.links, counter.New[uint32](n))
-		w.Start(instant(e.origin(id)), logging.Start{
-			Run: e.cfg.Run, Machines: n, Rate: rate, Seed: e.cfg.Seed, Die: e.cfg.Die, Peers: peers,
-		})
+		w.Start(instant(e.origin(id)), e.cfg.Start(id, n, rate))
 		if err := w.Flush(); err != nil {
 			l.close()
 			return nil, err

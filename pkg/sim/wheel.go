@@ -42,13 +42,13 @@ func newWheel(shift uint8, longest int64) wheel {
 	}
 }
 
-// mostBuckets bounds what a calendar takes where there is a machine far slower than
+// maxBuckets bounds what a calendar takes where there is a machine far slower than
 // the latency; that machine is passed by a few times a tick.
-const mostBuckets = 1 << 16
+const maxBuckets = 1 << 16
 
 func bucketsFor(shift uint8, longest int64) uint64 {
 	n := uint64(64)
-	for n < mostBuckets && n < uint64(longest>>shift)+2 {
+	for n < maxBuckets && n < uint64(longest>>shift)+2 {
 		n *= 2
 	}
 	return n

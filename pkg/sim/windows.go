@@ -27,7 +27,7 @@ func (e *engine) windowShift() (shift uint8, ok bool) {
 	shift = uint8(63 - bits.LeadingZeros64(uint64(least)))
 	// A window much longer than all periods serves nothing.
 	shift = min(shift, 32)
-	return shift, bucketsFor(shift, e.longest()) < mostBuckets || e.machines >= mostBuckets || e.cfg.shards > 0
+	return shift, bucketsFor(shift, e.longest()) < maxBuckets || e.machines >= maxBuckets || e.cfg.shards > 0
 }
 
 // longest returns the longest period.

@@ -342,7 +342,7 @@ func TestPace(t *testing.T) {
 	m.results[0].Paces = Paces([]summary.Machine{late(5*clock.Hertz, 30*time.Millisecond, 0), late(clock.Hertz, 31*time.Millisecond, 0)})
 	assert.Contains(t, m.findings(), "- Pace: kept in every run; in the worst, 99 % of the ticks of a machine with rate 5 were at most 30.0 ms late.\n")
 	m.results[1].Paces = Paces([]summary.Machine{late(5*clock.Hertz, 130*time.Millisecond, 7)})
-	assert.Contains(t, m.findings(), "- Pace: SUFFERED in 1 run: p1-t2 (vm-1: p99 130 ms late, 7 ticks missed); fewer at a time (--jobs 1) or a quieter host would help.\n")
+	assert.Contains(t, m.findings(), "- Pace: SUFFERED in 1 run: p1-t2 (vm-1: p99 130 ms late, 7 ticks missed); fewer runs side by side or a quieter host would help.\n")
 	rows := rowsOf(t, m.report().CSV())
 	column := slices.Index(rows[0], "pace_kept")
 	assert.Equal(t, []string{"true", "true", "true", "false"}, []string{rows[1][column], rows[2][column], rows[3][column], rows[4][column]})

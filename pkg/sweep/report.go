@@ -156,7 +156,7 @@ func (r *Report) pace() string {
 		return ""
 	}
 	if late := r.late(); len(late) > 0 {
-		return fmt.Sprintf("SUFFERED in %s: %s; fewer at a time (--jobs 1) or a quieter host would help", figure.Plural(len(late), "run"), figure.List(late, 5))
+		return fmt.Sprintf("SUFFERED in %s: %s; fewer runs side by side or a quieter host would help", figure.Plural(len(late), "run"), figure.List(late, 5))
 	}
 	worst := slices.MaxFunc(all, worse)
 	return fmt.Sprintf("kept in every run; in the worst, 99 %% of the ticks of a machine with rate %v were at most %s late", worst.Rate, figure.Duration(worst.P99))
