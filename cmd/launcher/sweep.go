@@ -151,8 +151,8 @@ func sweepGrid(c *cli.Context, old *sweep.Grid) (g sweep.Grid, err error) {
 				return g, err
 			}
 		}
-	case c.String("ports") != "auto":
-		g.Ports = c.String("ports")
+	case strings.TrimSpace(c.String("ports")) != "auto":
+		g.Ports = strings.TrimSpace(c.String("ports"))
 	}
 	if old != nil && !c.IsSet("seed") {
 		g.Seed = old.Seed
@@ -203,19 +203,10 @@ func numbers(c *cli.Context, name, example string) (list []int, err error) {
 func faultTexts(c *cli.Context) (list []string, err error) {
 	seen := make(map[string]bool)
 	for _, text := range c.Generic("faults").(*plans).texts {
-		text, _ = faultText(text)
-		// A plan is one line here: it stands in tables.
-		var lines []string
-		for line := range strings.Lines(text) {
-			line, _, _ = strings.Cut(line, "#")
-			if line = strings.Trim(line, " \t\r\n;"); line != "" {
-				lines = append(lines, line)
-			}
+		if text, _, err = lab.ReadPlan(text); err != nil {
+			return nil, err
 		}
-		text = strings.Join(lines, "; ")
-		if text == "none" {
-			text = ""
-		}
+		text = sweep.OnePlan(text) // it stands in tables
 		if seen[text] {
 			if text == "" {
 				text = "none"

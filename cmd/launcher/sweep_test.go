@@ -156,7 +156,7 @@ func TestSweepWithABrokenRun(t *testing.T) {
 	args := []string{"sweep", "--virtual", "--duration", "5s", "--trials", "3", "--seed", "1", "--out", dir, "--quiet"}
 	code, _, talk := inProcess(args...)
 	require.Zero(t, code, talk)
-	change(t, filepath.Join(dir, "runs", "p1-t2", "result.json"), `"state": "correct"`, `"state": "incomplete"`)
+	change(t, filepath.Join(dir, "runs", "p1-t2", "result.json"), `"state": "correct"`, `"state": "incomplete", "open": ["something"]`)
 	code, out, talk := inProcess(args...)
 	assert.Equal(t, 1, code)
 	assert.Contains(t, out, "\nruns   2 of 3 are correct; NOT: p1-t2 is incomplete: no law is broken")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 )
 
 // Usage returns an error that ends the command with [exit.Misused].
@@ -59,7 +60,7 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	own(app.Name, &app.OnUsageError, app.Flags, app.Commands)
 	err := app.RunContext(ctx, slices.Concat(args[:1], flagsFirst(app, args[1:])))
 	if !exit.Silent(err) {
-		_, _ = fmt.Fprintf(stderr, "%s: %s\n", app.Name, oneLine(err.Error()))
+		_, _ = fmt.Fprintf(stderr, "%s: %s\n", app.Name, quote.Short(oneLine(err.Error()), maxError))
 	}
 	return exit.Code(err)
 }
@@ -73,6 +74,10 @@ func own(name string, handler *cli.OnUsageErrorFunc, flags []cli.Flag, commands 
 		own(name+" "+c.Name, &c.OnUsageError, c.Flags, c.Subcommands)
 	}
 }
+
+// maxError is up to which length an error is shown, in bytes: it can quote what a file
+// says, and name several files.
+const maxError = 32 << 10
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 

@@ -14,6 +14,8 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 )
 
 // Env is what a command is carried out in.
@@ -24,10 +26,22 @@ type Env struct {
 	Quiet   bool      // neither remarks nor progress
 }
 
+// text returns the standard output for what people read. Names and texts from files
+// that somebody else wrote cannot do anything to the terminal there.
+func (e *Env) text() io.Writer { return quote.Writer(e.Out) }
+
+// json returns the standard output for JSON.
+func (e *Env) json() io.Writer { return quote.JSONWriter(e.Out) }
+
+// say tells people what they have to know, in one line.
+func (e *Env) say(format string, args ...any) {
+	_, _ = fmt.Fprintln(e.Err, quote.Visible(fmt.Sprintf(format, args...)))
+}
+
 // remark tells people what is not a result.
 func (e *Env) remark(format string, args ...any) {
 	if !e.Quiet {
-		_, _ = fmt.Fprintf(e.Err, format+"\n", args...)
+		e.say(format, args...)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/rundir"
@@ -59,7 +60,7 @@ func (r Replay) Run(ctx context.Context, env *Env) error {
 	if r.Processes {
 		return r.processes(ctx, env, paths, result)
 	}
-	_, err = fmt.Fprintf(env.Out, "%s: the same again: %s%s\n", r.Dir, replayed(result), reservations(result))
+	_, err = fmt.Fprintf(env.text(), "%s: the same again: %s%s\n", r.Dir, replayed(result), reservations(result))
 	return err
 }
 
@@ -75,7 +76,7 @@ func (e *Env) replayError(err error) error {
 	var differs *replay.Difference
 	switch {
 	case errors.As(err, &differs):
-		_, err := io.WriteString(e.Out, differs.Text())
+		_, err := io.WriteString(e.text(), differs.Text())
 		return exit.With(exit.Broken, err)
 	case errors.Is(err, context.Canceled):
 		return exit.With(exit.Interrupted, errors.New("interrupted before the replay was over"))
@@ -129,6 +130,10 @@ func (r *Replay) processes(ctx context.Context, env *Env, paths []string, result
 	if err != nil {
 		return err
 	}
+	// It becomes the name of a directory, and goes over the wire.
+	if err := experiment.CheckName(p.Config.Run); err != nil {
+		return fmt.Errorf("%s cannot be replayed with processes, whose run has the same name: %w; replay it without --processes", r.Dir, err)
+	}
 	// With a smaller window than the run needed, a sender would wait for room, and
 	// its recipient for what cannot be sent.
 	if result.Widest > transport.DefaultWindow {
@@ -173,7 +178,7 @@ func (r *Replay) processes(ctx context.Context, env *Env, paths []string, result
 			return env.replayError(err)
 		}
 	}
-	_, err = fmt.Fprintf(env.Out, "%s: the same again, with processes: %s; logs in %s\n", r.Dir, replayed(result), p.Dir)
+	_, err = fmt.Fprintf(env.text(), "%s: the same again, with processes: %s; logs in %s\n", r.Dir, replayed(result), p.Dir)
 	return err
 }
 

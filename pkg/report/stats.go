@@ -13,6 +13,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/internal/columns"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -31,9 +32,9 @@ func Stats(w io.Writer, s *trace.Stats, format string) error {
 	case "csv":
 		return statsCSV(w, s)
 	case "markdown":
-		return statsText(w, s, (*columns.Table).Markdown, "## ")
+		return statsText(w, s, (*columns.Table).Markdown, quote.Markdown, "## ")
 	default:
-		return statsText(w, s, (*columns.Table).Text, "")
+		return statsText(w, s, (*columns.Table).Text, quote.Visible, "")
 	}
 }
 
@@ -116,10 +117,10 @@ func optional(f *float64) float64 {
 	return *f
 }
 
-func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, heading string) error {
+func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, quoted func(string) string, heading string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s on %s in %s (run %s, die %d)\n",
-		figure.Plural(s.Events, "event"), figure.Plural(len(s.Machines), "machine"), figure.Duration(s.Elapsed), s.Run, s.Die)
+		figure.Plural(s.Events, "event"), figure.Plural(len(s.Machines), "machine"), figure.Duration(s.Elapsed), quoted(s.Run), s.Die)
 	for _, g := range append(slices.Clone(groups), jumps(s)) {
 		fmt.Fprintf(&b, "\n%s%s\n\n%s\n", heading, g.title, render(columns.New(append([]column{machineColumn}, g.columns...), s.Machines)))
 	}
