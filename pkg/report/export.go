@@ -83,18 +83,19 @@ type Exporter struct {
 // [MaxVectors] machines.
 func NewExporter(w io.Writer, run *trace.Run, f Format, o Options) (*Exporter, error) {
 	e := &Exporter{w: w, vectors: o.Vectors && f != Perfetto || f == ShiViz}
+	present := run.Present()
 	if e.vectors && run.Machines > MaxVectors {
 		return nil, fmt.Errorf("%d machines: vector clocks are exported for at most %d", run.Machines, MaxVectors)
 	}
 	switch f {
 	case ShiViz:
-		e.form = newShiViz(run.Machines)
+		e.form = newShiViz(present)
 	case Perfetto:
-		e.form = newPerfetto(run.Machines)
+		e.form = newPerfetto(len(present))
 	case CSV:
-		e.form = newListing(run.Machines, csvRow{}, e.vectors)
+		e.form = newListing(run.Machines, present, csvRow{}, e.vectors)
 	case JSONL:
-		e.form = newListing(run.Machines, jsonRow{}, e.vectors)
+		e.form = newListing(run.Machines, present, jsonRow{}, e.vectors)
 	default:
 		return nil, fmt.Errorf("format %q: want one of %q", f, Formats)
 	}

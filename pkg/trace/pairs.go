@@ -31,9 +31,9 @@ func (p *pairs) add(s *Step) {
 	for _, n := range s.Vector {
 		p.before += n
 	}
-	p.before -= s.Vector[s.Machine]
-	p.events[s.Machine]++
-	p.clocks[s.Machine] = s.Event.Clock
+	p.before -= s.Vector[s.Index]
+	p.events[s.Index]++
+	p.clocks[s.Index] = s.Event.Clock
 	p.ties.add(s.Event.Clock)
 	if p.since++; p.since == 1<<12 {
 		p.since = 0

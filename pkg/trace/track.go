@@ -5,6 +5,7 @@ import "slices"
 // track is one machine's way through its log.
 type track struct {
 	id    int
+	index int // among the machines that are there
 	log   *Log
 	feed  *feed
 	head  *entry // the next line

@@ -12,6 +12,7 @@ import (
 // Step is one line of a run, as a walk shows it.
 type Step struct {
 	Machine int
+	Index   int   // of the machine in [Run.Present]
 	Line    int   // in the machine's log
 	Micro   int64 // global time, Unix microseconds
 	// Exactly one of these is set.
@@ -21,7 +22,8 @@ type Step struct {
 	// Sent is the send that a receive belongs to, nil where it is not known.
 	Sent *Flight
 	// Vector is the machine's vector clock after an event, where vector clocks
-	// are kept: how many events of each machine happened before it or are it.
+	// are kept: how many events of each machine in [Run.Present] happened before it
+	// or are it. Of the others no event is known.
 	Vector []uint64
 }
 
@@ -97,8 +99,9 @@ type walker struct {
 	checker  *checker      // nil: the laws are left aside
 	visitors []Visitor     // those that have not left
 	stop     chan struct{} // closed when the feeds are no longer wanted
-	tracks   []*track      // by machine; nil: no log
-	present  []*track      // those that are not nil
+	machines int           // that the run has, with a log or without
+	roster   roster        // those with one
+	tracks   []*track      // theirs, in that order
 	links    *links
 	ready    heap // the tracks that may go, as far as is known
 
@@ -140,41 +143,51 @@ type earlyReceive struct {
 }
 
 func newWalker(r *Run, o Options, visitors []Visitor) *walker {
+	present := r.Present()
 	w := &walker{
 		visitors: visitors,
 		stop:     make(chan struct{}),
-		links:    newLinks(r.Machines),
-		tracks:   make([]*track, r.Machines),
+		machines: r.Machines,
+		roster:   present,
+		tracks:   make([]*track, 0, len(present)),
+		links:    newLinks(r.Machines, len(present)),
 	}
 	if !o.Unchecked {
 		w.checker = newChecker(r, w.links, o.All)
 	}
 	for i := range r.Logs {
-		l := &r.Logs[i]
-		if w.tracks[l.ID] != nil {
-			continue
+		l, n := &r.Logs[i], len(w.tracks)
+		if n > 0 && w.tracks[n-1].id == l.ID {
+			continue // the checker says so
 		}
-		t := &track{id: l.ID, log: l, feed: newFeed(l, batchSize(len(r.Logs)), w.stop), waitsFor: -1}
+		t := &track{id: l.ID, index: n, log: l, feed: newFeed(l, batchSize(len(r.Logs)), w.stop), waitsFor: -1}
 		if o.Vectors {
-			t.vector = make([]uint64, r.Machines)
+			t.vector = make([]uint64, len(present))
 		}
-		w.tracks[l.ID] = t
-		w.present = append(w.present, t)
+		w.tracks = append(w.tracks, t)
 	}
 	return w
+}
+
+// track returns a machine's track, nil where it has no log.
+func (w *walker) track(id int) *track {
+	if i, ok := w.roster.index(id); ok {
+		return w.tracks[i]
+	}
+	return nil
 }
 
 // close ends the feeds.
 func (w *walker) close() {
 	close(w.stop)
-	for _, t := range w.present {
+	for _, t := range w.tracks {
 		t.feed.wait()
 	}
 }
 
 // walk runs through the logs, as far as anybody wants to see them.
 func (w *walker) walk() error {
-	for _, t := range w.present {
+	for _, t := range w.tracks {
 		if err := w.advance(t); err != nil {
 			return err
 		}
@@ -200,7 +213,7 @@ func (w *walker) walk() error {
 // take processes the head of a track and moves it on.
 func (w *walker) take(t *track) error {
 	e := t.head
-	w.step = Step{Machine: t.id, Line: e.line, Micro: e.micro}
+	w.step = Step{Machine: t.id, Index: t.index, Line: e.line, Micro: e.micro}
 	w.passages = w.passages[:0]
 	if e.other != nil {
 		w.step.Other = e.other
@@ -240,7 +253,7 @@ func (w *walker) show() error {
 // event sends and receives the messages of an event.
 func (w *walker) event(t *track, e *entry) {
 	if t.vector != nil {
-		t.vector[t.id]++
+		t.vector[t.index]++
 		w.step.Vector = t.vector
 	}
 	messages := e.event.Messages()
@@ -268,12 +281,16 @@ func (w *walker) send(t *track, e *entry, m *event.Message) passage {
 		early := r // so that r is no allocation where there is none
 		return passage{outcome: answered, link: l, early: &early}
 	}
+	r := w.track(to)
+	if r == nil || r.ended {
+		return passage{outcome: underway, link: l} // what nobody will ask for is not kept
+	}
 	f := Flight{Seq: m.Seq, Clock: e.event.Clock, Micro: e.micro, Line: e.line}
 	if t.vector != nil {
 		f.Vector = append(f.Vector, t.vector...)
 	}
 	l.push(f)
-	if r := w.tracks[to]; r != nil && r.waitsFor == t.id && r.waitsSeq == m.Seq {
+	if r.waitsFor == t.id && r.waitsSeq == m.Seq {
 		w.wake(r)
 	}
 	return passage{outcome: underway, link: l}
@@ -299,7 +316,7 @@ func (w *walker) receive(t *track, m *event.Message) passage {
 	if _, ok := l.early[m.Seq]; ok {
 		return passage{outcome: hasty, link: l}
 	}
-	if sender := w.tracks[from]; sender != nil && sender.neverSends(l, m.Seq) {
+	if sender := w.track(from); sender != nil && sender.neverSends(l, m.Seq) {
 		return passage{outcome: orphan, link: l}
 	}
 	return passage{outcome: unknown, link: l}
@@ -320,11 +337,11 @@ func (w *walker) advance(t *track) error {
 		return err
 	}
 	if torn && w.checker != nil {
-		w.checker.torn(t.id)
+		w.checker.torn(t.index)
 	}
 	t.ended = true
 	w.ready.remove(t)
-	for _, other := range w.present {
+	for _, other := range w.tracks {
 		if other.waitsFor == t.id {
 			w.wake(other)
 		}
@@ -344,7 +361,7 @@ func (w *walker) mayGo(t *track) bool {
 	if !w.isOther(from, t) {
 		return true
 	}
-	if sender := w.tracks[from]; sender == nil || sender.ended {
+	if sender := w.track(from); sender == nil || sender.ended {
 		return true
 	}
 	// A message that was received before, which is a violation, waits for nothing.
@@ -357,7 +374,7 @@ func (w *walker) mayGo(t *track) bool {
 
 // isOther reports whether id is a machine of this run that t's can have a link
 // with.
-func (w *walker) isOther(id int, t *track) bool { return id < len(w.tracks) && id != t.id }
+func (w *walker) isOther(id int, t *track) bool { return id < w.machines && id != t.id }
 
 func (w *walker) wake(t *track) {
 	t.waitsFor = -1
@@ -370,7 +387,7 @@ func (w *walker) wake(t *track) {
 // come, which are let go; or there is a cycle, which is broken up.
 func (w *walker) unlock() (going bool, err error) {
 	var waiting *track
-	for _, t := range w.present {
+	for _, t := range w.tracks {
 		if t.waitsFor < 0 {
 			continue
 		}
@@ -402,7 +419,7 @@ func (w *walker) unlock() (going bool, err error) {
 // comes reports whether the send that a track waits for stands further down in
 // its sender's log. That log is read to its end to know, once in a walk.
 func (w *walker) comes(t *track) (bool, error) {
-	sender := w.tracks[t.waitsFor]
+	sender := w.track(t.waitsFor)
 	if sender.whole == nil {
 		whole := &whole{sent: make(map[int]*numbers)}
 		err := sender.log.lines(func(rec *logging.Record) {
@@ -439,12 +456,12 @@ func (w *walker) cycle(t *track) (earliest *track) {
 	seen := make(map[*track]bool)
 	for !seen[t] {
 		seen[t] = true
-		t = w.tracks[t.waitsFor]
+		t = w.track(t.waitsFor)
 	}
 	// t is on the cycle. Go round it once.
 	var hops []hop
 	for waiting := t; ; {
-		sender := w.tracks[waiting.waitsFor]
+		sender := w.track(waiting.waitsFor)
 		if earliest == nil || sender.before(earliest) {
 			earliest = sender
 		}
