@@ -7,19 +7,20 @@ usage() {
 Usage: scripts/cluster-by-hand.sh [flags]
 
 Starts three vm processes one by one, without the launcher and in no particular
-order, waits for them, prints what each has done, and holds their logs against the
-laws. On a terminal with tmux each has a pane of its own (Ctrl-C in a pane stops
-that machine in order); otherwise they run in the background.
+order. Waits for them, prints what each has done, and checks their logs against the
+laws. On a terminal with tmux, each machine has its own pane, and Ctrl-C in a pane
+stops that machine in an orderly way. Otherwise they run in the background.
 
-  --duration LONG   how long to run (10s)
-  --rates LIST      of the three, in ticks per second (1,5,4)
-  --ports LIST      of the three (2050,3050,4050)
-  --seed NUMBER     that decides every throw of the dice (drawn)
-  --out DIR         for the logs (runs/hand-<process id>)
-  --panes yes|no    (yes on a terminal, if tmux is there)
+  --duration TIME   how long to run (default: 10s)
+  --rates LIST      ticks per second of the three machines (default: 1,5,4)
+  --ports LIST      their ports (default: 2050,3050,4050)
+  --seed NUMBER     decides every throw of the dice (default: drawn)
+  --out DIR         directory for the logs (default: runs/hand-<process id>)
+  --panes yes|no    show each machine in a tmux pane (default: yes on a terminal
+                    with tmux)
 
-Each flag has an environment variable (DURATION, …). BIN is where vm and launcher
-are (bin; built if they are missing).
+Each flag can also be set by an environment variable (DURATION, …). BIN is the
+directory of vm and launcher (default: bin; they are built if missing).
 
 Exit code: that of "launcher check", 130 after Ctrl-C, or that of a machine that
 failed.
@@ -40,7 +41,7 @@ take_flag() {
 	esac
 }
 
-# machine becomes machine $1.
+# machine replaces this process by machine $1.
 machine() {
 	local id=$1 peers="" i
 	for i in 0 1 2; do
@@ -50,10 +51,10 @@ machine() {
 		--duration "$DURATION" --seed "$SEED" --run "$RUN" --log-dir "$OUT" --connect-timeout 30s
 }
 
-# pane is machine $PANE in its pane; what it prints is kept too.
+# pane runs machine $PANE in its pane, and also keeps what it prints.
 pane() {
 	local code
-	trap : INT # is for the machine
+	trap : INT # Ctrl-C is meant for the machine
 	set +e
 	machine "$PANE" 2> >(tee -i "$OUT/vm_$PANE.stderr" >&2) | tee -i "$OUT/vm_$PANE.txt"
 	code=${PIPESTATUS[0]}
@@ -74,7 +75,7 @@ in_panes() {
 	done
 	env -u TMUX tmux -L "$server" attach -t machines || true
 	while tmux -L "$server" has-session -t machines 2>/dev/null; do
-		sleep 0.2 # the person has detached
+		sleep 0.2 # the user has detached
 	done
 	for id in 0 1 2; do
 		case $(cat "$OUT/vm_$id.code" 2>/dev/null) in

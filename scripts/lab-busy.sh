@@ -6,11 +6,11 @@ usage() {
 	cat <<'END_OF_USAGE'
 Usage: scripts/lab-busy.sh [flags]
 
-A smaller chance of an internal event: dice with 10, 5 and 3 faces, of which 1, 2
-and 3 send a message; rates 1, 5 and 4. With ten faces 70 % of the throws are
-internal events, with five 40 %, with three none. Who drowns in messages?
+Makes internal events less likely: dice with 10, 5 and 3 faces, of which 1, 2 and 3
+send a message; rates 1, 5 and 4. With ten faces, 70 % of the throws are internal
+events; with five, 40 %; with three, none. Which machine drowns in messages?
 
-  --rates LIST      of the machines, in ticks per second (1,5,4)
+  --rates LIST      ticks per second of the machines (default: 1,5,4)
 END_OF_USAGE
 }
 

@@ -6,9 +6,9 @@ usage() {
 	cat <<'END_OF_USAGE'
 Usage: scripts/lab-close-rates.sh [flags]
 
-A smaller variation of the rates: 1,5,3, then 2,4,3, then 3,3,3 ticks per second,
-nine in all each time. What becomes of jumps, drift, gaps and queues when the
-machines are nearly, and then quite, equally fast?
+Brings the rates closer together: 1,5,3, then 2,4,3, then 3,3,3 ticks per second,
+each time nine in total. What happens to jumps, drift, gaps and queues when the
+machines are nearly, and then exactly, equally fast?
 END_OF_USAGE
 }
 

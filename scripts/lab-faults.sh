@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Lets a machine crash and the network split, and looks at what that does; see --help.
+# Crashes a machine and partitions the network, and shows the effect; see --help.
 set -euo pipefail
 
 usage() {
 	cat <<'END_OF_USAGE'
 Usage: scripts/lab-faults.sh [flags]
 
-Three machines (1, 5 and 4 ticks per second) three times: with nothing wrong; with a
-crash of the fastest, which is killed at a third of the run and comes back from its
-log after a tenth of it; and with a network that splits the fastest off for a fifth
-of the run. No message may be lost, none come twice, and no clock go back: every run is
-held against the laws. What do clocks and queues make of it?
+Runs three machines (1, 5 and 4 ticks per second) in three ways: without faults; with
+a crash of the fastest machine, which is killed after a third of the run and recovers
+from its log after another tenth; and with a network partition that isolates the
+fastest machine for a fifth of the run. No message may be lost or received twice, and
+no clock may go backwards: every run is checked against the laws. What happens to the
+clocks and the queues?
 END_OF_USAGE
 }
 
@@ -18,11 +19,11 @@ END_OF_USAGE
 . "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
 take_flags "$@"
 milliseconds "$DURATION"
-((ms >= 100)) || fail 2 "--duration $DURATION: want at least 100ms, for something to happen in it"
+((ms >= 100)) || fail 2 "--duration $DURATION: want at least 100ms, so that something can happen"
 crash="at $(span $((ms / 3))) kill 1 for $(span $((ms / 10)))"
 split="at $(span $((ms / 3))) partition 1 | 0,2 for $(span $((ms / 5)))"
 grid=(--rates '1,5,4' --faults none --faults "$crash" --faults "$split")
-# The crash, in the middle of the picture.
+# Put the crash in the middle of the picture.
 picture=p2-t$(printf "%0${#TRIALS}d" 1)
 picture_from=$(span $((ms / 3 > 3000 ? ms / 3 - 3000 : 0)))
 lab

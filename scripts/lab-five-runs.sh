@@ -7,8 +7,8 @@ usage() {
 Usage: scripts/lab-five-runs.sh [flags]
 
 The laboratory's first experiment: three machines with rates drawn from 1 to 6
-ticks per second, five runs of one minute. How large are the jumps of the clocks,
-how far do they drift apart, how long do the queues grow?
+ticks per second, in five runs of one minute. How large are the jumps of the clocks?
+How far do the clocks drift apart? How long do the queues get?
 END_OF_USAGE
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the well-known cluster of three machines again and again; see --help.
+# Runs the original cluster of three machines several times; see --help.
 set -euo pipefail
 
 usage() {
@@ -7,10 +7,11 @@ usage() {
 Usage: scripts/lab-original.sh [flags]
 
 The cluster that this project began with: machines with 1, 5 and 4 ticks per second,
-on the ports 2050, 3050 and 4050. The ports are there once, so the runs come one
-after the other: five of them take five minutes.
+on ports 2050, 3050 and 4050. Only one run at a time can use these ports, so five runs
+take five minutes.
 
-  --ports LIST      of the machines, or auto for any free ones (2050,3050,4050)
+  --ports LIST      ports of the machines, or auto for free ones
+                    (default: 2050,3050,4050)
 END_OF_USAGE
 }
 

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Runs more and more machines; see --help.
+# Runs the model with more and more machines; see --help.
 set -euo pipefail
 
 usage() {
 	cat <<'END_OF_USAGE'
 Usage: scripts/lab-scale.sh [flags]
 
-The same model with 3, 10 and 100 machines, rates drawn from 1 to 6 ticks per
-second. Each sends as often as before, now to one or two among many. Are the clocks
-further apart, the queues longer?
+Runs the same model with 3, 10 and 100 machines, with rates drawn from 1 to 6 ticks
+per second. Each machine sends as often as before, but now to one or two among many.
+Are the clocks further apart? Are the queues longer?
 
-  --machines LIST   numbers of machines (3,10,100)
+  --machines LIST   numbers of machines (default: 3,10,100)
 END_OF_USAGE
 }
 

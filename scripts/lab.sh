@@ -1,6 +1,6 @@
-# What the scripts of the laboratory have in common: flags, one sweep, and a picture
-# of one of its runs. Sourced. The script says with usage, name and grid what it is
-# about.
+# What the scripts of the laboratory share: flags, one sweep, and a picture of one of
+# its runs. To be sourced. Each script defines usage and grid, and may change the
+# variables below.
 # shellcheck shell=bash
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -8,9 +8,9 @@ BIN=${BIN:-$root/bin} DURATION=${DURATION:-60s} TRIALS=${TRIALS:-5} SEED=${SEED:
 VIRTUAL=${VIRTUAL:-}
 name=$(basename "$0" .sh)
 grid=()              # the flags of the sweep
-picture=             # the run to draw, "": the first
-picture_from=0s      # from when on
-real_only=()         # flags that only processes know
+picture=             # the run to draw; empty: the first
+picture_from=0s      # where the picture starts
+real_only=()         # flags for runs as processes only
 
 fail() { # code message
 	echo "${0##*/}: $2" >&2
@@ -20,29 +20,31 @@ fail() { # code message
 common_usage() {
 	cat <<'END_OF_USAGE'
 
-  --virtual         in virtual time: an answer in a second, and with the same seed
-                    the same one
-  --duration LONG   of each run (60s)
-  --trials NUMBER   of runs with different seeds (5)
-  --seed NUMBER     that decides the seeds of all runs (drawn)
-  --jobs NUMBER     of runs side by side (as many as the cores bear)
-  --out DIR         for logs, tables and findings (sweeps/<script>-<time>-<process id>);
-                    of a
-                    directory where the script was stopped, it goes on there
+  --virtual         run in virtual time: done in a second, and the same seed gives
+                    the same result
+  --duration TIME   length of each run (default: 60s)
+  --trials NUMBER   number of runs of each kind, with different seeds (default: 5)
+  --seed NUMBER     decides the seeds of all runs (default: drawn)
+  --jobs NUMBER     number of runs side by side (default: as many as the cores can
+                    pace)
+  --out DIR         directory for logs, tables and findings (default:
+                    sweeps/<script>-<time>-<process id>); give the directory of a
+                    stopped run of this script to continue it
 
-Each flag has an environment variable (DURATION, TRIALS, …; VIRTUAL=1). BIN is where
-vm and launcher are (bin; built if they are missing).
+Each flag can also be set by an environment variable (DURATION, TRIALS, …;
+VIRTUAL=1). BIN is the directory of vm and launcher (default: bin; they are built if
+missing).
 
 The directory holds findings.md (what the numbers show, in words), sweep.md and
-sweep.csv (tables), runs/ (each run with its logs), and of one run diagram.svg and
-stats.md.
+sweep.csv (tables), runs/ (each run with its logs), and diagram.svg and stats.md of
+one run.
 
 Exit code: that of "launcher sweep": 1 if a run is not correct, 130 after Ctrl-C.
 END_OF_USAGE
 }
 
-# take_flags reads the command line. The flags that only one script knows are for
-# its own take_flag, which fails on others.
+# take_flags reads the command line. It leaves flags that only one script has to that
+# script's take_flag, which fails on any others.
 take_flags() {
 	while (($#)); do
 		case $1 in
@@ -72,7 +74,7 @@ take_flags() {
 	: "${OUT:=sweeps/$name-$(date +%Y%m%d-%H%M%S)-$$}"
 }
 
-# take_flag is for scripts that have flags of their own.
+# take_flag is redefined by scripts that have flags of their own.
 take_flag() { return 1; }
 
 # milliseconds sets ms to the length of a duration such as 60s, 500ms, 2m or 1h.
@@ -92,11 +94,11 @@ span() { # milliseconds
 	if (($1 % 1000)); then echo "$1ms"; else echo "$(($1 / 1000))s"; fi
 }
 
-# lab does the sweep, draws a picture, and ends the script.
+# lab runs the sweep, draws a picture, and exits.
 lab() {
 	local code=0 run runs args
 	[[ -x $BIN/vm && -x $BIN/launcher ]] || make -C "$root" build >&2
-	[[ -x $BIN/vm && -x $BIN/launcher ]] || fail 2 "$BIN does not hold vm and launcher"
+	[[ -x $BIN/vm && -x $BIN/launcher ]] || fail 2 "$BIN does not contain vm and launcher"
 	args=(sweep "${grid[@]}" --duration "$DURATION" --trials "$TRIALS" --out "$OUT")
 	if [[ -n $VIRTUAL ]]; then
 		args+=(--virtual)
@@ -106,8 +108,8 @@ lab() {
 	[[ -z $SEED ]] || args+=(--seed "$SEED")
 	[[ -z $JOBS ]] || args+=(--jobs "$JOBS")
 
-	# In a process group of its own, Ctrl-C is passed on once, and so is a signal
-	# to this script alone.
+	# The launcher is in a process group of its own, so that it receives Ctrl-C only
+	# once, from this script, which also passes on a signal sent to itself alone.
 	local launcher=
 	trap '[[ -z $launcher ]] || kill -INT "$launcher" 2>/dev/null || true' INT TERM
 	set -m
@@ -115,7 +117,7 @@ lab() {
 	launcher=$!
 	set +m
 	wait "$launcher" || code=$?
-	while kill -0 "$launcher" 2>/dev/null; do # a signal has ended the wait
+	while kill -0 "$launcher" 2>/dev/null; do # a signal interrupted the wait
 		code=0
 		wait "$launcher" || code=$?
 	done
@@ -127,14 +129,14 @@ lab() {
 	run=${run:-${runs[0]}}
 	"$BIN/launcher" stats --format markdown "$run" >"$OUT/stats.md"
 	echo "the figures of one run: $OUT/stats.md" >&2
-	# A run may be too short for a picture, and is none the worse for it.
+	# A run may be too short for a picture. That is not an error.
 	if "$BIN/launcher" diagram --from "$picture_from" --to "$(later "$picture_from")" -o "$OUT/diagram.svg" "$run"; then
 		echo "a picture of it: $OUT/diagram.svg" >&2
 	fi
 	exit "$code"
 }
 
-# later prints the end of a picture that begins at a duration: 12 seconds on.
+# later prints the end of a picture that starts at a duration: 12 seconds later.
 later() { # duration
 	local ms=0
 	[[ $1 == 0s ]] || milliseconds "$1"

@@ -1,5 +1,5 @@
-# What cluster-by-hand.sh and netns-hosts.sh have in common: three machines that
-# are started one by one, waited for, and held against the laws. Sourced.
+# What cluster-by-hand.sh and netns-hosts.sh share: starting three machines one by
+# one, waiting for them, and checking their logs against the laws. To be sourced.
 # shellcheck shell=bash
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -11,8 +11,8 @@ fail() { # code message
 	exit "$1"
 }
 
-# take_flags reads the command line. The flags that only one script knows are for
-# its own take_flag, which fails on others.
+# take_flags reads the command line. It leaves flags that only one script has to that
+# script's take_flag, which fails on any others.
 take_flags() {
 	while (($#)); do
 		case $1 in
@@ -41,21 +41,21 @@ take_flags() {
 # need_programs builds what is missing.
 need_programs() {
 	[[ -x $BIN/vm && -x $BIN/launcher ]] || make -C "$root" build >&2
-	[[ -x $BIN/vm && -x $BIN/launcher ]] || fail 2 "$BIN does not hold vm and launcher"
+	[[ -x $BIN/vm && -x $BIN/launcher ]] || fail 2 "$BIN does not contain vm and launcher"
 }
 
-# make_dir makes the run's directory.
+# make_dir creates the run's directory, and refuses one that holds a run.
 make_dir() {
 	mkdir -p "$OUT" || fail 2 "choose another --out"
 	local old=("$OUT"/vm_*)
-	[[ ! -e ${old[0]} ]] || fail 2 "${old[0]} is of an earlier run, which is not overwritten: choose another --out"
+	[[ ! -e ${old[0]} ]] || fail 2 "${old[0]} belongs to an earlier run, which is not overwritten: choose another --out"
 }
 
 pids=()
 interrupted=
 
-# launch starts machine $1 in the background, by the command that follows. It is in
-# a process group of its own, so that Ctrl-C reaches this script only.
+# launch starts machine $1 in the background with the command that follows, in a
+# process group of its own, so that Ctrl-C reaches only this script.
 launch() {
 	local id=$1
 	shift
@@ -65,8 +65,8 @@ launch() {
 	pids[id]=$!
 }
 
-# stop tells the machines to end in order. A second signal would kill them, so it
-# does that once.
+# stop tells the machines to stop in an orderly way. It does so only once, because a
+# second signal would kill them.
 stop() {
 	local pid
 	trap : INT TERM
@@ -75,8 +75,8 @@ stop() {
 	done
 }
 
-# await waits for the machines. If one fails, the others are stopped, or they would
-# wait for it. It returns the exit code of the first that failed.
+# await waits for the machines. If one fails, it stops the others, which would
+# otherwise wait for it. It returns the exit code of the first that failed.
 await() {
 	local code=0 id c
 	trap 'interrupted=1; stop' INT TERM
@@ -85,20 +85,19 @@ await() {
 			! kill -0 "${pids[id]}" 2>/dev/null || continue
 			c=0
 			wait "${pids[id]}" || c=$?
-			unset "pids[$id]" # the number may be another's from now on
+			unset "pids[$id]" # another process may get this id from now on
 			if ((c && !code)) && [[ -z $interrupted ]]; then
 				code=$c
 				echo "machine $id failed: $(tail -n 1 "$OUT/vm_$id.stderr")" >&2
 				stop
 			fi
 		done
-		sleep 0.1 || true # a signal to the group ends it
+		sleep 0.1 || true # a signal to the group interrupts it
 	done
 	return "$code"
 }
 
-# result prints what each machine says of itself, and holds the run against the
-# laws. It ends the script.
+# result prints each machine's summary, checks the run against the laws, and exits.
 result() {
 	local id code=0
 	for id in 0 1 2; do

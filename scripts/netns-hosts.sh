@@ -1,35 +1,36 @@
 #!/usr/bin/env bash
-# Runs three machines on three "hosts" of their own; see --help.
+# Runs three machines on three "hosts", which are network namespaces; see --help.
 set -euo pipefail
 
 usage() {
 	cat <<'END'
 Usage: scripts/netns-hosts.sh [flags]
 
-Makes three hosts out of this one, which has to be Linux, with you as root: three
-network namespaces with the addresses 10.77.0.1, .2 and .3, wired to a bridge in a
-fourth. Runs one vm on each, all of them on port 2050; waits for them, prints what
-each has done, and holds their logs against the laws. Nothing outside of the four
-namespaces is touched, and they are removed in the end, also after an error or
-Ctrl-C. Several of these can run at a time.
+Makes three hosts out of this one: three network namespaces with the addresses
+10.77.0.1, .2 and .3, connected to a bridge in a fourth. Needs Linux and root. Runs
+one vm on each host, all on port 2050. Waits for them, prints what each has done, and
+checks their logs against the laws. Nothing outside the four namespaces is touched.
+They are removed at the end, even after an error or Ctrl-C. Several instances of this
+script can run at the same time.
 
-  --duration LONG   how long to run (10s)
-  --rates LIST      of the three, in ticks per second (1,5,4)
-  --seed NUMBER     that decides every throw of the dice (drawn)
-  --out DIR         for the logs (runs/hand-<process id>)
+  --duration TIME   how long to run (default: 10s)
+  --rates LIST      ticks per second of the three machines (default: 1,5,4)
+  --seed NUMBER     decides every throw of the dice (default: drawn)
+  --out DIR         directory for the logs (default: runs/hand-<process id>)
   --link-down SECONDS
-                    take the link of machine 1's host down for so long, from 2
-                    seconds after the start on (0: not at all); all bytes are
-                    lost, and nobody is told
+                    2 seconds after the start, take down the link of machine 1's
+                    host for this long; all bytes are lost, and nobody is notified
+                    (default: 0, never)
   --unreachable SECONDS
-                    make machine 1's address unreachable for the other hosts, for so
-                    long, from then on (0: not at all); they are told at once
+                    2 seconds after the start (or when --link-down is over), make
+                    machine 1's address unreachable from the other hosts for this
+                    long; they are notified at once (default: 0, never)
 
-Each flag has an environment variable (DURATION, LINK_DOWN, …). BIN is where vm and launcher
-are (bin; built if they are missing).
+Each flag can also be set by an environment variable (DURATION, LINK_DOWN, …). BIN is
+the directory of vm and launcher (default: bin; they are built if missing).
 
-Exit code: that of "launcher check", 130 after Ctrl-C, 77 if this host cannot do
-it, or that of a machine that failed.
+Exit code: that of "launcher check", 130 after Ctrl-C, 77 if this host cannot make
+namespaces, or that of a machine that failed.
 END
 }
 
@@ -86,7 +87,7 @@ make_hosts() {
 	done
 }
 
-# machine becomes machine $1, on its host.
+# machine replaces this process by machine $1, on its host.
 # shellcheck disable=SC2317,SC2329 # launch calls it
 machine() {
 	local id=$1 peers="" i
@@ -97,8 +98,8 @@ machine() {
 		--rate "${rates[id]}" --duration "$DURATION" --seed "$SEED" --run "$RUN" --log-dir "$OUT" --connect-timeout 30s
 }
 
-# break_link takes a host away from the others for a while, after the machines
-# have begun.
+# break_link cuts one host off from the others for a while, after the machines have
+# started.
 # shellcheck disable=SC2317,SC2329 # it runs in the background
 break_link() {
 	until [[ -n $(compgen -G "$OUT/vm_1_*.log") ]]; do sleep 0.1; done
@@ -120,13 +121,13 @@ break_link() {
 take_flags "$@"
 [[ $LINK_DOWN =~ ^[0-9]{1,4}$ ]] || fail 2 "--link-down $LINK_DOWN: want whole seconds"
 [[ $UNREACHABLE =~ ^[0-9]{1,4}$ ]] || fail 2 "--unreachable $UNREACHABLE: want whole seconds"
-((EUID == 0)) || fail 77 "network namespaces are for root"
+((EUID == 0)) || fail 77 "network namespaces need root"
 command -v ip >/dev/null || fail 77 "the command \"ip\" (iproute2) is missing"
 need_programs
 make_dir
 trap cleanup EXIT
 trap 'exit 130' INT TERM
-make_hosts || fail 77 "this host does not let namespaces, bridges or veth pairs be made"
+make_hosts || fail 77 "this host does not allow network namespaces, bridges or veth pairs"
 for id in 2 0 1; do
 	launch "$id" machine "$id"
 done

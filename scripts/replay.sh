@@ -1,22 +1,23 @@
 #!/usr/bin/env bash
-# Does a recorded run again, in three ways; see --help.
+# Checks a recorded run and replays it in two ways; see --help.
 set -euo pipefail
 
 usage() {
 	cat <<'END'
 Usage: scripts/replay.sh [flags] RUN_DIR
 
-Takes a recorded run and does it again: holds it against the laws, executes it again
-in one process, and once more with vm processes over TCP. Each must come out as it is
-recorded, field by field, but for the global time.
+Takes a recorded run, checks it against the laws, and replays it: first in one
+process, then with vm processes over TCP. Both replays must come out exactly as
+recorded, field by field, except for the global time.
 
-  --pace max|recorded  of the processes (max)
-  --out DIR            for the processes' run (runs/<time>-<name>-replay)
+  --pace max|recorded  pace of the processes (default: max)
+  --out DIR            directory for the processes' run (default:
+                       runs/<time>-<name>-replay)
 
-BIN is where vm and launcher are (bin; built if they are missing).
+BIN is the directory of vm and launcher (default: bin; they are built if missing).
 
-Exit code: 0 if it is the same; 1 if a law is broken or something differs, which is
-shown; 2 if the run cannot be read, or cannot be done again by processes.
+Exit code: 0 if the run came out the same; 1 if a law is broken or something differs,
+which is shown; 2 if the run cannot be read, or cannot be replayed with processes.
 END
 }
 
@@ -52,7 +53,7 @@ while (($#)); do
 done
 [[ -n $dir ]] || fail 2 "which run? Name its directory, for example runs/latest"
 [[ -x $BIN/vm && -x $BIN/launcher ]] || make -C "$root" build >&2
-[[ -x $BIN/vm && -x $BIN/launcher ]] || fail 2 "$BIN does not hold vm and launcher"
+[[ -x $BIN/vm && -x $BIN/launcher ]] || fail 2 "$BIN does not contain vm and launcher"
 
 "$BIN/launcher" check --allow-incomplete "$dir"
 "$BIN/launcher" replay "$dir"

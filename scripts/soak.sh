@@ -1,29 +1,30 @@
 #!/usr/bin/env bash
-# Runs a cluster that is broken all the time, and watches its memory; see --help.
+# Runs a cluster under constant faults, and watches its memory; see --help.
 set -euo pipefail
 
 usage() {
 	cat <<'END'
 Usage: scripts/soak.sh [flags]
 
-Runs a fast cluster while machines are killed, paused and cut off and
-connections break, again and again. Measures the memory of the machines every few
-seconds, prints it by quarters of the run, and holds the logs against the laws.
-Without --keep the run's directory is removed when all is well.
+Runs a fast cluster while machines are repeatedly killed, paused and cut off, and
+connections repeatedly break. Measures the memory of the machines every few seconds,
+prints it by quarters of the run, and checks the logs against the laws. Without --keep,
+the run's directory is removed if all is well.
 
-  --duration LONG   how long to run: 90s, 10m, 2h (10m)
-  --rates LIST      ticks per second of each machine (20000,20000,20000: the logs
-                    grow by 6 MB a second; with max by some 100 MB)
-  --faults PLAN     what breaks (kills, resets, pauses and cuts at random)
-  --seed NUMBER     that decides the dice and the faults (drawn)
-  --window NUMBER   most messages per link that may wait (10000)
-  --out DIR         for the run (runs/soak-<process id>)
-  --keep            leave the run's directory
+  --duration TIME   how long to run, such as 90s, 10m or 2h (default: 10m)
+  --rates LIST      ticks per second of each machine (default: 20000,20000,20000,
+                    with which the logs grow by 6 MB per second; with max they grow
+                    by about 100 MB per second)
+  --faults PLAN     what breaks (default: random kills, resets, pauses and cuts)
+  --seed NUMBER     decides the dice and the faults (default: drawn)
+  --window NUMBER   maximum number of unconsumed messages per link (default: 10000)
+  --out DIR         directory for the run (default: runs/soak-<process id>)
+  --keep            keep the run's directory
 
-Each flag but the last has an environment variable (DURATION, …). BIN is where vm
-and launcher are (bin; built if they are missing).
+Each flag except --keep can also be set by an environment variable (DURATION, …). BIN
+is the directory of vm and launcher (default: bin; they are built if missing).
 
-Exit code: that of "launcher run", 1 if memory has grown: if the median of the last
+Exit code: that of "launcher run", or 1 if memory has grown: if the median of the last
 quarter is more than 1.5 times that of the second.
 END
 }
@@ -73,12 +74,12 @@ case $DURATION in
 *) seconds=0 ;;
 esac
 ((seconds >= 4)) || fail 2 "--duration $DURATION: want whole seconds, minutes or hours, at least 4s, such as 10m"
-[[ ! -e $OUT ]] || fail 2 "$OUT is there already: choose another --out"
+[[ ! -e $OUT ]] || fail 2 "$OUT already exists: choose another --out"
 [[ -x $BIN/vm && -x $BIN/launcher ]] || make -C "$root" build >&2
-[[ -x $BIN/vm && -x $BIN/launcher ]] || fail 2 "$BIN does not hold vm and launcher"
-[[ -r /proc/self/status ]] || fail 2 "memory is measured by /proc, which this system does not have"
+[[ -x $BIN/vm && -x $BIN/launcher ]] || fail 2 "$BIN does not contain vm and launcher"
+[[ -r /proc/self/status ]] || fail 2 "memory is measured through /proc, which this system does not have"
 
-# Sixty samples of each machine, but not more than one a second.
+# Sixty samples of each machine, but at most one per second.
 every=$((seconds / 60 > 1 ? seconds / 60 : 1))
 samples=$(mktemp)
 trap 'rm -f "$samples"' EXIT
@@ -86,14 +87,14 @@ trap 'rm -f "$samples"' EXIT
 args=(run --quiet --ports auto --restart on-failure --rates "$RATES" --duration "$DURATION"
 	--window "$WINDOW" --faults "$FAULTS" --out "$OUT")
 [[ -z $SEED ]] || args+=(--seed "$SEED")
-set -m # a process group of its own: Ctrl-C is passed on once
+set -m # in a process group of its own, it receives Ctrl-C only once, from the trap below
 "$BIN/launcher" "${args[@]}" </dev/null &
 set +m
 launcher=$!
 trap 'kill -INT "$launcher" 2>/dev/null || true' INT TERM
 
-# What was started a moment ago is small, and says nothing; it is left out by the
-# medians.
+# A process that was only just started is small, which says nothing. The medians
+# discard such samples.
 began=$SECONDS
 while kill -0 "$launcher" 2>/dev/null && ((SECONDS - began < seconds)); do
 	sleep "$every" || true
@@ -105,7 +106,7 @@ while kill -0 "$launcher" 2>/dev/null && ((SECONDS - began < seconds)); do
 done
 code=0
 wait "$launcher" || code=$?
-if kill -0 "$launcher" 2>/dev/null; then # a signal has ended the first wait
+if kill -0 "$launcher" 2>/dev/null; then # a signal interrupted the first wait
 	code=0
 	wait "$launcher" || code=$?
 fi
@@ -121,9 +122,9 @@ echo 'memory of a machine in kB (VmRSS)'
 echo 'quarter  samples      min   median      max'
 medians=()
 for q in 0 1 2 3; do
-	read -r n least median most < <(statistics "$q")
+	read -r n min median max < <(statistics "$q")
 	medians+=("$median")
-	printf '%7d %8d %8d %8d %8d\n' $((q + 1)) "$n" "$least" "$median" "$most"
+	printf '%7d %8d %8d %8d %8d\n' $((q + 1)) "$n" "$min" "$median" "$max"
 done
 
 if ((code)); then
@@ -131,7 +132,7 @@ if ((code)); then
 	exit "$code"
 fi
 if ((medians[1] == 0 || medians[3] == 0)); then
-	echo "${0##*/}: a quarter has no sample (the host is too busy, or the run too short): whether memory grows is not known" >&2
+	echo "${0##*/}: a quarter has no sample (the host is too busy, or the run too short), so memory growth was not checked" >&2
 elif ((medians[1] * 3 < medians[3] * 2)); then
 	fail 1 "memory grows: ${medians[1]} kB in the second quarter, ${medians[3]} kB in the last; the run is in $OUT"
 fi

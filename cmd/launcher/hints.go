@@ -36,9 +36,14 @@ func hint(err error) error {
 		return err
 	}
 	hinted := command.Flagged(err)
-	if port, ok := errors.AsType[*cluster.PortError](err); ok && errors.Is(port, syscall.EADDRINUSE) {
-		hinted = command.Hinted("", hinted, fmt.Sprintf(": end the program that holds it, or give machine %d another one with --ports (--ports auto takes free ones) (%v)",
-			port.ID, syscall.EADDRINUSE))
+	if port, ok := errors.AsType[*cluster.PortError](err); ok {
+		switch {
+		case errors.Is(port, syscall.EADDRINUSE):
+			hinted = command.Hinted("", hinted, fmt.Sprintf(": end the program that holds it, or give machine %d another one with --ports (--ports auto takes free ones) (%v)",
+				port.ID, syscall.EADDRINUSE))
+		case errors.Is(port, syscall.EACCES):
+			hinted = command.Hinted("", hinted, fmt.Sprintf(": choose one above 1023 (%v)", syscall.EACCES))
+		}
 	}
 	for _, h := range hints {
 		if errors.Is(err, h.cause) {

@@ -13,6 +13,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sweep"
+	"github.com/scalemodel/lamport/pkg/transport"
 )
 
 func TestHints(t *testing.T) {
@@ -22,10 +23,14 @@ func TestHints(t *testing.T) {
 		want string
 	}{
 		{plain, "no"},
-		{&cluster.PortError{ID: 1, Port: 7, Err: plain}, "no"},
+		{&cluster.PortError{ID: 1, Err: plain}, "no"},
 		{
-			fmt.Errorf("run 3: %w", &cluster.PortError{ID: 1, Port: 7, Err: syscall.EADDRINUSE}),
+			fmt.Errorf("run 3: %w", &cluster.PortError{ID: 1, Err: &transport.ListenError{Addr: "127.0.0.1", Port: 7, Err: syscall.EADDRINUSE}}),
 			"run 3: port 7 on 127.0.0.1 is taken: end the program that holds it, or give machine 1 another one with --ports (--ports auto takes free ones) (" + syscall.EADDRINUSE.Error() + ")",
+		},
+		{
+			&cluster.PortError{ID: 1, Err: &transport.ListenError{Addr: "127.0.0.1", Port: 7, Err: syscall.EACCES}},
+			"port 7 on 127.0.0.1 is not allowed to this user: choose one above 1023 (" + syscall.EACCES.Error() + ")",
 		},
 		{&experiment.Error{Field: "die", Value: "0", Err: plain}, "--die 0: no"},
 		{fmt.Errorf("run.json: %w", &experiment.Error{Field: "die", Value: "0", Err: plain}), "run.json: die 0: no"},

@@ -57,7 +57,7 @@ func TestClusterByHand(t *testing.T) {
 	again.cmd.Env = p.cmd.Env
 	again.start()
 	assert.Equal(t, "2", again.wait(), "it does not overwrite a run")
-	assert.Equal(t, "cluster-by-hand.sh: run/vm_0.stderr is of an earlier run, which is not overwritten: choose another --out\n", again.errors.String())
+	assert.Equal(t, "cluster-by-hand.sh: run/vm_0.stderr belongs to an earlier run, which is not overwritten: choose another --out\n", again.errors.String())
 }
 
 func TestClusterByHandIsStopped(t *testing.T) {
@@ -184,7 +184,7 @@ func TestThreeHostsNeedRoot(t *testing.T) {
 	}
 	p.start()
 	assert.Equal(t, "77", p.wait())
-	assert.Equal(t, "netns-hosts.sh: network namespaces are for root\n", p.errors.String())
+	assert.Equal(t, "netns-hosts.sh: network namespaces need root\n", p.errors.String())
 }
 
 // readableByAll reports whether every user may read a file.
@@ -250,7 +250,7 @@ func TestSoakScript(t *testing.T) {
 		{"--duration", "flag --duration needs a value; --help lists the flags"},
 		{"--duration 1m30s", "--duration 1m30s: want whole seconds, minutes or hours, at least 4s, such as 10m"},
 		{"--duration 3s", "--duration 3s: want whole seconds, minutes or hours, at least 4s, such as 10m"},
-		{"--out /", "/ is there already: choose another --out"},
+		{"--out /", "/ already exists: choose another --out"},
 	} {
 		p := soak(strings.Fields(c.args)...)
 		assert.Equal(t, "2", p.wait(), c.args)

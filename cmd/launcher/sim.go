@@ -80,7 +80,7 @@ func simOptions(c *cli.Context) (job, error) {
 	if o.Spec, err = spec(c, experiment.VirtualName); err != nil {
 		return nil, err
 	}
-	o.Spec.Virtual = virtual
+	o.Virtual = virtual
 	return o, o.Spec.Check()
 }
 

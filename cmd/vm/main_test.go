@@ -369,18 +369,18 @@ func TestInterruptedInTheRun(t *testing.T) {
 // deaf is the handler of a peer that does not listen.
 type deaf struct{}
 
-func (deaf) Deliver(int, uint64, [][]byte) {}
-func (deaf) Room(int)                      {}
+func (deaf) Deliver(int, uint64, [][]byte) error { return nil }
+func (deaf) Room(int)                            {}
 
 // newPeer starts machine 1 of two, which never ticks and never ends, and returns
-// its address. As soon as the run begins it sends what it is given.
-func newPeer(t *testing.T, port string, payload []byte) (addr string) {
+// its address. It has a past with the other, or none.
+func newPeer(t *testing.T, port string, past []transport.Past) (addr string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	peer, err := transport.New(transport.Config{
 		ID: 1, Run: "by-hand", Incarnation: 1, Handler: deaf{},
-		Peers: []transport.Peer{{ID: 0, Addr: "127.0.0.1:" + port}},
+		Peers: []transport.Peer{{ID: 0, Addr: "127.0.0.1:" + port}}, Past: past,
 	}, ln)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -390,9 +390,7 @@ func newPeer(t *testing.T, port string, payload []byte) (addr string) {
 		if peer.Connect(ctx) != nil {
 			return
 		}
-		if _, err := peer.Barrier(ctx); err == nil && payload != nil {
-			peer.Send(0, payload)
-		}
+		_, _ = peer.Barrier(ctx)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -402,15 +400,19 @@ func newPeer(t *testing.T, port string, payload []byte) (addr string) {
 	return ln.Addr().String()
 }
 
+// A machine that comes back with a clock that is almost at its end.
 func TestDeathInTheRun(t *testing.T) {
-	port := freePorts(t, 1)[0]
-	peer := newPeer(t, port, []byte("nonsense!"))
+	port, dir := freePorts(t, 1)[0], t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "vm_0_max.log"), []byte(
+		"2026-11-22T17:13:40.066633Z [INFO]  vm-0: start: version=1 run=by-hand machines=2 rate=max seed=42 die=10 peers=1\n"+
+			"2026-11-22T17:13:41.066640Z [INFO]  vm-0: receive: step=1 clock=18446744073709551614 queue=0 from=1 seq=1 sent=18446744073709551613\n"), 0o666))
+	peer := newPeer(t, port, []transport.Past{{Peer: 0, Sent: 1}})
 	ctx, cancel := context.WithTimeout(t.Context(), deadline)
 	defer cancel()
-	code, stdout, stderr := execute(ctx, "--id", "0", "--port", port, "--peers", peer, "--rate", "1000", "--duration", "0", "--log-dir", t.TempDir())
+	code, stdout, stderr := execute(ctx, "--id", "0", "--port", port, "--peers", peer, "--rate", "max", "--resume", "--run", "by-hand", "--duration", "0", "--log-dir", dir)
 	assert.Equal(t, exit.Died, code)
 	assert.Empty(t, stdout)
-	assert.Equal(t, "vm: message 1 of machine 1 has a payload of 9 bytes, want 8", last(stderr))
+	assert.Equal(t, "vm: step 3: logical clock is saturated: no later timestamp exists", last(stderr))
 }
 
 // statuses reads what a supervised machine says.

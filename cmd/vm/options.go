@@ -40,6 +40,7 @@ func (o *options) parse(c *cli.Context) error {
 		LogDir:         c.String("log-dir"),
 		ConnectTimeout: c.Duration("connect-timeout"),
 		Linger:         c.Duration("linger"),
+		MaxJump:        c.Uint64("max-jump"),
 		Resume:         c.Bool("resume"),
 		Sync:           c.Bool("sync"),
 		WatchEvery:     o.control.StatusEvery,
@@ -59,7 +60,7 @@ func (o *options) parse(c *cli.Context) error {
 	if o.record != "" {
 		return nil
 	}
-	return o.machine.Common.Check()
+	return o.machine.Check()
 }
 
 // parseModel reads which machine this is and what it does, or where that is
@@ -109,6 +110,9 @@ func (o *options) parseSurroundings(c *cli.Context) (err error) {
 		if d := c.Duration(name); d < 0 {
 			return command.Usage("--%s %v: a duration cannot be negative", name, d)
 		}
+	}
+	if c.IsSet("max-jump") && o.machine.MaxJump == 0 {
+		return command.Usage("--max-jump 0: want at least 1")
 	}
 	if o.machine.Window < 1 {
 		return command.Usage("--window %d: want at least 1 message", o.machine.Window)

@@ -29,7 +29,7 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 		}
 		defer cfg.Replay.Close()
 	}
-	cfg.Logger = logging.Diagnostics(stderr, "vm-"+strconv.Itoa(cfg.ID), o.level)
+	cfg.Logger = hinting{logging.Diagnostics(stderr, "vm-"+strconv.Itoa(cfg.ID), o.level)}
 	ln, err := o.listener()
 	if err != nil {
 		return err
@@ -63,7 +63,11 @@ func (o *options) listener() (net.Listener, error) {
 		}
 		return ln, nil
 	}
-	return transport.Listen(o.bind, o.port, "choose another --port, or end the program that holds it")
+	ln, err := transport.Listen(o.bind, o.port)
+	if err != nil {
+		return nil, withHint(err)
+	}
+	return ln, nil
 }
 
 // supervised runs the machine tied to its launcher.
@@ -114,7 +118,7 @@ func withCode(err error) error {
 	case errors.Is(err, context.Canceled):
 		return exit.With(exit.Interrupted, errors.New("interrupted before the run began"))
 	case errors.As(err, &notStarted):
-		return exit.With(exit.Misused, err)
+		return exit.With(exit.Misused, withHint(err))
 	case errors.Is(err, vm.ErrCrash):
 		return exit.With(exit.Crashed, err)
 	case errors.As(err, &differs):

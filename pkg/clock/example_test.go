@@ -30,6 +30,27 @@ func ExampleLamport() {
 	// a hears at 8
 }
 
+// An event of the process itself: the next timestamp, until there is none.
+func ExampleTime_Tick() {
+	now, err := clock.Time(0).Tick()
+	fmt.Println(now, err)
+
+	_, err = clock.Max.Tick()
+	fmt.Println(errors.Is(err, clock.ErrSaturated))
+	// Output:
+	// 1 <nil>
+	// true
+}
+
+// A receipt is later than its send, and later than what the process did before,
+// however old the message is.
+func ExampleTime_Receive() {
+	ahead, _ := clock.Time(3).Receive(8)
+	behind, _ := clock.Time(8).Receive(3)
+	fmt.Println(ahead, behind)
+	// Output: 9 9
+}
+
 // One forged stamp close to the end would use up every clock that it reaches.
 func ExampleTime_ReceiveWithin() {
 	now := clock.Time(41)

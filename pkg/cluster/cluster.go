@@ -9,12 +9,10 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -95,17 +93,11 @@ var ErrNotBegun = errors.New("interrupted before the run began")
 // PortError says why a machine cannot have its port. Whether another one would do
 // depends on who chose it.
 type PortError struct {
-	ID   int
-	Port int
-	Err  error // the system's: errors.Is(err, syscall.EADDRINUSE), for example
+	ID  int   // the machine
+	Err error // a [transport.ListenError], mostly
 }
 
-func (e *PortError) Error() string {
-	if errors.Is(e.Err, syscall.EADDRINUSE) {
-		return fmt.Sprintf("port %d on %s is taken", e.Port, host)
-	}
-	return e.Err.Error()
-}
+func (e *PortError) Error() string { return e.Err.Error() }
 
 func (e *PortError) Unwrap() error { return e.Err }
 
@@ -138,10 +130,10 @@ func New(cfg Config) (*Cluster, error) {
 		processes: make([]*process, len(cfg.Rates)),
 	}
 	for id, port := range cfg.Ports {
-		ln, err := transport.Listen(host, port, "")
+		ln, err := transport.Listen(host, port)
 		if err != nil {
 			c.closeListeners()
-			return nil, &PortError{ID: id, Port: port, Err: err}
+			return nil, &PortError{ID: id, Err: err}
 		}
 		c.listeners = append(c.listeners, ln)
 	}

@@ -82,7 +82,7 @@ func TestNewFindsAPortTaken(t *testing.T) {
 	require.True(t, ok, "%v", err)
 	require.Equal(t, 2, taken.ID)
 	require.ErrorIs(t, err, syscall.EADDRINUSE)
-	require.EqualError(t, err, fmt.Sprintf("port %d on 127.0.0.1 is taken", taken.Port))
+	require.EqualError(t, err, fmt.Sprintf("port %d on 127.0.0.1 is taken", cfg.Ports[2]))
 	assert.NoDirExists(t, filepath.Dir(cfg.Dir))
 }
 

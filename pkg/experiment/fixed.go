@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+
+	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 )
 
 // Logarithms, powers and normal numbers, in whole numbers alone. The compiler may
@@ -98,7 +100,7 @@ func minusLn(x uint64) uint64 {
 func gauss(key uint64) int64 {
 	sum := int64(-6 << 32)
 	for i := range uint64(6) {
-		r := mix(key + i*0xd1342543de82ef95)
+		r := splitmix.First(key + i*0xd1342543de82ef95)
 		sum += int64(r>>32) + int64(uint32(r))
 	}
 	return sum

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 )
 
 const one = 1 << 32
@@ -63,7 +65,7 @@ func TestDistributions(t *testing.T) {
 			require.NoError(t, err)
 			counts := make([]int, len(c.at))
 			for i := range uint64(n) {
-				x := l.Draw(i * 0x9e3779b97f4a7c15)
+				x := l.Draw(i * splitmix.Golden)
 				require.GreaterOrEqual(t, x, int64(l.Min()))
 				for j, at := range c.at {
 					if float64(x) <= at {

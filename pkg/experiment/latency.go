@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 )
 
 // Latency is how long a message is under way, per link and message. The zero
@@ -140,10 +142,9 @@ func (l Latency) Min() time.Duration {
 func (l Latency) Draw(key uint64) int64 {
 	switch l.kind {
 	case uniform:
-		hi, _ := bits.Mul64(mix(key), uint64(l.b-l.a)+1)
-		return int64(l.a) + int64(hi)
+		return int64(l.a) + int64(below(key, uint64(l.b-l.a)+1))
 	case exponential:
-		return scale(int64(l.a), minusLn(mix(key)))
+		return scale(int64(l.a), minusLn(splitmix.First(key)))
 	case lognormal:
 		return scale(int64(l.a), expOf(l.sigma, gauss(key)))
 	}
@@ -159,18 +160,7 @@ func scale(a int64, f uint64) int64 {
 	return min(int64(hi<<32|lo>>32), int64(maxLatency))
 }
 
-// mix is SplitMix64's output function: G. L. Steele Jr., D. Lea, C. H. Flood,
-// "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014. It makes a
-// good random number of any counter.
-func mix(z uint64) uint64 {
-	z += 0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
-}
-
 // below returns a number from 0 to n-1.
 func below(key, n uint64) uint64 {
-	hi, _ := bits.Mul64(mix(key), n)
-	return hi
+	return splitmix.Below(splitmix.First(key), n)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 )
 
 // DefaultRates are the laboratory's, for its three machines.
@@ -171,9 +172,9 @@ func drawRates(s string, machines int, seed uint64) ([]clock.Rate, error) {
 		}
 	}
 	rates := make([]clock.Rate, machines)
-	key := mix(seed ^ saltRate)
+	key := splitmix.First(seed ^ saltRate)
 	for i := range rates {
-		rates[i] = clock.Rate(draw(mix(key+uint64(i)))) * rateStep
+		rates[i] = clock.Rate(draw(splitmix.First(key+uint64(i)))) * rateStep
 	}
 	return rates, nil
 }

@@ -1,7 +1,6 @@
 package experiment_test
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 	"testing"
@@ -119,7 +118,7 @@ func TestPhase(t *testing.T) {
 	}
 	_, err := experiment.ParsePhase("late")
 	assert.EqualError(t, err, `phase "late": want together or random`)
-	assert.True(t, errors.As(err, new(*experiment.Error)))
+	assert.ErrorAs(t, err, new(*experiment.Error))
 }
 
 func TestParseSeed(t *testing.T) {

@@ -1,8 +1,9 @@
 package fault
 
 import (
-	"math/bits"
 	"time"
+
+	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 )
 
 // A random fault has one instance in each period since its start, at a random
@@ -16,27 +17,16 @@ import (
 const maxInstances = 100
 
 // draw is a random number that further numbers are drawn from: with(v) is a
-// pure function of the draws and values so far. It is the output function of
-// SplitMix64 over a counter: G. L. Steele Jr., D. Lea, C. H. Flood, "Fast
-// Splittable Pseudorandom Number Generators", OOPSLA 2014. Only whole numbers
-// are computed, so all platforms draw the same.
+// pure function of the draws and values so far: number v of the generator that
+// is seeded with d. Only whole numbers are computed, so all platforms draw the same.
 type draw uint64
 
-// golden is 2⁶⁴ divided by the golden ratio, made odd.
-const golden = 0x9e3779b97f4a7c15
-
 func (d draw) with(v uint64) draw {
-	z := uint64(d) + (v+1)*golden
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return draw(z ^ z>>31)
+	return draw(splitmix.Mix(uint64(d) + (v+1)*splitmix.Golden))
 }
 
 // below returns a number from 0 to n-1.
-func (d draw) below(n uint64) uint64 {
-	hi, _ := bits.Mul64(uint64(d), n)
-	return hi
-}
+func (d draw) below(n uint64) uint64 { return splitmix.Below(uint64(d), n) }
 
 // newDraw includes the kind, so that a kill and a pause with one seed do not
 // strike the same machine at the same instant.

@@ -23,6 +23,8 @@ func FuzzReader(f *testing.F) {
 	f.Add(startLine(f, 40))
 	for _, line := range []string{
 		"send: step=1 clock=1 queue=0 to=1:1",
+		`send: step=1 clock=1 queue=0 to="1:1,2:1"`,
+		`send: step=1 clock=1 queue=0 to="2:1,1:18446744073709551615,2:1,2147483647:0,0:3"`,
 		"internal: step=18446744073709551615 clock=18446744073709551615 queue=9223372036854775807",
 		`start: version=1 run="" machines=1 rate=0.000000001 seed=18446744073709551615 die=1 peers=""`,
 		`start: version=1 run="a \"b\" = é" machines=1 rate=max seed=0 die=6 peers=2147483647`,

@@ -136,11 +136,11 @@ func drawEvent(t *rapid.T, id int) event.Event {
 	}
 	switch e.Kind {
 	case event.Send:
-		if rapid.Bool().Draw(t, "both") {
-			e.SetMessages(message(), message())
-		} else {
-			e.SetMessages(message())
+		m := make([]event.Message, rapid.SampledFrom([]int{1, 2, 3, 4, 40}).Draw(t, "recipients"))
+		for i := range m {
+			m[i] = message()
 		}
+		e.SetMessages(m...)
 	case event.Receive:
 		e.SetMessages(event.Message{From: int32(anyID.Draw(t, "from")), To: int32(id),
 			Seq: anyNumber.Draw(t, "seq"), Sent: clock.Time(anyNumber.Draw(t, "sent"))})

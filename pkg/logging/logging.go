@@ -39,12 +39,7 @@ const MaxLine = 1 << 20
 // TimeFormat is how both logs write a time, which is always in UTC.
 const TimeFormat = "2006-01-02T15:04:05.000000Z07:00"
 
-const (
-	maxID = math.MaxInt32
-	// endOfTime is the first second of the year 10000, which TimeFormat has no
-	// room for.
-	endOfTime = 253402300800
-)
+const maxID = math.MaxInt32
 
 // FileName returns the name of a machine's event log, such as vm_0_1.log,
 // vm_2_2.5.log or vm_0_max.log.

@@ -113,8 +113,9 @@ func (r *Reader) Offset() int64 { return r.done }
 // later call. A last line without newline is an error for which
 // errors.Is(err, ErrTorn) holds. On an error rec holds nothing of use.
 //
-// Reading an event into the same rec again and again does not allocate; lists
-// and names of other records are freshly allocated and may be kept.
+// Reading an event into the same rec again and again does not allocate, unless
+// it has more than two messages. Those, and the lists and names of other records, are
+// freshly allocated and may be kept.
 func (r *Reader) Next(rec *Record) error {
 	if r.err != nil {
 		return r.err
@@ -200,7 +201,7 @@ func (r *Reader) record(s *scanner, rec *Record) bool {
 	switch kind := s.line[s.pos:]; {
 	case bytes.HasPrefix(kind, []byte("internal: ")):
 		s.pos += len("internal: ")
-		return s.event(rec.event(event.Internal)) && s.over()
+		return s.internal(rec.event(event.Internal)) && s.over()
 	case bytes.HasPrefix(kind, []byte("send: ")):
 		s.pos += len("send: ")
 		return s.send(rec.event(event.Send), int32(r.id)) && s.over()
@@ -223,13 +224,14 @@ func (r *Reader) record(s *scanner, rec *Record) bool {
 	return s.expected(`"start: ", "internal: ", "send: ", "receive: ", "resume: " or "stop: "`)
 }
 
-// event empties the record's event. A record that held an event has nothing in
-// its other fields, so there is no need to empty those for every line.
+// event returns the record's event, every field of which is to be filled. A record
+// that held an event has nothing in its other fields, so there is no need to empty
+// those for every line.
 func (r *Record) event(kind event.Kind) *event.Event {
 	if r.Kind != EventRecord {
 		r.reset(EventRecord)
 	}
-	r.Event = event.Event{Kind: kind}
+	r.Event.Kind = kind
 	return &r.Event
 }
 
@@ -375,23 +377,41 @@ func (s *scanner) event(e *event.Event) bool {
 	return ok
 }
 
+func (s *scanner) internal(e *event.Event) bool {
+	e.SetMessages()
+	return s.event(e)
+}
+
+// send takes a send. Its recipients may stand in any order and repeat: whether
+// that is right is not for one line to say. No count in the line says how many they
+// are, so none is believed: a recipient takes 4 bytes at least, and what they take
+// in memory is bounded by [MaxLine].
 func (s *scanner) send(e *event.Event, id int32) bool {
 	if !s.event(e) || !s.text(" to=") {
 		return false
 	}
-	m := [2]event.Message{{From: id, Sent: e.Clock}, {From: id, Sent: e.Clock}}
+	m := event.Message{From: id, Sent: e.Clock}
 	if !s.at(`"`) {
-		if !s.recipient(&m[0]) {
-			return false
-		}
-		e.SetMessages(m[0])
-		return true
+		ok := s.recipient(&m)
+		e.SetMessages(m)
+		return ok
 	}
 	s.pos++
-	if !s.recipient(&m[0]) || !s.text(",") || !s.recipient(&m[1]) || !s.text(`"`) {
+	if !s.recipient(&m) {
 		return false
 	}
-	e.SetMessages(m[0], m[1])
+	var few [2]event.Message
+	all := append(few[:0], m)
+	for len(all) == 1 || s.at(",") {
+		if !s.text(",") || !s.recipient(&m) {
+			return false
+		}
+		all = append(all, m)
+	}
+	if !s.text(`"`) {
+		return false
+	}
+	e.SetMessages(all...)
 	return true
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -90,7 +91,9 @@ func TestReaderErrors(t *testing.T) {
 		{head + `send: step=1 clock=1 queue=0 to="1:1"`, `expected ",", found "\""`},
 		{head + "send: step=1 clock=1 queue=0 to=1:1,2:1", endOfLine + `",2:1"`},
 		{head + `send: step=1 clock=1 queue=0 to="1:1,2:1`, `expected "\"", found the end of the line`},
-		{head + `send: step=1 clock=1 queue=0 to="1:1,2:1,3:1"`, `expected "\"", found ",3:1\""`},
+		{head + `send: step=1 clock=1 queue=0 to="1:1,2:1;3:1"`, `expected "\"", found ";3:1\""`},
+		{head + `send: step=1 clock=1 queue=0 to="1:1,2:1,"`, "expected recipient, " + int32s + `"\""`},
+		{head + `send: step=1 clock=1 queue=0 to="1:1,2:1,3:1`, `expected "\"", found the end of the line`},
 		{head + `send: step=1 clock=1 queue=0 to="1:1,2"`, `expected ":", found "\""`},
 		{head + "receive: step=1 clock=1 queue=0", `expected " from=", found the end of the line`},
 		{head + "receive: step=1 clock=1 queue=0 from=2147483648", "expected sender, " + int32s + `"2147483648"`},
@@ -289,6 +292,50 @@ func TestReaderExtremes(t *testing.T) {
 	require.Equal(t, io.EOF, err)
 	require.Equal(t, want, got)
 	require.Equal(t, time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC), got[0].Time())
+}
+
+// Recipients are any number, in any order, and may repeat: the laws judge them.
+func TestReaderManyRecipients(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 1000, 100_000} {
+		want := logging.Record{Line: 1, ID: 7, Kind: logging.EventRecord, Event: event.Event{Step: 1, Clock: 2, Kind: event.Send}}
+		m := make([]event.Message, n)
+		for i := range m {
+			m[i] = event.Message{From: 7, To: int32(n - i/2), Seq: 3, Sent: 2}
+		}
+		want.Event.SetMessages(m...)
+		log := writeAll(t, []logging.Record{want})
+		got, err := readAll(logging.NewReader(bytes.NewReader(log), ""))
+		require.Equal(t, io.EOF, err)
+		require.Equal(t, []logging.Record{want}, got)
+	}
+}
+
+// A line may be forged, but what it makes the reader hold is bounded by its length.
+func TestReaderAllocatesNoMoreThanALineIsWorth(t *testing.T) {
+	most := (logging.MaxLine - 100) / len("0:0,")
+	for name, end := range map[string]string{"good": `0:0"` + "\n", "without its last mark": "0:0\n", "of commas": strings.Repeat(",", 400) + "\n"} {
+		line := head + `send: step=1 clock=1 queue=0 to="` + strings.Repeat("0:0,", most-200) + end
+		require.Less(t, len(line), logging.MaxLine)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := readAll(logging.NewReader(strings.NewReader(line), ""))
+		runtime.ReadMemStats(&after)
+		require.Error(t, err) // io.EOF, where the line is good
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64*logging.MaxLine), name)
+	}
+}
+
+// Each event's messages are its own: a feed keeps them while the reader reads on.
+func TestReaderMessagesAreFresh(t *testing.T) {
+	send := func(clock, recipients string) string {
+		return head + "send: step=1 clock=" + clock + ` queue=0 to="` + recipients + "\"\n"
+	}
+	r := logging.NewReader(strings.NewReader(send("1", "1:1,2:1,3:1")+send("2", "4:1,5:1,6:1")), "")
+	var rec logging.Record
+	require.NoError(t, r.Next(&rec))
+	first := rec.Event
+	require.NoError(t, r.Next(&rec))
+	require.Equal(t, []event.Message{{From: 0, To: 1, Seq: 1, Sent: 1}, {From: 0, To: 2, Seq: 1, Sent: 1}, {From: 0, To: 3, Seq: 1, Sent: 1}}, first.Messages())
 }
 
 func TestReaderDoesNotAllocate(t *testing.T) {

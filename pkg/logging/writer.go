@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/timestamp"
 )
 
 // Writer formats a machine's event log. Lines gather in a buffer until
@@ -26,22 +27,23 @@ type Writer struct {
 	buf []byte // whole lines
 	err error  // the first; nothing is formatted or handed on after it
 
-	// What every line begins with: a time, the level and the machine's name.
-	// The time is most of the work, so it stays from line to line and only
-	// what changed is rewritten.
+	// What every line begins with: a time, the level and the machine's name. It
+	// stays from line to line, and only what changed in the time is rewritten.
 	head    [maxHead]byte
 	headLen int
-	day     int64 // days since 1970-01-01, as in head
-	second  int64 // seconds since then, as in head
+	time    timestamp.Writer
 }
 
 const (
-	timeLen = len("2006-01-02T15:04:05.000000Z")
+	timeLen = timestamp.Len
 	level   = " [INFO]  vm-"
 	maxHead = timeLen + len(level) + 10 + len(": ")
-	// maxEvent is no less than the longest line of an event: its head, its
-	// words, its ids of up to 10 digits and up to five 64-bit numbers.
+	// maxEvent is no less than the longest line of an event without its
+	// recipients: its head, its words, an id of up to 10 digits and up to five
+	// 64-bit numbers.
 	maxEvent = maxHead + 200
+	// maxRecipient is a recipient's id, its 64-bit number and two marks.
+	maxRecipient = 10 + 20 + 2
 	// keep is the largest buffer that is kept over a Flush.
 	keep = 1 << 20
 )
@@ -54,7 +56,7 @@ func NewWriter(w io.Writer, id int) *Writer {
 		l.err = fmt.Errorf("event log of machine %d: want an id from 0 to %d", id, maxID)
 		return l
 	}
-	head := append(l.head[:0], "1970-01-01T00:00:00.000000Z"...) // day and second 0
+	head := append(l.head[:0], timestamp.Epoch...)
 	head = append(head, level...)
 	head = strconv.AppendInt(head, int64(id), 10)
 	l.headLen = len(append(head, ": "...))
@@ -63,7 +65,8 @@ func NewWriter(w io.Writer, id int) *Writer {
 
 // Start writes that the machine starts.
 func (w *Writer) Start(t time.Time, s Start) {
-	if w.err != nil || !w.stamp(t) {
+	if !w.stamp(t) {
+		w.refuseTime(t)
 		return
 	}
 	if err := checkStart(&s); err != nil {
@@ -91,14 +94,16 @@ func (w *Writer) Start(t time.Time, s Start) {
 // machine and carry the event's clock, that of a receive must be to this
 // machine: the line does not say it again.
 func (w *Writer) Event(t time.Time, e *event.Event) {
-	if w.err != nil || !w.stamp(t) {
+	if !w.stamp(t) {
+		w.refuseTime(t)
 		return
 	}
 	if err := w.checkEvent(e); err != nil {
 		w.refuse(err)
 		return
 	}
-	w.buf = slices.Grow(w.buf, maxEvent)
+	m := e.Messages()
+	w.buf = slices.Grow(w.buf, maxEvent+len(m)*maxRecipient)
 	b := w.begin()
 	switch e.Kind {
 	case event.Internal:
@@ -113,7 +118,7 @@ func (w *Writer) Event(t time.Time, e *event.Event) {
 	b = appendUint(b, uint64(e.Clock))
 	b = append(b, " queue="...)
 	b = appendUint(b, uint64(e.Queue))
-	switch m := e.Messages(); {
+	switch {
 	case e.Kind == event.Receive:
 		b = append(b, " from="...)
 		b = appendUint(b, uint64(m[0].From))
@@ -124,19 +129,23 @@ func (w *Writer) Event(t time.Time, e *event.Event) {
 	case len(m) == 1:
 		b = append(b, " to="...)
 		b = appendRecipient(b, &m[0])
-	case len(m) == 2: // hclog quotes a comma, and only with that
+	case len(m) > 1: // hclog quotes a comma, and only with that
 		b = append(b, ` to="`...)
-		b = appendRecipient(b, &m[0])
-		b = append(b, ',')
-		b = appendRecipient(b, &m[1])
+		for i := range m {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendRecipient(b, &m[i])
+		}
 		b = append(b, '"')
 	}
-	w.buf = append(b, '\n')
+	w.end(b)
 }
 
 // Resume writes that the machine goes on after a crash.
 func (w *Writer) Resume(t time.Time, r Resume) {
-	if w.err != nil || !w.stamp(t) {
+	if !w.stamp(t) {
+		w.refuseTime(t)
 		return
 	}
 	b := append(w.begin(), "resume: step="...)
@@ -148,7 +157,8 @@ func (w *Writer) Resume(t time.Time, r Resume) {
 
 // Stop writes that the machine has stopped.
 func (w *Writer) Stop(t time.Time, s Stop) {
-	if w.err != nil || !w.stamp(t) {
+	if !w.stamp(t) {
+		w.refuseTime(t)
 		return
 	}
 	if s.Queue < 0 {
@@ -235,7 +245,7 @@ func (w *Writer) checkEvent(e *event.Event) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("step %d: %s with %d messages: want internal with 0, send with 1 or 2, receive with 1",
+	return fmt.Errorf("step %d: %s with %d messages: want internal with 0, send with 1 or more, receive with 1",
 		e.Step, e.Kind, len(m))
 }
 
@@ -244,51 +254,28 @@ func (w *Writer) begin() []byte { return append(w.buf, w.head[:w.headLen]...) }
 
 // end takes the buffer with the finished line.
 func (w *Writer) end(b []byte) {
-	b = append(b, '\n')
-	if n := len(b) - len(w.buf); n > MaxLine {
-		w.refuse(fmt.Errorf("a line of %d bytes: want at most %d", n, MaxLine))
+	if len(b)-len(w.buf) >= MaxLine {
+		w.refuseLine(b)
 		return
 	}
-	w.buf = b
+	w.buf = append(b, '\n')
 }
 
-// stamp puts t into the head of the next line.
+func (w *Writer) refuseLine(b []byte) {
+	w.refuse(fmt.Errorf("a line of %d bytes: want at most %d", len(b)-len(w.buf)+len("\n"), MaxLine))
+}
+
+// stamp makes t the time of the next line, if there may be one. It is small enough to
+// be inlined.
 func (w *Writer) stamp(t time.Time) bool {
-	if sec := t.Unix(); sec != w.second && !w.setSecond(sec) {
-		return false
-	}
-	micro := uint32(t.Nanosecond()) / 1000
-	f := w.head[len("2006-01-02T15:04:05."):][:6]
-	put2(f[0:2], micro/10000)
-	put2(f[2:4], micro/100%100)
-	put2(f[4:6], micro%100)
-	return true
+	return w.err == nil && w.time.Write((*timestamp.Text)(w.head[:]), t)
 }
 
-const secondsPerDay = 24 * 60 * 60
-
-func (w *Writer) setSecond(sec int64) bool {
-	if sec < 0 || sec >= endOfTime {
-		w.refuse(fmt.Errorf("time %s: want the years 1970 to 9999", time.Unix(sec, 0).UTC().Format(time.RFC3339)))
-		return false
+// refuseTime says why there is no next line: because of t, or what was before.
+func (w *Writer) refuseTime(t time.Time) {
+	if w.err == nil {
+		w.refuse(fmt.Errorf("time %s: want the years 1970 to 9999", t.UTC().Truncate(time.Second).Format(time.RFC3339)))
 	}
-	w.second = sec
-	if day := sec / secondsPerDay; day != w.day {
-		w.day = day
-		time.Unix(sec, 0).UTC().AppendFormat(w.head[:0], time.DateOnly)
-	}
-	s := uint32(sec % secondsPerDay)
-	f := w.head[len("2006-01-02T"):][:8]
-	put2(f[0:2], s/3600)
-	put2(f[3:5], s/60%60)
-	put2(f[6:8], s%60)
-	return true
-}
-
-// put2 writes v, below 100, as two digits.
-func put2(b []byte, v uint32) {
-	b[1] = byte('0' + v%10)
-	b[0] = byte('0' + v/10)
 }
 
 func appendUint(b []byte, v uint64) []byte { return strconv.AppendUint(b, v, 10) }

@@ -70,8 +70,9 @@ func BenchmarkNextRecipients(b *testing.B) {
 	n := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		for _, id := range m.NextRecipients() {
-			n += id
+		next := m.NextRecipients()
+		for i := range next.Len() {
+			n += next.At(i)
 		}
 		if err := m.Step(&ev); err != nil {
 			b.Fatal(err)

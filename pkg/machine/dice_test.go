@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
-	"math/bits"
 	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 )
 
 // deviation says how far counts are from all equal, in standard deviations:
@@ -126,7 +127,7 @@ func TestNoMachineWalksTheSequenceOfAnother(t *testing.T) {
 		for id := range machines {
 			d := NewDice(seed, id)
 			for position := range uint64(steps * throwsPerStep) {
-				value := mix(d.start + position*d.width)
+				value := splitmix.Mix(d.start + position*d.width)
 				if seen[value] {
 					t.Fatalf("seed %d, machine %d, position %d: a number for the second time", seed, id, position)
 				}
@@ -145,28 +146,6 @@ func TestThrowShowsAFace(t *testing.T) {
 		require.GreaterOrEqual(t, got, 0)
 		require.Less(t, got, faces)
 		require.Equal(t, got, d.throw(k, i, faces), "the same throw again")
-	})
-}
-
-// The first numbers of SplitMix64 as its authors publish them
-// (https://prng.di.unimi.it/splitmix64.c), so that mix is that function and no
-// relative of it.
-func TestMixIsSplitMix64(t *testing.T) {
-	for seed, want := range map[uint64][]uint64{
-		0:       {0xe220a8397b1dcdaf, 0x6e789e6aa1b965f4, 0x06c45d188009454f},
-		1234567: {6457827717110365317, 3203168211198807973, 9817491932198370423},
-	} {
-		for i, n := range want {
-			assert.Equal(t, n, mix(seed+uint64(i+1)*golden), "seed %d, number %d", seed, i)
-		}
-	}
-}
-
-func TestStepWidths(t *testing.T) { // Steele, Lea, Flood 2014, section 5
-	rapid.Check(t, func(t *rapid.T) {
-		width := gamma(rapid.Uint64().Draw(t, "z"))
-		require.EqualValues(t, 1, width&1, "odd, or some positions coincide")
-		require.GreaterOrEqual(t, bits.OnesCount64(width^width>>1), 24, "too regular")
 	})
 }
 

@@ -76,11 +76,14 @@ func ExampleMachine_NextRecipients() {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println("the next step sends to", m.NextRecipients())
+	next := m.NextRecipients()
+	for i := range next.Len() {
+		fmt.Println("the next step sends to machine", next.At(i))
+	}
 
 	m.Deliver(event.Message{From: 2, To: 0, Seq: 1, Sent: 7})
-	fmt.Println("the next step sends to", m.NextRecipients())
+	fmt.Println("a message waits: the next step sends to", m.NextRecipients().Len(), "machines")
 	// Output:
-	// the next step sends to [1]
-	// the next step sends to []
+	// the next step sends to machine 1
+	// a message waits: the next step sends to 0 machines
 }

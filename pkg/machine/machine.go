@@ -1,5 +1,6 @@
 // Package machine is the model: a virtual machine with a queue, a die and a
-// logical clock, which executes one instruction a step.
+// logical clock, which executes one instruction a step. [Rules] are what it does in
+// a step, [Machine] is such a machine.
 //
 // It is a pure state machine. It knows no time, network, file or goroutine; the
 // same calls in the same order give the same events. A shell delivers
@@ -16,6 +17,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/counter"
 )
 
 // DefaultDie is the laboratory's number of faces.
@@ -29,14 +31,14 @@ type Config struct {
 	Seed     uint64 // of the run; together with ID and step it decides every throw
 }
 
-// Machine is one virtual machine. It is not safe for concurrent use.
+// Machine is one virtual machine: [Rules] and a [State], with a queue and the numbers
+// of its messages. It is not safe for concurrent use.
 type Machine struct {
-	cfg   Config
-	dice  Dice
-	step  uint64
-	clock clock.Time
+	id    int
+	rules Rules
+	state State
 	queue fifo
-	sent  counters
+	sent  counter.Counters[uint64] // messages on the link to each
 }
 
 // New returns a machine that has executed nothing.
@@ -50,17 +52,21 @@ func New(cfg Config) (*Machine, error) {
 		return nil, fmt.Errorf("a die with %d faces: want at least 1", cfg.Die)
 	}
 	return &Machine{
-		cfg:  cfg,
-		dice: NewDice(cfg.Seed, cfg.ID),
-		sent: newCounters(cfg.Machines),
+		id:    cfg.ID,
+		rules: Rules{Machines: cfg.Machines, Die: cfg.Die},
+		state: NewState(cfg.Seed, cfg.ID),
+		sent:  counter.New[uint64](cfg.Machines),
 	}, nil
 }
 
 // Clock returns the timestamp of the last event, 0 before the first.
-func (m *Machine) Clock() clock.Time { return m.clock }
+func (m *Machine) Clock() clock.Time { return m.state.Clock() }
 
 // Steps returns how many instructions the machine has executed.
-func (m *Machine) Steps() uint64 { return m.step }
+func (m *Machine) Steps() uint64 { return m.state.Steps() }
+
+// State returns what the rules have made of the machine so far.
+func (m *Machine) State() State { return m.state }
 
 // QueueLen returns how many messages wait.
 func (m *Machine) QueueLen() int { return m.queue.len() }
@@ -83,31 +89,60 @@ func (m *Machine) Step(ev *event.Event) error {
 	if m.queue.len() > 0 {
 		return m.receive(ev)
 	}
-	a, b, n := m.recipients()
-	now, err := m.clock.Tick()
+	return m.idle(ev)
+}
+
+func (m *Machine) receive(ev *event.Event) error {
+	oldest := m.queue.at(0)
+	if err := m.state.Receive(oldest.Sent); err != nil {
+		return err
+	}
+	m.queue.pop()
+	m.describe(ev, event.Receive)
+	ev.SetMessages(oldest)
+	return nil
+}
+
+func (m *Machine) idle(ev *event.Event) error {
+	to, err := m.rules.Idle(&m.state, m.id)
 	if err != nil {
 		return err
 	}
-	m.clock, m.step = now, m.step+1
-	*ev = event.Event{Step: m.step, Clock: now, Kind: event.Internal}
-	switch n {
-	case 1:
-		ev.Kind = event.Send
-		ev.SetMessages(m.message(a))
-	case 2: // one event and one stamp, though two messages leave
-		ev.Kind = event.Send
-		ev.SetMessages(m.message(a), m.message(b))
+	switch to.Len() {
+	case 0:
+		m.describe(ev, event.Internal)
+		ev.SetMessages()
+	case 1: // most sends; the next case is slower
+		m.describe(ev, event.Send)
+		ev.SetMessages(m.message(to.At(0)))
+	default:
+		m.describe(ev, event.Send)
+		messages := make([]event.Message, 0, 2) // on the stack, for two
+		for i := range to.Len() {
+			messages = append(messages, m.message(to.At(i)))
+		}
+		ev.SetMessages(messages...)
 	}
 	return nil
 }
 
+// describe says in ev what was done, except for its messages.
+func (m *Machine) describe(ev *event.Event, kind event.Kind) {
+	ev.Step, ev.Clock, ev.Queue, ev.Kind = m.Steps(), m.Clock(), m.queue.len(), kind
+}
+
+// message numbers and stamps the next message to machine `to`.
+func (m *Machine) message(to int) event.Message {
+	return event.Message{From: int32(m.id), To: int32(to), Seq: m.sent.Next(to), Sent: m.Clock()}
+}
+
 // NextRecipients returns to whom the next step will send if the queue is still
-// empty by then: nobody, one machine, or two. A shell that must not
-// overrun a link asks before it steps.
-func (m *Machine) NextRecipients() []int {
-	// Small enough to be inlined, so that the slice stays on the caller's stack.
-	a, b, n := m.recipients()
-	return []int{a, b}[:n]
+// empty by then. A shell that must not overrun a link asks before it steps.
+func (m *Machine) NextRecipients() Recipients {
+	if m.queue.len() > 0 {
+		return Recipients{}
+	}
+	return m.rules.Recipients(m.state.dice, m.id, m.Steps()+1)
 }
 
 // Redo executes the next instruction again as a log recorded it, to bring the
@@ -126,41 +161,8 @@ func (m *Machine) Redo(recorded *event.Event) error {
 		return err
 	}
 	done.Queue = recorded.Queue
-	if done != *recorded {
+	if !done.Equal(recorded) {
 		return fmt.Errorf("recorded is %v, but this machine does %v", recorded, &done)
 	}
 	return nil
-}
-
-func (m *Machine) receive(ev *event.Event) error {
-	msg := m.queue.at(0)
-	now, err := m.clock.Receive(msg.Sent)
-	if err != nil {
-		return err
-	}
-	m.queue.pop()
-	m.clock, m.step = now, m.step+1
-	*ev = event.Event{Step: m.step, Clock: now, Queue: m.queue.len(), Kind: event.Receive}
-	ev.SetMessages(msg)
-	return nil
-}
-
-// message numbers the next message to machine `to`. It carries the clock after
-// the send's own tick: stamped earlier, a send could equal its receipt.
-func (m *Machine) message(to int) event.Message {
-	return event.Message{
-		From: int32(m.cfg.ID),
-		To:   int32(to),
-		Seq:  m.sent.next(to),
-		Sent: m.clock,
-	}
-}
-
-// recipients throws the die of the coming step: n of the machines a, b are
-// sent to. The die is not thrown where a message waits.
-func (m *Machine) recipients() (a, b, n int) {
-	if m.queue.len() > 0 {
-		return 0, 0, 0
-	}
-	return m.dice.Recipients(m.cfg.ID, m.cfg.Machines, m.cfg.Die, m.step+1)
 }

@@ -157,7 +157,7 @@ func (t *Track) Compare(ev *event.Event) error {
 	if ev.Kind == event.Receive {
 		ev.Queue = t.turn.Event.Queue
 	}
-	if *ev == t.turn.Event {
+	if ev.Equal(&t.turn.Event) {
 		return nil
 	}
 	return t.compare(&logging.Record{ID: t.first.ID, Kind: logging.EventRecord, Event: *ev})

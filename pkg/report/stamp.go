@@ -1,25 +1,24 @@
 package report
 
-import "time"
+import (
+	"time"
 
-// stamp formats times, which mostly are of the same second as the one before.
+	"github.com/scalemodel/lamport/pkg/internal/timestamp"
+)
+
+// stamp formats times. The zero stamp is ready.
 type stamp struct {
-	second int64
-	prefix []byte // "2006-01-02T15:04:05." of that second
+	writer timestamp.Writer
+	text   timestamp.Text
 }
 
 func (t *stamp) append(b []byte, micro int64) []byte {
-	second, fraction := micro/1e6, micro%1e6
-	if fraction < 0 {
-		second, fraction = second-1, fraction+1e6
+	if t.text[0] == 0 {
+		copy(t.text[:], timestamp.Epoch)
 	}
-	if second != t.second || t.prefix == nil {
-		t.second = second
-		t.prefix = time.Unix(second, 0).UTC().AppendFormat(t.prefix[:0], "2006-01-02T15:04:05.")
+	at := time.UnixMicro(micro)
+	if !t.writer.Write(&t.text, at) { // no run is so old, but a log may say so
+		return at.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
 	}
-	b = append(b, t.prefix...)
-	for digit := int64(1e5); digit > 0; digit /= 10 {
-		b = append(b, byte('0'+fraction/digit%10))
-	}
-	return append(b, 'Z')
+	return append(b, t.text[:]...)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 	"github.com/scalemodel/lamport/pkg/machine"
 )
 
@@ -14,7 +15,7 @@ import (
 type engine struct {
 	cfg      Config
 	machines int
-	die      int
+	rules    machine.Rules
 	classes  []class
 	shards   []*shard
 	perShard int // machines, but for the last
@@ -34,7 +35,7 @@ type engine struct {
 
 func newEngine(cfg Config) (*engine, error) {
 	n := len(cfg.Rates)
-	e := &engine{cfg: cfg, machines: n, die: cfg.Die, end: never, constant: -1, watched: time.Now()}
+	e := &engine{cfg: cfg, machines: n, rules: machine.Rules{Machines: n, Die: cfg.Die}, end: never, constant: -1, watched: time.Now()}
 	if cfg.Duration > 0 {
 		e.end = int64(cfg.Duration)
 	}
@@ -63,7 +64,7 @@ func newEngine(cfg Config) (*engine, error) {
 	}
 	for id, r := range cfg.Rates {
 		nd := e.node(id)
-		*nd = node{dice: machine.NewDice(cfg.Seed, id), class: classes[r], due: e.origin(id)}
+		*nd = node{state: machine.NewState(cfg.Seed, id), class: classes[r], due: e.origin(id)}
 		nd.advance(&e.classes[nd.class])
 	}
 	if cfg.LogDir != "" || e.faults != nil && e.faults.plan.Has(fault.Kill) {
@@ -79,7 +80,7 @@ func (e *engine) origin(id int) int64 {
 	if e.cfg.Phase == experiment.Together {
 		return 0
 	}
-	return int64(below(mix(e.cfg.Seed^saltPhase)+uint64(id), uint64(classOf(e.cfg.Rates[id]).whole)))
+	return int64(below(splitmix.First(e.cfg.Seed^saltPhase)+uint64(id), uint64(classOf(e.cfg.Rates[id]).whole)))
 }
 
 func (e *engine) node(id int) *node { return &e.shards[id/e.perShard].nodes[id%e.perShard] }
@@ -95,8 +96,8 @@ func (e *engine) arrives(from, to int, step uint64, now int64) int64 {
 
 // latency returns the latency that a number stands for on a link.
 func (e *engine) latency(from, to int, key uint64) int64 {
-	link := mix(mix(e.cfg.Seed^saltLatency) + uint64(from)<<32 + uint64(to))
-	return e.cfg.Latency.Draw(link + key*0x9e3779b97f4a7c15)
+	link := splitmix.First(splitmix.First(e.cfg.Seed^saltLatency) + uint64(from)<<32 + uint64(to))
+	return e.cfg.Latency.Draw(link + key*splitmix.Golden)
 }
 
 // run executes everything that is due until the end of the run. It reports whether
@@ -104,11 +105,9 @@ func (e *engine) latency(from, to int, key uint64) int64 {
 func (e *engine) run() (stopped bool, err error) {
 	shift, ok := e.windowShift()
 	switch {
-	case e.faults != nil:
-		stopped = e.faulty()
-	case e.machines <= scanMost && len(e.shards) == 1:
+	case e.faults == nil && e.machines <= scanMost && len(e.shards) == 1:
 		stopped = e.scan()
-	case ok:
+	case e.faults == nil && ok:
 		stopped = e.windows(shift)
 	default:
 		stopped = e.heap()

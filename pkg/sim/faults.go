@@ -12,6 +12,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
 )
@@ -54,44 +55,16 @@ func newFaults(cfg *Config) (*faults, error) {
 	}, nil
 }
 
-// faulty executes the ticks of a run with faults, in their order. At one instant,
-// faults begin and end before anything ticks.
-func (e *engine) faulty() (stopped bool) {
-	s := e.shards[0]
-	h := newTicks(s.nodes)
+// actions returns what the plan of faults does in the run, in its order.
+func (e *engine) actions() iter.Seq[fault.Action] {
+	if e.faults == nil {
+		return func(func(fault.Action) bool) {}
+	}
 	until := fault.Forever
 	if e.end != never {
 		until = time.Duration(e.end) + 1
 	}
-	next, done := iter.Pull(e.faults.plan.Actions(until))
-	defer done()
-	action, more := next()
-	for {
-		for range batch {
-			due, id := h[0].due, h[0].id
-			if more && int64(action.At) <= due {
-				e.now = int64(action.At)
-				e.act(&action)
-				if s.err != nil {
-					return true
-				}
-				action, more = next()
-				h = newTicks(s.nodes)
-				continue
-			}
-			if due > e.end {
-				e.now = e.end
-				return false
-			}
-			e.now = due
-			nd := &s.nodes[id]
-			s.tick(nd, int(id))
-			h.replace(nd.due)
-		}
-		if e.pause() {
-			return true
-		}
-	}
+	return e.faults.plan.Actions(until)
 }
 
 // act lets a fault begin or end. Those that strike only what is sent from then on,
@@ -171,7 +144,7 @@ func (e *engine) resend(to int, now int64, which func(*message) (at int64, again
 		m := &waiting[i]
 		if at, ok := which(m); ok {
 			// Not the latency that it had the first time.
-			m.arrival = e.route(int(m.from), to, mix(uint64(m.sent)^uint64(now)^saltResend), at)
+			m.arrival = e.route(int(m.from), to, splitmix.First(uint64(m.sent)^uint64(now)^saltResend), at)
 			again++
 		}
 	}
@@ -211,8 +184,9 @@ func (e *engine) kill(id int, at, end int64) {
 		s.fail(err)
 		return
 	}
-	nd.due, nd.step, nd.clock, nd.seen = never, 0, 0, 0
-	e.logs.links[id].clear()
+	nd.due, nd.seen = never, 0
+	nd.state = machine.NewState(e.cfg.Seed, id)
+	e.logs.links[id].Clear()
 	e.resend(id, at, func(*message) (int64, bool) { return end, true })
 	for to := range e.machines {
 		e.resend(to, at, func(m *message) (int64, bool) { return end, m.arrival > at && int(m.from) == id })
@@ -228,16 +202,16 @@ func (e *engine) recover(id int, at int64) {
 		return
 	}
 	e.faults.down[id] = 0
-	e.logs.writers[id].Resume(instant(at), logging.Resume{Step: nd.step, Clock: nd.clock})
+	e.logs.writers[id].Resume(instant(at), logging.Resume{Step: nd.state.Steps(), Clock: nd.state.Clock()})
 	// The schedule is the old one. Which of its ticks were missed before is not
 	// in the log, so all that have no step count now.
 	e.faults.missed[id] = 0
-	e.classes[nd.class].seek(nd, e.origin(id), nd.step+1)
+	e.classes[nd.class].seek(nd, e.origin(id), nd.state.Steps()+1)
 	e.catchUp(id, at)
 }
 
 func (e *engine) redo(id int, nd *node) error {
-	m, err := machine.New(machine.Config{ID: id, Machines: e.machines, Die: e.die, Seed: e.cfg.Seed})
+	m, err := machine.New(machine.Config{ID: id, Machines: e.machines, Die: e.rules.Die, Seed: e.cfg.Seed})
 	if err != nil {
 		return err
 	}
@@ -251,10 +225,10 @@ func (e *engine) redo(id int, nd *node) error {
 		err := r.Next(&rec)
 		switch {
 		case errors.Is(err, io.EOF):
-			nd.step, nd.clock = m.Steps(), m.Clock()
+			nd.state = m.State()
 			return nil
 		case errors.Is(err, logging.ErrTorn):
-			nd.step, nd.clock = m.Steps(), m.Clock()
+			nd.state = m.State()
 			return e.logs.files[id].cut(r.Offset())
 		case err != nil:
 			return err
@@ -266,7 +240,7 @@ func (e *engine) redo(id int, nd *node) error {
 		}
 		if rec.Event.Kind == event.Send {
 			for _, sent := range rec.Event.Messages() {
-				e.logs.links[id].set(int(sent.To), uint32(sent.Seq))
+				e.logs.links[id].Set(int(sent.To), uint32(sent.Seq))
 			}
 		}
 	}

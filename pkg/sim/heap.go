@@ -1,14 +1,30 @@
 package sim
 
-// heap executes the ticks of any number of machines, in their order. It is for runs
-// in which machines cannot be run apart for any time, since messages may arrive at
-// once.
+import "iter"
+
+// heap executes the ticks of any number of machines, in their order, and what a plan
+// of faults does between them. It is for runs in which machines cannot be run apart
+// for any time, since messages may arrive at once, or anything break. At one
+// instant, faults begin and end before anything ticks.
 func (e *engine) heap() (stopped bool) {
 	s := e.shards[0]
 	h := newTicks(s.nodes)
+	next, done := iter.Pull(e.actions())
+	defer done()
+	action, more := next()
 	for {
 		for range batch {
 			due, id := h[0].due, h[0].id
+			if more && int64(action.At) <= due {
+				e.now = int64(action.At)
+				e.act(&action)
+				if s.err != nil {
+					return true
+				}
+				action, more = next()
+				h = newTicks(s.nodes)
+				continue
+			}
 			if due > e.end {
 				e.now = e.end
 				return false

@@ -8,15 +8,17 @@ import (
 	"path/filepath"
 
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/counter"
 	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/machine"
 )
 
 // logs are the event logs of a run.
 type logs struct {
 	writers []*logging.Writer
 	files   []*logFile
-	links   []links // by sender
-	flushAt int     // bytes that a log may hold back
+	links   []counter.Counters[uint32] // messages on each link, by sender
+	flushAt int                        // bytes that a log may hold back
 }
 
 const (
@@ -53,7 +55,7 @@ func openLogs(e *engine) (*logs, error) {
 			}
 		}
 		w := logging.NewWriter(f, id)
-		l.files, l.writers, l.links = append(l.files, f), append(l.writers, w), append(l.links, newLinks(n))
+		l.files, l.writers, l.links = append(l.files, f), append(l.writers, w), append(l.links, counter.New[uint32](n))
 		w.Start(instant(e.origin(id)), logging.Start{
 			Run: e.cfg.Run, Machines: n, Rate: rate, Seed: e.cfg.Seed, Die: e.cfg.Die, Peers: peers,
 		})
@@ -65,48 +67,9 @@ func openLogs(e *engine) (*logs, error) {
 	return l, nil
 }
 
-// links counts the messages on each link of one sender: in an array where there are
-// few machines, and only for links that are used otherwise.
-type links struct {
-	dense  []uint32
-	sparse map[int32]uint32
-}
-
-const mostDense = 1024
-
-func newLinks(machines int) links {
-	if machines <= mostDense {
-		return links{dense: make([]uint32, machines)}
-	}
-	return links{sparse: make(map[int32]uint32)}
-}
-
-func (l *links) next(to int) uint32 {
-	if l.dense != nil {
-		l.dense[to]++
-		return l.dense[to]
-	}
-	n := l.sparse[int32(to)] + 1
-	l.sparse[int32(to)] = n
-	return n
-}
-
-func (l *links) set(to int, n uint32) {
-	if l.dense != nil {
-		l.dense[to] = n
-		return
-	}
-	l.sparse[int32(to)] = n
-}
-
-func (l *links) clear() {
-	clear(l.dense)
-	clear(l.sparse)
-}
-
 // number returns the number of the next message on a link.
 func (s *shard) number(from, to int) uint32 {
-	n := s.logs.links[from].next(to)
+	n := s.logs.links[from].Next(to)
 	if n == math.MaxUint32 {
 		s.fail(errSeq)
 	}
@@ -115,21 +78,26 @@ func (s *shard) number(from, to int) uint32 {
 
 var errSeq = fmt.Errorf("a link has carried %d messages, the most that a log of virtual time can number", uint32(math.MaxUint32))
 
-// logSend sends the second message of a send, if there is one, and writes its line.
-func (s *shard) logSend(nd *node, id int, now int64, first uint32, a, b, n int) {
-	s.ev = event.Event{Step: nd.step, Clock: nd.clock, Kind: event.Send}
-	ma := event.Message{From: int32(id), To: int32(a), Seq: uint64(first), Sent: nd.clock}
-	if n == 2 {
-		second := s.send(nd, id, b, now)
-		s.ev.SetMessages(ma, event.Message{From: int32(id), To: int32(b), Seq: uint64(second), Sent: nd.clock})
-	} else {
-		s.ev.SetMessages(ma)
+// logIdle sends the messages of a step that received none, and writes its line.
+func (s *shard) logIdle(nd *node, id int, now int64, to machine.Recipients) {
+	if to.Len() == 0 {
+		s.log(nd, id, now, event.Internal)
+		return
 	}
-	s.log(id, now)
+	s.sending = s.sending[:0]
+	for i := range to.Len() {
+		seq := s.send(nd, id, to.At(i), now)
+		s.sending = append(s.sending, event.Message{
+			From: int32(id), To: int32(to.At(i)), Seq: uint64(seq), Sent: nd.state.Clock(),
+		})
+	}
+	s.log(nd, id, now, event.Send, s.sending...)
 }
 
-// log writes the line of s.ev.
-func (s *shard) log(id int, now int64) {
+// log writes the line of what a machine has just done.
+func (s *shard) log(nd *node, id int, now int64, kind event.Kind, messages ...event.Message) {
+	s.ev.Step, s.ev.Clock, s.ev.Queue, s.ev.Kind = nd.state.Steps(), nd.state.Clock(), int(nd.seen), kind
+	s.ev.SetMessages(messages...)
 	w := s.logs.writers[id]
 	w.Event(instant(now), &s.ev)
 	if w.Buffered() >= s.logs.flushAt {
@@ -143,7 +111,7 @@ func (s *shard) log(id int, now int64) {
 func (l *logs) stop(id int, at int64, nd *node, pending map[int]uint64) error {
 	w := l.writers[id]
 	w.Stop(instant(at), logging.Stop{
-		Step: nd.step, Clock: nd.clock, Queue: int(nd.n), Pending: logging.Counts(pending),
+		Step: nd.state.Steps(), Clock: nd.state.Clock(), Queue: int(nd.n), Pending: logging.Counts(pending),
 	})
 	return errors.Join(w.Flush(), l.files[id].Close())
 }

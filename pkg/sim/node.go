@@ -14,9 +14,7 @@ import (
 // Invariant: seen ≤ n. The ring holds n messages from head on, in the order of
 // [message.before]. The first seen of them were in the queue at the last tick.
 type node struct {
-	dice  machine.Dice
-	step  uint64
-	clock clock.Time
+	state machine.State
 	due   int64  // instant of the next tick
 	frac  uint64 // its fraction, in units of 1/rate ns; see class
 
@@ -87,7 +85,8 @@ type shard struct {
 	touched uint64 // means nothing; see fetch
 	err     error  // the first
 	ev      event.Event
-	_       [64]byte // keeps what another core writes off this one's cache lines
+	sending []event.Message // of the send that is being logged
+	_       [64]byte        // keeps what another core writes off this one's cache lines
 }
 
 // post is a message on its way to another shard.
@@ -106,7 +105,6 @@ func (s *shard) tick(nd *node, id int) {
 // step executes an instruction of machine id at an instant.
 func (s *shard) step(nd *node, id int, now int64) {
 	s.events++
-	nd.step++
 	if nd.n > 0 {
 		ring := s.pool.ring(nd.ring, nd.size)
 		mask := uint32(len(ring) - 1)
@@ -118,34 +116,32 @@ func (s *shard) step(nd *node, id int, now int64) {
 			return
 		}
 	}
-	a, b, n := nd.dice.Recipients(id, s.machines, s.die, nd.step)
-	c, err := nd.clock.Tick()
+	to, err := s.rules.Idle(&nd.state, id)
 	if err != nil {
 		s.fail(err)
+		return
 	}
-	nd.clock = c
-	if n > 0 {
+	if n := to.Len(); n > 0 {
 		nd.sends++
 		nd.sent += uint64(n)
-		ma := s.send(nd, id, a, now)
-		if s.logs != nil {
-			s.logSend(nd, id, now, ma, a, b, n)
-		} else if n == 2 {
-			s.send(nd, id, b, now)
-		}
-	} else if s.logs != nil {
-		s.ev = event.Event{Step: nd.step, Clock: c, Kind: event.Internal}
-		s.log(id, now)
+	}
+	if s.logs != nil {
+		s.logIdle(nd, id, now, to)
+		return
+	}
+	for i := range to.Len() {
+		s.send(nd, id, to.At(i), now)
 	}
 }
 
+// receive takes the oldest message, m.
 func (s *shard) receive(nd *node, id int, now int64, m *message) {
-	c, err := nd.clock.Receive(m.sent)
-	if err != nil {
+	before := nd.state.Clock()
+	if err := nd.state.Receive(m.sent); err != nil {
 		s.fail(err)
+		return
 	}
-	jump := uint64(c - nd.clock)
-	nd.clock = c
+	jump := uint64(nd.state.Clock() - before)
 	nd.head++
 	nd.n--
 	nd.seen--
@@ -157,20 +153,18 @@ func (s *shard) receive(nd *node, id int, now int64, m *message) {
 		nd.gaps++
 	}
 	if s.logs != nil {
-		s.ev = event.Event{Step: nd.step, Clock: c, Queue: int(nd.seen), Kind: event.Receive}
-		s.ev.SetMessages(event.Message{From: m.from, To: int32(id), Seq: uint64(m.seq), Sent: m.sent})
-		s.log(id, now)
+		s.log(nd, id, now, event.Receive, event.Message{From: m.from, To: int32(id), Seq: uint64(m.seq), Sent: m.sent})
 	}
 }
 
 // send sends a message and returns its number on the link, 0 without logs.
 func (s *shard) send(nd *node, id, to int, now int64) uint32 {
-	m := message{arrival: now + s.constant, sent: nd.clock, from: int32(id)}
+	m := message{arrival: now + s.constant, sent: nd.state.Clock(), from: int32(id)}
 	if s.logs != nil {
 		m.seq = s.number(id, to)
 	}
 	if s.constant < 0 {
-		m.arrival = s.arrives(id, to, nd.step, now)
+		m.arrival = s.arrives(id, to, nd.state.Steps(), now)
 	}
 	if !s.batched {
 		s.push(&s.nodes[to], m)

@@ -34,21 +34,21 @@ func (e *engine) summary(id int) summary.Machine {
 	m := summary.Machine{
 		ID:       id,
 		Rate:     rate,
-		Steps:    nd.step,
-		Internal: nd.step - nd.sends - nd.receives,
+		Steps:    nd.state.Steps(),
+		Internal: nd.state.Steps() - nd.sends - nd.receives,
 		Sends:    nd.sends,
 		Receives: nd.receives,
 		Sent:     nd.sent,
-		Clock:    nd.clock,
+		Clock:    nd.state.Clock(),
 		MaxJump:  nd.maxJump,
 		Gaps:     nd.gaps,
 		MaxQueue: int(nd.maxQueue),
 		Queue:    int(nd.n),
 	}
-	if nd.step > 0 {
+	if m.Steps > 0 {
 		m.MaxJump = max(m.MaxJump, 1) // every other event moves the clock by 1
-		m.MeanJump = float64(nd.clock) / float64(nd.step)
-		m.MeanQueue = float64(nd.queueSum) / float64(nd.step)
+		m.MeanJump = float64(m.Clock) / float64(m.Steps)
+		m.MeanQueue = float64(nd.queueSum) / float64(m.Steps)
 	}
 	if e.faults != nil {
 		m.Missed = e.faults.missed[id]

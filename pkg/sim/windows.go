@@ -190,7 +190,7 @@ func (s *shard) fetch(group []int32) {
 	var touched uint64
 	for _, id := range group {
 		nd := &s.nodes[id]
-		touched += nd.step + nd.sends
+		touched += nd.state.Steps() + nd.sends
 	}
 	for _, id := range group {
 		if nd := &s.nodes[id]; nd.n > 0 {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/transport"
 )
 
 // Run is what the machines of a run did together. The zero Run holds no
@@ -45,7 +46,7 @@ type Run struct {
 	Stalls  uint64        `json:"stalls,omitzero"`
 	Stalled time.Duration `json:"stalled_ns,omitzero"`
 
-	Wire Wire `json:"wire,omitzero"`
+	Wire transport.Stats `json:"wire,omitzero"`
 }
 
 // Add takes in a machine.

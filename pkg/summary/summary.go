@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/transport"
 )
 
 // LateAfter is how late a tick must run to be counted as late.
@@ -94,7 +95,7 @@ type Machine struct {
 	// Left names the peers that left before the end.
 	Left []int `json:"left,omitempty"`
 
-	Wire Wire `json:"wire,omitzero"`
+	Wire transport.Stats `json:"wire,omitzero"`
 }
 
 // Lateness is how late the ticks of a paced machine ran: when one ran minus
@@ -108,34 +109,6 @@ type Lateness struct {
 	P50 time.Duration `json:"p50_ns"`
 	P99 time.Duration `json:"p99_ns"`
 	Max time.Duration `json:"max_ns"`
-}
-
-// Wire is what a machine's links carried, all of them together. What is sent
-// is counted where it is sent, so that the sum over machines counts it once.
-type Wire struct {
-	Messages uint64 `json:"messages"` // sent, each once however often it had to be
-	Frames   uint64 `json:"frames"`   // sent, of every type
-	Bytes    uint64 `json:"bytes"`    // sent, with all framing
-	Writes   uint64 `json:"writes"`   // calls that handed bytes to the operating system
-	Acks     uint64 `json:"acks"`     // of the frames, acknowledgements
-
-	Resent     uint64 `json:"resent,omitzero"`     // messages sent again after a link broke
-	Duplicates uint64 `json:"duplicates,omitzero"` // messages that came again and were dropped
-	Reconnects uint64 `json:"reconnects,omitzero"` // links set up again after they broke
-	Refused    uint64 `json:"refused,omitzero"`    // connections of strangers, closed
-}
-
-// Add adds o to w.
-func (w *Wire) Add(o Wire) {
-	w.Messages += o.Messages
-	w.Frames += o.Frames
-	w.Bytes += o.Bytes
-	w.Writes += o.Writes
-	w.Acks += o.Acks
-	w.Resent += o.Resent
-	w.Duplicates += o.Duplicates
-	w.Reconnects += o.Reconnects
-	w.Refused += o.Refused
 }
 
 // AchievedRate returns how many ticks per second the machine ran, NaN where it

@@ -17,6 +17,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/summary"
+	"github.com/scalemodel/lamport/pkg/transport"
 )
 
 // A machine that keeps its schedule has no error, after however few ticks.
@@ -176,7 +177,7 @@ func aMachine(t *rapid.T) summary.Machine {
 		Stalled:       duration("stalled"),
 		Pending:       perPeer("pending"),
 		Undelivered:   perPeer("undelivered"),
-		Wire:          summary.Wire{Messages: n("messages"), Bytes: n("bytes"), Refused: n("refused")},
+		Wire:          transport.Stats{Messages: n("messages"), Bytes: n("bytes"), Refused: n("refused")},
 	}
 	m.Steps = m.Internal + m.Sends + m.Receives
 	if rapid.Bool().Draw(t, "measured") {
@@ -268,8 +269,8 @@ func TestEventRate(t *testing.T) {
 }
 
 func TestWireAddsEveryField(t *testing.T) {
-	var a, b, sum summary.Wire
-	for i := range reflect.TypeFor[summary.Wire]().NumField() {
+	var a, b, sum transport.Stats
+	for i := range reflect.TypeFor[transport.Stats]().NumField() {
 		reflect.ValueOf(&a).Elem().Field(i).SetUint(uint64(i + 1))
 		reflect.ValueOf(&b).Elem().Field(i).SetUint(uint64(100 * (i + 1)))
 		reflect.ValueOf(&sum).Elem().Field(i).SetUint(uint64(101 * (i + 1)))
@@ -301,7 +302,7 @@ messages:    0 sent, 0 received, 0 pending
 			Queue: 3, Pending: map[int]uint64{0: 1, 2: 2},
 			Stalls: 1, Stalled: 1500 * time.Millisecond,
 			Undelivered: map[int]uint64{2: 12}, Left: []int{2},
-			Wire: summary.Wire{Messages: 288, Frames: 660, Bytes: 14000, Writes: 500, Acks: 347,
+			Wire: transport.Stats{Messages: 288, Frames: 660, Bytes: 14000, Writes: 500, Acks: 347,
 				Resent: 2, Duplicates: 1, Reconnects: 1, Refused: 5},
 		}, `
 machine:     vm-1, 5 ticks per second

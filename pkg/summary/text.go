@@ -10,6 +10,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/transport"
 )
 
 // listed is how many machines a line names before it counts the rest.
@@ -109,7 +110,7 @@ func byPeer(preposition string, counts map[int]uint64) string {
 
 // Trouble says in words what the links had to do over or refuse, "" where
 // there was nothing.
-func Trouble(w Wire) string {
+func Trouble(w transport.Stats) string {
 	var parts []string
 	for _, t := range []struct {
 		n    uint64

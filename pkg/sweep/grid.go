@@ -20,6 +20,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/shell"
+	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 )
 
 // Grid is what a sweep does, and all that is needed to do it again.
@@ -156,15 +157,10 @@ func Seeds(seed uint64, trials int) []uint64 {
 	seeds := make([]uint64, 0, trials)
 	seen := make(map[uint64]bool, trials)
 	for state := seed; len(seeds) < trials; {
-		// SplitMix64: G. L. Steele Jr., D. Lea, C. H. Flood, "Fast Splittable
-		// Pseudorandom Number Generators", OOPSLA 2014. Counting on from the
-		// sweep's seed would give the sweeps with seeds 1 and 2 most of their
-		// trials in common.
-		state += 0x9e3779b97f4a7c15
-		z := state
-		z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-		z = (z ^ z>>27) * 0x94d049bb133111eb
-		if s := (z ^ z>>31) >> 32; !seen[s] {
+		// Counting on from the sweep's seed itself would give the sweeps with
+		// seeds 1 and 2 most of their trials in common.
+		state += splitmix.Golden
+		if s := splitmix.Mix(state) >> 32; !seen[s] {
 			seen[s] = true
 			seeds = append(seeds, s)
 		}

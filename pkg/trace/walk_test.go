@@ -153,6 +153,7 @@ func TestCycles(t *testing.T) {
 			require.Equal(t, trace.Broken, v.State)
 			require.EqualValues(t, 1, v.Broken[trace.LawAcyclic])
 			require.EqualValues(t, n, v.Received)
+			require.Zero(t, v.Unmatched, "a receive that goes before its send is held against it")
 			i := slices.IndexFunc(v.Violations, func(v trace.Violation) bool { return v.Law == trace.LawAcyclic })
 			violation := v.Violations[i]
 			shown := min(n, 4) // of the machines
@@ -207,6 +208,24 @@ func TestInventedReceiveIsNoCycle(t *testing.T) {
 	l["vm_1_1.log"] = script(1, 2, "receive clock=11 from=0 seq=1 sent=10", "send clock=12 to=0:1")
 	v = l.check(t)
 	require.Equal(t, map[trace.Law]uint64{trace.LawFIFO: 1}, v.Broken)
+	require.EqualValues(t, 1, v.Unmatched)
+}
+
+// A machine that stopped long before the receive has not sent what is invented; one that
+// broke off then may have.
+func TestInventedReceiveAfterTheEnd(t *testing.T) {
+	l := logs{
+		"vm_0_1.log": script(0, 2, "internal clock=1", "internal clock=2", "receive clock=3 from=1 seq=1 sent=0", `stop clock=3 queue=0 pending=""`),
+		"vm_1_1.log": script(1, 2, `stop clock=0 queue=0 pending=""`),
+	}
+	v := l.check(t)
+	require.Equal(t, map[trace.Law]uint64{trace.LawMatch: 1, trace.LawConservation: 1}, v.Broken)
+	require.Contains(t, v.Violations[0].String(), "vm_0_1.log:4: match: machine 1 never sent message 1 to machine 0")
+	require.Zero(t, v.Unmatched)
+
+	l["vm_1_1.log"] = script(1, 2)
+	v = l.check(t)
+	require.Equal(t, trace.Incomplete, v.State)
 	require.EqualValues(t, 1, v.Unmatched)
 }
 

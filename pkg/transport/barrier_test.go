@@ -35,10 +35,10 @@ func TestPongMeasuresTheClocks(t *testing.T) {
 		for _, s := range c.samples {
 			l.pong(s.t0, s.t1, s.t2, s.t3)
 		}
-		assert.True(t, l.synced, c.name)
-		assert.Equal(t, c.rtt, l.rtt, "%s: round trip", c.name)
-		assert.Equal(t, c.offset, l.offset, "%s: offset", c.name)
-		assert.Equal(t, c.used, l.clockOffset(), "%s: offset that is used", c.name)
+		assert.True(t, l.clocks.synced, c.name)
+		assert.Equal(t, c.rtt, l.clocks.rtt, "%s: round trip", c.name)
+		assert.Equal(t, c.offset, l.clocks.offset, "%s: offset", c.name)
+		assert.Equal(t, c.used, l.clocks.ahead(), "%s: offset that is used", c.name)
 	}
 }
 

@@ -139,9 +139,10 @@ func newConsumer() *consumer {
 	return &consumer{wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 }
 
-func (c *consumer) Deliver(_ int, first uint64, payloads [][]byte) {
+func (c *consumer) Deliver(_ int, first uint64, payloads [][]byte) error {
 	c.last.Store(first + uint64(len(payloads)) - 1)
 	poke(c.wake)
+	return nil
 }
 
 func (c *consumer) Room(int) { poke(c.room) }

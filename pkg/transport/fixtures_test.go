@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"strconv"
@@ -18,7 +19,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -58,6 +58,8 @@ type inbox struct {
 	last map[int]uint64
 	errs []error
 	room chan int // the last machine that has room again
+	// refuse, if set, is what is wrong with all that comes.
+	refuse error
 	// onDeliver, if set, is called with the lock held.
 	onDeliver func(from int, last uint64)
 }
@@ -66,9 +68,12 @@ func newInbox() *inbox {
 	return &inbox{last: map[int]uint64{}, room: make(chan int, 1)}
 }
 
-func (b *inbox) Deliver(from int, first uint64, payloads [][]byte) {
+func (b *inbox) Deliver(from int, first uint64, payloads [][]byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.refuse != nil {
+		return b.refuse
+	}
 	for i, p := range payloads {
 		seq := first + uint64(i)
 		if seq != b.last[from]+1 || !bytes.Equal(p, numbered(seq)) {
@@ -79,6 +84,7 @@ func (b *inbox) Deliver(from int, first uint64, payloads [][]byte) {
 	if b.onDeliver != nil {
 		b.onDeliver(from, b.last[from])
 	}
+	return nil
 }
 
 func (b *inbox) Room(to int) {
@@ -101,17 +107,31 @@ func (b *inbox) check(t testing.TB) {
 	assert.Empty(t, b.errs)
 }
 
-// diary is a log that can be asked what it says.
+// diary is a log that can be asked what it says: lines such as "message: key=value".
 type diary struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (d *diary) Write(p []byte) (int, error) {
+func (d *diary) logger() *slog.Logger { return slog.New(d) }
+
+func (*diary) Enabled(context.Context, slog.Level) bool { return true }
+
+func (d *diary) Handle(_ context.Context, r slog.Record) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.buf.Write(p)
+	d.buf.WriteString(r.Message + ":")
+	r.Attrs(func(a slog.Attr) bool {
+		fmt.Fprintf(&d.buf, " %s=%v", a.Key, a.Value)
+		return true
+	})
+	d.buf.WriteString("\n")
+	return nil
 }
+
+// The node uses neither.
+func (*diary) WithAttrs([]slog.Attr) slog.Handler { panic("not expected") }
+func (*diary) WithGroup(string) slog.Handler      { panic("not expected") }
 
 func (d *diary) String() string {
 	d.mu.Lock()
@@ -121,15 +141,7 @@ func (d *diary) String() string {
 
 func (d *diary) contains(text string) bool { return d.count(text) > 0 }
 
-// count ignores quotes, of which the log puts some around others.
-func (d *diary) count(text string) int {
-	plain := strings.NewReplacer(`\`, "", `"`, "")
-	return strings.Count(plain.Replace(d.String()), plain.Replace(text))
-}
-
-func (d *diary) logger() hclog.Logger {
-	return hclog.New(&hclog.LoggerOptions{Output: d, Level: hclog.Trace})
-}
+func (d *diary) count(text string) int { return strings.Count(d.String(), text) }
 
 func listen(t testing.TB) net.Listener {
 	t.Helper()
@@ -368,7 +380,7 @@ func newPuppet(t testing.TB, conn net.Conn) *puppet {
 	t.Helper()
 	_ = conn.SetDeadline(time.Now().Add(deadline))
 	t.Cleanup(func() { _ = conn.Close() })
-	return &puppet{t: t, conn: conn, frames: newFrameReader(conn, maxFrame)}
+	return &puppet{t: t, conn: conn, frames: newFrameReader(conn, MaxFrame)}
 }
 
 // call connects a puppet to a listener of the network.
@@ -598,9 +610,10 @@ type counter struct {
 	last uint64
 }
 
-func (c *counter) Deliver(_ int, first uint64, payloads [][]byte) {
+func (c *counter) Deliver(_ int, first uint64, payloads [][]byte) error {
 	assert.Equal(c.t, c.last+1, first)
 	c.last += uint64(len(payloads))
+	return nil
 }
 
 func (*counter) Room(int) {}

@@ -11,51 +11,36 @@ import (
 	"time"
 )
 
-// inLink is the receiving end of a link.
+// inLink is the receiving end of a link. Its life is in the lower half of the
+// table [phases].
 type inLink struct {
-	n    *Node
 	from int
-
-	// attaching lets one connection at a time take the link over.
-	attaching sync.Mutex
-
-	// Guarded by n.mu.
-	session     *inSession // the live connection, nil: none
-	incarnation uint64     // of the peer's newest process
-	readyAt     int64      // the start that the peer proposes, Unix ns; 0: not ready
-	agreed      bool       // that start is the run's
-	finished    bool       // the peer sends nothing more, and we hold everything
-	closing     bool       // we have said, or will, that we take nothing more
-	gone        bool       // the peer knows that
-
 	line
 
-	// Guarded by line.mu.
-	// Invariant: acked ≤ consumed ≤ held ≤ consumed + window.
-	acked    uint64 // told to the peer, on this connection
-	consumed uint64
-	held     uint64
-	more     bool // the rest of a frame is on its way
-	fin      bool // nothing follows held
-	left     bool // the peer has left the run before this machine's end
-	frozen   bool // nothing is taken past held
-	closed   bool // and the peer may know
+	// attaching lets one connection at a time take the link over. It is held
+	// while line.mu is taken, and not the other way round.
+	attaching sync.Mutex
 
-	heldDue   bool // the peer has ended, and wants to know
-	closedDue bool
-	pongDue   bool
-	pinged    uint64    // what the newest PING says
-	pingedAt  time.Time // when it came
+	// All of the following is guarded by line.mu.
+	inState
+
+	// The peer, whatever the connection.
+	incarnation uint64   // of its newest process
+	start       proposal // when that would start; zero: it is not ready
+
+	inSession // what there is to know of the newest connection
 }
 
-// inSession is one connection of an inLink.
+// inSession is the receiver's side of a session. Each begins with a new one.
 type inSession struct {
-	conn  net.Conn
-	ended chan struct{} // closed when no goroutine of it is left
+	acked    uint64    // told to the peer. Invariant: acked ≤ consumed
+	more     bool      // the rest of a frame is on its way
+	pinged   uint64    // what the newest PING says
+	pingedAt time.Time // when it came
 }
 
 func newInLink(n *Node, from int) *inLink {
-	l := &inLink{n: n, from: from}
+	l := &inLink{line: line{n: n}, from: from, inState: inState{phase: phaseReceiving, window: uint64(n.cfg.Window)}}
 	l.work.L = &l.mu
 	return l
 }
@@ -92,8 +77,8 @@ func (n *Node) receive(conn net.Conn) {
 	defer conn.Close()
 	stop := context.AfterFunc(n.ctx, func() { _ = conn.Close() })
 	defer stop()
-	_ = conn.SetDeadline(time.Now().Add(helloTimeout))
-	frames := newFrameReader(conn, maxHello)
+	_ = conn.SetDeadline(time.Now().Add(HelloTimeout))
+	frames := newFrameReader(conn, MaxHello)
 	h, err := readHello(frames)
 	if !n.gate.leave(conn) {
 		return // it was turned away meanwhile
@@ -105,7 +90,7 @@ func (n *Node) receive(conn net.Conn) {
 		n.turnAway(conn, err)
 		return
 	}
-	frames.limit = maxFrame
+	frames.limit = MaxFrame
 	l := n.in[h.from]
 	served := conn
 	if n.cfg.Accepted != nil {
@@ -157,36 +142,36 @@ func (n *Node) admit(h hello) error {
 	me, machines := uint32(n.cfg.ID), uint32(len(n.in))
 	switch {
 	case h.run != n.cfg.Run:
-		return refuse(CodeRun, "run %q meets run %q: give both machines the same --run", h.run, n.cfg.Run)
+		return refuse(CodeRun, "run %q meets run %q", h.run, n.cfg.Run)
 	case h.from == me && h.incarnation == n.cfg.Incarnation:
 		return refuse(CodeSelf, "machine %d has its own address among its peers", me)
 	case h.from == me:
-		return refuse(CodeDuplicate, "two machines with id %d: give each its own --id", me)
+		return refuse(CodeDuplicate, "two machines with id %d", me)
 	case h.machines != machines:
-		return refuse(CodeMachines, "machine %d is in a run of %d machines, machine %d in one of %d: each needs all the others as peers", h.from, h.machines, me, machines)
+		return refuse(CodeMachines, "machine %d is in a run of %d machines, machine %d in one of %d", h.from, h.machines, me, machines)
 	case h.from >= machines:
 		return refuse(CodeMachines, "machine id %d in a run of %d machines: ids are 0 to %d", h.from, machines, machines-1)
 	case h.to != anyID && h.to != me:
-		return refuse(CodeDestination, "machine %d wants machine %d, but this is machine %d: check the addresses of its peers", h.from, h.to, me)
+		return refuse(CodeDestination, "machine %d wants machine %d, but this is machine %d", h.from, h.to, me)
 	}
 	return nil
 }
 
 // attach makes conn the link's connection and answers it. A connection that it
 // replaces has ended by then, so nothing of it can come after.
-func (l *inLink) attach(conn net.Conn, incarnation uint64) (*inSession, error) {
+func (l *inLink) attach(conn net.Conn, incarnation uint64) (*session, error) {
 	n := l.n
 	l.attaching.Lock()
 	defer l.attaching.Unlock()
-	n.mu.Lock()
+	l.mu.Lock()
 	old, known := l.session, l.incarnation
-	n.mu.Unlock()
+	l.mu.Unlock()
 	switch {
 	case incarnation < known:
 		return nil, refuse(CodeStale, "machine %d has been started again: this process of it is not the newest", l.from)
 	case old == nil:
 	case incarnation > known && l.alive(old):
-		return nil, refuse(CodeDuplicate, "a machine with id %d is connected already: give each its own --id", l.from)
+		return nil, refuse(CodeDuplicate, "a machine with id %d is connected already", l.from)
 	default: // the peer has given up that connection; so do we
 		_ = old.conn.Close()
 		<-old.ended
@@ -200,27 +185,24 @@ func (l *inLink) attach(conn net.Conn, incarnation uint64) (*inSession, error) {
 		consumed: l.consumed,
 		held:     l.held,
 	}
-	l.acked = l.consumed
-	l.closedDue = l.closed
-	l.pongDue, l.heldDue, l.more = false, false, false
-	l.last = nil
+	l.inSession = inSession{acked: l.consumed}
+	l.due = setOf(frameClosed)
 	l.mu.Unlock()
-	_ = conn.SetDeadline(time.Now().Add(helloTimeout))
+	_ = conn.SetDeadline(time.Now().Add(HelloTimeout))
 	if _, err := conn.Write(w.frame()); err != nil {
 		return nil, err
 	}
 	_ = conn.SetDeadline(time.Time{})
 	l.heard.Store(int64(n.now()))
+	s := newSession(conn)
 	l.mu.Lock()
-	l.conn = conn
+	l.session = s
+	if incarnation > known {
+		l.start = proposal{}
+	}
+	l.incarnation = incarnation
 	l.mu.Unlock()
-	s := &inSession{conn: conn, ended: make(chan struct{})}
-	n.change(func() {
-		if incarnation > known {
-			l.readyAt = 0
-		}
-		l.session, l.incarnation = s, incarnation
-	})
+	n.changes.notify()
 	return s, nil
 }
 
@@ -229,7 +211,7 @@ func (l *inLink) attach(conn net.Conn, incarnation uint64) (*inSession, error) {
 // comes in the first moment does not count, as it may have been under way when
 // the process died. If it does not, the session ends, by what its host says or
 // because it is silent for too long.
-func (l *inLink) alive(s *inSession) bool {
+func (l *inLink) alive(s *session) bool {
 	moment := time.NewTimer(underWay)
 	defer moment.Stop()
 	select {
@@ -253,41 +235,34 @@ func (l *inLink) alive(s *inSession) bool {
 }
 
 // serve runs a session to its end.
-func (l *inLink) serve(s *inSession, frames *frameReader) {
-	err := l.converse(s.conn, l.write, func() error { return l.read(frames) })
+func (l *inLink) serve(s *session, frames *frameReader) {
+	err := l.converse(s, l.write, func() error { return l.read(frames) })
 	var refused *RefusedError
 	if errors.As(err, &refused) {
 		by := "this machine"
 		if refused.heard {
 			by = "peer"
 		}
-		l.n.log.Error("connection closed", "machine", l.from, "by", by, "reason", refused.Text)
+		l.n.log.Error("connection closed", "machine", l.from, "by", by, "reason", refused)
 	}
-	l.n.change(func() {
-		l.session = nil
-		if err == nil {
-			l.gone = true
-		}
-	})
-	close(s.ended)
 }
 
 // write sends acknowledgements and answers until the session ends. Whatever has
 // come up since the last write goes into one.
-func (l *inLink) write(conn net.Conn) error {
+func (l *inLink) write(s *session) error {
 	var buf []byte
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
-		for l.conn == conn && !l.ackDue() && !l.heldDue && !l.pongDue && !l.closedDue {
+		for !s.over && !l.ackDue() && l.dueNow() == 0 {
 			l.work.Wait()
 		}
-		if l.conn != conn {
-			return l.putLast(conn)
+		if s.over {
+			return l.putLast(s)
 		}
 		var frames uint64
-		buf, frames = l.due(buf[:0])
-		if err := l.put(conn, frames, [][]byte{buf}); err != nil {
+		buf, frames = l.answers(buf[:0])
+		if err := l.put(s, frames, [][]byte{buf}); err != nil {
 			return err
 		}
 	}
@@ -298,22 +273,25 @@ func (l *inLink) write(conn net.Conn) error {
 // frame is on its way: so the reader is sure to come by again, whatever the
 // sender's window is.
 func (l *inLink) ackDue() bool {
-	return l.consumed > l.acked && (!l.more || l.consumed-l.acked > uint64(l.n.cfg.Window)/acksPerWindow)
+	return l.consumed > l.acked && (!l.more || l.consumed-l.acked > l.window/acksPerWindow)
 }
 
 // acksPerWindow is about how many acknowledgements a sender gets for a window of
 // messages, if it never pauses.
 const acksPerWindow = 16
 
-// due appends the frames that are to be sent, and counts them.
-func (l *inLink) due(b []byte) (_ []byte, frames uint64) {
-	if l.pongDue {
-		l.pongDue = false
+// dueNow returns the control frames that are due and may go out; l.mu is held.
+func (l *inLink) dueNow() frameSet { return l.due & phases[l.phase].sends }
+
+// answers appends the frames that are to be sent, and counts them.
+func (l *inLink) answers(b []byte) (_ []byte, frames uint64) {
+	now := l.dueNow()
+	l.due &^= now
+	if now.has(framePong) {
 		b = appendNumbers(b, framePong, l.pinged, uint64(l.pingedAt.UnixNano()), uint64(time.Now().UnixNano()))
 		frames++
 	}
-	if l.heldDue {
-		l.heldDue = false
+	if now.has(frameHeld) {
 		b = appendNumbers(b, frameHeld, l.held)
 		frames++
 	}
@@ -323,8 +301,7 @@ func (l *inLink) due(b []byte) (_ []byte, frames uint64) {
 		l.stats.Acks++
 		frames++
 	}
-	if l.closedDue {
-		l.closedDue = false
+	if now.has(frameClosed) {
 		b = appendNumbers(b, frameClosed, l.held)
 		frames++
 	}
@@ -339,16 +316,16 @@ type arrivals struct {
 	more       bool     // inLink.more, for the reader to see without the lock
 }
 
-// deliverMost is how many messages are delivered at once, at most.
-const deliverMost = 1024
+// maxDeliver is how many messages are delivered at once, at most.
+const maxDeliver = 1024
 
-// take adds the messages that are buffered, up to deliverMost. It returns the
+// take adds the messages that are buffered, up to maxDeliver. It returns the
 // frame that follows them, or an error in its place, or a DATA frame that it has
 // dealt with.
 func (a *arrivals) take(frames *frameReader) (frameType, []byte, error) {
 	for {
-		a.payloads = frames.messages(a.payloads, a.next+uint64(len(a.payloads)), deliverMost)
-		if len(a.payloads) == deliverMost {
+		a.payloads = frames.messages(a.payloads, a.next+uint64(len(a.payloads)), maxDeliver)
+		if len(a.payloads) == maxDeliver {
 			return frameData, nil, nil
 		}
 		t, body, err := frames.buffered()
@@ -388,7 +365,7 @@ func (l *inLink) read(frames *frameReader) error {
 		case err != nil:
 			return err
 		case t != frameData:
-			if bye, err := l.controlFrame(t, body); bye || err != nil {
+			if bye, err := l.take(t, body); bye || err != nil {
 				return err
 			}
 		}
@@ -409,128 +386,122 @@ func (l *inLink) deliver(a *arrivals, more bool) error {
 	}
 	l.stats.Duplicates += a.duplicates
 	last := a.next + uint64(len(a.payloads)) - 1
-	if len(a.payloads) > 0 && !l.frozen {
-		if last-l.consumed > uint64(l.n.cfg.Window) {
-			return refuse(CodeProtocol, "more than %d messages unconsumed", l.n.cfg.Window)
+	if len(a.payloads) > 0 {
+		taken, err := l.takeData(last)
+		if err != nil {
+			return err
 		}
-		l.n.cfg.Handler.Deliver(l.from, a.next, a.payloads)
-		l.held = last
+		if taken {
+			if err := l.n.cfg.Handler.Deliver(l.from, a.next, a.payloads); err != nil {
+				l.n.refused.Add(1)
+				return refuse(CodeProtocol, "%v", err)
+			}
+			l.held = last
+		}
 	}
 	*a = arrivals{next: last + 1, payloads: a.payloads[:0], more: more}
 	return nil
 }
 
-func (l *inLink) controlFrame(t frameType, body []byte) (bye bool, err error) {
+// take takes one frame that is no message, and reports whether it is the last one.
+// Of several PINGs only the newest is answered: so a peer that asks and does not
+// read costs no memory.
+func (l *inLink) take(t frameType, body []byte) (over bool, err error) {
+	l.mu.Lock()
+	step, err := l.inState.take(t, body)
+	if err != nil {
+		l.mu.Unlock()
+		return false, err
+	}
+	changed := step.phase != l.phase
+	l.inState = step.inState
+	l.due |= step.due
 	switch t {
 	case framePing:
-		var sent uint64
-		if err := parseNumbers(t, body, &sent); err != nil {
-			return false, err
-		}
-		l.ping(sent)
+		l.pinged, l.pingedAt = step.says[0], time.Now()
 	case frameReady, frameStarted:
-		var at uint64
-		if err := parseNumbers(t, body, &at); err != nil {
-			return false, err
-		}
-		l.n.change(func() { l.readyAt, l.agreed = int64(at), t == frameStarted })
-	case frameFin:
-		var last uint64
-		if err := parseNumbers(t, body, &last); err != nil {
-			return false, err
-		}
-		return false, l.finAt(last)
-	case frameBye:
-		return true, nil
-	case frameError:
-		return false, parseError(body)
-	default:
-		return false, refuse(CodeProtocol, "unexpected %v on a link", t)
+		l.start = proposal{at: int64(step.says[0]), agreed: t == frameStarted}
+		changed = true
 	}
-	return false, nil
-}
-
-// ping notes a PING to be answered. Of several, only the newest is: so a peer
-// that asks and does not read costs no memory.
-func (l *inLink) ping(sent uint64) {
-	l.mu.Lock()
-	l.pongDue = true
-	l.pinged, l.pingedAt = sent, time.Now()
 	l.mu.Unlock()
 	l.work.Signal()
+	if changed {
+		l.n.changes.notify()
+	}
+	return t == frameBye, nil
 }
 
-// finAt takes a FIN: the peer has sent `last` messages and sends no more.
-func (l *inLink) finAt(last uint64) error {
+// change changes what the life of the link depends on, and lets a peer go that has
+// nothing to wait for any more.
+func (l *inLink) change(f func(s *inState)) phase {
 	l.mu.Lock()
-	switch {
-	case l.frozen:
-		l.mu.Unlock()
-		return nil
-	case last != l.held:
-		defer l.mu.Unlock()
-		return refuse(CodeProtocol, "FIN after %d messages, but %d are here", last, l.held)
-	}
-	l.fin, l.heldDue = true, true
-	released := l.released()
+	was := l.phase
+	f(&l.inState)
+	l.inState = l.released()
+	now := l.phase
 	l.mu.Unlock()
-	l.work.Signal()
-	if released {
-		l.close()
+	if now != was {
+		l.work.Signal()
+		l.n.changes.notify()
 	}
-	l.n.change(func() { l.finished = true })
-	return nil
+	return now
 }
 
-// freeze takes nothing more on the link.
-func (l *inLink) freeze() {
-	l.mu.Lock()
-	l.frozen = true
-	l.mu.Unlock()
+// freeze takes nothing more on the link, and returns the phase that it is in then.
+func (l *inLink) freeze() phase {
+	return l.change(func(s *inState) { s.phase = s.phase.moved(moveFreeze) })
 }
 
 // close takes nothing more on the link and tells the peer how far it has come.
 // The peer then forgets what it sent, so all of it must be safe: consumed, or
 // noted by whoever uses the node.
 func (l *inLink) close() {
-	l.mu.Lock()
-	if !l.closed {
-		l.frozen, l.closed, l.closedDue = true, true, true
-	}
-	l.mu.Unlock()
-	l.work.Signal()
-	l.n.change(func() { l.closing = true })
+	l.change(func(s *inState) { s.phase = s.phase.moved(moveClose) })
+}
+
+// left notes that the peer has left the run, and waits only for its messages to
+// be consumed.
+func (l *inLink) left() {
+	l.change(func(s *inState) { s.peerLeft = true })
 }
 
 func (l *inLink) consume(seq uint64) {
 	l.mu.Lock()
 	if seq > l.held {
+		l.mu.Unlock()
 		panic(fmt.Sprintf("transport: message %d of machine %d is consumed before it was delivered", seq, l.from))
 	}
+	was := l.phase
 	l.consumed = max(l.consumed, seq)
-	released, due := l.released(), l.ackDue()
+	l.inState = l.released()
+	released, due := l.phase != was, l.ackDue()
 	l.mu.Unlock()
-	if due {
+	if due || released {
 		l.work.Signal()
 	}
 	if released {
-		l.close()
+		l.n.changes.notify()
 	}
 }
 
-// peerLeft notes that the peer has left the run, and waits only for its messages
-// to be consumed.
-func (l *inLink) peerLeft() {
+// life returns the phase.
+func (l *inLink) life() phase {
 	l.mu.Lock()
-	l.left = true
-	released := l.released()
-	l.mu.Unlock()
-	if released {
-		l.close()
-	}
+	defer l.mu.Unlock()
+	return l.phase
 }
 
-// released reports whether a peer that has left may go; l.mu is held. A peer that
-// has not left has to wait for this machine's own end: were this machine killed
-// before, and started again, it would find nobody.
-func (l *inLink) released() bool { return l.left && l.fin && !l.closed && l.consumed == l.held }
+// awaitsBye reports whether the peer has still to be told CLOSED, or to answer it.
+// One that has left waits for no word any more.
+func (l *inLink) awaitsBye() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.phase == phaseClosed && !l.peerLeft
+}
+
+// proposed returns when the peer would start.
+func (l *inLink) proposed() proposal {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.start
+}

@@ -7,56 +7,79 @@ import (
 	"time"
 )
 
-// line is what both ends of a link have: at most one connection, with one
-// goroutine that reads it and one that writes.
+// line is what both ends of a link have: its lock, and at most one session.
 type line struct {
+	n *Node
+
 	heard atomic.Int64 // when the other end was last heard, as Node.now
 
-	mu    sync.Mutex
-	work  sync.Cond // on mu: there may be something for the writer
-	conn  net.Conn  // what the writer writes to; if it is another, it ends
-	last  []byte    // the frame that it ends with
-	stats Stats
+	// mu guards all of a link that changes, but for heard. Whoever holds it may
+	// take no other lock of this package than that of Node.changes.
+	mu      sync.Mutex
+	work    sync.Cond // on mu: there may be something for the writer
+	session *session  // nil: none
+	due     frameSet  // control frames to be written as soon as the phase lets them go out
+	stats   Stats
 }
 
-// converse serves a connection: write runs in a goroutine of its own, read in
+// session is one connection of a link, with one goroutine that reads it and one
+// that writes.
+type session struct {
+	conn  net.Conn
+	ended chan struct{} // closed when no goroutine of it is left
+
+	// Guarded by line.mu.
+	over bool   // nothing more is read; the writer ends, too
+	last []byte // the frame that it ends with; nil: none
+}
+
+func newSession(conn net.Conn) *session {
+	return &session{conn: conn, ended: make(chan struct{})}
+}
+
+// converse serves the session: write runs in a goroutine of its own, read in
 // this one. When read ends, so does write, and the connection is closed. If
 // read's error is a reason that the other end does not know, it is told.
 //
 // No goroutine is left when converse returns. So one that serves the next
 // connection meets no writer that could take frames meant for it.
-func (l *line) converse(conn net.Conn, write func(net.Conn) error, read func() error) error {
+func (l *line) converse(s *session, write func(*session) error, read func() error) error {
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
 		// The reader sees a write that failed as the end of the connection.
-		if write(conn) != nil {
-			_ = conn.Close()
+		if write(s) != nil {
+			_ = s.conn.Close()
 		}
 	}()
 	err := read()
 	l.mu.Lock()
-	l.conn = nil
+	s.over = true
 	if e := unsaid(err); e != nil {
-		l.last = errorFrame(e)
+		s.last = errorFrame(e)
 	}
-	lastWord := l.last != nil
+	lastWord := s.last != nil
 	l.mu.Unlock()
 	l.work.Signal()
 	if lastWord {
-		_ = conn.SetWriteDeadline(time.Now().Add(lastWordTimeout))
+		_ = s.conn.SetWriteDeadline(time.Now().Add(LastWordTimeout))
 		<-written
-		linger(conn)
+		linger(s.conn)
 	}
-	_ = conn.Close()
+	_ = s.conn.Close()
 	<-written
+	l.mu.Lock()
+	l.session = nil
+	l.mu.Unlock()
+	close(s.ended)
+	l.n.changes.notify()
 	return err
 }
 
 // put writes one or more frames, with mu released meanwhile.
-func (l *line) put(conn net.Conn, frames uint64, bufs [][]byte) error {
+func (l *line) put(s *session, frames uint64, bufs [][]byte) error {
 	l.mu.Unlock()
-	n, err := writeAll(conn, bufs)
+	n, err := writeAll(s.conn, bufs)
 	l.mu.Lock()
 	l.stats.Frames += frames
 	l.stats.Bytes += uint64(n)
@@ -65,11 +88,11 @@ func (l *line) put(conn net.Conn, frames uint64, bufs [][]byte) error {
 }
 
 // putLast writes what the session ends with, if anything.
-func (l *line) putLast(conn net.Conn) error {
-	if l.last == nil {
+func (l *line) putLast(s *session) error {
+	if s.last == nil {
 		return nil
 	}
-	return l.put(conn, 1, [][]byte{l.last})
+	return l.put(s, 1, [][]byte{s.last})
 }
 
 // silent closes the connection if the other end was last heard before oldest.
@@ -77,17 +100,24 @@ func (l *line) putLast(conn net.Conn) error {
 func (l *line) silent(oldest time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.conn == nil || time.Duration(l.heard.Load()) >= oldest {
+	if l.session == nil || l.session.over || time.Duration(l.heard.Load()) >= oldest {
 		return false
 	}
-	_ = l.conn.Close()
+	_ = l.session.conn.Close()
 	return true
+}
+
+// connected reports whether the link has a session.
+func (l *line) connected() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.session != nil
 }
 
 func (l *line) addStats(s *Stats) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.add(&l.stats)
+	s.Add(l.stats)
 }
 
 // writeAll sends the pieces, with one system call where conn allows it.
@@ -102,7 +132,7 @@ func writeAll(conn net.Conn, bufs [][]byte) (int64, error) {
 
 // sayError tells the other end why the connection is closed.
 func sayError(conn net.Conn, e *RefusedError) {
-	_ = conn.SetWriteDeadline(time.Now().Add(lastWordTimeout))
+	_ = conn.SetWriteDeadline(time.Now().Add(LastWordTimeout))
 	_, _ = conn.Write(errorFrame(e))
 }
 
@@ -110,10 +140,10 @@ func sayError(conn net.Conn, e *RefusedError) {
 // to close while the other still sends, the answer to that would be a reset,
 // which can destroy our last frame before it is read.
 func linger(conn net.Conn) {
-	if tcp, ok := conn.(interface{ CloseWrite() error }); ok {
-		_ = tcp.CloseWrite()
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(lastWordTimeout))
+	_ = conn.SetReadDeadline(time.Now().Add(LastWordTimeout))
 	var sink [4 << 10]byte
 	for {
 		if _, err := conn.Read(sink[:]); err != nil {

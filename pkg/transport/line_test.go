@@ -14,13 +14,13 @@ import (
 // one is served: it could take frames that are meant for that.
 func TestConverseWaitsForItsWriter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var l line
+		l := line{n: new(Node)}
 		l.work.L = &l.mu
 		broken := errors.New("broken")
 		release, returned := make(chan struct{}), make(chan error, 1)
 		go func() {
-			returned <- l.converse(&tape{},
-				func(net.Conn) error { <-release; return broken },
+			returned <- l.converse(newSession(&tape{}),
+				func(*session) error { <-release; return broken },
 				func() error { return broken })
 		}()
 		synctest.Wait()

@@ -9,25 +9,40 @@ import (
 )
 
 // Listen listens on a TCP port of an address of this host, 0 for any free port.
-// Its errors say in one line what is in the way, and wrap the system's; what to
-// do about a port that is taken depends on the caller, who gives that advice.
-func Listen(bind string, port int, advice string) (*net.TCPListener, error) {
+// Where the system does not allow it, the error is a [ListenError].
+func Listen(addr string, port int) (*net.TCPListener, error) {
 	if port < 0 || port > 65535 {
 		return nil, fmt.Errorf("port %d: want 1 to 65535", port)
 	}
-	ln, err := net.Listen("tcp", net.JoinHostPort(bind, strconv.Itoa(port)))
-	var op *net.OpError
-	switch {
-	case err == nil:
-		return ln.(*net.TCPListener), nil
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("port %d on %s is taken: %s (%w)", port, bind, advice, syscall.EADDRINUSE)
-	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("port %d on %s is not allowed to this user: choose one above 1023 (%w)", port, bind, syscall.EACCES)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("address %s is not one of this host: choose one that is, or 0.0.0.0 for all (%w)", bind, syscall.EADDRNOTAVAIL)
-	case errors.As(err, &op):
-		return nil, fmt.Errorf("cannot listen on %s port %d: %w", bind, port, op.Err)
+	ln, err := net.Listen("tcp", net.JoinHostPort(addr, strconv.Itoa(port)))
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) { // which would say the address once more
+			err = op.Err
+		}
+		return nil, &ListenError{addr, port, err}
 	}
-	return nil, fmt.Errorf("cannot listen on %s port %d: %w", bind, port, err)
+	return ln.(*net.TCPListener), nil
 }
+
+// ListenError says why this host does not let us listen on a port of an address.
+// What to do about it depends on who chose them.
+type ListenError struct {
+	Addr string
+	Port int
+	Err  error // the system's: errors.Is(err, syscall.EADDRINUSE), for example
+}
+
+func (e *ListenError) Error() string {
+	switch {
+	case errors.Is(e.Err, syscall.EADDRINUSE):
+		return fmt.Sprintf("port %d on %s is taken", e.Port, e.Addr)
+	case errors.Is(e.Err, syscall.EACCES):
+		return fmt.Sprintf("port %d on %s is not allowed to this user", e.Port, e.Addr)
+	case errors.Is(e.Err, syscall.EADDRNOTAVAIL):
+		return fmt.Sprintf("address %s is not one of this host", e.Addr)
+	}
+	return fmt.Sprintf("cannot listen on %s port %d: %v", e.Addr, e.Port, e.Err)
+}
+
+func (e *ListenError) Unwrap() error { return e.Err }

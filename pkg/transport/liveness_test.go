@@ -67,9 +67,9 @@ func TestDeadConnectionIsReplaced(t *testing.T) {
 		nodes[0].Send(1, numbered(2))
 		for boxes[1].got(0) < 2 {
 			time.Sleep(100 * time.Millisecond)
-			require.Less(t, time.Since(began), (silentIntervals+2)*interval)
+			require.Less(t, time.Since(began), (SilentIntervals+2)*interval)
 		}
-		assert.Greater(t, time.Since(began), (silentIntervals-1)*interval)
+		assert.Greater(t, time.Since(began), (SilentIntervals-1)*interval)
 		assert.EqualValues(t, 1, nodes[0].Stats().Reconnects)
 		assert.Zero(t, nodes[1].Stats().Reconnects, "the other link is not touched")
 		boxes[1].check(t)
@@ -84,7 +84,7 @@ func TestReceiverGivesUpASilentConnection(t *testing.T) {
 		d := newDuet(t, 10, func(c *Config) { c.PingInterval = interval })
 		began := time.Now()
 		d.out.hearEnd()
-		assert.InDelta(t, silentIntervals*interval+interval/2, time.Since(began), float64(interval/2))
+		assert.InDelta(t, SilentIntervals*interval+interval/2, time.Since(began), float64(interval/2))
 		synctest.Wait()
 		assert.Nil(t, d.Node.in[1].session)
 	})
@@ -98,7 +98,7 @@ func TestSenderGivesUpAPeerThatDoesNotRead(t *testing.T) {
 		began := time.Now()
 		conn, err := d.ln.Accept()
 		require.NoError(t, err)
-		assert.InDelta(t, silentIntervals*interval+interval/2, time.Since(began), float64(interval))
+		assert.InDelta(t, SilentIntervals*interval+interval/2, time.Since(began), float64(interval))
 		conn.Close()
 	})
 }
@@ -113,8 +113,9 @@ func TestNewConnectionIsNotSilent(t *testing.T) {
 		synctest.Wait()
 		l.heard.Store(int64(-time.Hour))
 		conn := &tape{}
-		require.NoError(t, l.attach(conn, welcome{window: 10}))
-		assert.False(t, l.silent(l.n.now()-silentIntervals*interval))
+		_, err := l.attach(conn, welcome{window: 10})
+		require.NoError(t, err)
+		assert.False(t, l.silent(l.n.now()-SilentIntervals*interval))
 	})
 }
 
@@ -140,7 +141,7 @@ func TestHelloTimeout(t *testing.T) {
 				var wg sync.WaitGroup
 				wg.Go(func() { behave(p) })
 				p.hearEnd()
-				assert.Equal(t, helloTimeout, time.Since(began))
+				assert.Equal(t, HelloTimeout, time.Since(began))
 				wg.Wait()
 				synctest.Wait()
 				assert.EqualValues(t, 1, d.Stats().Refused)
@@ -164,7 +165,7 @@ func TestWelcomeTimeout(t *testing.T) {
 		p.hear(frameHello)
 		began := time.Now()
 		p.hearEnd()
-		assert.Equal(t, welcomeTimeout, time.Since(began))
+		assert.Equal(t, WelcomeTimeout, time.Since(began))
 		conn, err = ln.Accept()
 		require.NoError(t, err)
 		conn.Close()
@@ -177,7 +178,7 @@ func TestGateEvicts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDuet(t, 10, nil)
 		limit := d.gate.limit
-		assert.Equal(t, unknownAtOnce+2, limit)
+		assert.Equal(t, MaxUnknown+2, limit)
 		var strangers []*puppet
 		for range limit {
 			strangers = append(strangers, d.net.call(t, "0"))
@@ -234,7 +235,7 @@ func TestRedial(t *testing.T) {
 			pause := attempts[i+1].Sub(attempts[i])
 			assert.GreaterOrEqual(t, pause, time.Millisecond, "attempt %d", i)
 			assert.LessOrEqual(t, pause, most+time.Millisecond, "attempt %d", i)
-			most = min(2*most, redialMost)
+			most = min(2*most, redialMax)
 		}
 		assert.Greater(t, len(attempts), 80, "with full jitter, two a second in the mean")
 		down = false
@@ -265,6 +266,6 @@ func TestRedialAfterAReason(t *testing.T) {
 			d.in.send(errorFrame(refuse(CodeProtocol, "no")))
 			d.accept(t, welcome{window: 10})
 		}
-		assert.Greater(t, time.Since(began), times/5*redialMost, "half a second each, in the mean")
+		assert.Greater(t, time.Since(began), times/5*redialMax, "half a second each, in the mean")
 	})
 }

@@ -11,52 +11,50 @@ import (
 )
 
 // outLink is the sending end of a link: it dials, sends, and keeps what the
-// peer has not consumed.
+// peer has not consumed. Its life is in the upper half of the table [phases].
 type outLink struct {
-	n    *Node
 	addr string
-
-	// Guarded by n.mu.
-	id     int // AnyID until the peer has said it
-	up     bool
-	why    error // why not up
-	synced bool  // offset and rtt are measured
-	offset time.Duration
-	rtt    time.Duration
-	left   bool // the peer took no more before we had finished
-	done   bool // the peer takes no more, and has said what it holds
-	ended  bool // run has returned
-
 	line
 
-	// Guarded by line.mu.
-	box outbox
+	// All of the following is guarded by line.mu.
+	phase phase
+
+	// The peer. id is AnyID until it has said it. That changes in the goroutine of
+	// run only, which may therefore read it without the lock.
+	id     int
+	clocks clocks
+
+	// The messages, whatever the connection. Invariant: held < box.next.
+	box     outbox
+	held    uint64 // the peer is known to hold all up to here; it may lose what it has not consumed
+	window  uint64 // the smaller of both ends' windows
+	full    bool   // somebody was told that there is no room
+	past    uint64 // the last message of an earlier process
+	highest uint64 // the last message that was ever given to a connection
+
+	// The connections. outSession is what there is to know of the newest.
+	count uint64 // how many there were
+	why   error  // why there is none
+	outSession
+}
+
+// outSession is the sender's side of a session. Each begins with a new one.
+type outSession struct {
 	// cur is what the writer sends next; the frames from inFlight on may
 	// be in its hands. Invariant: inFlight ≤ cur.seq ≤ box.next.
 	cur      cursor
 	inFlight uint64
-	idle     bool // the writer waits, and no send has woken it yet
-	pingDue  bool
-	readyDue bool
-	fin      bool   // nothing follows
-	finSent  bool   // on this connection
-	closed   bool   // the peer takes nothing past held
-	held     uint64 // the peer is known to hold all up to here
-	window   uint64
-	full     bool          // somebody was told that there is no room
+	idle     bool          // the writer waits, and no send has woken it yet
 	wrote    time.Duration // when the writer last began to write, as Node.now
-	met      bool          // there was a connection before
-	highest  uint64        // the last message that was ever given to a connection
-	past     uint64        // the last message of an earlier process
 }
 
 func newOutLink(n *Node, p Peer) *outLink {
-	l := &outLink{n: n, addr: p.Addr, id: p.ID, box: newOutbox(), window: uint64(n.cfg.Window)}
+	l := &outLink{line: line{n: n}, addr: p.Addr, id: p.ID, box: newOutbox(), window: uint64(n.cfg.Window)}
 	l.work.L = &l.mu
 	return l
 }
 
-// name is how the peer is called in messages; n.mu is held.
+// name is how the peer is called in messages; l.mu is held.
 func (l *outLink) name() string {
 	if l.id == AnyID {
 		return "peer " + l.addr
@@ -64,20 +62,32 @@ func (l *outLink) name() string {
 	return fmt.Sprintf("machine %d (%s)", l.id, l.addr)
 }
 
-// clockOffset returns how far the peer's clock is ahead of ours; n.mu is held.
-// An offset that the measurement cannot tell from none is none: two processes
-// on one host share a clock, however busy the host is.
-func (l *outLink) clockOffset() time.Duration {
-	if l.offset.Abs() <= l.rtt/2 {
-		return 0
-	}
-	return l.offset
+// state is what a frame may change; l.mu is held.
+func (l *outLink) state() outState {
+	return outState{phase: l.phase, sent: l.cur.seq - 1, held: l.held, acked: l.box.acked}
+}
+
+// life returns the phase.
+func (l *outLink) life() phase {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.phase
+}
+
+// peerClosed reports whether the peer takes nothing more; l.mu is held.
+func (l *outLink) peerClosed() bool { return l.phase.closed() }
+
+// identify notes which machine the peer is.
+func (l *outLink) identify(id int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.id = id
 }
 
 func (l *outLink) send(payloads [][]byte) (first uint64) {
 	l.mu.Lock()
 	first = l.box.next
-	if l.closed {
+	if l.peerClosed() {
 		l.box.next += uint64(len(payloads))
 	} else {
 		l.box.append(payloads)
@@ -94,7 +104,7 @@ func (l *outLink) send(payloads [][]byte) (first uint64) {
 func (l *outLink) room() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
+	if l.peerClosed() {
 		return int(l.window)
 	}
 	if l.box.unconsumed() >= l.window {
@@ -107,7 +117,7 @@ func (l *outLink) room() int {
 // roomAgain reports whether somebody who was told that there is no room has to
 // be told that there is some again; l.mu is held.
 func (l *outLink) roomAgain() bool {
-	again := l.full && (l.closed || l.box.unconsumed() < l.window)
+	again := l.full && (l.peerClosed() || l.box.unconsumed() < l.window)
 	if again {
 		l.full = false
 	}
@@ -117,14 +127,16 @@ func (l *outLink) roomAgain() bool {
 // ready sends READY on this connection. Each later one begins with it.
 func (l *outLink) ready() {
 	l.mu.Lock()
-	l.readyDue = true
+	l.due |= setOf(frameReady)
 	l.mu.Unlock()
 	l.work.Signal()
 }
 
+// finish sends FIN behind the last message, on this connection and on each later
+// one.
 func (l *outLink) finish() {
 	l.mu.Lock()
-	l.fin = true
+	l.phase = l.phase.moved(moveFinish)
 	l.mu.Unlock()
 	l.work.Signal()
 }
@@ -146,6 +158,42 @@ func (l *outLink) undelivered() uint64 {
 	return l.box.next - 1 - max(l.held, l.box.acked)
 }
 
+// stands reports whether the link is connected, or needs not be any more.
+func (l *outLink) stands() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.session != nil || l.peerClosed()
+}
+
+// measured returns what is known of the peer's clock.
+func (l *outLink) measured() clocks {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.clocks
+}
+
+// byeDue reports whether the peer has said CLOSED and the connection on which it
+// is answered has not ended.
+func (l *outLink) byeDue() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.session != nil && l.peerClosed()
+}
+
+// missing says why the link does not stand, "" if it does.
+func (l *outLink) missing() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.session != nil || l.peerClosed() {
+		return ""
+	}
+	why := "no answer"
+	if l.why != nil {
+		why = l.why.Error()
+	}
+	return l.name() + " cannot be reached: " + why
+}
+
 func (l *outLink) addStats(s *Stats) {
 	l.line.addStats(s)
 	l.mu.Lock()
@@ -161,7 +209,7 @@ func (l *outLink) keep(oldest time.Duration) {
 	}
 	l.mu.Lock()
 	if min(time.Duration(l.heard.Load()), l.wrote) <= l.n.now()-l.n.cfg.PingInterval/2 {
-		l.pingDue = true
+		l.due |= setOf(framePing)
 	}
 	l.mu.Unlock()
 	l.work.Signal()
@@ -170,14 +218,16 @@ func (l *outLink) keep(oldest time.Duration) {
 // run keeps the link connected until the peer has said its last word or the
 // node is closed.
 func (l *outLink) run() {
-	defer l.n.change(func() { l.ended = true })
 	pause := redialFirst
 	for {
 		established, err := l.connect()
 		if err == nil || l.n.ctx.Err() != nil {
 			return
 		}
-		l.n.change(func() { l.up, l.why = false, plainDialError(err) })
+		l.mu.Lock()
+		l.why = plainDialError(err)
+		met := l.count > 0
+		l.mu.Unlock()
 		var refused *RefusedError
 		switch isRefused := errors.As(err, &refused); {
 		case established:
@@ -186,10 +236,10 @@ func (l *outLink) run() {
 				pause = redialFirst
 			}
 		case isRefused && refused.Code != CodeProtocol:
-			if l.n.fail(refused, l) {
+			if l.n.fail(refused, met) {
 				return
 			}
-			l.n.log.Warn("refused by peer", "addr", l.addr, "reason", refused.Text)
+			l.n.log.Warn("refused by peer", "addr", l.addr, "reason", refused)
 		}
 		// Full jitter: machines that lost each other at one instant
 		// should not come back at one instant.
@@ -200,7 +250,7 @@ func (l *outLink) run() {
 			return
 		case <-timer.C:
 		}
-		pause = min(2*pause, redialMost)
+		pause = min(2*pause, redialMax)
 	}
 }
 
@@ -216,7 +266,7 @@ func plainDialError(err error) error {
 // connect makes a connection and serves it until it ends. It returns nil when
 // the peer has said its last word on this link.
 func (l *outLink) connect() (established bool, err error) {
-	ctx, cancel := context.WithTimeout(l.n.ctx, welcomeTimeout)
+	ctx, cancel := context.WithTimeout(l.n.ctx, WelcomeTimeout)
 	conn, err := l.n.cfg.Dial(ctx, "tcp", l.addr)
 	cancel()
 	if err != nil {
@@ -226,10 +276,11 @@ func (l *outLink) connect() (established bool, err error) {
 	// A node that is closed must not wait for a peer's WELCOME.
 	stop := context.AfterFunc(l.n.ctx, func() { _ = conn.Close() })
 	defer stop()
-	frames := newFrameReader(conn, maxFrame)
+	frames := newFrameReader(conn, MaxFrame)
+	var s *session
 	w, err := l.greet(conn, frames)
 	if err == nil {
-		err = l.attach(conn, w)
+		s, err = l.attach(conn, w)
 	}
 	if err != nil {
 		if e := unsaid(err); e != nil {
@@ -238,21 +289,18 @@ func (l *outLink) connect() (established bool, err error) {
 		}
 		return false, err
 	}
-	l.n.change(func() { l.up, l.why = true, nil })
-	return true, l.converse(conn, l.write, func() error { return l.read(frames) })
+	return true, l.converse(s, l.write, func() error { return l.read(s, frames) })
 }
 
 // greet says HELLO and returns the peer's WELCOME.
 func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 	n := l.n
-	_ = conn.SetDeadline(time.Now().Add(welcomeTimeout))
+	_ = conn.SetDeadline(time.Now().Add(WelcomeTimeout))
 	defer conn.SetDeadline(time.Time{})
-	n.mu.Lock()
 	to := uint32(anyID)
 	if l.id != AnyID {
 		to = uint32(l.id)
 	}
-	n.mu.Unlock()
 	h := hello{
 		version:     Version,
 		machines:    uint32(len(n.in)),
@@ -288,42 +336,43 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 
 // attach makes conn the link's connection, from the message on that the peer
 // does not hold.
-func (l *outLink) attach(conn net.Conn, w welcome) error {
+func (l *outLink) attach(conn net.Conn, w welcome) (*session, error) {
 	l.mu.Lock()
 	switch me := l.n.cfg.ID; {
 	case w.held >= l.box.next:
 		l.mu.Unlock()
-		return refuse(CodeStale, "machine %d holds %d messages of machine %d, which has sent %d: machine %d was started again without its log", w.id, w.held, me, l.box.next-1, me)
+		return nil, refuse(CodeStale, "machine %d holds %d messages of machine %d, which has sent %d: machine %d was started again without its log", w.id, w.held, me, l.box.next-1, me)
 	case w.held < l.box.acked:
 		l.mu.Unlock()
-		return refuse(CodeStale, "machine %d holds %d messages of machine %d but had consumed %d: machine %d was started again without its log", w.id, w.held, me, l.box.acked, w.id)
+		return nil, refuse(CodeStale, "machine %d holds %d messages of machine %d but had consumed %d: machine %d was started again without its log", w.id, w.held, me, l.box.acked, w.id)
 	}
 	l.held = w.held // less than before, if the peer has died with its queue
 	l.window = min(uint64(l.n.cfg.Window), uint64(w.window))
-	l.cur = cursor{seq: w.held + 1}
-	l.inFlight = l.cur.seq
+	l.outSession = outSession{cur: cursor{seq: w.held + 1}, inFlight: w.held + 1, wrote: l.n.now()}
 	l.box.ack(w.consumed)
 	l.box.free(l.inFlight)
 	room := l.roomAgain()
 	if l.highest > w.held {
 		l.stats.Resent += l.highest - w.held
 	}
-	if l.met {
+	if l.count > 0 {
 		l.stats.Reconnects++
 	}
-	l.met = true
-	l.finSent = false
-	l.pingDue = true
-	l.readyDue = l.n.readyAt.Load() != 0
-	l.last = nil
-	l.wrote = l.n.now()
+	l.count++
+	l.why = nil
+	l.due = setOf(framePing, frameFin)
+	if l.n.start.Load() != nil {
+		l.due |= setOf(frameReady)
+	}
 	l.heard.Store(int64(l.wrote))
-	l.conn = conn
+	s := newSession(conn)
+	l.session = s
 	l.mu.Unlock()
 	if room {
 		l.n.cfg.Handler.Room(l.id)
 	}
-	return nil
+	l.n.changes.notify()
+	return s, nil
 }
 
 // batch is about how many bytes one write may carry.
@@ -331,19 +380,19 @@ const batch = 512 << 10
 
 // write sends whatever there is to send, all that is pending at once, until
 // the session ends.
-func (l *outLink) write(conn net.Conn) error {
+func (l *outLink) write(s *session) error {
 	var head []byte
 	var bufs [][]byte
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
-		for l.conn == conn && !l.pingDue && !l.readyDue && l.cur.seq > l.sendable() && !l.finDue() {
+		for !s.over && l.dueNow() == 0 && l.cur.seq > l.sendable() {
 			l.idle = true
 			l.work.Wait()
 			l.idle = false
 		}
-		if l.conn != conn {
-			return l.putLast(conn)
+		if s.over {
+			return l.putLast(s)
 		}
 		l.wrote = l.n.now()
 		var frames uint64
@@ -355,7 +404,7 @@ func (l *outLink) write(conn net.Conn) error {
 		from := l.cur.seq
 		bufs, l.cur = l.box.pending(bufs, l.cur, l.sendable(), batch)
 		l.highest = max(l.highest, l.cur.seq-1)
-		if err := l.put(conn, frames+l.cur.seq-from, bufs); err != nil {
+		if err := l.put(s, frames+l.cur.seq-from, bufs); err != nil {
 			return err
 		}
 		l.inFlight = l.cur.seq
@@ -363,29 +412,41 @@ func (l *outLink) write(conn net.Conn) error {
 	}
 }
 
-// sendable returns the last message that the window allows to be sent.
-func (l *outLink) sendable() uint64 { return min(l.box.next-1, l.box.acked+l.window) }
+// sendable returns the last message that may be sent now.
+func (l *outLink) sendable() uint64 {
+	if l.peerClosed() {
+		return 0
+	}
+	return min(l.box.next-1, l.box.acked+l.window)
+}
 
-func (l *outLink) finDue() bool { return l.fin && !l.finSent && l.cur.seq == l.box.next }
+// dueNow returns the control frames that are due and may go out. FIN follows the
+// last message.
+func (l *outLink) dueNow() frameSet {
+	now := l.due & phases[l.phase].sends
+	if l.cur.seq < l.box.next {
+		now &^= setOf(frameFin)
+	}
+	return now
+}
 
 // controls appends the control frames that are due, and counts them.
 func (l *outLink) controls(b []byte) (_ []byte, frames uint64) {
-	if l.pingDue {
-		l.pingDue = false
+	now := l.dueNow()
+	l.due &^= now
+	if now.has(framePing) {
 		b = appendNumbers(b, framePing, uint64(time.Now().UnixNano()))
 		frames++
 	}
-	if l.readyDue {
-		l.readyDue = false
-		t := frameReady
-		if l.n.agreed.Load() {
+	if now.has(frameReady) {
+		start, t := l.n.start.Load(), frameReady
+		if start.agreed {
 			t = frameStarted
 		}
-		b = appendNumbers(b, t, uint64(l.n.readyAt.Load()))
+		b = appendNumbers(b, t, uint64(start.at))
 		frames++
 	}
-	if l.finDue() { // so no message is to be sent before it
-		l.finSent = true
+	if now.has(frameFin) {
 		b = appendNumbers(b, frameFin, l.box.next-1)
 		frames++
 	}
@@ -394,117 +455,98 @@ func (l *outLink) controls(b []byte) (_ []byte, frames uint64) {
 
 // read takes the peer's frames until the connection breaks, or returns nil when
 // the peer has said its last word.
-func (l *outLink) read(frames *frameReader) error {
+func (l *outLink) read(s *session, frames *frameReader) error {
 	for {
 		t, body, err := frames.next()
 		if err != nil {
 			return err
 		}
 		l.heard.Store(int64(l.n.now()))
-		switch t {
-		case frameAck:
-			var seq uint64
-			if err := parseNumbers(t, body, &seq); err != nil {
-				return err
-			}
-			if err := l.ack(seq); err != nil {
-				return err
-			}
-		case frameHeld:
-			var seq uint64
-			if err := parseNumbers(t, body, &seq); err != nil {
-				return err
-			}
-			if err := l.holds(seq); err != nil {
-				return err
-			}
-		case framePong:
-			var sent, got, answered uint64
-			if err := parseNumbers(t, body, &sent, &got, &answered); err != nil {
-				return err
-			}
-			l.pong(int64(sent), int64(got), int64(answered), time.Now().UnixNano())
-		case frameClosed:
-			var held uint64
-			if err := parseNumbers(t, body, &held); err != nil {
-				return err
-			}
-			return l.peerClosed(held)
-		case frameError:
-			return parseError(body)
-		default:
-			return refuse(CodeProtocol, "unexpected %v on a link's way back", t)
+		over, err := l.take(s, t, body)
+		if over || err != nil {
+			return err
 		}
 	}
 }
 
-// holds takes in that the peer holds all messages up to seq. It may still lose
-// those that it has not consumed, so they are kept.
-func (l *outLink) holds(seq uint64) error {
+// take takes one frame, and reports whether it is the last one.
+func (l *outLink) take(s *session, t frameType, body []byte) (over bool, err error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if seq >= l.cur.seq {
-		return refuse(CodeProtocol, "message %d is held before it was sent", seq)
-	}
-	l.held = max(l.held, seq)
-	return nil
-}
-
-func (l *outLink) ack(seq uint64) error {
-	l.mu.Lock()
-	if seq >= l.cur.seq {
+	step, err := l.state().take(t, body)
+	if err != nil {
 		l.mu.Unlock()
-		return refuse(CodeProtocol, "message %d is acknowledged before it was sent", seq)
+		return false, err
 	}
-	l.box.ack(seq)
-	l.box.free(l.inFlight)
-	room := l.roomAgain()
-	if l.cur.seq < l.box.next { // the window may have kept it back
-		l.work.Signal()
-	}
-	l.mu.Unlock()
-	if room {
-		l.n.cfg.Handler.Room(l.id)
-	}
-	return nil
-}
-
-// pong measures the round trip and the difference of the clocks, as in the
-// Network Time Protocol (RFC 5905, section 8): the PING was sent at t0 and got
-// at t1, the PONG sent at t2 and got at t3. The quickest round trip counts: it
-// had the least room for an error.
-func (l *outLink) pong(t0, t1, t2, t3 int64) {
-	rtt := max(time.Duration((t3-t0)-(t2-t1)), 0)
-	offset := time.Duration((t1-t0)+(t2-t3)) / 2
-	l.n.change(func() {
-		if !l.synced || rtt < l.rtt {
-			l.synced, l.rtt, l.offset = true, rtt, offset
+	was := l.phase
+	l.phase, l.held = step.phase, step.held
+	room := false
+	switch t {
+	case frameAck:
+		l.box.ack(step.acked)
+		l.box.free(l.inFlight)
+		room = l.roomAgain()
+		if l.cur.seq < l.box.next { // the window may have kept it back
+			l.work.Signal()
 		}
-	})
-}
-
-// peerClosed notes that the peer holds all messages up to held, and takes none
-// after.
-func (l *outLink) peerClosed(held uint64) error {
-	l.mu.Lock()
-	if held >= l.cur.seq || held < l.box.acked {
-		defer l.mu.Unlock()
-		return refuse(CodeProtocol, "CLOSED at message %d, with %d sent and %d consumed", held, l.cur.seq-1, l.box.acked)
+	case frameClosed:
+		l.box.chunks = nil
+		s.last = appendNumbers(nil, frameBye)
+		room = l.roomAgain()
 	}
-	early := !l.fin
-	l.closed = true
-	l.held = held
-	l.box.chunks = nil
-	l.last = appendNumbers(nil, frameBye)
-	room := l.roomAgain()
 	l.mu.Unlock()
-	l.n.change(func() { l.done, l.left = true, early })
-	if early {
-		l.n.in[l.id].peerLeft()
+	switch {
+	case t == framePong:
+		l.pong(int64(step.says[0]), int64(step.says[1]), int64(step.says[2]), time.Now().UnixNano())
+	case step.phase != was:
+		l.n.changes.notify()
+	}
+	if step.phase == phaseLeft {
+		// The peer may have heard the FIN of an earlier process of this machine, and
+		// have come to its end: then it has to be here for one more.
+		if !l.n.rejoined() {
+			l.n.in[l.id].left()
+		}
 		l.n.log.Warn("a machine has left the run; what is sent to it from now on is counted as undelivered", "machine", l.id)
 	}
 	if room {
 		l.n.cfg.Handler.Room(l.id)
 	}
-	return nil
+	return t == frameClosed, nil
+}
+
+// pong measures the clocks: the PING was sent at t0 and got at t1, the PONG sent
+// at t2 and got at t3.
+func (l *outLink) pong(t0, t1, t2, t3 int64) {
+	l.mu.Lock()
+	l.clocks.sample(t0, t1, t2, t3)
+	l.mu.Unlock()
+	l.n.changes.notify()
+}
+
+// clocks compares this host's clock with a peer's.
+type clocks struct {
+	synced bool          // there is a sample
+	rtt    time.Duration // of the quickest round trip
+	offset time.Duration // how far the peer's clock was ahead in it
+}
+
+// sample takes in a round trip, as in the Network Time Protocol (RFC 5905, section
+// 8): asked at t0, got at t1, answered at t2, heard at t3. The quickest counts: it
+// had the least room for an error.
+func (c *clocks) sample(t0, t1, t2, t3 int64) {
+	rtt := max(time.Duration((t3-t0)-(t2-t1)), 0)
+	offset := time.Duration((t1-t0)+(t2-t3)) / 2
+	if !c.synced || rtt < c.rtt {
+		*c = clocks{synced: true, rtt: rtt, offset: offset}
+	}
+}
+
+// ahead returns how far the peer's clock is ahead of ours. An offset that the
+// measurement cannot tell from none is none: two processes on one host share a
+// clock, however busy the host is.
+func (c clocks) ahead() time.Duration {
+	if c.offset.Abs() <= c.rtt/2 {
+		return 0
+	}
+	return c.offset
 }

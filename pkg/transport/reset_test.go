@@ -73,7 +73,7 @@ func (c *fragile) Write(b []byte) (int, error) {
 func (c *fragile) reset() error {
 	c.once.Do(func() {
 		c.resets.Add(1)
-		_ = c.Conn.(*net.TCPConn).SetLinger(0)
+		_ = c.Conn.(interface{ SetLinger(int) error }).SetLinger(0)
 		_ = c.Close()
 	})
 	return syscall.ECONNRESET
@@ -111,8 +111,7 @@ func TestResetsLoseRepeatAndReorderNothing(t *testing.T) {
 	var total Stats
 	for i, b := range boxes {
 		b.check(t)
-		s := nodes[i].Stats()
-		total.add(&s)
+		total.Add(nodes[i].Stats())
 		for j := range nodes {
 			if j != i {
 				assert.Equal(t, sent[j][i], b.got(j), "%d → %d", j, i)

@@ -97,6 +97,42 @@ func TestClosedComesWhenAllIsSafe(t *testing.T) {
 	})
 }
 
+// A machine that was started again cannot tell whether its peer has left early or
+// has heard the FIN of its earlier process. It does not let it go before its own
+// end: killed once more, it would find nobody.
+func TestClosedAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := startDuet(t, func(c *Config) { c.Past = []Past{{Peer: 1, Consumed: 2, Sent: 4}} })
+		rejoined := make(chan error)
+		go func() { rejoined <- d.Rejoin(within(t), time.Now()) }()
+		d.accept(t, welcome{window: 10, consumed: 3, held: 4})
+		require.NoError(t, <-rejoined)
+		d.in.hear(frameStarted)
+		d.in.say(frameClosed, 4)
+		d.in.hear(frameBye)
+
+		assert.EqualValues(t, 2, d.call(t, 1).consumed)
+		d.out.say(frameFin, 2)
+		assert.EqualValues(t, 2, d.out.hearNumber(frameHeld))
+		d.out.hearNothing()
+		assert.Empty(t, d.Drain(within(t)))
+		d.out.hearNothing()
+		assert.True(t, d.Settle(within(t)))
+		assert.EqualValues(t, 2, d.out.hearNumber(frameClosed))
+		closed := make(chan struct{})
+		go func() { d.Close(within(t)); close(closed) }()
+		synctest.Wait()
+		select {
+		case <-closed:
+			t.Error("the peer has not said that it knows")
+		default:
+		}
+		d.out.say(frameBye)
+		d.out.hearEnd()
+		<-closed
+	})
+}
+
 // What a peer is known to hold at the end, and what it is not.
 func TestUndeliveredByWhatIsHeld(t *testing.T) {
 	drain := func(t *testing.T, say func(t *testing.T, d *duet)) map[int]uint64 {
@@ -330,7 +366,7 @@ type life struct {
 	held uint64
 }
 
-func (l *life) Deliver(from int, first uint64, payloads [][]byte) {
+func (l *life) Deliver(from int, first uint64, payloads [][]byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	assert.Equal(l.t, 1-l.id, from)
@@ -339,6 +375,7 @@ func (l *life) Deliver(from int, first uint64, payloads [][]byte) {
 		l.held++
 		assert.Equal(l.t, numbered(l.held), p, "machine %d", l.id)
 	}
+	return nil
 }
 
 func (l *life) Room(int) {}

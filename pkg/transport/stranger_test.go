@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,7 +18,7 @@ import (
 // goes on, they are turned away and counted, and cost little memory.
 func TestStrangersDoNotDisturb(t *testing.T) {
 	const strangers = 3000
-	nodes, boxes := mesh(t, 2, nil)
+	nodes, boxes := mesh(t, 2, func(c *Config) { c.Window = 10 }) // which sets the pace
 	for i, b := range boxes {
 		b.onDeliver = consumeAll(t, nodes, i)
 	}
@@ -45,11 +44,12 @@ func TestStrangersDoNotDisturb(t *testing.T) {
 	for i, n := range nodes {
 		traffic.Go(func() {
 			for !over.Load() {
-				if n.Room(1-i) > 0 {
-					sent[i]++
-					n.Send(1-i, numbered(sent[i]))
+				if n.Room(1-i) == 0 {
+					<-boxes[i].room
+					continue
 				}
-				time.Sleep(10 * time.Microsecond)
+				sent[i]++
+				n.Send(1-i, numbered(sent[i]))
 			}
 		})
 	}

@@ -21,19 +21,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/hashicorp/go-hclog"
 )
-
-// DefaultWindow is how many messages a link holds unconsumed before its sender
-// has to wait.
-const DefaultWindow = 262_144
 
 // AnyID stands for the id of a peer of which only the address is known; the peer
 // says it when the connection is made.
@@ -58,8 +53,9 @@ type Config struct {
 	// Window is the most messages per link that may be unconsumed,
 	// DefaultWindow if 0. Of two ends' windows the smaller holds.
 	Window int
-	// PingInterval is after how long a silent connection is tried, 2 s if 0;
-	// one that stays silent for three intervals is closed and dialled again.
+	// PingInterval is after how long a silent connection is tried,
+	// DefaultPingInterval if 0; one that stays silent for SilentIntervals of
+	// these is closed and dialled again.
 	PingInterval time.Duration
 	// Dial makes a connection, a net.Dialer's DialContext if nil.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -69,8 +65,8 @@ type Config struct {
 	// Past is what an earlier process of this machine has left behind, for
 	// each peer; none for a machine that begins.
 	Past []Past
-	// Logger is for people, a null logger if nil.
-	Logger hclog.Logger
+	// Logger is for people; nil: nothing is said.
+	Logger *slog.Logger
 }
 
 // Past is what a machine that is started again knows of its links with a peer.
@@ -91,29 +87,27 @@ type Past struct {
 type Handler interface {
 	// Deliver hands over consecutive messages of one link, numbers first,
 	// first+1, …. The payloads are valid during the call only.
-	Deliver(from int, first uint64, payloads [][]byte)
+	//
+	// An error refuses them all: none counts as held, and the connection is
+	// closed with CodeProtocol, the error's text, and counted as refused. The
+	// link is made again, and the messages come again.
+	Deliver(from int, first uint64, payloads [][]byte) error
 	// Room says that the link to a machine, which was full when
 	// Node.Room was asked, can take messages again.
 	Room(to int)
 }
 
 const (
-	defaultPing      = 2 * time.Second
-	silentIntervals  = 3
-	helloTimeout     = 10 * time.Second // for somebody unknown to say who it is: a hundred machines on two cores take a while
-	welcomeTimeout   = 10 * time.Second // a busy peer may take longer to answer
-	lastWordTimeout  = time.Second      // for a connection's last frame to arrive
-	underWay         = time.Second      // what takes longer was not sent before
+	underWay         = time.Second // what takes longer was not sent before
 	redialFirst      = 10 * time.Millisecond
-	redialMost       = time.Second
-	unknownAtOnce    = 256 // connections that have not said who they are, beside one per machine
+	redialMax        = time.Second
 	stillWaitingTick = 10 * time.Second
 )
 
 // Node is one machine's end of its links.
 type Node struct {
 	cfg    Config
-	log    hclog.Logger
+	log    *slog.Logger
 	ln     net.Listener
 	gate   *gate
 	epoch  time.Time // what monotonic readings count from
@@ -124,19 +118,61 @@ type Node struct {
 	out []*outLink // one per peer, in the order of Config.Peers
 	in  []*inLink  // by machine id; nil for this machine
 
+	// changes tells of all that somebody waits for: of links, and of the node.
+	changes broadcast
 	refused atomic.Uint64
-	readyAt atomic.Int64 // the start this machine proposes, Unix ns; 0: not ready
-	agreed  atomic.Bool  // that start is the run's
-	past    map[int]Past // of links whose peer is not known yet
+	start   atomic.Pointer[proposal] // when this machine starts; nil: it is not ready
 
-	mu      sync.Mutex    // guards what follows, and the fields of links that say so
-	changed chan struct{} // closed and replaced when any of it changes
-	failed  chan struct{} // closed when err is set
-	err     error         // why this node cannot be part of the run
-	byID    []*outLink    // out, by machine id as far as known
-	started bool          // the barrier is passed: refusals are no longer final
-	// rejoined says that an earlier process of this machine has passed it.
-	rejoined bool
+	// mu guards what follows. Whoever holds it may take a link's lock.
+	mu     sync.Mutex
+	stage  stage
+	failed chan struct{} // closed when err is set
+	err    error         // why this node cannot be part of the run
+	past   map[int]Past  // of links whose peer is not known yet
+	// byID is out, by machine id as far as known. It is whole when Connect or
+	// Rejoin has returned, and from then on read without the lock.
+	byID []*outLink
+}
+
+// proposal is an instant at which a machine would start, or has started.
+type proposal struct {
+	at     int64 // Unix ns; 0: none
+	agreed bool  // it is the run's
+}
+
+// stage is how far a node has come.
+type stage uint8
+
+const (
+	stageStarting stage = iota // refusals are final
+	stageRunning               // a refused link is tried again
+	stageRejoined              // the same, once a link has met its peer: an earlier process was in the run
+)
+
+// broadcast wakes all that wait for something to change. Its lock is the last one
+// that anybody takes.
+type broadcast struct {
+	mu   sync.Mutex
+	next chan struct{}
+}
+
+// wait returns a channel that the next notify closes.
+func (b *broadcast) wait() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next == nil {
+		b.next = make(chan struct{})
+	}
+	return b.next
+}
+
+func (b *broadcast) notify() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next != nil {
+		close(b.next)
+		b.next = nil
+	}
 }
 
 // New makes a node that accepts on ln, which it closes in the end. It makes and
@@ -149,8 +185,8 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		return nil, fmt.Errorf("machine id %d with %d peers: ids are 0 to %d", cfg.ID, len(cfg.Peers), machines-1)
 	case len(cfg.Run) > MaxRun:
 		return nil, fmt.Errorf("run name of %d bytes: at most %d", len(cfg.Run), MaxRun)
-	case cfg.Window < 0 || cfg.Window > math.MaxInt32:
-		return nil, fmt.Errorf("window of %d messages: want 1 to %d", cfg.Window, math.MaxInt32)
+	case cfg.Window < 0 || cfg.Window > MaxWindow:
+		return nil, fmt.Errorf("window of %d messages: want 1 to %d", cfg.Window, MaxWindow)
 	case cfg.PingInterval < 0:
 		return nil, fmt.Errorf("ping interval of %v: want more than 0", cfg.PingInterval)
 	}
@@ -158,25 +194,24 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		cfg.Window = DefaultWindow
 	}
 	if cfg.PingInterval == 0 {
-		cfg.PingInterval = defaultPing
+		cfg.PingInterval = DefaultPingInterval
 	}
 	if cfg.Dial == nil {
 		cfg.Dial = new(net.Dialer).DialContext
 	}
 	if cfg.Logger == nil {
-		cfg.Logger = hclog.NewNullLogger()
+		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	n := &Node{
-		cfg:     cfg,
-		log:     cfg.Logger,
-		ln:      ln,
-		gate:    newGate(unknownAtOnce + machines),
-		epoch:   time.Now(),
-		in:      make([]*inLink, machines),
-		byID:    make([]*outLink, machines),
-		changed: make(chan struct{}),
-		failed:  make(chan struct{}),
-		past:    make(map[int]Past),
+		cfg:    cfg,
+		log:    cfg.Logger,
+		ln:     ln,
+		gate:   newGate(MaxUnknown + machines),
+		epoch:  time.Now(),
+		in:     make([]*inLink, machines),
+		byID:   make([]*outLink, machines),
+		failed: make(chan struct{}),
+		past:   make(map[int]Past),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	for _, p := range cfg.Peers {
@@ -221,17 +256,8 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 func (n *Node) Connect(ctx context.Context) error {
 	n.open()
 	standing := func() bool {
-		for _, l := range n.out {
-			if !l.up || !l.synced {
-				return false
-			}
-		}
-		for _, l := range n.in {
-			if l != nil && l.session == nil {
-				return false
-			}
-		}
-		return true
+		return all(n.out, func(l *outLink) bool { return l.stands() && l.measured().synced }) &&
+			all(n.in, func(l *inLink) bool { return l.connected() })
 	}
 	for {
 		tick, cancel := context.WithTimeout(ctx, stillWaitingTick)
@@ -251,19 +277,13 @@ func (n *Node) Connect(ctx context.Context) error {
 // began at start. It does not wait for links to stand, only to know which peer
 // is behind which address. What becomes of a refusal later tells [Node.Failed].
 func (n *Node) Rejoin(ctx context.Context, start time.Time) error {
-	n.readyAt.Store(start.UnixNano())
-	n.agreed.Store(true)
+	n.start.Store(&proposal{at: start.UnixNano(), agreed: true})
 	n.mu.Lock()
-	n.started, n.rejoined = true, true
+	n.stage = stageRejoined
 	n.mu.Unlock()
 	n.open()
 	return n.await(ctx, func() bool {
-		for id, l := range n.byID {
-			if l == nil && id != n.cfg.ID {
-				return false
-			}
-		}
-		return true
+		return all(n.in, func(l *inLink) bool { return n.to(l.from) != nil })
 	})
 }
 
@@ -278,22 +298,15 @@ func (n *Node) open() {
 
 // missing says in words which links do not stand, and why as far as is known.
 func (n *Node) missing() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	var parts []string
 	for _, l := range n.out {
-		if l.up {
-			continue
+		if missing := l.missing(); missing != "" {
+			parts = append(parts, missing)
 		}
-		why := "no answer"
-		if l.why != nil {
-			why = l.why.Error()
-		}
-		parts = append(parts, fmt.Sprintf("%s cannot be reached: %s", l.name(), why))
 	}
 	if len(parts) == 0 {
 		for _, l := range n.in {
-			if l != nil && l.session == nil {
+			if l != nil && !l.connected() {
 				parts = append(parts, fmt.Sprintf("machine %d has not connected to this one: is %s among its peers?", l.from, n.ln.Addr()))
 			}
 		}
@@ -312,45 +325,38 @@ func (n *Node) missing() string {
 // machine needs to be special. A proposal from a host whose clock differs is
 // moved by the difference, as far as it was measured to be one.
 func (n *Node) Barrier(ctx context.Context) (time.Time, error) {
-	n.mu.Lock()
 	// All must have heard of the last proposal before its instant comes.
 	margin := 20*time.Millisecond + time.Duration(len(n.in))*time.Millisecond
 	for _, l := range n.out {
-		margin = max(margin, 20*time.Millisecond+2*l.rtt)
+		margin = max(margin, 20*time.Millisecond+2*l.measured().rtt)
 	}
-	n.mu.Unlock()
 	start := time.Now().Add(margin).UnixNano()
-	n.readyAt.Store(start) // before the loop: connections made from now on say it themselves
+	n.start.Store(&proposal{at: start}) // before the loop: connections made from now on say it themselves
 	for _, l := range n.out {
 		l.ready()
 	}
 	err := n.await(ctx, func() bool {
-		for _, l := range n.in {
-			if l != nil && l.readyAt == 0 {
-				return false
-			}
-		}
-		return true
+		return all(n.in, func(l *inLink) bool { return l.proposed().at != 0 })
 	})
 	if err != nil {
 		return time.Time{}, err
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	for id, l := range n.in {
 		if l == nil {
 			continue
 		}
-		theirs := l.readyAt - int64(n.byID[id].clockOffset())
-		if l.agreed { // the run goes on already; this machine has died in its start
+		p := l.proposed()
+		theirs := p.at - int64(n.to(id).measured().ahead())
+		if p.agreed { // the run goes on already; this machine has died in its start
 			start = theirs
 			break
 		}
 		start = max(start, theirs)
 	}
-	n.started = true
-	n.readyAt.Store(start)
-	n.agreed.Store(true)
+	n.mu.Lock()
+	n.stage = stageRunning
+	n.mu.Unlock()
+	n.start.Store(&proposal{at: start, agreed: true})
 	return time.Unix(0, start), nil
 }
 
@@ -392,40 +398,28 @@ func (n *Node) Drain(ctx context.Context) (undelivered map[int]uint64) {
 	for _, l := range n.out {
 		l.finish()
 	}
+	rejoined := n.rejoined()
 	// An error here means that somebody did not answer in time; the counts
 	// below say what follows from that.
 	_ = n.await(ctx, func() bool {
-		for _, l := range n.in {
-			if l != nil && !l.finished {
-				return false
-			}
-		}
 		// A machine that was started again must hear first what its peers
 		// know of it: they may contradict its log.
-		for _, l := range n.out {
-			if n.rejoined && !l.up && !l.done && !l.ended {
-				return false
-			}
-		}
-		return true
+		return all(n.in, func(l *inLink) bool { return l.life() >= phaseFinished }) &&
+			(!rejoined || all(n.out, func(l *outLink) bool { return l.stands() }))
 	})
-	for _, l := range n.in {
-		if l != nil {
-			l.freeze()
-		}
-	}
-	n.mu.Lock()
-	awaited := make(map[int]bool)
-	for id, l := range n.in {
-		awaited[id] = l != nil && l.finished && !n.byID[id].done
-	}
-	n.mu.Unlock()
 	undelivered = make(map[int]uint64)
-	for id, l := range n.byID {
-		if l == nil || awaited[id] {
+	for id, l := range n.in {
+		if l == nil {
 			continue
 		}
-		if lost := l.undelivered(); lost > 0 {
+		// A peer that has finished, and takes messages still, waits at its end
+		// for the rest of them.
+		out := n.to(id)
+		finished := l.freeze() == phaseDrained
+		if out == nil || finished && !out.life().closed() {
+			continue
+		}
+		if lost := out.undelivered(); lost > 0 {
 			undelivered[id] = lost
 		}
 	}
@@ -446,23 +440,16 @@ func (n *Node) Settle(ctx context.Context) bool {
 		}
 	}
 	return n.await(ctx, func() bool {
-		for _, l := range n.out {
-			if !l.done {
-				return false
-			}
-		}
-		return true
+		return all(n.out, func(l *outLink) bool { return l.life().closed() })
 	}) == nil
 }
 
 // Left returns the machines that left the run before this one called
 // [Node.Drain], sorted.
 func (n *Node) Left() []int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	var ids []int
-	for id, l := range n.byID {
-		if l != nil && l.left {
+	for id := range n.in {
+		if n.hasLeft(id) {
 			ids = append(ids, id)
 		}
 	}
@@ -474,18 +461,8 @@ func (n *Node) Left() []int {
 // longer there cannot be told from that it is late, so ctx should end soon.
 func (n *Node) Close(ctx context.Context) {
 	_ = n.await(ctx, func() bool {
-		for id, l := range n.in {
-			// A machine that has left waits for no word any more.
-			if l != nil && l.closing && !l.gone && (n.byID[id] == nil || !n.byID[id].left) {
-				return false
-			}
-		}
-		for _, l := range n.out {
-			if l.done && !l.ended {
-				return false
-			}
-		}
-		return true
+		return all(n.in, func(l *inLink) bool { return !l.awaitsBye() }) &&
+			all(n.out, func(l *outLink) bool { return !l.byeDue() })
 	})
 	n.cancel()
 	_ = n.ln.Close()
@@ -503,26 +480,15 @@ func (n *Node) Err() error {
 	return n.err
 }
 
-// change changes what mu guards and wakes those who wait for it.
-func (n *Node) change(f func()) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	f()
-	close(n.changed)
-	n.changed = make(chan struct{})
-}
-
-// await returns when ok does, evaluated under mu, or with the error that ended
-// the node or ctx.
+// await returns when ok does, asked whenever something has changed, or with the
+// error that ended the node or ctx.
 func (n *Node) await(ctx context.Context, ok func() bool) error {
 	for {
-		n.mu.Lock()
-		done, err, changed := ok(), n.err, n.changed
-		n.mu.Unlock()
-		switch {
-		case err != nil:
+		changed := n.changes.wait()
+		if err := n.Err(); err != nil {
 			return err
-		case done:
+		}
+		if ok() {
 			return nil
 		}
 		select {
@@ -533,17 +499,49 @@ func (n *Node) await(ctx context.Context, ok func() bool) error {
 	}
 }
 
+// all reports whether ok holds for every link.
+func all[L outLink | inLink](links []*L, ok func(*L) bool) bool {
+	return !slices.ContainsFunc(links, func(l *L) bool { return l != nil && !ok(l) })
+}
+
+// to returns the link to a machine, nil while it is not known which one that is.
+func (n *Node) to(id int) *outLink {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.byID[id]
+}
+
+// hasLeft reports whether a machine has left the run before this one's end.
+func (n *Node) hasLeft(id int) bool {
+	l := n.to(id)
+	return l != nil && l.life() == phaseLeft
+}
+
+// rejoined reports whether an earlier process of this machine was in the run.
+func (n *Node) rejoined() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.stage == stageRejoined
+}
+
 // fail ends the node's start with err, unless the run has begun already: then
 // the refused link is tried again for as long as the run goes on.
 // Nor may a machine that was started again go on where its peers contradict its
-// log.
-func (n *Node) fail(err error, l *outLink) (final bool) {
-	n.change(func() {
-		if final = !n.started || n.rejoined && !l.met; final && n.err == nil {
-			n.err = err
-			close(n.failed)
-		}
-	})
+// log; met says that the refused link was connected before.
+func (n *Node) fail(err error, met bool) (final bool) {
+	n.mu.Lock()
+	switch n.stage {
+	case stageStarting:
+		final = true
+	case stageRejoined:
+		final = !met
+	}
+	if final && n.err == nil {
+		n.err = err
+		close(n.failed)
+	}
+	n.mu.Unlock()
+	n.changes.notify()
 	return final
 }
 
@@ -558,7 +556,7 @@ func (n *Node) learn(l *outLink, said uint32) error {
 	case id == n.cfg.ID:
 		return refuse(CodeSelf, "peer %s is this machine itself, or another with its id %d", l.addr, id)
 	case n.byID[id] != nil && n.byID[id] != l:
-		return refuse(CodeDuplicate, "peers %s and %s both say that they are machine %d: give each its own --id", n.byID[id].addr, l.addr, id)
+		return refuse(CodeDuplicate, "peers %s and %s both say that they are machine %d", n.byID[id].addr, l.addr, id)
 	case l.id != AnyID && l.id != id:
 		return refuse(CodeDestination, "peer %s is machine %d, expected machine %d", l.addr, id, l.id)
 	}
@@ -566,9 +564,9 @@ func (n *Node) learn(l *outLink, said uint32) error {
 		if p, ok := n.past[id]; ok {
 			l.restore(p)
 		}
-		l.id, n.byID[id] = id, l
-		close(n.changed) // as change does
-		n.changed = make(chan struct{})
+		l.identify(id)
+		n.byID[id] = l
+		n.changes.notify()
 	}
 	return nil
 }
@@ -583,7 +581,7 @@ func (n *Node) keep() {
 			return
 		case <-tick.C:
 		}
-		oldest := n.now() - silentIntervals*n.cfg.PingInterval
+		oldest := n.now() - SilentIntervals*n.cfg.PingInterval
 		for _, l := range n.out {
 			l.keep(oldest)
 		}
@@ -597,31 +595,6 @@ func (n *Node) keep() {
 
 // now reads the monotonic clock, as the time since the node was made.
 func (n *Node) now() time.Duration { return time.Since(n.epoch) }
-
-// Stats is what a node has sent, without handshakes, and what it has done about
-// the rest.
-type Stats struct {
-	Messages   uint64 // given to Send
-	Frames     uint64 // sent, of all types
-	Bytes      uint64 // sent, with all headers of this protocol
-	Writes     uint64 // in which these were given to the operating system
-	Acks       uint64 // acknowledgements among the frames
-	Resent     uint64 // messages sent again after a connection broke
-	Duplicates uint64 // messages that came again and were dropped
-	Reconnects uint64 // connections made after the first, per link
-	Refused    uint64 // incoming connections that were turned away
-}
-
-func (s *Stats) add(o *Stats) {
-	s.Messages += o.Messages
-	s.Frames += o.Frames
-	s.Bytes += o.Bytes
-	s.Writes += o.Writes
-	s.Acks += o.Acks
-	s.Resent += o.Resent
-	s.Duplicates += o.Duplicates
-	s.Reconnects += o.Reconnects
-}
 
 // Stats returns the figures so far, over all links.
 func (n *Node) Stats() Stats {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
@@ -126,6 +127,36 @@ func TestReceiverRefusesAnOverrun(t *testing.T) {
 		d.out.hearEnd()
 		assert.EqualValues(t, 7, d.box.got(1))
 		assert.EqualValues(t, 7, d.call(t, 1).held)
+	})
+}
+
+// What whoever uses the node refuses closes the connection, is not held, and comes
+// again on the next.
+func TestDeliverRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log diary
+		d := newDuet(t, 10, func(c *Config) { c.Logger = log.logger() })
+		d.out.data(1, 2)
+		synctest.Wait()
+		d.box.mu.Lock()
+		d.box.refuse = errors.New("message 3 is nonsense")
+		d.box.mu.Unlock()
+		d.out.data(3, 5)
+		assert.Equal(t, &RefusedError{CodeProtocol, "message 3 is nonsense", true}, d.out.hearError())
+		d.out.hearEnd()
+		synctest.Wait()
+		assert.EqualValues(t, 1, d.Stats().Refused)
+		assert.True(t, log.contains("connection closed: machine=1 by=this machine reason=message 3 is nonsense"), "%s", &log)
+		assert.NoError(t, d.Err())
+
+		d.box.mu.Lock()
+		d.box.refuse = nil
+		d.box.mu.Unlock()
+		assert.EqualValues(t, 2, d.call(t, 1).held)
+		d.out.data(3, 5)
+		synctest.Wait()
+		assert.EqualValues(t, 5, d.box.got(1))
+		d.box.check(t)
 	})
 }
 

@@ -15,21 +15,11 @@ import (
 // same one.
 const Version = 1
 
-// MaxRun is the longest run name, in bytes.
-const MaxRun = 64
-
 const (
 	magic = "LCLK"
 
 	headerLen     = 4 + 1 // length, type; length counts the type and the body
 	dataHeaderLen = headerLen + 8
-	// maxFrame bounds what the length field may say. It is checked before
-	// anything is allocated, so four bytes from a stranger cost nothing.
-	maxFrame = 64 << 10
-	// maxHello bounds the first frame, which comes from somebody unknown.
-	maxHello = 256
-	// MaxPayload is the longest payload of one message, in bytes.
-	MaxPayload = maxFrame - 1 - 8
 
 	anyID = 1<<32 - 1 // HELLO's destination where only the address is known
 )
@@ -135,7 +125,7 @@ func parseHello(body []byte) (hello, error) {
 	d := decoder{b: body[len(magic):]}
 	h.version = d.u16()
 	if h.version != Version {
-		return h, refuse(CodeVersion, "protocol version %d meets version %d: use the same release on both hosts", h.version, Version)
+		return h, refuse(CodeVersion, "protocol version %d meets version %d", h.version, Version)
 	}
 	h.machines, h.from, h.to, h.incarnation = d.u32(), d.u32(), d.u32(), d.u64()
 	if d.short {
@@ -173,7 +163,7 @@ func parseWelcome(body []byte) (welcome, error) {
 	w := welcome{d.u16(), d.u32(), d.u32(), d.u64(), d.u64()}
 	switch {
 	case len(body) >= 2 && w.version != Version:
-		return w, refuse(CodeVersion, "protocol version %d meets version %d: use the same release on both hosts", w.version, Version)
+		return w, refuse(CodeVersion, "protocol version %d meets version %d", w.version, Version)
 	case d.short || len(d.b) > 0:
 		return w, refuse(CodeProtocol, "WELCOME of %d bytes", len(body))
 	case w.consumed > w.held || w.window == 0:
@@ -204,6 +194,28 @@ func appendNumbers(b []byte, t frameType, v ...uint64) []byte {
 	return endFrame(b, start)
 }
 
+// numbers are what a control frame says, from the first; those that it does not
+// have are 0.
+type numbers [3]uint64
+
+// bodies has how many numbers the body of a control frame is.
+var bodies = [...]int{
+	frameAck: 1, framePing: 1, framePong: 3, frameReady: 1, frameFin: 1,
+	frameClosed: 1, frameStarted: 1, frameHeld: 1,
+}
+
+// parseControl reads the body of a control frame. What an ERROR says is an error.
+func parseControl(t frameType, body []byte) (v numbers, err error) {
+	switch t {
+	case frameError:
+		return v, parseError(body)
+	case frameBye:
+		return v, nil
+	}
+	all := [...]*uint64{&v[0], &v[1], &v[2]}
+	return v, parseNumbers(t, body, all[:bodies[t]]...)
+}
+
 // parseNumbers reads a body of exactly len(v) u64 values.
 func parseNumbers(t frameType, body []byte, v ...*uint64) error {
 	if len(body) != 8*len(v) {
@@ -215,13 +227,11 @@ func parseNumbers(t frameType, body []byte, v ...*uint64) error {
 	return nil
 }
 
-const maxErrorText = 512
-
 // errorFrame is an ERROR frame: code u16, text.
 func errorFrame(e *RefusedError) []byte {
 	b, start := beginFrame(nil, frameError)
 	b = binary.BigEndian.AppendUint16(b, uint16(e.Code))
-	b = append(b, e.Text[:min(len(e.Text), maxErrorText)]...)
+	b = append(b, e.Text[:min(len(e.Text), MaxErrorText)]...)
 	return endFrame(b, start)
 }
 
@@ -230,7 +240,7 @@ func errorFrame(e *RefusedError) []byte {
 func parseError(body []byte) *RefusedError {
 	d := decoder{b: body}
 	code := Code(d.u16())
-	text := string(d.b[:min(len(d.b), maxErrorText)])
+	text := string(d.b[:min(len(d.b), MaxErrorText)])
 	for _, c := range text {
 		if !unicode.IsPrint(c) || c == utf8.RuneError {
 			text = strconv.Quote(text)
@@ -282,7 +292,7 @@ type frameReader struct {
 
 const (
 	smallBuffer = 1 << 10
-	largeBuffer = 4 + maxFrame // larger ones are slower: they leave the processor's cache
+	largeBuffer = 4 + MaxFrame // larger ones are slower: they leave the processor's cache
 )
 
 func newFrameReader(r io.Reader, limit int) *frameReader {
@@ -311,13 +321,13 @@ func (f *frameReader) buffered() (frameType, []byte, error) {
 }
 
 // messages appends the payloads of the DATA frames that are buffered and numbered
-// next, next+1, …, up to most. It is what buffered would find, but faster, and a
+// next, next+1, …, up to limit in all. It is what buffered would find, but faster, and a
 // busy link is at nothing else. What comes after them buffered has to judge.
-func (f *frameReader) messages(payloads [][]byte, next uint64, most int) [][]byte {
+func (f *frameReader) messages(payloads [][]byte, next uint64, limit int) [][]byte {
 	b, at, n := f.buf[:f.end], f.start, len(payloads)
 	// No more than this can be there; an idle link so needs no memory for many.
-	most = min(most, n+(len(b)-at)/dataHeaderLen)
-	payloads = slices.Grow(payloads, most-n)[:most]
+	limit = min(limit, n+(len(b)-at)/dataHeaderLen)
+	payloads = slices.Grow(payloads, limit-n)[:limit]
 	for n < len(payloads) && len(b)-at >= dataHeaderLen {
 		h := b[at : at+dataHeaderLen]
 		head := binary.BigEndian.Uint64(h) // length, type, and some more

@@ -79,7 +79,7 @@ func TestFrameReaderRefuses(t *testing.T) {
 		{"HTTP", "GET / HTTP/1.1\r\n\r\n", "a frame of 1195725856 bytes, want 1 to 65536"},
 		{"TLS", "\x16\x03\x01\x02\x00\x01\x00", "a frame of 369295618 bytes, want 1 to 65536"},
 	} {
-		f := newFrameReader(strings.NewReader(c.stream), maxFrame)
+		f := newFrameReader(strings.NewReader(c.stream), MaxFrame)
 		_, _, err := f.next()
 		require.EqualError(t, err, c.want, c.name)
 		assert.Len(t, f.buf, smallBuffer, "%s: nothing is allocated for it", c.name)
@@ -89,7 +89,7 @@ func TestFrameReaderRefuses(t *testing.T) {
 // The largest frame passes, and one byte more does not.
 func TestFrameReaderTakesTheLargestFrame(t *testing.T) {
 	largest := appendData(nil, 1, make([]byte, MaxPayload))
-	f := newFrameReader(bytes.NewReader(largest), maxFrame)
+	f := newFrameReader(bytes.NewReader(largest), MaxFrame)
 	typ, body, err := f.next()
 	require.NoError(t, err)
 	assert.Equal(t, frameData, typ)
@@ -98,7 +98,7 @@ func TestFrameReaderTakesTheLargestFrame(t *testing.T) {
 	assert.Equal(t, io.EOF, err)
 
 	larger := appendData(nil, 1, make([]byte, MaxPayload+1))
-	_, _, err = newFrameReader(bytes.NewReader(larger), maxFrame).next()
+	_, _, err = newFrameReader(bytes.NewReader(larger), MaxFrame).next()
 	assert.Error(t, err)
 }
 
@@ -108,7 +108,7 @@ func TestFrameReaderTakesTheLargestFrame(t *testing.T) {
 func TestFrameReaderGrowsWithTheTraffic(t *testing.T) {
 	frame := appendData(nil, 1, make([]byte, 8))
 	drain := func(r io.Reader) *frameReader {
-		f := newFrameReader(r, maxFrame)
+		f := newFrameReader(r, MaxFrame)
 		for {
 			if _, _, err := f.next(); err != nil {
 				require.Equal(t, io.EOF, err)
@@ -124,7 +124,7 @@ func TestFrameReaderGrowsWithTheTraffic(t *testing.T) {
 // A last read may bring bytes and the end of the stream at once.
 func TestFrameReaderTakesBytesWithAnError(t *testing.T) {
 	stream := appendNumbers(nil, frameAck, 1)
-	f := newFrameReader(iotest.DataErrReader(bytes.NewReader(stream)), maxFrame)
+	f := newFrameReader(iotest.DataErrReader(bytes.NewReader(stream)), MaxFrame)
 	typ, _, err := f.next()
 	require.NoError(t, err)
 	assert.Equal(t, frameAck, typ)
@@ -141,10 +141,10 @@ func TestArrivalsAgainstTwin(t *testing.T) {
 		next := rapid.Uint64Range(1, 100).Draw(t, "next")
 		a := arrivals{next: next}
 		payloads := rapid.SliceOfN(rapid.Byte(), 0, 20)
-		count := rapid.OneOf(rapid.IntRange(0, 10), rapid.IntRange(deliverMost-2, deliverMost+2)).Draw(t, "messages")
+		count := rapid.OneOf(rapid.IntRange(0, 10), rapid.IntRange(maxDeliver-2, maxDeliver+2)).Draw(t, "messages")
 		for range count {
 			payload := payloads.Draw(t, "payload")
-			if len(want) < deliverMost && rapid.IntRange(0, 9).Draw(t, "again") == 9 {
+			if len(want) < maxDeliver && rapid.IntRange(0, 9).Draw(t, "again") == 9 {
 				stream = appendData(stream, rapid.Uint64Range(0, next-1).Draw(t, "old"), payload)
 				duplicates++
 			}
@@ -167,10 +167,10 @@ func TestArrivalsAgainstTwin(t *testing.T) {
 			stream = append(stream, 0xff, 0xff, 0xff, 0xff)
 			stream = append(stream, last[4:]...)
 		}
-		typ, _, err := a.take(&frameReader{buf: stream, end: len(stream), limit: maxFrame})
+		typ, _, err := a.take(&frameReader{buf: stream, end: len(stream), limit: MaxFrame})
 		switch {
-		case len(want) >= deliverMost:
-			want = want[:deliverMost]
+		case len(want) >= maxDeliver:
+			want = want[:maxDeliver]
 			require.NoError(t, err)
 			assert.Equal(t, frameData, typ)
 		case ends == "PING":
@@ -231,8 +231,8 @@ func FuzzFrameReader(f *testing.F) {
 	f.Add([]byte("\xff\xff\xff\xff"), uint64(3))
 	f.Add(appendData(all, 3, make([]byte, 5000)), uint64(4))
 	f.Fuzz(func(t *testing.T, stream []byte, seed uint64) {
-		want, wantErr := frames(stream, maxFrame)
-		r := newFrameReader(pieces{bytes.NewReader(stream), rand.New(rand.NewPCG(seed, 0))}, maxFrame)
+		want, wantErr := frames(stream, MaxFrame)
+		r := newFrameReader(pieces{bytes.NewReader(stream), rand.New(rand.NewPCG(seed, 0))}, MaxFrame)
 		var got []string
 		for {
 			typ, body, err := r.next()
@@ -252,7 +252,7 @@ func FuzzFrameReader(f *testing.F) {
 
 func frameBody(t testing.TB, want frameType, frame []byte) []byte {
 	t.Helper()
-	typ, body, err := newFrameReader(bytes.NewReader(frame), maxFrame).next()
+	typ, body, err := newFrameReader(bytes.NewReader(frame), MaxFrame).next()
 	require.NoError(t, err)
 	require.Equal(t, want, typ)
 	return body
@@ -271,7 +271,7 @@ func TestHelloRoundTrip(t *testing.T) {
 		got, err := parseHello(frameBody(t, frameHello, want.frame()))
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
-		assert.LessOrEqual(t, len(want.frame())-4, maxHello)
+		assert.LessOrEqual(t, len(want.frame())-4, MaxHello)
 	})
 }
 
@@ -290,7 +290,7 @@ func TestHelloRefuses(t *testing.T) {
 		{"too short", body(func(b []byte) []byte { return b[:25] }), CodeProtocol, "HELLO of 25 bytes is too short"},
 		{"a long name", body(func(b []byte) []byte { return append(b, 'r') }), CodeProtocol, "run name of 65 bytes, at most 64 allowed"},
 		// What follows the version in another version is unknown.
-		{"version 2", []byte(magic + "\x00\x02?"), CodeVersion, "protocol version 2 meets version 1: use the same release on both hosts"},
+		{"version 2", []byte(magic + "\x00\x02?"), CodeVersion, "protocol version 2 meets version 1"},
 	} {
 		_, err := parseHello(c.body)
 		var refused *RefusedError
@@ -341,7 +341,7 @@ func TestWelcomeRefuses(t *testing.T) {
 		{"too long", append(good.frame()[headerLen:], 0), "WELCOME of 27 bytes"},
 		{"more consumed than held", welcome{Version, 1, 1, 3, 2}.frame()[headerLen:], "WELCOME contradicts itself: held 2, consumed 3, window 1"},
 		{"no window", welcome{Version, 1, 0, 2, 2}.frame()[headerLen:], "WELCOME contradicts itself: held 2, consumed 2, window 0"},
-		{"version 2", []byte("\x00\x02?"), "protocol version 2 meets version 1: use the same release on both hosts"},
+		{"version 2", []byte("\x00\x02?"), "protocol version 2 meets version 1"},
 	} {
 		_, err := parseWelcome(c.body)
 		assert.EqualError(t, err, c.want, c.name)
@@ -389,7 +389,7 @@ func TestErrorText(t *testing.T) {
 		{"two\nlines", `"two\nlines"`},
 		{"\xff\xfe", `"\xff\xfe"`},
 		{"right\u202eleft", `"right\u202eleft"`},
-		{strings.Repeat("x", maxErrorText+1), strings.Repeat("x", maxErrorText)},
+		{strings.Repeat("x", MaxErrorText+1), strings.Repeat("x", MaxErrorText)},
 	} {
 		frame := errorFrame(refuse(CodeDuplicate, "%s", c.said))
 		got := parseError(frameBody(t, frameError, frame))
@@ -403,7 +403,7 @@ func FuzzError(f *testing.F) {
 	f.Add([]byte("\x00\x01\x1b[2J"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e := parseError(body)
-		assert.LessOrEqual(t, len(e.Text), 10*maxErrorText)
+		assert.LessOrEqual(t, len(e.Text), 10*MaxErrorText)
 		for _, c := range e.Text {
 			if c < ' ' || c == 0x7f {
 				t.Errorf("%q holds a control character", e.Text)
@@ -426,8 +426,8 @@ func FuzzInLink(f *testing.F) {
 		n, last := fuzzNode(t)
 		l := n.in[1]
 		conn := &tape{r: bytes.NewReader(stream)}
-		l.conn = conn
-		err := l.converse(conn, l.write, func() error { return l.read(newFrameReader(conn, maxFrame)) })
+		l.session = newSession(conn)
+		err := l.converse(l.session, l.write, func() error { return l.read(newFrameReader(conn, MaxFrame)) })
 		assert.Equal(t, *last, l.held)
 		assert.LessOrEqual(t, l.held, uint64(n.cfg.Window))
 		if e := unsaid(err); e != nil {
@@ -449,8 +449,9 @@ func FuzzOutLink(f *testing.F) {
 		}
 		l := n.out[0]
 		conn := &tape{r: bytes.NewReader(stream)}
-		require.NoError(t, l.attach(conn, welcome{window: 10}))
-		err := l.converse(conn, l.write, func() error { return l.read(newFrameReader(conn, maxFrame)) })
+		s, err := l.attach(conn, welcome{window: 10})
+		require.NoError(t, err)
+		err = l.converse(s, l.write, func() error { return l.read(s, newFrameReader(conn, MaxFrame)) })
 		assert.LessOrEqual(t, l.box.acked, uint64(3))
 		assert.LessOrEqual(t, l.undelivered(), uint64(3))
 		if e := unsaid(err); e != nil {

@@ -318,7 +318,7 @@ func TestCommitAfterAFailureDoesNothing(t *testing.T) {
 	defer func() { _ = r.file.Discard() }()
 	full := errors.New("full")
 	r.steps.journal.log = logging.NewWriter(&ledger{w: r.file, before: func([]byte) error { return full }}, 0)
-	r.steps.inbox.Deliver(1, 1, [][]byte{appendPayload(nil, 1)})
+	require.NoError(t, r.steps.inbox.Deliver(1, 1, [][]byte{appendPayload(nil, 1)}))
 	for range 3 { // a receive, then sends
 		var ev event.Event
 		going, err := r.steps.step(&ev)

@@ -67,9 +67,7 @@ func (e *ending) writeStop(ctx context.Context) (*logging.Stop, error) {
 	if err := e.peers.Err(); err != nil {
 		return nil, err
 	}
-	if err := e.collect(); err != nil {
-		return nil, err
-	}
+	e.collect()
 	e.mode.release()
 	stop := logging.Stop{
 		Step:        e.machine.Steps(),

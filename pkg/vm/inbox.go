@@ -17,43 +17,70 @@ func appendPayload(b []byte, sent clock.Time) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(sent))
 }
 
+// DefaultMaxJump is how far a stamp may be ahead of the machine's clock, where
+// Config.MaxJump does not say otherwise. It cannot hurt an honest run: a Lamport
+// timestamp is at most the number of the run's events so far (it is the length
+// of a chain of them), so no stamp is that far ahead of anything before as many
+// events have happened, in the whole run. At ten million events a second that takes
+// most of a year.
+const DefaultMaxJump = 1 << 48
+
 // inbox is where the network puts messages until the machine's next tick, in
 // the order of their arrival.
 type inbox struct {
-	id   int32
-	wake chan struct{} // a token: something has changed for a machine that waits
+	id      int32
+	maxJump uint64
+	clock   atomic.Uint64 // the machine's, as of its last commit
+	wake    chan struct{} // a token: something has changed for a machine that waits
 
-	waiting atomic.Bool // messages is not empty, or err is set
+	waiting atomic.Bool // messages is not empty
 	mu      sync.Mutex
 	// Invariant: the messages of each link stand in the order of Seq.
 	messages []event.Message
 	spare    []event.Message
-	err      error // a peer broke the protocol
 }
 
-func newInbox(id int) *inbox {
-	return &inbox{id: int32(id), wake: make(chan struct{}, 1)}
+func newInbox(id int, maxJump uint64) *inbox {
+	if maxJump == 0 {
+		maxJump = DefaultMaxJump
+	}
+	return &inbox{id: int32(id), maxJump: maxJump, wake: make(chan struct{}, 1)}
 }
 
-// Deliver is called by the transport.
-func (b *inbox) Deliver(from int, first uint64, payloads [][]byte) {
-	b.mu.Lock()
+// Deliver is called by the transport. Its error says that a peer has sent what no
+// machine sends; then none of the messages is taken.
+//
+// A stamp is judged when it arrives, by the clock at the machine's last commit.
+// When the message is received, perhaps much later, the clock stands there or
+// further on, so this is the stricter of the two. An honest stamp passes all the
+// same: what bounds it is how many events there were in the run when it was sent,
+// see [DefaultMaxJump], wherever this machine's clock stands.
+func (b *inbox) Deliver(from int, first uint64, payloads [][]byte) error {
+	now := clock.Time(b.clock.Load())
 	for i, p := range payloads {
 		if len(p) != payloadLen {
-			b.err = fmt.Errorf("message %d of machine %d has a payload of %d bytes, want %d", first+uint64(i), from, len(p), payloadLen)
-			break
+			return fmt.Errorf("message %d of machine %d has a payload of %d bytes, want %d", first+uint64(i), from, len(p), payloadLen)
 		}
+		if _, err := now.ReceiveWithin(stamp(p), b.maxJump); err != nil {
+			return fmt.Errorf("message %d of machine %d: %w", first+uint64(i), from, err)
+		}
+	}
+	b.mu.Lock()
+	for i, p := range payloads {
 		b.messages = append(b.messages, event.Message{
 			From: int32(from),
 			To:   b.id,
 			Seq:  first + uint64(i),
-			Sent: clock.Time(binary.BigEndian.Uint64(p)),
+			Sent: stamp(p),
 		})
 	}
 	b.waiting.Store(true)
 	b.mu.Unlock()
 	b.ring()
+	return nil
 }
+
+func stamp(payload []byte) clock.Time { return clock.Time(binary.BigEndian.Uint64(payload)) }
 
 // Room is called by the transport.
 func (b *inbox) Room(int) { b.ring() }
@@ -66,12 +93,12 @@ func (b *inbox) ring() {
 }
 
 // drain hands all messages to deliver, in order. One goroutine may call it.
-func (b *inbox) drain(deliver func(event.Message)) error {
+func (b *inbox) drain(deliver func(event.Message)) {
 	if !b.waiting.Load() {
-		return nil
+		return
 	}
 	b.mu.Lock()
-	messages, err := b.messages, b.err
+	messages := b.messages
 	b.messages, b.spare = b.spare[:0], nil
 	if cap(messages) <= 1<<16 { // a burst's memory is not kept
 		b.spare = messages // for the next drain, and this one is over by then
@@ -81,5 +108,4 @@ func (b *inbox) drain(deliver func(event.Message)) error {
 	for _, m := range messages {
 		deliver(m)
 	}
-	return err
 }

@@ -138,16 +138,8 @@ func (j *journal) scarce() bool {
 	return false
 }
 
-// room reports whether the links can take one more message to each of these
-// machines.
-func (j *journal) room(recipients []int) bool {
-	for _, to := range recipients {
-		if j.out.Room(to) <= j.unsent.waiting(to) {
-			return false
-		}
-	}
-	return true
-}
+// room reports whether the link to this machine can take one more message.
+func (j *journal) room(to int) bool { return j.out.Room(to) > j.unsent.waiting(to) }
 
 // close closes the file. What was not committed is not in it.
 func (j *journal) close() error {

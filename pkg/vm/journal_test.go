@@ -210,7 +210,7 @@ func TestJournalAgainstTwin(t *testing.T) {
 				require.Equal(t, twin.got, out.got)
 				require.Equal(t, twin.acked, out.acked)
 				for to := 1; to < machines; to++ {
-					require.Equal(t, out.rooms[to] > twin.waiting(to), j.room([]int{to}))
+					require.Equal(t, out.rooms[to] > twin.waiting(to), j.room(to))
 				}
 			},
 		})

@@ -51,7 +51,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 		}
 	}
 	r.past = back.past
-	r.steps = &stepper{machine: back.machine, figures: back.figures, inbox: newInbox(cfg.ID), watcher: newWatcher(cfg.Watch)}
+	r.steps = &stepper{machine: back.machine, figures: back.figures, inbox: newInbox(cfg.ID, cfg.MaxJump), watcher: newWatcher(cfg.Watch)}
 	if r.mode, err = newMode(&r.cfg, r.steps, &r.past); err != nil {
 		return nil, err
 	}
@@ -64,7 +64,8 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 			return nil, err
 		}
 	}
-	r.past.sent = nil // the node has it now
+	r.steps.inbox.clock.Store(uint64(r.steps.machine.Clock())) // where the past has led
+	r.past.sent = nil                                          // the node has it now
 	r.steps.journal = newJournal(cfg.ID, r.file, cfg.Sync, r.node, r.past.consumed)
 	return r, nil
 }
@@ -79,7 +80,7 @@ func (r *runner) newNode(ln net.Listener, past []transport.Past) (*transport.Nod
 		Incarnation: uint64(time.Now().UnixNano()),
 		Window:      r.cfg.Window,
 		Past:        past,
-		Logger:      r.cfg.Logger,
+		Logger:      logging.Slog(r.cfg.Logger),
 	}
 	ids := make(map[string]int)
 	for _, p := range r.cfg.Peers {
@@ -279,21 +280,6 @@ func (r *runner) result(stop *logging.Stop, left []int) *summary.Machine {
 	}
 	m.Pending, m.Undelivered, m.Left = logging.ByPeer(stop.Pending), logging.ByPeer(stop.Undelivered), left
 	m.Stalls, m.Stalled = r.steps.stalls, r.steps.stalled
-	m.Wire = wire(r.node.Stats())
+	m.Wire = r.node.Stats()
 	return &m
-}
-
-// wire is what a node has sent, for a summary.
-func wire(s transport.Stats) summary.Wire {
-	return summary.Wire{
-		Messages:   s.Messages,
-		Frames:     s.Frames,
-		Bytes:      s.Bytes,
-		Writes:     s.Writes,
-		Acks:       s.Acks,
-		Resent:     s.Resent,
-		Duplicates: s.Duplicates,
-		Reconnects: s.Reconnects,
-		Refused:    s.Refused,
-	}
 }

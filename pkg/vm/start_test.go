@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -296,7 +297,7 @@ func newPeer(f *fleet, edit func(*transport.Config)) *peer {
 	return p
 }
 
-func (p *peer) Deliver(_ int, first uint64, payloads [][]byte) {
+func (p *peer) Deliver(_ int, first uint64, payloads [][]byte) error {
 	for i, b := range payloads {
 		seq := first + uint64(i)
 		assert.Len(p.t, b, payloadLen)
@@ -306,6 +307,7 @@ func (p *peer) Deliver(_ int, first uint64, payloads [][]byte) {
 		p.got.Store(seq)
 	}
 	ring(p.arrived)
+	return nil
 }
 
 func ring(c chan struct{}) {
@@ -446,36 +448,38 @@ func TestStopWithin(t *testing.T) {
 	})
 }
 
-func TestPeerWithBadPayload(t *testing.T) {
-	f := newFleet(t, []string{"1000", "1"}, func(_ int, cfg *Config) { cfg.Duration = deadline })
-	p := newPeer(f, nil)
+// refuses runs a machine whose peer sends a good message and then nonsense. The
+// peer is told why it is refused; the machine goes on, and receives nothing of it.
+func refuses(t *testing.T, maxJump uint64, nonsense []byte, want string) {
+	f := newFleet(t, []string{"1000", "1"}, func(_ int, cfg *Config) { cfg.Duration, cfg.MaxJump = deadline, maxJump })
+	l, told := hears(want)
+	p := newPeer(f, func(cfg *transport.Config) { cfg.Logger = logging.Slog(l) })
 	f.start(0)
 	p.connect(true)
 	p.node.Send(0, appendPayload(nil, 7))
-	p.node.Send(0, []byte("seven"))
+	p.node.Send(0, nonsense)
 	p.node.Send(0, appendPayload(nil, 8))
+	soon(t, "the refusal", told)
+	f.stops[0](StopWithin{10 * time.Millisecond})
 	soon(t, "its end", f.ended[0])
-	require.EqualError(t, f.errs[0], "message 2 of machine 1 has a payload of 5 bytes, want 8")
-	assert.NotErrorAs(t, f.errs[0], new(*StartError), "it had begun")
-	for _, rec := range read(t, f.logName(0))[1:] {
-		require.Equal(t, logging.EventRecord, rec.Kind, "no stop line")
-		if rec.Event.Kind == event.Receive {
+	require.NoError(t, f.errs[0])
+	assert.Positive(t, f.results[0].Wire.Refused)
+	records := read(t, f.logName(0))
+	for _, rec := range records {
+		if rec.Kind == logging.EventRecord && rec.Event.Kind == event.Receive {
 			require.EqualValues(t, 1, rec.Event.Messages()[0].Seq)
 		}
 	}
+	assert.Equal(t, logging.StopRecord, records[len(records)-1].Kind, "it has come to its end")
 }
 
-// A clock at its end does not wrap.
+func TestPeerWithBadPayload(t *testing.T) {
+	refuses(t, 0, []byte("seven"), "message 2 of machine 1 has a payload of 5 bytes, want 8")
+}
+
+// A clock does not follow a stamp that no honest machine can have.
 func TestPeerWithTheLargestStamp(t *testing.T) {
-	f := newFleet(t, []string{"1000", "1"}, func(_ int, cfg *Config) { cfg.Duration = deadline })
-	p := newPeer(f, nil)
-	f.start(0)
-	p.connect(true)
-	p.node.Send(0, appendPayload(nil, ^clock.Time(0)))
-	soon(t, "its end", f.ended[0])
-	require.ErrorIs(t, f.errs[0], clock.ErrSaturated)
-	assert.Regexp(t, `^step \d+: `, f.errs[0].Error())
-	for _, rec := range read(t, f.logName(0)) {
-		require.NotEqual(t, event.Receive, rec.Event.Kind)
-	}
+	refuses(t, 0, appendPayload(nil, clock.Max), "message 2 of machine 1: "+clock.ErrJump.Error())
+	refuses(t, math.MaxUint64, appendPayload(nil, clock.Max), "message 2 of machine 1: "+clock.ErrSaturated.Error())
+	refuses(t, 1e6, appendPayload(nil, 1e7), "message 2 of machine 1: "+clock.ErrJump.Error())
 }

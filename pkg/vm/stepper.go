@@ -50,9 +50,7 @@ func (s *stepper) until(at int64) bool { return s.pacer.until(at, s.stop) }
 // step executes one instruction and describes it in ev, for the caller to record.
 // It reports false when the run has ended before that could be done.
 func (s *stepper) step(ev *event.Event) (going bool, err error) {
-	if err := s.collect(); err != nil {
-		return false, err
-	}
+	s.collect()
 	if s.journal.tight && !s.room() {
 		if going, err := s.stall(); !going || err != nil {
 			return false, err
@@ -76,7 +74,7 @@ func (s *stepper) resume() {
 }
 
 // collect takes in what has come.
-func (s *stepper) collect() error { return s.inbox.drain(s.take) }
+func (s *stepper) collect() { s.inbox.drain(s.take) }
 
 // commit makes known what has happened since the last commit: to the log, then to
 // the peers, then to who watches.
@@ -84,12 +82,21 @@ func (s *stepper) commit() error {
 	if err := s.journal.commit(); err != nil {
 		return fmt.Errorf("the event log cannot be written, so the machine stops at step %d (nothing that is not logged was sent or acknowledged): %w", s.machine.Steps(), err)
 	}
+	s.inbox.clock.Store(uint64(s.machine.Clock()))
 	s.watcher.reached(s.machine)
 	return nil
 }
 
 // room reports whether the links can take what the next step would send.
-func (s *stepper) room() bool { return s.journal.room(s.machine.NextRecipients()) }
+func (s *stepper) room() bool {
+	next := s.machine.NextRecipients()
+	for i := range next.Len() {
+		if !s.journal.room(next.At(i)) {
+			return false
+		}
+	}
+	return true
+}
 
 // stall waits until the next step can be executed: its link has room again, or a
 // message has come, so that the step is a receive. Were the send itself held
@@ -115,9 +122,7 @@ func (s *stepper) stall() (going bool, err error) {
 	for !s.room() {
 		select {
 		case <-s.inbox.wake:
-			if err := s.collect(); err != nil {
-				return false, err
-			}
+			s.collect()
 		case <-over:
 			return false, nil
 		case <-s.stop:

@@ -58,8 +58,12 @@ type Config struct {
 	AtPace bool
 	// Sync makes what is sent or acknowledged survive a loss of power, at the
 	// price of a wait for the disk per commit.
-	Sync   bool
-	Logger hclog.Logger // talk; nil: none
+	Sync bool
+	// MaxJump is how far a message's stamp may be ahead of the machine's clock,
+	// DefaultMaxJump if 0. One that is further ahead is refused, since a single
+	// forged stamp near the last one would use up the clock of every machine.
+	MaxJump uint64
+	Logger  hclog.Logger // diagnostics; nil: none
 	// Watch, if not nil, is told of each phase, and every WatchEvery between
 	// if that is not 0: one call at a time, and no phase after a later one.
 	Watch      func(summary.Status)
@@ -67,7 +71,7 @@ type Config struct {
 }
 
 func check(cfg *Config) error {
-	if err := cfg.Common.Check(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return err
 	}
 	if err := experiment.CheckRate(cfg.Rate); err != nil {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/sim/internal/mistake"
@@ -29,7 +30,7 @@ import (
 // goes wrong goes wrong among few machines, and with few events there is less to
 // read.
 func Draw(seed, i uint64) (experiment.Spec, error) {
-	d := &drawer{state: mix(mix(seed) + i)}
+	d := &drawer{state: splitmix.First(splitmix.First(seed) + i)}
 	machines := 1 + d.below(5)
 	s := experiment.Spec{
 		Common: experiment.Common{
@@ -173,7 +174,7 @@ type drawer struct{ state uint64 }
 
 func (d *drawer) next() uint64 {
 	d.state++
-	return mix(d.state)
+	return splitmix.First(d.state)
 }
 
 func (d *drawer) below(n int) int {
@@ -217,12 +218,4 @@ func (d *drawer) faults(machines int, duration time.Duration) (lines []string) {
 		}
 	}
 	return lines
-}
-
-// mix is SplitMix64's output function, of a counter.
-func mix(z uint64) uint64 {
-	z += 0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/summary"
+	"github.com/scalemodel/lamport/pkg/transport"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -40,21 +41,21 @@ func three() []summary.Machine {
 			Steps: 60, Internal: 3, Sends: 1, Receives: 56, Sent: 1,
 			Clock: 197, MeanJump: 197. / 60, MaxJump: 15, Gaps: 31, MeanQueue: 14.85, MaxQueue: 29, Queue: 31,
 			Pending: map[int]uint64{1: 16, 2: 15},
-			Wire:    summary.Wire{Messages: 1, Frames: 65, Bytes: 1004, Writes: 65, Acks: 56},
+			Wire:    transport.Stats{Messages: 1, Frames: 65, Bytes: 1004, Writes: 65, Acks: 56},
 		},
 		{
 			ID: 1, Rate: 5 * clock.Hertz, Started: start.Add(93 * time.Microsecond), StartLateness: 93 * time.Microsecond,
 			Elapsed: time.Minute + 64*time.Microsecond, Lateness: lateness(300, 88, 169, 420),
 			Steps: 300, Internal: 187, Sends: 69, Receives: 44, Sent: 89,
 			Clock: 303, MeanJump: 303. / 300, MaxJump: 2, Gaps: 3,
-			Wire: summary.Wire{Messages: 89, Frames: 137, Bytes: 3560, Writes: 122, Acks: 40},
+			Wire: transport.Stats{Messages: 89, Frames: 137, Bytes: 3560, Writes: 122, Acks: 40},
 		},
 		{
 			ID: 2, Rate: 4 * clock.Hertz, Started: start.Add(12 * time.Microsecond), StartLateness: 12 * time.Microsecond,
 			Elapsed: time.Minute + 128*time.Microsecond, Lateness: lateness(240, 90, 171, 230),
 			Steps: 240, Internal: 135, Sends: 61, Receives: 44, Sent: 85,
 			Clock: 303, MeanJump: 303. / 240, MaxJump: 6, Gaps: 12, MeanQueue: 0.004, MaxQueue: 1,
-			Wire: summary.Wire{Messages: 85, Frames: 131, Bytes: 3388, Writes: 118, Acks: 41},
+			Wire: transport.Stats{Messages: 85, Frames: 131, Bytes: 3388, Writes: 118, Acks: 41},
 		},
 	}
 }
@@ -96,7 +97,7 @@ func unpaced() []summary.Machine {
 func alone() []summary.Machine {
 	m := three()[1]
 	m.ID, m.Internal, m.Sends, m.Receives, m.Sent = 0, 300, 0, 0, 0
-	m.Clock, m.MeanJump, m.MaxJump, m.Gaps, m.Wire = 300, 1, 1, 0, summary.Wire{}
+	m.Clock, m.MeanJump, m.MaxJump, m.Gaps, m.Wire = 300, 1, 1, 0, transport.Stats{}
 	return []summary.Machine{m}
 }
 
@@ -105,7 +106,7 @@ func virtual() []summary.Machine {
 	ms := three()
 	for i := range ms {
 		m := &ms[i]
-		m.Started, m.StartLateness, m.Lateness, m.Wire = time.Time{}, 0, summary.Lateness{}, summary.Wire{}
+		m.Started, m.StartLateness, m.Lateness, m.Wire = time.Time{}, 0, summary.Lateness{}, transport.Stats{}
 		m.Elapsed = time.Minute
 	}
 	return ms

@@ -66,7 +66,9 @@ func (r Run) Write(dir string) error {
 			return err
 		}
 		files[id] = f
-		all[id] = &wrong{kind: r.Kind, id: id, machines: n, die: r.Die, dice: machine.NewDice(r.Seed, id), seqs: make([]uint64, n)}
+		all[id] = &wrong{
+			kind: r.Kind, id: id, rules: machine.Rules{Machines: n, Die: r.Die}, dice: machine.NewDice(r.Seed, id), seqs: make([]uint64, n),
+		}
 		cfg.Machines = append(cfg.Machines, all[id])
 		writers[id] = logging.NewWriter(f, id)
 		var peers []int
@@ -109,17 +111,16 @@ func (r Run) carry(m event.Message, leaves, arrives int64) (event.Message, bool)
 
 // wrong is a machine that makes a mistake.
 type wrong struct {
-	kind     Kind
-	id       int
-	machines int
-	die      int
-	dice     machine.Dice
-	step     uint64
-	clock    clock.Time
-	queue    []event.Message
-	seqs     []uint64
-	second   int // whom the other half of a send to both is for
-	again    bool
+	kind   Kind
+	id     int
+	rules  machine.Rules
+	dice   machine.Dice
+	step   uint64
+	clock  clock.Time
+	queue  []event.Message
+	seqs   []uint64
+	second int // whom the other half of a send to both is for
+	again  bool
 }
 
 // Deliver is that of a machine.
@@ -150,20 +151,21 @@ func (w *wrong) Step(ev *event.Event) (err error) {
 		ev.SetMessages(m)
 		return err
 	}
-	a, b, n := w.dice.Recipients(w.id, w.machines, w.die, w.step)
+	to := w.rules.Recipients(w.dice, w.id, w.step)
 	w.clock, err = w.clock.Tick()
 	*ev = event.Event{Step: w.step, Clock: w.clock, Kind: event.Internal}
 	switch {
-	case n == 2 && w.kind == TwoSends:
+	case to.Len() == 2 && w.kind == TwoSends:
 		ev.Kind = event.Send
-		ev.SetMessages(w.message(a))
-		w.second, w.again = b, true
-	case n == 2:
+		ev.SetMessages(w.message(to.At(0)))
+		w.second, w.again = to.At(1), true
+	case to.Len() > 0:
 		ev.Kind = event.Send
-		ev.SetMessages(w.message(a), w.message(b))
-	case n == 1:
-		ev.Kind = event.Send
-		ev.SetMessages(w.message(a))
+		var messages []event.Message
+		for i := range to.Len() {
+			messages = append(messages, w.message(to.At(i)))
+		}
+		ev.SetMessages(messages...)
 	}
 	return err
 }

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/scalemodel/lamport/pkg/transport"
+)
+
+// The packages below say what is in the way. How to mend it is a matter of
+// flags, and stands here.
+
+// withHint says beside an error how to mend it, where that is known.
+func withHint(err error) error {
+	if e, ok := errors.AsType[*transport.ListenError](err); ok {
+		for _, h := range listenHints {
+			if errors.Is(e, h.errno) {
+				return fmt.Errorf("%w: %s (%w)", err, h.hint, h.errno)
+			}
+		}
+	}
+	if e, ok := errors.AsType[*transport.RefusedError](err); ok {
+		if hint := refusalHint(e.Code); hint != "" {
+			return fmt.Errorf("%w: %s", err, hint)
+		}
+	}
+	return err
+}
+
+var listenHints = []struct {
+	errno syscall.Errno
+	hint  string
+}{
+	{syscall.EADDRINUSE, "choose another --port, or end the program that holds it"},
+	{syscall.EACCES, "choose one above 1023"},
+	{syscall.EADDRNOTAVAIL, "choose one that is, or 0.0.0.0 for all"},
+}
+
+func refusalHint(code transport.Code) string {
+	switch code {
+	case transport.CodeVersion:
+		return "use the same release on both hosts"
+	case transport.CodeRun:
+		return "give both machines the same --run"
+	case transport.CodeMachines:
+		return "give each all the others as --peers"
+	case transport.CodeDestination, transport.CodeSelf:
+		return "check the addresses in --peers"
+	case transport.CodeDuplicate:
+		return "give each its own --id"
+	}
+	return ""
+}
+
+// hinting is a logger that gives hints with the errors in its lines: not every
+// machine that has refused another, or was refused, ends with an error of its own.
+type hinting struct{ hclog.Logger }
+
+func (l hinting) Log(level hclog.Level, msg string, args ...any) {
+	for i, arg := range args {
+		if err, ok := arg.(error); ok {
+			args[i] = withHint(err)
+		}
+	}
+	l.Logger.Log(level, msg, args...)
+}

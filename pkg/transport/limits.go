@@ -1,0 +1,37 @@
+package transport
+
+import "time"
+
+// The limits of the protocol, in bytes. They are checked before anything is
+// allocated, so what a stranger claims costs nothing.
+const (
+	MaxFrame     = 65_536 // of a frame: its type and body
+	MaxHello     = 256    // of the first frame of a connection, which comes from somebody unknown
+	MaxPayload   = 65_527 // of a message: a frame without its type and number
+	MaxRun       = 64     // of a run's name
+	MaxErrorText = 512    // of the text in an ERROR frame
+)
+
+// The limits of a node.
+const (
+	// DefaultWindow is how many messages a link holds unconsumed before its sender
+	// has to wait, where Config.Window does not say otherwise.
+	DefaultWindow = 262_144
+	MaxWindow     = 2_147_483_647 // of Config.Window
+
+	// MaxUnknown is how many connections may not have said yet who they are,
+	// beside one per machine. One more, and the one that has been silent for
+	// longest is closed.
+	MaxUnknown = 256
+
+	HelloTimeout    = 10 * time.Second // for somebody unknown to say who it is: a hundred machines on two cores take a while
+	WelcomeTimeout  = 10 * time.Second // for the answer: a busy peer may take longer
+	LastWordTimeout = time.Second      // for the last frame of a connection to arrive
+
+	// DefaultPingInterval is after how long a silent connection is tried, where
+	// Config.PingInterval does not say otherwise.
+	DefaultPingInterval = 2 * time.Second
+	// SilentIntervals is for how many of these intervals a connection may be
+	// silent before it is closed.
+	SilentIntervals = 3
+)
