@@ -9,6 +9,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/manyfiles"
 	"github.com/scalemodel/lamport/pkg/logging"
 )
 
@@ -17,7 +18,7 @@ import (
 // It is not safe for concurrent use.
 type Track struct {
 	path   string
-	file   *os.File
+	file   *manyfiles.File
 	reader *logging.Reader
 	first  logging.Record
 	turn   Turn
@@ -47,7 +48,7 @@ func Open(path string) (*Track, error) {
 	} else if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: expected an event log, found no regular file", path)
 	}
-	file, err := os.Open(path)
+	file, err := manyfiles.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/scalemodel/lamport/pkg/internal/manyfiles"
 	"github.com/scalemodel/lamport/pkg/rundir"
 )
 
@@ -38,7 +39,7 @@ func fileLog(f rundir.Log) (Log, error) {
 	} else if !info.Mode().IsRegular() {
 		return Log{}, fmt.Errorf("%s: expected an event log, found no regular file", f.Path)
 	}
-	l := TextLog(f.ID, f.Path, func() (io.ReadCloser, error) { return os.Open(f.Path) })
+	l := TextLog(f.ID, f.Path, func() (io.ReadCloser, error) { return manyfiles.Open(f.Path) })
 	l.File = filepath.Base(f.Path)
 	return l, nil
 }

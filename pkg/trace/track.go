@@ -15,6 +15,7 @@ type track struct {
 
 	waitsFor int // the machine whose send the head needs, -1: none
 	waitsSeq uint64
+	awaited  int    // by how many others
 	mustGo   bool   // the head is to go without its send
 	whole    *whole // nil: not known
 

@@ -341,6 +341,9 @@ func (w *walker) advance(t *track) error {
 	}
 	t.ended = true
 	w.ready.remove(t)
+	if t.awaited == 0 {
+		return nil
+	}
 	for _, other := range w.tracks {
 		if other.waitsFor == t.id {
 			w.wake(other)
@@ -361,7 +364,8 @@ func (w *walker) mayGo(t *track) bool {
 	if !w.isOther(from, t) {
 		return true
 	}
-	if sender := w.track(from); sender == nil || sender.ended {
+	sender := w.track(from)
+	if sender == nil || sender.ended {
 		return true
 	}
 	// A message that was received before, which is a violation, waits for nothing.
@@ -369,6 +373,7 @@ func (w *walker) mayGo(t *track) bool {
 		return true
 	}
 	t.waitsFor, t.waitsSeq = from, m.Seq
+	sender.awaited++
 	return false
 }
 
@@ -377,6 +382,7 @@ func (w *walker) mayGo(t *track) bool {
 func (w *walker) isOther(id int, t *track) bool { return id < w.machines && id != t.id }
 
 func (w *walker) wake(t *track) {
+	w.track(t.waitsFor).awaited--
 	t.waitsFor = -1
 	w.ready.fix(t)
 }
