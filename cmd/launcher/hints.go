@@ -8,6 +8,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/sweep"
@@ -47,6 +48,9 @@ func hint(err error) error {
 		case errors.Is(port, syscall.EACCES):
 			hinted = command.Hinted("", hinted, fmt.Sprintf(": choose one above 1023 (%v)", syscall.EACCES))
 		}
+	}
+	if _, ok := errors.AsType[*report.VectorError](err); ok {
+		hinted = command.Hinted("", hinted, " (allow more with --vector-memory, or export no vectors)")
 	}
 	for _, h := range hints {
 		if errors.Is(err, h.cause) {

@@ -74,7 +74,7 @@ func limitsOf(cfg *Config) limits {
 	l := limits{
 		// The links are as many as the pairs.
 		connect:     30*time.Second + time.Duration(machines*machines)*time.Millisecond,
-		linger:      10 * time.Second,
+		linger:      max(10*time.Second, time.Duration(machines*machines)*200*time.Microsecond),
 		shortLinger: 500 * time.Millisecond,
 		patience:    8 * time.Second,
 	}

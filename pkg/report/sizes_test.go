@@ -94,3 +94,16 @@ func TestStatsOfMissingMachines(t *testing.T) {
 		assert.NotContains(t, b.String(), "NaN")
 	}
 }
+
+// An export whose vector clocks take too much ends where they do, in good form.
+func TestVectorBytes(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, tracetest.Record(dir, tracetest.Config{Rates: tracetest.Hertz(1, 50, 40), Duration: 10 * time.Second, Seed: 1, Die: 3}))
+	run, err := trace.Open(dir)
+	require.NoError(t, err)
+	var b bytes.Buffer
+	_, err = report.Export(&b, run, report.CSV, report.Options{Vectors: true, VectorBytes: 10 * 3 * 8})
+	require.EqualError(t, err, "more than 10 messages are in flight at one time between 3 machines: their vector clocks take more than 0 MB")
+	assert.Greater(t, strings.Count(b.String(), "\n"), 10)
+	assert.True(t, strings.HasSuffix(b.String(), "]\"\n"))
+}

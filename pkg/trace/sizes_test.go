@@ -108,3 +108,34 @@ func TestMessagesToMissingMachinesAreNotKept(t *testing.T) {
 	}
 	assert.Less(t, cost(40*time.Second), cost(10*time.Second)*5/4)
 }
+
+// Vector clocks are kept as long as those of messages in flight fit into what they may
+// take; the walk itself goes on.
+func TestVectorBytes(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, tracetest.Record(dir, tracetest.Config{Rates: tracetest.Hertz(1, 50, 40), Duration: 10 * time.Second, Seed: 1, Die: 3}))
+	run, err := trace.Open(dir)
+	require.NoError(t, err)
+	with := func(bytes int64) (vectors int) {
+		blind := false
+		v, err := run.Walk(trace.Options{Vectors: true, VectorBytes: bytes}, trace.VisitorFunc(func(s *trace.Step) error {
+			if s.Event == nil {
+				return nil
+			}
+			if s.Vector != nil {
+				vectors++
+				require.False(t, blind, "once given up, none comes back")
+			}
+			blind = blind || s.Vector == nil
+			return nil
+		}))
+		require.NoError(t, err)
+		require.Equal(t, trace.Correct, v.State)
+		return vectors
+	}
+	assert.Equal(t, 910, with(0))
+	assert.Equal(t, 910, with(1<<20))
+	few := with(10 * 3 * 8)
+	assert.Greater(t, few, 10)
+	assert.Less(t, few, 900)
+}

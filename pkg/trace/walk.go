@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -23,7 +24,8 @@ type Step struct {
 	Sent *Flight
 	// Vector is the machine's vector clock after an event, where vector clocks
 	// are kept: how many events of each machine in [Run.Present] happened before it
-	// or are it. Of the others no event is known.
+	// or are it. Of the others no event is known. It is nil from the event on with which
+	// they would take more than [Options.VectorBytes].
 	Vector []uint64
 }
 
@@ -60,10 +62,16 @@ type Options struct {
 	// Vectors keeps vector clocks though no [VectorVisitor] wants them. They cost
 	// memory for each message in flight, in proportion to the machines.
 	Vectors bool
+	// VectorBytes is how many bytes the vector clocks of messages in flight may take,
+	// 0: DefaultVectorBytes. With more, none are kept any longer.
+	VectorBytes int64
 	// Unchecked leaves the laws aside. Then there is no verdict, and the walk ends
 	// when all visitors have left it.
 	Unchecked bool
 }
+
+// DefaultVectorBytes is the default of [Options.VectorBytes].
+const DefaultVectorBytes = 1 << 30
 
 // Walk goes through all lines of the run in an order that respects
 // happened-before: those of a machine in their order, and every receive after
@@ -102,6 +110,8 @@ type walker struct {
 	machines int           // that the run has, with a log or without
 	roster   roster        // those with one
 	tracks   []*track      // theirs, in that order
+	spare    int64         // bytes that vector clocks of messages in flight may still take
+	landed   [][]uint64    // such clocks, to be used again
 	links    *links
 	ready    heap // the tracks that may go, as far as is known
 
@@ -151,6 +161,7 @@ func newWalker(r *Run, o Options, visitors []Visitor) *walker {
 		roster:   present,
 		tracks:   make([]*track, 0, len(present)),
 		links:    newLinks(r.Machines, len(present)),
+		spare:    cmp.Or(o.VectorBytes, DefaultVectorBytes),
 	}
 	if !o.Unchecked {
 		w.checker = newChecker(r, w.links, o.All)
@@ -228,6 +239,11 @@ func (w *walker) take(t *track) error {
 	if err := w.show(); err != nil {
 		return err
 	}
+	if f := w.step.Sent; f != nil && f.Vector != nil {
+		w.spare += vectorBytes(f.Vector)
+		w.landed = append(w.landed, f.Vector)
+		f.Vector = nil
+	}
 	return w.advance(t)
 }
 
@@ -287,7 +303,7 @@ func (w *walker) send(t *track, e *entry, m *event.Message) passage {
 	}
 	f := Flight{Seq: m.Seq, Clock: e.event.Clock, Micro: e.micro, Line: e.line}
 	if t.vector != nil {
-		f.Vector = append(f.Vector, t.vector...)
+		f.Vector = w.inFlight(t.vector)
 	}
 	l.push(f)
 	if r.waitsFor == t.id && r.waitsSeq == m.Seq {
@@ -295,6 +311,29 @@ func (w *walker) send(t *track, e *entry, m *event.Message) passage {
 	}
 	return passage{outcome: underway, link: l}
 }
+
+// inFlight returns a vector clock for a message to carry. Where that would be too much
+// for all together, none is kept from now on.
+func (w *walker) inFlight(vector []uint64) []uint64 {
+	w.spare -= vectorBytes(vector)
+	n := len(w.landed)
+	switch {
+	case w.spare >= 0 && n > 0:
+		used := w.landed[n-1]
+		w.landed = w.landed[:n-1]
+		copy(used, vector)
+		return used
+	case w.spare >= 0:
+		return slices.Clone(vector)
+	}
+	for _, t := range w.tracks {
+		t.vector = nil
+	}
+	w.step.Vector, w.landed = nil, nil
+	return nil
+}
+
+func vectorBytes(vector []uint64) int64 { return 8 * int64(len(vector)) }
 
 // receive takes a message from its link, and what its sender knew with it.
 func (w *walker) receive(t *track, m *event.Message) passage {
@@ -308,8 +347,10 @@ func (w *walker) receive(t *track, m *event.Message) passage {
 	}
 	if f := l.take(m.Seq); f != nil {
 		w.step.Sent = f
-		for i, n := range f.Vector {
-			t.vector[i] = max(t.vector[i], n)
+		if t.vector != nil {
+			for i, n := range f.Vector {
+				t.vector[i] = max(t.vector[i], n)
+			}
 		}
 		return passage{outcome: arrived, link: l}
 	}
