@@ -57,3 +57,13 @@ func TestMoreMachinesThanTheHostBears(t *testing.T) {
 	assert.Equal(t, `launcher: a run of 50 machines needs 232 file descriptors in one process, and this host has 100 (allow more with "ulimit -n", or take fewer --machines)`+"\n", p.errors.String())
 	assert.NoDirExists(t, filepath.Join(dir, "runs"))
 }
+
+// Runs of more machines than a process may have files open are read all the same.
+func TestMoreLogsThanDescriptors(t *testing.T) {
+	dir := virtualRun(t, "--machines", "300", "--rates", "2", "--duration", "2s")
+	for _, command := range []string{"check", "replay", "order", "stats"} {
+		script := fmt.Sprintf("ulimit -n 200 && exec %s/launcher %s %s", bin, command, dir)
+		p := prepare(t, t.TempDir(), "sh", "-c", script).start()
+		assert.Equal(t, "0", p.wait(), command)
+	}
+}

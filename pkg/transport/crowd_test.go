@@ -26,7 +26,7 @@ func TestLimitsGrowWithTheMachines(t *testing.T) {
 		{1000, 100 * time.Second, 10 * HelloTimeout, 2014},
 	} {
 		assert.Equal(t, tt.ping, pingInterval(tt.machines), "%d machines", tt.machines)
-		assert.Equal(t, tt.hello, handshakeTimeout(HelloTimeout, tt.machines), "%d machines", tt.machines)
+		assert.Equal(t, tt.hello, hundreds(tt.machines)*HelloTimeout, "%d machines", tt.machines)
 		assert.Equal(t, tt.descriptors, Descriptors(tt.machines), "%d machines", tt.machines)
 	}
 }

@@ -52,8 +52,6 @@ func pingInterval(machines int) time.Duration {
 	return max(DefaultPingInterval, time.Duration(machines*machines)*100*time.Microsecond)
 }
 
-// handshakeTimeout returns how long one of so many machines waits for a HELLO or
-// WELCOME that may take so long among a hundred.
-func handshakeTimeout(few time.Duration, machines int) time.Duration {
-	return few * time.Duration(max(100, machines)) / 100
-}
+// hundreds returns how many times as long as one of a hundred machines, one of so many
+// waits for a HELLO or WELCOME.
+func hundreds(machines int) time.Duration { return time.Duration(max(1, (machines+99)/100)) }

@@ -288,7 +288,7 @@ func (l *outLink) connect() (established bool, err error) {
 // open makes a connection, and makes it the link's by HELLO and WELCOME.
 func (l *outLink) open() (*session, *frameReader, error) {
 	n := l.n
-	ctx, cancel := context.WithTimeout(n.ctx, handshakeTimeout(WelcomeTimeout, len(n.in)))
+	ctx, cancel := context.WithTimeout(n.ctx, hundreds(len(n.in))*WelcomeTimeout)
 	conn, err := n.cfg.Dial(ctx, "tcp", l.addr)
 	cancel()
 	if err != nil {
@@ -317,7 +317,7 @@ func (l *outLink) open() (*session, *frameReader, error) {
 // greet says HELLO and returns the peer's WELCOME.
 func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 	n := l.n
-	_ = conn.SetDeadline(time.Now().Add(handshakeTimeout(WelcomeTimeout, len(n.in))))
+	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * WelcomeTimeout))
 	defer conn.SetDeadline(time.Time{})
 	to := uint32(anyID)
 	if l.id != AnyID {

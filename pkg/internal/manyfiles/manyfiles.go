@@ -2,6 +2,7 @@
 package manyfiles
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -82,7 +83,7 @@ func (f *File) Read(b []byte) (n int, err error) {
 		return err
 	})
 	f.offset += int64(n)
-	if n > 0 && err == io.EOF {
+	if n > 0 && errors.Is(err, io.EOF) {
 		err = nil // for now: it may grow
 	}
 	return n, err

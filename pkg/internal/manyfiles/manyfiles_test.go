@@ -26,6 +26,8 @@ func files(t *testing.T) []string {
 	return paths
 }
 
+func closed(f *manyfiles.File) { _ = f.Close() }
+
 // Many files are read side by side, a few bytes at a time, as one would be.
 func TestReadMany(t *testing.T) {
 	var all sync.WaitGroup
@@ -33,7 +35,7 @@ func TestReadMany(t *testing.T) {
 		f, err := manyfiles.Open(path)
 		require.NoError(t, err)
 		all.Go(func() {
-			defer f.Close()
+			defer closed(f)
 			got, err := io.ReadAll(io.LimitReader(f, 5))
 			assert.NoError(t, err)
 			rest, err := io.ReadAll(f)
@@ -58,7 +60,7 @@ func TestFewAreOpen(t *testing.T) {
 	for _, path := range files(t) {
 		f, err := manyfiles.Open(path)
 		require.NoError(t, err)
-		defer f.Close()
+		defer closed(f)
 	}
 	assert.Less(t, open()-before, 100)
 }
@@ -76,7 +78,7 @@ func TestCloseGivesBack(t *testing.T) {
 	// All that are held stay open, so this one would be replaced unnoticed.
 	f, err := manyfiles.Open(path)
 	require.NoError(t, err)
-	defer f.Close()
+	defer closed(f)
 	require.NoError(t, os.Remove(path))
 	b, err := io.ReadAll(f)
 	require.NoError(t, err)
@@ -90,7 +92,7 @@ func TestReplaced(t *testing.T) {
 	for _, path := range paths {
 		f, err := manyfiles.Open(path)
 		require.NoError(t, err)
-		defer f.Close()
+		defer closed(f)
 		last = f
 	}
 	path := paths[len(paths)-1]
