@@ -151,11 +151,18 @@ func (l *outLink) restore(p Past) {
 	l.highest, l.past = p.Sent, p.Sent
 }
 
-// undelivered returns how many messages the peer is not known to hold.
-func (l *outLink) undelivered() uint64 {
+// end returns what is known of the messages of the link.
+func (l *outLink) end() outEnd {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.box.next - 1 - max(l.held, l.box.acked)
+	return outEnd{
+		phase:    l.phase,
+		sent:     l.box.next - 1,
+		acked:    l.box.acked,
+		held:     l.held,
+		standing: l.session != nil,
+		met:      l.count > 0,
+	}
 }
 
 // stands reports whether the link is connected, or needs not be any more.

@@ -157,7 +157,7 @@ var lives = map[phase]func(t *testing.T, d *duet){
 	phaseDrained: func(t *testing.T, d *duet) {
 		d.out.say(frameFin, 2)
 		d.out.hear(frameHeld)
-		d.Drain(t.Context())
+		d.Drain(cancelled())
 	},
 	phaseClosed: func(t *testing.T, d *duet) {
 		d.Settle(cancelled())

@@ -386,44 +386,42 @@ func (n *Node) Room(to int) int { return n.byID[to].room() }
 // consumed and need not be sent again.
 func (n *Node) Consumed(from int, seq uint64) { n.in[from].consume(seq) }
 
-// Drain says on all links that nothing follows, and returns when all that the
-// peers have sent is here, or when ctx ends. From then on nothing more is
+// Drain says on all links that nothing follows, and returns when in each direction all
+// that was sent is known to have come, or when ctx ends. From then on nothing more is
 // delivered.
 //
 // It returns how many messages to each machine must be taken for lost: what was
-// sent to a machine that had left before (an exact number), or to one that has
-// not come to its own end in time (an upper bound). A peer that has come
-// to its end waits there for the rest of this machine's messages.
+// sent to a machine that had left before (an exact number), or is not known to have
+// come in time (an upper bound).
 func (n *Node) Drain(ctx context.Context) (undelivered map[int]uint64) {
 	for _, l := range n.out {
 		l.finish()
 	}
-	rejoined := n.rejoined()
-	// An error here means that somebody did not answer in time; the counts
-	// below say what follows from that.
-	_ = n.await(ctx, func() bool {
-		// A machine that was started again must hear first what its peers
-		// know of it: they may contradict its log.
-		return all(n.in, func(l *inLink) bool { return l.life() >= phaseFinished }) &&
-			(!rejoined || all(n.out, func(l *outLink) bool { return l.stands() }))
+	err := n.await(ctx, func() (settled bool) {
+		var wait bool
+		wait, undelivered = settle(n.ends(), false)
+		return !wait
 	})
-	undelivered = make(map[int]uint64)
-	for id, l := range n.in {
-		if l == nil {
-			continue
-		}
-		// A peer that has finished, and takes messages still, waits at its end
-		// for the rest of them.
-		out := n.to(id)
-		finished := l.freeze() == phaseDrained
-		if out == nil || finished && !out.life().closed() {
-			continue
-		}
-		if lost := out.undelivered(); lost > 0 {
-			undelivered[id] = lost
+	for _, l := range n.in {
+		if l != nil {
+			l.freeze()
 		}
 	}
+	if err != nil { // somebody did not answer in time
+		_, undelivered = settle(n.ends(), true)
+	}
 	return undelivered
+}
+
+// ends returns what is known of the links with each peer.
+func (n *Node) ends() []ends {
+	var all []ends
+	for id, l := range n.in {
+		if l != nil {
+			all = append(all, ends{peer: id, in: l.life(), out: n.to(id).end()})
+		}
+	}
+	return all
 }
 
 // Settle tells the peers, after [Node.Drain], that all that came from them is

@@ -453,7 +453,7 @@ func FuzzOutLink(f *testing.F) {
 		require.NoError(t, err)
 		err = l.converse(s, l.write, func() error { return l.read(s, newFrameReader(conn, MaxFrame)) })
 		assert.LessOrEqual(t, l.box.acked, uint64(3))
-		assert.LessOrEqual(t, l.undelivered(), uint64(3))
+		assert.LessOrEqual(t, l.end().undelivered(), uint64(3))
 		if e := unsaid(err); e != nil {
 			assert.True(t, bytes.HasSuffix(conn.written(), errorFrame(e)), "the other end is told why")
 		}
