@@ -35,6 +35,10 @@ func (e outEnd) undelivered() uint64 {
 	return e.sent - known
 }
 
+// answered reports whether the peer has heard of this machine's messages, and has nothing
+// against what it heard.
+func (e outEnd) answered() bool { return e.met || e.phase.closed() }
+
 // settled reports whether there is nothing to wait for: the peer has all, or takes no
 // more.
 func (e outEnd) settled() bool {
