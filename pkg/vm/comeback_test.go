@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/transport"
 )
@@ -194,4 +195,25 @@ func TestStoppedWhileItResumes(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, string(before), string(after))
 	})
+}
+
+// idle is a mode that does nothing of what it should.
+type idle struct{ mode }
+
+func (idle) drive() error { return nil }
+
+// A machine that stops before its time, and was not told to, has failed: it writes no stop
+// line.
+func TestStopBeforeItsTime(t *testing.T) {
+	for _, duration := range []time.Duration{0, time.Hour} {
+		f := newFleet(t, []string{"100"}, func(_ int, cfg *Config) { cfg.Duration = duration })
+		r, err := newRunner(f.cfgs[0], f.lns[0])
+		require.NoError(t, err)
+		r.mode = idle{r.mode}
+		_, err = r.run(t.Context())
+		require.EqualError(t, err, "the machine has come to rest at step 0, before its time, and nobody has stopped it")
+		assert.NotErrorAs(t, err, new(*StartError), "it had begun")
+		records := read(t, f.logName(0))
+		assert.Equal(t, logging.StartRecord, records[len(records)-1].Kind)
+	}
 }

@@ -3,6 +3,7 @@ package vm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -265,6 +266,10 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	var err error
 	if !r.past.begun() || s.pacer.now() < s.end { // else the run has ended meanwhile
 		err = r.mode.drive()
+		// Its peers still count on it, and a stop line would say that all is well.
+		if early := s.end - s.pacer.now(); err == nil && early > 0 && ctx.Err() == nil && r.cfg.Replay == nil {
+			err = fmt.Errorf("the machine has come to rest at step %d, before its time, and nobody has stopped it", s.machine.Steps())
+		}
 	}
 	r.ran = time.Duration(min(s.pacer.now(), s.end))
 	return err
