@@ -603,6 +603,7 @@ func TestRejoinHearsEveryPeer(t *testing.T) {
 			d.accept(t, welcome{window: 10, consumed: 4, held: 4})
 			d.call(t, 1)
 			d.out.say(framePing, 1)
+			d.out.hear(framePong)
 			require.NoError(t, (<-ended).err)
 			d.out.send(errorFrame(refuse(CodeStale, "machine 1 was started again without its log")))
 			d.out.hearEnd()
