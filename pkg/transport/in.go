@@ -444,7 +444,7 @@ func (l *inLink) take(t frameType, body []byte) (over bool, err error) {
 
 // change changes what the life of the link depends on, and lets a peer go that has
 // nothing to wait for any more.
-func (l *inLink) change(f func(s *inState)) phase {
+func (l *inLink) change(f func(s *inState)) {
 	l.mu.Lock()
 	was := l.phase
 	f(&l.inState)
@@ -455,12 +455,11 @@ func (l *inLink) change(f func(s *inState)) phase {
 		l.work.Signal()
 		l.n.changes.notify()
 	}
-	return now
 }
 
-// freeze takes nothing more on the link, and returns the phase that it is in then.
-func (l *inLink) freeze() phase {
-	return l.change(func(s *inState) { s.phase = s.phase.moved(moveFreeze) })
+// freeze takes nothing more on the link.
+func (l *inLink) freeze() {
+	l.change(func(s *inState) { s.phase = s.phase.moved(moveFreeze) })
 }
 
 // close takes nothing more on the link and tells the peer how far it has come.

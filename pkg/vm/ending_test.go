@@ -141,7 +141,7 @@ func TestEndingWaitsForItsPeers(t *testing.T) {
 				disk := &fakeDisk{}
 				peers, mode := &fakePeers{after: tt.peers}, &fakeClosing{forever: tt.endless}
 				e := ending{stepper: newStepper(t, disk), mode: mode, peers: peers, linger: 2 * time.Second, logger: hclog.NewNullLogger()}
-				e.inbox.Deliver(1, 1, [][]byte{appendPayload(nil, 7)})
+				require.NoError(t, e.inbox.Deliver(1, 1, [][]byte{appendPayload(nil, 7)}))
 				began := time.Now()
 				line, left, err := e.run(ctx, nil)
 				require.NoError(t, err)
