@@ -8,6 +8,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/logging"
 )
 
@@ -20,6 +21,8 @@ type checker struct {
 	first    *account   // whose start line the others must fit
 	verdict  Verdict
 	findings []finding
+
+	undelivered []string // by link, how many messages
 }
 
 // account is what the laws remember of a machine.
@@ -144,7 +147,7 @@ func (c *checker) other(a *account, s *Step, id int) {
 		stop := &s.Other.Stop
 		c.repeats(a, s, "stop", stop.Step, stop.Clock)
 		if pending := sum(stop.Pending); pending != uint64(stop.Queue) {
-			c.violate(LawConservation, fmt.Sprintf("queue=%d, but pending lists %s", stop.Queue, plural(pending, "message")), a.at(s.Line))
+			c.violate(LawConservation, fmt.Sprintf("queue=%d, but pending lists %s", stop.Queue, figure.Plural(pending, "message")), a.at(s.Line))
 		}
 		if a.stop == nil {
 			a.stop = s.Other
@@ -164,7 +167,7 @@ func (c *checker) started(a *account, s *Step) {
 		c.violate(LawRun, fmt.Sprintf("the log of machine %d with rate %v is called %s, not %s", a.id, start.Rate, name, a.log.File), a.at(s.Line))
 	}
 	if a.id >= start.Machines {
-		c.violate(LawRun, fmt.Sprintf("machine %d in a run of %s: the last is %d", a.id, plural(uint64(start.Machines), "machine"), start.Machines-1), a.at(s.Line))
+		c.violate(LawRun, fmt.Sprintf("machine %d in a run of %s: the last is %d", a.id, figure.Plural(start.Machines, "machine"), start.Machines-1), a.at(s.Line))
 	} else if !isAllOthers(start.Peers, a.id, start.Machines) {
 		c.violate(LawRun, fmt.Sprintf("the peers of machine %d are not the %d others of 0 to %d", a.id, start.Machines-1, start.Machines-1), a.at(s.Line))
 	}
@@ -178,10 +181,10 @@ func (c *checker) started(a *account, s *Step) {
 		differs = append(differs, fmt.Sprintf("run %q here, %q there", start.Run, f.Run))
 	}
 	if start.Machines != f.Machines {
-		differs = append(differs, fmt.Sprintf("%s here, %d there", plural(uint64(start.Machines), "machine"), f.Machines))
+		differs = append(differs, fmt.Sprintf("%s here, %d there", figure.Plural(start.Machines, "machine"), f.Machines))
 	}
 	if start.Die != f.Die {
-		differs = append(differs, fmt.Sprintf("a die of %s here, %d there", plural(uint64(start.Die), "face"), f.Die))
+		differs = append(differs, fmt.Sprintf("a die of %s here, %d there", figure.Plural(start.Die, "face"), f.Die))
 	}
 	if differs != nil {
 		c.violate(LawRun, "two logs are not of one run: "+strings.Join(differs, ", "), a.at(s.Line), c.first.at(c.first.start.Line))

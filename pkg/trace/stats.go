@@ -287,8 +287,8 @@ func (m *gathered) stats(id int, c *Collector) MachineStats {
 		}
 	}
 	if m.stop != nil {
-		s.Summary.Pending = byPeer(m.stop.Stop.Pending)
-		s.Summary.Undelivered = byPeer(m.stop.Stop.Undelivered)
+		s.Summary.Pending = logging.ByPeer(m.stop.Stop.Pending)
+		s.Summary.Undelivered = logging.ByPeer(m.stop.Stop.Undelivered)
 	}
 	s.AchievedRate = known(s.Summary.AchievedRate())
 	s.RateError = known(s.Summary.RateError())
@@ -312,17 +312,6 @@ func (m *gathered) stats(id int, c *Collector) MachineStats {
 		s.Arrivals = float64(s.Summary.Receives+uint64(queue)) / (float64(span) / 1e6)
 	}
 	return s
-}
-
-func byPeer(counts []logging.Count) map[int]uint64 {
-	if len(counts) == 0 {
-		return nil
-	}
-	m := make(map[int]uint64, len(counts))
-	for _, c := range counts {
-		m[c.Peer] = c.Messages
-	}
-	return m
 }
 
 func known(f float64) *float64 {
