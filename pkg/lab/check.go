@@ -73,8 +73,10 @@ func (e *Env) check(dir string, interrupted bool) error {
 	if _, err := fmt.Fprintf(e.Out, "check        %v\n", v); err != nil {
 		return exit.With(exit.Died, err)
 	}
-	for _, r := range v.Remarks {
-		e.remark("%s", r)
+	if !interrupted { // which whoever did it knows
+		for _, r := range v.Remarks {
+			e.remark("%s", r)
+		}
 	}
 	code := exitCode(v, interrupted)
 	switch {

@@ -91,3 +91,23 @@ func TestCheckAllowsWhatIsIncomplete(t *testing.T) {
 		assert.Equal(t, tt.want, exit.Code(err), fmt.Sprint(tt))
 	}
 }
+
+// Two logs under each other's names are neither checked nor replayed as if nothing
+// were wrong.
+func TestSwappedLogs(t *testing.T) {
+	dir := recorded(t, whole)
+	a, b := filepath.Join(dir, "vm_0_2.log"), filepath.Join(dir, "vm_1_3.log")
+	spare := filepath.Join(dir, "spare")
+	require.NoError(t, os.Rename(a, spare))
+	require.NoError(t, os.Rename(b, a))
+	require.NoError(t, os.Rename(spare, b))
+
+	var out bytes.Buffer
+	env := &Env{Out: &out, Err: &out}
+	assert.Equal(t, exit.Broken, exit.Code(Check{Dirs: []string{dir}, Format: "text"}.Run(t.Context(), env)))
+	assert.Contains(t, out.String(), ": run: a line of machine 1 in the log of machine 0")
+
+	err := Replay{Dir: dir}.Run(t.Context(), env)
+	require.EqualError(t, err, a+": its start line is that of machine 1, not 0: want each log under its own name")
+	assert.Equal(t, exit.Misused, exit.Code(err))
+}

@@ -19,6 +19,7 @@ type checker struct {
 	accounts []*account // by machine; nil: no log
 	links    *links     // of these, the tallies are its own
 	first    *account   // whose start line the others must fit
+	plan     plan       // of the run, as its record has it
 	verdict  Verdict
 	findings []finding
 
@@ -33,6 +34,11 @@ type account struct {
 	stray       int             // the machine that the last line names
 	last        prior
 	torn        bool // the line after last is
+
+	micro   int64  // global time of the last event, or of the start line
+	setBack bool   // it has gone back by more than patience
+	end     end    // nothing was executed since
+	haste   *haste // nil: no pace, or none that is known to be kept
 }
 
 // prior is what a line must follow from.
@@ -49,7 +55,10 @@ type tally struct {
 }
 
 func newChecker(r *Run, links *links, all bool) *checker {
-	c := &checker{all: all, accounts: make([]*account, r.Machines), links: links}
+	c := &checker{all: all, accounts: make([]*account, r.Machines), links: links, plan: newPlan(r.Record)}
+	if r.unreadable != nil {
+		c.verdict.Remarks = append(c.verdict.Remarks, fmt.Sprintf("what the run was to be is not known: %v", r.unreadable))
+	}
 	c.verdict.Machines = r.Machines
 	c.verdict.Broken = make(map[Law]uint64)
 	for i := range r.Logs {
@@ -143,6 +152,7 @@ func (c *checker) other(a *account, s *Step, id int) {
 	case logging.ResumeRecord:
 		r := s.Other.Resume
 		c.repeats(a, s, "resume", r.Step, r.Clock)
+		c.ends(a, s)
 	case logging.StopRecord:
 		stop := &s.Other.Stop
 		c.repeats(a, s, "stop", stop.Step, stop.Clock)
@@ -151,6 +161,7 @@ func (c *checker) other(a *account, s *Step, id int) {
 		}
 		if a.stop == nil {
 			a.stop = s.Other
+			c.ends(a, s)
 		}
 	}
 	a.last.line = s.Line
@@ -163,6 +174,11 @@ func (c *checker) started(a *account, s *Step) {
 	kept.Start.Peers = nil // all logs' together are many
 	a.start = &kept
 	start := &s.Other.Start
+	a.micro = s.Micro
+	c.fits(a, s.Line)
+	if c.plan.keepsPace() {
+		a.haste = newHaste(start.Rate, s.Micro)
+	}
 	if name := logging.FileName(a.id, start.Rate); a.log.File != "" && a.log.File != name {
 		c.violate(LawRun, fmt.Sprintf("the log of machine %d with rate %v is called %s, not %s", a.id, start.Rate, name, a.log.File), a.at(s.Line))
 	}
@@ -250,6 +266,11 @@ func (c *checker) event(a *account, s *Step, id int, passages []passage) {
 		}
 	}
 	a.last = prior{step: ev.Step, clock: uint64(ev.Clock), line: s.Line}
+	a.setBack = a.setBack || s.Micro < a.micro-patience.Microseconds()
+	a.micro, a.end.known = s.Micro, false
+	if a.haste != nil {
+		a.haste.step(s.Line, s.Micro)
+	}
 }
 
 // next says in words what follows n.

@@ -15,7 +15,8 @@ import (
 func (c *checker) conclude() (*Verdict, error) {
 	v := &c.verdict
 	c.conserved()
-	v.Open = c.open()
+	c.hasty()
+	v.Open = append(c.open(), c.early()...)
 	switch {
 	case len(v.Broken) > 0:
 		v.State = Broken

@@ -15,7 +15,8 @@ const (
 	// LawRun: all logs are of one run. There is one for each machine. It
 	// opens with its only start line, which fits the file's name, holds
 	// lines of that machine only, and nothing stands behind its stop line.
-	// The run's name, machines and die are the same in all.
+	// The run's name, machines and die are the same in all. Where the run has
+	// a record, all of this fits it, and no machine was faster than its rate.
 	//
 	// Seeds may differ: machines that are started by hand draw their own.
 	LawRun Law = "run"

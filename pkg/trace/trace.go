@@ -17,6 +17,7 @@ import (
 	"slices"
 
 	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/rundir"
 )
 
 // Source reads what one machine recorded, from the first line to the last. It is
@@ -79,6 +80,10 @@ type Run struct {
 	// Machines is the largest number of machines that any log's first line
 	// names, or that the logs' IDs need. 1 at least.
 	Machines int
+	// Record says what the run was to be, where its directory does; nil: nothing
+	// is known of that. The logs have to fit it.
+	Record     *rundir.Record
+	unreadable error // why it is nil although there is one
 }
 
 // maxMachines bounds what a forged name or first line can make this package
