@@ -108,6 +108,6 @@ func (h *haste) block(r *hasteRun, steps uint64, line int, micro int64) {
 // between returns the time from one instant to another, in Unix microseconds; beyond
 // 292 years, which two lines of a log may claim to be apart, just that.
 func between(from, to int64) time.Duration {
-	const longest = math.MaxInt64 / int64(time.Microsecond)
+	const longest = math.MaxInt64/int64(time.Microsecond) - 1 // so that a µs can be added
 	return time.Duration(min(max(to-from, -longest), longest)) * time.Microsecond
 }
