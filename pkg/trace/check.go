@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
@@ -15,11 +16,12 @@ import (
 // checker holds a run against the laws. A walk tells it what there is, in the
 // order of the walk, and it remembers what the laws need: it orders nothing itself.
 type checker struct {
-	all      bool       // keep every violation
-	accounts []*account // by machine; nil: no log
-	links    *links     // of these, the tallies are its own
-	first    *account   // whose start line the others must fit
-	plan     plan       // of the run, as its record has it
+	all      bool          // keep every violation
+	accounts []*account    // by machine; nil: no log
+	links    *links        // of these, the tallies are its own
+	first    *account      // whose start line the others must fit
+	plan     plan          // of the run, as its record has it
+	ran      time.Duration // how long it has lasted at least, by the ticks that were executed
 	verdict  Verdict
 	findings []finding
 
@@ -35,9 +37,10 @@ type account struct {
 	last        prior
 	torn        bool // the line after last is
 
-	micro   int64  // global time of the last event, or of the start line
-	setBack bool   // it has gone back by more than patience
-	end     end    // nothing was executed since
+	micro   int64 // global time of the last event, or of the start line
+	setBack bool  // it has gone back by more than patience
+	end     end
+	marked  int64  // when the run's progress was last looked at
 	haste   *haste // nil: no pace, or none that is known to be kept
 }
 
@@ -152,7 +155,8 @@ func (c *checker) other(a *account, s *Step, id int) {
 	case logging.ResumeRecord:
 		r := s.Other.Resume
 		c.repeats(a, s, "resume", r.Step, r.Clock)
-		c.ends(a, s)
+		a.marked = math.MinInt64
+		c.goesOn(a, s.Micro)
 	case logging.StopRecord:
 		stop := &s.Other.Stop
 		c.repeats(a, s, "stop", stop.Step, stop.Clock)
@@ -161,7 +165,6 @@ func (c *checker) other(a *account, s *Step, id int) {
 		}
 		if a.stop == nil {
 			a.stop = s.Other
-			c.ends(a, s)
 		}
 	}
 	a.last.line = s.Line
@@ -267,7 +270,8 @@ func (c *checker) event(a *account, s *Step, id int, passages []passage) {
 	}
 	a.last = prior{step: ev.Step, clock: uint64(ev.Clock), line: s.Line}
 	a.setBack = a.setBack || s.Micro < a.micro-patience.Microseconds()
-	a.micro, a.end.known = s.Micro, false
+	a.micro = s.Micro
+	c.goesOn(a, s.Micro)
 	if a.haste != nil {
 		a.haste.step(s.Line, s.Micro)
 	}

@@ -26,14 +26,16 @@ type host struct {
 	seed     uint64
 	pauses   []pause
 	steps    []clockStep
-	// ends is when single machines are stopped.
-	ends map[int]time.Duration
+	// ends is when single machines are stopped; with lingers, they wait for the
+	// others before they write their stop lines.
+	ends    map[int]time.Duration
+	lingers bool
 }
 
 // pause holds a machine up; machine -1: all.
 type pause struct {
-	machine  int
-	at, for_ time.Duration
+	machine    int
+	at, length time.Duration
 }
 
 // clockStep sets the system's clock.
@@ -53,8 +55,8 @@ func (h *host) shows(at time.Duration) time.Time {
 // free returns when a machine can go on that wants to at this instant.
 func (h *host) free(machine int, at time.Duration) time.Duration {
 	for _, p := range h.pauses {
-		if (p.machine == machine || p.machine < 0) && p.at <= at && at < p.at+p.for_ {
-			return p.at + p.for_
+		if (p.machine == machine || p.machine < 0) && p.at <= at && at < p.at+p.length {
+			return p.at + p.length
 		}
 	}
 	return at
@@ -100,6 +102,9 @@ func (h *host) logs() (logs, []uint64) {
 			}
 			steps++
 			line(now, "internal: step=%d clock=%d queue=0", steps, steps)
+		}
+		if h.lingers {
+			end = h.duration
 		}
 		line(h.free(id, max(now, end))+time.Millisecond, `stop: step=%d clock=%d queue=0 pending=""`, steps, steps)
 		all[logging.FileName(id, rate)] = b.String()

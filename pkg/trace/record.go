@@ -8,7 +8,6 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
-	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/rundir"
 )
 
@@ -25,7 +24,17 @@ type plan struct {
 	record   *rundir.Record // nil: none
 	duration time.Duration  // 0: until stopped, or not known
 	slack    time.Duration  // how much earlier than the others a machine may end
+	// stall is how many messages on a link, not received, may be what its sender
+	// waits for: they fill half of its window.
+	stall uint64
 }
+
+// markEvery is how often the progress of a run is looked at, by each machine's times.
+const markEvery = 500 * time.Millisecond
+
+// halfWindow is half of the window that a link has where nobody chooses one (package
+// transport).
+const halfWindow = 1 << 17
 
 func newPlan(record *rundir.Record) plan {
 	p := plan{record: record}
@@ -33,11 +42,15 @@ func newPlan(record *rundir.Record) plan {
 		return p
 	}
 	p.duration = record.Duration
-	p.slack = time.Second
+	p.slack = 4 * markEvery
 	for _, r := range record.Rates {
 		if r != clock.Unpaced {
-			p.slack = max(p.slack, time.Second+2*time.Duration(r.Due(1)))
+			p.slack = max(p.slack, 4*markEvery+2*time.Duration(r.Due(1)))
 		}
+	}
+	p.stall = halfWindow
+	if record.Window > 0 {
+		p.stall = uint64(record.Window+1) / 2
 	}
 	return p
 }
@@ -90,24 +103,28 @@ func (c *checker) hasty() {
 	}
 }
 
-// end is how far a machine, and the run, had come when it came to its end: when it
-// stopped, or when it came back to execute nothing any more.
+// end is how far the run had come when a machine did the last that it did: execute a
+// step, or come back to execute none any more.
 type end struct {
-	known bool
 	micro int64         // global time
-	ran   time.Duration // of the run, by the ticks that were executed
+	ran   time.Duration // of the run, by the ticks that were executed; known to [markEvery]
 }
 
-// ends takes in a resume or stop line: the machine has come to its end here, as far as
-// is known. A machine that has executed nearly all of its ticks has not ended early.
-func (c *checker) ends(a *account, s *Step) {
-	if c.plan.duration == 0 || a.end.known && s.Other.Kind == logging.StopRecord {
+// goesOn takes in that a machine has executed a step, or come back.
+func (c *checker) goesOn(a *account, micro int64) {
+	if c.plan.duration == 0 {
 		return
 	}
-	if rate := a.rate(); rate == clock.Unpaced || time.Duration(rate.Due(a.last.step)) < c.plan.duration-c.plan.slack {
-		a.end = end{known: true, micro: s.Micro, ran: c.ran()}
+	a.end.micro = micro
+	if micro < a.marked || micro-a.marked >= markEvery.Microseconds() {
+		a.marked = micro
+		c.ran = max(c.ran, a.byTicks())
+		a.end.ran = c.ran
 	}
 }
+
+// byTicks returns how long a machine has run at least, by the ticks that it executed.
+func (a *account) byTicks() time.Duration { return time.Duration(a.rate().Due(a.last.step)) }
 
 // rate returns the machine's rate, that of an unpaced one if no start line says.
 func (a *account) rate() clock.Rate {
@@ -117,52 +134,58 @@ func (a *account) rate() clock.Rate {
 	return a.start.Start.Rate
 }
 
-// ran returns how long the run has lasted at least, by the ticks that were executed.
-func (c *checker) ran() (longest time.Duration) {
-	for _, a := range c.accounts {
-		if a != nil {
-			longest = max(longest, time.Duration(a.rate().Due(a.last.step)))
-		}
-	}
-	return longest
-}
-
 // early lists the machines that came to their end much earlier than others, though
 // the run was not over, and remarks if all were stopped together.
 func (c *checker) early() (open []string) {
 	if c.plan.duration == 0 {
 		return nil
 	}
-	ran, last, stopped := c.ran(), int64(math.MinInt64), 0
+	last, stopped := int64(math.MinInt64), 0
 	for _, a := range c.accounts {
 		if a != nil {
+			c.ran = max(c.ran, a.byTicks())
 			last = max(last, a.micro)
 		}
 		if a != nil && a.hasStopped() {
 			stopped++
 		}
 	}
-	slack := c.plan.slack
 	for _, a := range c.accounts {
-		if a == nil || a.start == nil || a.stop == nil || !a.end.known {
+		if a == nil || a.start == nil || a.stop == nil || !c.endedBefore(a, last) || c.waited(a) {
 			continue
 		}
-		if ran-a.end.ran > slack && between(a.end.micro, last) > slack {
-			open = append(open, fmt.Sprintf("machine %d ended after %s of %s, and others went on: what it would have done is not known",
-				a.id, figure.Duration(a.ran()), figure.Duration(c.plan.duration)))
+		ran := between(a.start.UnixMicro, a.micro)
+		if ran < a.byTicks() || ran > c.plan.duration { // the clock was set
+			ran = max(a.byTicks(), a.end.ran)
 		}
+		open = append(open, fmt.Sprintf("machine %d ended after %s of %s, and others went on: what it would have done is not known",
+			a.id, figure.Duration(ran), figure.Duration(c.plan.duration)))
 	}
-	if open == nil && stopped == len(c.accounts) && c.stoppedTogether(ran) {
-		c.verdict.Remarks = append(c.verdict.Remarks, fmt.Sprintf("the run was stopped after %s of %s", figure.Duration(ran), figure.Duration(c.plan.duration)))
+	if open == nil && stopped == len(c.accounts) && c.stoppedTogether(c.ran) {
+		c.verdict.Remarks = append(c.verdict.Remarks, fmt.Sprintf("the run was stopped after %s of %s", figure.Duration(c.ran), figure.Duration(c.plan.duration)))
 	}
 	return open
 }
 
-// ran returns how far into the run a machine that came to its end early has got: by
-// its ticks, of which it may have missed some, or by its last time, if that can be.
-func (a *account) ran() time.Duration {
-	byTicks := time.Duration(a.rate().Due(a.last.step))
-	return min(max(byTicks, between(a.start.UnixMicro, a.micro)), a.end.ran)
+// endedBefore reports whether a machine, of which ticks are missing, did nothing any
+// more while others executed ticks for long, the last event of all being at last. A
+// machine that stands still executes one tick at least when it goes on, however late.
+func (c *checker) endedBefore(a *account, last int64) bool {
+	slack := c.plan.slack
+	if a.rate() != clock.Unpaced && a.byTicks() >= c.plan.duration-slack {
+		return false
+	}
+	return c.ran-a.end.ran > slack && between(a.end.micro, last) > slack
+}
+
+// waited reports whether a machine may have waited to its end for room on a link.
+func (c *checker) waited(a *account) bool {
+	for _, l := range c.links.all() {
+		if l.from == a.id && l.sends >= add(l.receives, c.plan.stall) {
+			return true
+		}
+	}
+	return false
 }
 
 // stoppedTogether reports whether no machine came to the end of the run, by its

@@ -30,6 +30,7 @@ func TestRunsThatEndEarly(t *testing.T) {
 		{"one is stopped alone", host{ends: map[int]time.Duration{1: 41 * s}}, nil, []string{"machine 1 ended after 41.0 s of 60.0 s"}, ""},
 		{"one is stopped alone, and the clock is set", host{ends: map[int]time.Duration{1: 41 * s}, steps: []clockStep{{20 * s, time.Hour}}}, nil,
 			[]string{"machine 1 ended after 41.0 s of 60.0 s"}, ""},
+		{"one is stopped alone, and waits for the others", host{ends: map[int]time.Duration{1: 41 * s}, lingers: true}, nil, []string{"machine 1 ended after 41.0 s of 60.0 s"}, ""},
 		{"two are, at different times", host{ends: map[int]time.Duration{1: 41 * s, 2: 30 * s}}, nil,
 			[]string{"machine 1 ended after 41.0 s of 60.0 s", "machine 2 ended after 30.0 s of 60.0 s"}, ""},
 		{"all are", host{ends: map[int]time.Duration{0: 41 * s, 1: 41 * s, 2: 41 * s}}, nil, nil, "the run was stopped after 41.0 s of 60.0 s"},
@@ -50,7 +51,7 @@ func TestRunsThatEndEarly(t *testing.T) {
 		// It was killed, the clock was set forward, and so it thought that its time
 		// was over when it came back.
 		{"one comes back and thinks that it is over", host{ends: map[int]time.Duration{1: 41 * s}, steps: []clockStep{{40 * s, time.Hour}}},
-			func(l logs) { comesBack(l, 41*s+time.Hour+s/2, 61*s+time.Hour) }, []string{"machine 1 ended after 41.2 s of 60.0 s"}, ""},
+			func(l logs) { comesBack(l, 41*s+time.Hour+s/2, 61*s+time.Hour) }, []string{"machine 1 ended after 41.0 s of 60.0 s"}, ""},
 		{"one comes back when it is over", host{ends: map[int]time.Duration{1: 41 * s}},
 			func(l logs) { comesBack(l, 60*s, 61*s) }, nil, ""},
 		{"one comes back again and again", host{ends: map[int]time.Duration{1: 41 * s}},
@@ -89,6 +90,22 @@ func TestRunsThatEndEarly(t *testing.T) {
 				require.Empty(t, v.Remarks, name)
 			}
 		})
+	}
+}
+
+// A machine that waited to its end for room on a link has not ended early.
+func TestWaitingForRoomIsNoEnd(t *testing.T) {
+	h := host{rates: hertz(1, 5, 4), duration: time.Minute, ends: map[int]time.Duration{1: 41 * time.Second}, lingers: true}
+	l, _ := h.logs()
+	lines := l.lines("vm_1_5.log")
+	for i := 1; i <= 6; i++ {
+		lines[i] = strings.Replace(strings.TrimSpace(lines[i]), "internal", "send", 1) + fmt.Sprintf(" to=0:%d\n", i)
+	}
+	l.setLines("vm_1_5.log", lines)
+	l.edit(t, "vm_0_1.log", `queue=0 pending=""`+"\n", "queue=6 pending=1:6\n")
+	for window, want := range map[int]trace.State{0: trace.Incomplete, 6: trace.Correct, 12: trace.Correct, 14: trace.Incomplete} {
+		h.record(t, l, func(r *rundir.Record) { r.Window = window })
+		require.Equal(t, want, l.check(t).State, "window %d", window)
 	}
 }
 
@@ -205,9 +222,8 @@ func anyHost(t *rapid.T) *host {
 		jitter:   time.Duration(rapid.SampledFrom([]int{0, 100, 1000, 150_000}).Draw(t, "jitter")) * time.Microsecond,
 		seed:     rapid.Uint64().Draw(t, "seed"),
 	}
-	for _, r := range rapid.SliceOfN(rapid.SampledFrom([]clock.Rate{clock.Hertz / 2, clock.Hertz, 3 * clock.Hertz, 7 * clock.Hertz, 50 * clock.Hertz, 333 * clock.Hertz}), 1, 3).Draw(t, "rates") {
-		h.rates = append(h.rates, r)
-	}
+	rates := []clock.Rate{clock.Hertz / 2, clock.Hertz, 3 * clock.Hertz, 7 * clock.Hertz, 50 * clock.Hertz, 333 * clock.Hertz}
+	h.rates = rapid.SliceOfN(rapid.SampledFrom(rates), 1, 3).Draw(t, "rates")
 	at := func(name string) time.Duration {
 		return time.Duration(rapid.Int64Range(0, int64(h.duration)).Draw(t, name))
 	}

@@ -67,19 +67,19 @@ func TestClockStepsLeaveTheFigures(t *testing.T) {
 
 // sameFigures holds figures that rest on times against those of the same run.
 func sameFigures(t require.TestingT, want, got *trace.Stats, missed []uint64) {
-	close := func(a, b time.Duration, what string, id int) {
+	near := func(a, b time.Duration, what string, id int) {
 		require.LessOrEqual(t, (a - b).Abs(), 2*time.Millisecond, "%s of machine %d: %v, want %v", what, id, b, a)
 	}
-	close(want.Elapsed, got.Elapsed, "elapsed", -1)
+	near(want.Elapsed, got.Elapsed, "elapsed", -1)
 	for id := range want.Machines {
 		w, g := &want.Machines[id], &got.Machines[id]
 		require.Empty(t, g.NotKnown)
 		require.Equal(t, missed[id], g.Summary.Missed, "missed by machine %d", id)
 		require.Equal(t, w.Summary.Steps, g.Summary.Steps)
-		close(w.Summary.Elapsed, g.Summary.Elapsed, "elapsed", id)
-		close(w.Summary.Lateness.P50, g.Summary.Lateness.P50, "lateness p50", id)
-		close(w.Summary.Lateness.P99, g.Summary.Lateness.P99, "lateness p99", id)
-		close(w.Summary.Lateness.Max, g.Summary.Lateness.Max, "largest lateness", id)
+		near(w.Summary.Elapsed, g.Summary.Elapsed, "elapsed", id)
+		near(w.Summary.Lateness.P50, g.Summary.Lateness.P50, "lateness p50", id)
+		near(w.Summary.Lateness.P99, g.Summary.Lateness.P99, "lateness p99", id)
+		near(w.Summary.Lateness.Max, g.Summary.Lateness.Max, "largest lateness", id)
 		if w.RateError != nil {
 			require.InDelta(t, *w.RateError, *g.RateError, 1e6*0.002/w.Summary.Elapsed.Seconds(), "rate error of machine %d", id)
 		}
@@ -130,10 +130,10 @@ func (h *host) awkward() {
 	for i := range h.pauses {
 		p := &h.pauses[i]
 		for slices.ContainsFunc(h.rates, func(r clock.Rate) bool {
-			period, end := time.Duration(r.Due(1)), p.at+p.for_
+			period, end := time.Duration(r.Due(1)), p.at+p.length
 			return period > 50*time.Millisecond && min(end%period, period-end%period) < 6*time.Millisecond
 		}) {
-			p.for_ += time.Millisecond
+			p.length += time.Millisecond
 		}
 	}
 }
@@ -144,13 +144,13 @@ func apart(h *host) (steps []clockStep) {
 	const far = 5 * time.Second
 	busy := []time.Duration{-far, h.duration}
 	for _, p := range h.pauses {
-		busy = append(busy, p.at, p.at+p.for_)
+		busy = append(busy, p.at, p.at+p.length)
 	}
 	for _, s := range h.steps {
 		ok := s.at < h.duration && s.by.Abs() > 200*time.Millisecond // or it is no more than ticks can be late
 		ok = ok && !slices.ContainsFunc(busy, func(at time.Duration) bool { return (at - s.at).Abs() < far })
 		for _, p := range h.pauses {
-			ok = ok && (s.at < p.at || s.at > p.at+p.for_)
+			ok = ok && (s.at < p.at || s.at > p.at+p.length)
 		}
 		if ok {
 			steps = append(steps, s)
