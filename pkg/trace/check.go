@@ -155,7 +155,6 @@ func (c *checker) other(a *account, s *Step, id int) {
 	case logging.ResumeRecord:
 		r := s.Other.Resume
 		c.repeats(a, s, "resume", r.Step, r.Clock)
-		a.marked = math.MinInt64
 		c.goesOn(a, s.Micro)
 	case logging.StopRecord:
 		stop := &s.Other.Stop

@@ -167,15 +167,11 @@ func (c *checker) early() (open []string) {
 	return open
 }
 
-// endedBefore reports whether a machine, of which ticks are missing, did nothing any
-// more while others executed ticks for long, the last event of all being at last. A
-// machine that stands still executes one tick at least when it goes on, however late.
+// endedBefore reports whether a machine did nothing any more while others executed
+// ticks for long, the last event of all being at last. A machine that stands still
+// executes one tick at least when it goes on, however late.
 func (c *checker) endedBefore(a *account, last int64) bool {
-	slack := c.plan.slack
-	if a.rate() != clock.Unpaced && a.byTicks() >= c.plan.duration-slack {
-		return false
-	}
-	return c.ran-a.end.ran > slack && between(a.end.micro, last) > slack
+	return c.ran-a.end.ran > c.plan.slack && between(a.end.micro, last) > c.plan.slack
 }
 
 // waited reports whether a machine may have waited to its end for room on a link.
