@@ -13,11 +13,13 @@ import (
 // outLink is the sending end of a link: it dials, sends, and keeps what the
 // peer has not consumed. Its life is in the upper half of the table [phases].
 type outLink struct {
-	addr string
+	addr   string
+	secret Secret // what it proves itself with
 	line
 
 	// All of the following is guarded by line.mu.
 	phase phase
+	self  bool // this machine has met itself behind the address
 
 	// The peer. id is AnyID until it has said it. That changes in the goroutine of
 	// run only, which may therefore read it without the lock.
@@ -48,8 +50,11 @@ type outSession struct {
 	wrote    time.Duration // when the writer last began to write, as Node.now
 }
 
-func newOutLink(n *Node, p Peer) *outLink {
-	l := &outLink{line: line{n: n}, addr: p.Addr, id: p.ID, box: newOutbox(), window: uint64(n.cfg.Window)}
+func newOutLink(n *Node, p Peer, secret Secret) *outLink {
+	if secret == (Secret{}) {
+		secret = NewSecret()
+	}
+	l := &outLink{line: line{n: n}, addr: p.Addr, secret: secret, id: p.ID, box: newOutbox(), window: uint64(n.cfg.Window)}
 	l.work.L = &l.mu
 	return l
 }
@@ -60,6 +65,13 @@ func (l *outLink) name() string {
 		return "peer " + l.addr
 	}
 	return fmt.Sprintf("machine %d (%s)", l.id, l.addr)
+}
+
+// peerID returns the peer's id, AnyID while it has not said it.
+func (l *outLink) peerID() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.id
 }
 
 // state is what a frame may change; l.mu is held.
@@ -219,6 +231,7 @@ func (l *outLink) keep(oldest time.Duration) {
 // node is closed.
 func (l *outLink) run() {
 	pause := redialFirst
+	var refusals thinned
 	for {
 		established, err := l.connect()
 		if err == nil || l.n.ctx.Err() != nil {
@@ -239,7 +252,9 @@ func (l *outLink) run() {
 			if l.n.fail(refused, met) {
 				return
 			}
-			l.n.log.Warn("refused by peer", "addr", l.addr, "reason", refused)
+			if count, worth := refusals.another(l.n.now()); worth {
+				l.n.log.Warn("refused by peer", "addr", l.addr, "reason", refused, "so-far", count)
+			}
 		}
 		// Full jitter: machines that lost each other at one instant
 		// should not come back at one instant.
@@ -302,12 +317,13 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 		to = uint32(l.id)
 	}
 	h := hello{
-		version:     Version,
-		machines:    uint32(len(n.in)),
-		from:        uint32(n.cfg.ID),
-		to:          to,
-		incarnation: n.cfg.Incarnation,
-		run:         n.cfg.Run,
+		version:  Version,
+		machines: uint32(len(n.in)),
+		from:     uint32(n.cfg.ID),
+		to:       to,
+		life:     n.cfg.Life,
+		secret:   l.secret,
+		run:      n.cfg.Run,
 	}
 	if _, err := conn.Write(h.frame()); err != nil {
 		return welcome{}, err
@@ -321,9 +337,7 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 	case err != nil:
 		return welcome{}, err
 	case t == frameError:
-		e := parseError(body)
-		e.Text = fmt.Sprintf("%s refuses this machine: %s", l.addr, e.Text)
-		return welcome{}, e
+		return welcome{}, l.refusedBy(parseError(body))
 	case t != frameWelcome:
 		return welcome{}, refuse(CodeProtocol, "%v from %s, expected WELCOME", t, l.addr)
 	}
@@ -332,6 +346,23 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 		return w, err
 	}
 	return w, n.learn(l, w.id)
+}
+
+// refusedBy says what it means here that the peer has answered with an ERROR. Why it
+// takes this machine for a stranger stands in the peer's log only; but whether the
+// peer is this machine itself shows here.
+func (l *outLink) refusedBy(e *RefusedError) *RefusedError {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case e.Code != CodeStranger:
+		e.Text = fmt.Sprintf("%s refuses this machine: %s", l.addr, e.Text)
+	case l.self:
+		*e = RefusedError{Code: CodeSelf, Text: fmt.Sprintf("machine %d has its own address among its peers: %s", l.n.cfg.ID, l.addr), heard: true}
+	default:
+		e.Text = l.addr + " does not take this machine for one of its run"
+	}
+	return e
 }
 
 // attach makes conn the link's connection, from the message on that the peer
