@@ -246,9 +246,10 @@ func (l *inLink) serve(s *session, frames *frameReader) {
 	err := l.converse(s, l.write, func() error { return l.read(frames) })
 	var refused *RefusedError
 	if errors.As(err, &refused) {
-		by := "this machine"
-		if refused.heard {
-			by = "peer"
+		by := "peer"
+		if !refused.heard {
+			by = "this machine"
+			l.n.refused.Add(1)
 		}
 		l.n.log.Error("connection closed", "machine", l.from, "by", by, "reason", refused)
 	}
@@ -400,7 +401,6 @@ func (l *inLink) deliver(a *arrivals, more bool) error {
 		}
 		if taken {
 			if err := l.n.cfg.Handler.Deliver(l.from, a.next, a.payloads); err != nil {
-				l.n.refused.Add(1)
 				return refuse(CodeProtocol, "%v", err)
 			}
 			l.held = last
