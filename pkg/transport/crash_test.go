@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -107,7 +106,7 @@ func (b *beginner) begin() *Node {
 		start, err := n.Barrier(ctx)
 		cancel()
 		if err != nil {
-			assert.False(b.t, errors.As(err, new(*RefusedError)), "machine %d: %v", b.id, err)
+			assert.NotErrorAs(b.t, err, new(*RefusedError), "machine %d", b.id)
 			b.left = max(b.left-1, 0)
 			b.deaths["while it waits for READY"]++
 			n.Close(cancelled())

@@ -3,7 +3,6 @@ package vm
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -246,7 +245,7 @@ func TestComesBackAfterReady(t *testing.T) {
 			name := filepath.Join(cfg.LogDir, linksName(0, cfg.Rate))
 			if lost {
 				require.NoError(t, os.Remove(name))
-				_, err := Run(t.Context(), cfg, ln)
+				_, err := Run(within(t), cfg, ln)
 				requireStartError(t, err, cfg.Peers[0].Addr+" does not take this machine for one of its run")
 				return
 			}
@@ -295,7 +294,6 @@ func TestLinksAreMissing(t *testing.T) {
 	after, err := os.ReadFile(f.logName(0))
 	require.NoError(t, err)
 	assert.Equal(t, before, after, "its log is left as it is")
-	assert.False(t, errors.Is(err, fs.ErrNotExist))
 }
 
 func within(t testing.TB) context.Context {
