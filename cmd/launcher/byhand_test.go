@@ -94,29 +94,32 @@ func TestByHandEnvironment(t *testing.T) {
 	for _, p := range machines {
 		assert.Equal(t, "0", p.wait())
 	}
-	assert.Equal(t, []string{"vm_0_12.5.log", "vm_1_max.log"}, files(t, h.dir))
+	assert.Equal(t, []string{"vm_0_12.5.links", "vm_0_12.5.log", "vm_1_max.links", "vm_1_max.log"}, files(t, h.dir))
 	requireCorrect(t, h.dir)
 }
 
-// Machines of two runs that meet say so, both of them.
+// Machines of two runs that meet say so, both of them: the one that refuses says why,
+// the one that is refused says what it can have been.
 func TestByHandTwoRunsMeet(t *testing.T) {
 	t.Parallel()
 	h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2)}
 	red, blue := h.start(0, "--run", "red"), h.start(1, "--run", "blue")
-	for _, p := range []*program{red, blue} {
-		eventually(t, func() bool {
-			said := p.errors.String()
-			return strings.Contains(said, `run "red" meets run "blue"`) || strings.Contains(said, `run "blue" meets run "red"`) ||
-				// so in the quotes of a log line
-				strings.Contains(said, `run \"red\" meets run \"blue\"`) || strings.Contains(said, `run \"blue\" meets run \"red\"`)
-		}, "%v says whom it has met", p.cmd.Args)
+	const refused = "does not take this machine for one of its run: is it the same --run, "
+	names := func(p *program) bool {
+		said := p.errors.String() // in the quotes of a log line
+		return strings.Contains(said, `run \"red\" meets run \"blue\": give both machines the same --run`) ||
+			strings.Contains(said, `run \"blue\" meets run \"red\": give both machines the same --run`)
 	}
+	for _, p := range []*program{red, blue} {
+		eventually(t, func() bool { return names(p) || strings.Contains(p.errors.String(), refused) }, "%v says what is wrong", p.cmd.Args)
+	}
+	assert.True(t, names(red) || names(blue), "one has refused the other, and says whom it has met")
 	// At least one has given up, and the other may wait for the right one.
 	eventually(t, func() bool { return hasEnded(red) || hasEnded(blue) }, "one gives up")
 	for _, p := range []*program{red, blue} {
 		_ = p.cmd.Process.Signal(os.Interrupt)
 		if p.wait() == "2" {
-			assert.Contains(t, p.errors.String(), "give both machines the same --run\n")
+			assert.Contains(t, p.errors.String(), refused)
 		} else {
 			assert.Contains(t, []string{"130", "signal: interrupt"}, p.wait())
 		}
@@ -213,9 +216,12 @@ func TestByHandOneIDTwice(t *testing.T) {
 	slices.Reverse(twin.ports)
 	machines := []*program{h.start(0), twin.start(0)}
 	for _, p := range machines {
-		eventually(t, func() bool { return strings.Contains(p.errors.String(), "give each its own --id") }, "it says so")
+		eventually(t, func() bool {
+			return strings.Contains(p.errors.String(), "give each its own --id") || strings.Contains(p.errors.String(), "the right --id and address?")
+		}, "it says so")
 		_ = p.cmd.Process.Signal(os.Interrupt) // if it has not given up already
 		assert.Contains(t, []string{"2", "130", "signal: interrupt"}, p.wait())
 	}
+	assert.Contains(t, machines[0].errors.String()+machines[1].errors.String(), "two machines with id 0: give each its own --id", "one of them knows")
 	assert.Empty(t, files(t, dir))
 }

@@ -38,7 +38,9 @@ func TestDefaultCluster(t *testing.T) {
 	run := filepath.Join(dir, "runs", "latest")
 	assert.Equal(t, []string{
 		"run.json", "summary.json",
-		"vm_0.stderr", "vm_0_1.log", "vm_1.stderr", "vm_1_5.log", "vm_2.stderr", "vm_2_4.log",
+		"vm_0.stderr", "vm_0_1.links", "vm_0_1.log",
+		"vm_1.stderr", "vm_1_5.links", "vm_1_5.log",
+		"vm_2.stderr", "vm_2_4.links", "vm_2_4.log",
 	}, files(t, run))
 
 	record := recordOf(t, run)

@@ -58,6 +58,8 @@ func refusalHint(code transport.Code) string {
 		return "check the addresses in --peers"
 	case transport.CodeDuplicate:
 		return "give each its own --id"
+	case transport.CodeStranger:
+		return "is it the same --run, the same number of machines, the right --id and address? Its own diagnostics say which"
 	}
 	return ""
 }

@@ -33,6 +33,7 @@ func TestHints(t *testing.T) {
 		{refused(transport.CodeDuplicate), "b:1 refuses this machine: no: give each its own --id"},
 		{refused(transport.CodeSelf), "b:1 refuses this machine: no: check the addresses in --peers"},
 		{refused(transport.CodeStale), "b:1 refuses this machine: no"},
+		{refused(transport.CodeStranger), "b:1 refuses this machine: no: is it the same --run, the same number of machines, the right --id and address? Its own diagnostics say which"},
 		{refused(99), "b:1 refuses this machine: no"},
 		{
 			&transport.ListenError{Addr: "::1", Port: 7, Err: syscall.EADDRINUSE},

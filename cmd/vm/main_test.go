@@ -382,7 +382,7 @@ func newPeer(t *testing.T, port string, past []transport.Past) (addr string) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	peer, err := transport.New(transport.Config{
-		ID: 1, Run: "by-hand", Incarnation: 1, Handler: deaf{},
+		ID: 1, Run: "by-hand", Life: 1, Handler: deaf{},
 		Peers: []transport.Peer{{ID: 0, Addr: "127.0.0.1:" + port}}, Past: past,
 	}, ln)
 	require.NoError(t, err)
@@ -410,6 +410,8 @@ func TestDeathInTheRun(t *testing.T) {
 		"2026-11-22T17:13:40.066633Z [INFO]  vm-0: start: version=1 run=by-hand machines=2 rate=max seed=42 die=10 peers=1\n"+
 			"2026-11-22T17:13:41.066640Z [INFO]  vm-0: receive: step=1 clock=18446744073709551614 queue=0 from=1 seq=1 sent=18446744073709551613\n"), 0o666))
 	peer := newPeer(t, port, []transport.Past{{Peer: 0, Sent: 1}})
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "vm_0_max.links"), fmt.Appendf(nil,
+		`{"format": 1, "run": "by-hand", "id": 0, "machines": 2, "life": 1, "links": [{"peer": 1, "addr": %q, "to": "%032x", "from": "%032x"}]}`, peer, 1, 2), 0o600))
 	ctx, cancel := context.WithTimeout(t.Context(), deadline)
 	defer cancel()
 	code, stdout, stderr := execute(ctx, "--id", "0", "--port", port, "--peers", peer, "--rate", "max", "--resume", "--run", "by-hand", "--duration", "0", "--log-dir", dir)

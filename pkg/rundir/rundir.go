@@ -3,6 +3,7 @@
 //
 //	run.json      everything that is needed to do the run again: the [Record]
 //	vm_0_1.log    the event log of machine 0 with rate 1, and so on
+//	vm_0_1.links  what its peers know it by
 //	vm_0.stderr   what its process said
 //	faults.log    what the fault plan did, and when
 //	summary.json  what each machine did, in figures
@@ -154,6 +155,7 @@ func (d *Dir) Stderr(id int, again bool) (*os.File, error) {
 // what the processes said, where they said something. What others have put there
 // stays.
 func (d *Dir) Discard(all bool) {
+	d.discardLinks()
 	for _, name := range d.files {
 		info, err := os.Stat(name)
 		if err == nil && (all || info.Size() == 0 || filepath.Base(name) == RecordName) {
@@ -162,6 +164,23 @@ func (d *Dir) Discard(all bool) {
 	}
 	for _, dir := range d.made {
 		_ = os.Remove(dir) // refused where something is in it
+	}
+}
+
+// discardLinks removes what machines have kept that were ready for a run which
+// did not begin.
+func (d *Dir) discardLinks() {
+	if len(d.files) == 0 {
+		return // the directory is somebody else's
+	}
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if name := e.Name(); strings.HasPrefix(name, "vm_") && strings.HasSuffix(name, ".links") {
+			_ = os.Remove(filepath.Join(d.path, name))
+		}
 	}
 }
 

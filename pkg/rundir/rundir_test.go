@@ -297,6 +297,8 @@ func TestDiscard(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, f.Close())
 		}
+		// As a machine does, which makes its files itself.
+		require.NoError(t, os.WriteFile(filepath.Join(d.path, "vm_0_1.links"), []byte("{}"), 0o600))
 		return d
 	}
 	d := prepare()
@@ -311,6 +313,15 @@ func TestDiscard(t *testing.T) {
 	require.NoError(t, os.WriteFile(other, nil, 0o666))
 	d.Discard(true)
 	assert.Equal(t, []string{"notes"}, files(t, filepath.Join(root, "a")))
+
+	// So does the directory of another run, all of it.
+	theirs := filepath.Join(root, "theirs")
+	require.NoError(t, os.MkdirAll(theirs, 0o777))
+	require.NoError(t, os.WriteFile(filepath.Join(theirs, "vm_0_1.links"), nil, 0o600))
+	_, err := Claim(theirs, record())
+	require.ErrorIs(t, err, ErrUsed)
+	assert.Equal(t, []string{"vm_0_1.links"}, files(t, theirs))
+	require.NoError(t, os.RemoveAll(theirs))
 
 	// A directory that was there before stays too.
 	require.NoError(t, os.Remove(other))

@@ -112,7 +112,7 @@ func cut(buf []byte, next *uint64) (taken int, err error) {
 // receiveMessages is a node that consumes whatever it is sent.
 func receiveMessages(ln net.Listener, sender string) error {
 	c := newConsumer()
-	n, err := New(Config{ID: 1, Run: "bench", Peers: []Peer{{ID: 0, Addr: sender}}, Handler: c, Incarnation: 1}, ln)
+	n, err := New(Config{ID: 1, Run: "bench", Peers: []Peer{{ID: 0, Addr: sender}}, Handler: c, Life: 1}, ln)
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func newLinkSender(b *testing.B, window int) *linkSender {
 	ln := listen(b)
 	addr, stop := startReceiver(b, ln.Addr().String())
 	c := newConsumer()
-	n, err := New(Config{ID: 0, Run: "bench", Peers: []Peer{{ID: 1, Addr: addr}}, Handler: c, Incarnation: 1, Window: window}, ln)
+	n, err := New(Config{ID: 0, Run: "bench", Peers: []Peer{{ID: 1, Addr: addr}}, Handler: c, Life: 1, Window: window}, ln)
 	require.NoError(b, err)
 	require.NoError(b, n.Connect(b.Context()))
 	s := &linkSender{node: n, room: c, stop: stop}

@@ -168,7 +168,7 @@ func nodesOn(t testing.TB, lns []net.Listener, edit func(*Config)) ([]*Node, []*
 	nodes, boxes := make([]*Node, len(lns)), make([]*inbox, len(lns))
 	for i := range nodes {
 		boxes[i] = newInbox()
-		cfg := Config{ID: i, Run: "test", Handler: boxes[i], Incarnation: 1}
+		cfg := Config{ID: i, Run: "test", Handler: boxes[i], Life: 1}
 		for j := range lns {
 			if j != i {
 				cfg.Peers = append(cfg.Peers, Peer{ID: j, Addr: lns[j].Addr().String()})
@@ -475,10 +475,13 @@ func (p *puppet) hearEnd() {
 	require.Truef(p.t, errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe), "%v", err)
 }
 
+// puppetSecret is that of the link from a puppet.
+var puppetSecret = Secret{15: 1}
+
 // hello introduces machine 1 to machine 0 of a run of two.
 func (p *puppet) hello(edit func(*hello)) {
 	p.t.Helper()
-	h := hello{version: Version, machines: 2, from: 1, to: 0, incarnation: 1, run: "test"}
+	h := hello{version: Version, machines: 2, from: 1, to: 0, life: 1, secret: puppetSecret, run: "test"}
 	if edit != nil {
 		edit(&h)
 	}
@@ -537,7 +540,7 @@ func startDuet(t testing.TB, edit func(*Config)) *duet {
 	d := &duet{net: newNetwork(), box: newInbox()}
 	ln := d.net.listen("0")
 	d.ln = d.net.listen("1")
-	cfg := Config{ID: 0, Run: "test", Peers: []Peer{{ID: 1, Addr: "1"}}, Handler: d.box, Incarnation: 1, Dial: d.net.dialer(0)}
+	cfg := Config{ID: 0, Run: "test", Peers: []Peer{{ID: 1, Addr: "1"}}, Handler: d.box, Life: 1, Dial: d.net.dialer(0)}
 	if edit != nil {
 		edit(&cfg)
 	}
@@ -560,10 +563,10 @@ func (d *duet) accept(t testing.TB, w welcome) {
 }
 
 // call connects machine 1 to machine 0.
-func (d *duet) call(t testing.TB, incarnation uint64) welcome {
+func (d *duet) call(t testing.TB, life uint64) welcome {
 	t.Helper()
 	d.out = d.net.call(t, "0")
-	d.out.hello(func(h *hello) { h.incarnation = incarnation })
+	d.out.hello(func(h *hello) { h.life = life })
 	return d.out.hearWelcome()
 }
 

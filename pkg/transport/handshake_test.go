@@ -32,6 +32,7 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		{"peer host:1 has this machine's own id 1", Config{ID: 1, Peers: peer(0, 1)}},
 		{"peer host:0 has id 2: with 1 peers, ids are 0 to 1", Config{Peers: peer(2)}},
 		{"peers host:0 and host:1 have one id, 1", Config{Peers: peer(1, 1)}},
+		{"1 secrets for 2 peers", Config{Peers: peer(1, 2), Secrets: make([]Secret, 1)}},
 	} {
 		_, err := New(c.cfg, nil)
 		assert.EqualError(t, err, c.want)
@@ -100,18 +101,17 @@ func TestConnectWaitsForBothDirections(t *testing.T) {
 	})
 }
 
-// Machines that do not belong together refuse each other, and the reason stands
-// on both sides: in the error of the one that dials and the log of the other.
+// Machines that do not belong together refuse each other. The reason stands in the log
+// of the one that refuses; the one that dials hears always the same.
 func TestRefusals(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		edit func(c *Config)
-		want string // in each machine's error or log
-		code Code
+		want string // in one machine's log
 	}{
 		{
 			"another run", func(c *Config) { c.Run = []string{"test", "exam"}[c.ID] },
-			`run "exam" meets run "test"`, CodeRun,
+			`run "exam" meets run "test"`,
 		},
 		{
 			"another number of machines", func(c *Config) {
@@ -119,7 +119,7 @@ func TestRefusals(t *testing.T) {
 					c.Peers = append(c.Peers, Peer{2, "2"})
 				}
 			},
-			"machine 1 is in a run of 3 machines, machine 0 in one of 2", CodeMachines,
+			"machine 1 is in a run of 3 machines, machine 0 in one of 2",
 		},
 		{
 			"the wrong address", func(c *Config) {
@@ -129,15 +129,14 @@ func TestRefusals(t *testing.T) {
 					c.Peers = append(c.Peers, Peer{2, "2"})
 				}
 			},
-			"machine 0 wants machine 2, but this is machine 1", CodeDestination,
+			"machine 0 wants machine 2, but this is machine 1",
 		},
 		{
 			"one id twice", func(c *Config) {
-				c.Incarnation = uint64(1 + c.ID)
 				c.ID = 0
 				c.Peers[0].ID = 1
 			},
-			"two machines with id 0", CodeDuplicate,
+			"two machines with id 0",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -162,8 +161,8 @@ func TestRefusals(t *testing.T) {
 				}
 				var refused *RefusedError
 				require.ErrorAs(t, errs[dialer], &refused)
-				assert.Equal(t, c.code, refused.Code)
-				assert.Equal(t, strconv.Itoa(1-dialer)+" refuses this machine: "+c.want, refused.Error())
+				assert.Equal(t, CodeStranger, refused.Code)
+				assert.Equal(t, strconv.Itoa(1-dialer)+" does not take this machine for one of its run", refused.Error())
 				assert.True(t, logs[1-dialer].contains(c.want), "%s", &logs[1-dialer])
 				assert.Positive(t, nodes[1-dialer].Stats().Refused)
 			})
@@ -179,9 +178,10 @@ func TestHelloIsRefused(t *testing.T) {
 		code Code
 		want string
 	}{
-		{"another version", func(p *puppet) { p.hello(func(h *hello) { h.version = 2 }) }, CodeVersion, "protocol version 2 meets version 1"},
-		{"no such machine", func(p *puppet) { p.hello(func(h *hello) { h.from = 2 }) }, CodeMachines, "machine id 2 in a run of 2 machines: ids are 0 to 1"},
-		{"itself", func(p *puppet) { p.hello(func(h *hello) { h.from = 0 }) }, CodeSelf, "machine 0 has its own address among its peers"},
+		{"another version", func(p *puppet) { p.hello(func(h *hello) { h.version = 1 }) }, CodeVersion, "protocol version 1 meets version 2"},
+		{"no such machine", func(p *puppet) { p.hello(func(h *hello) { h.from = 2 }) }, CodeStranger, strangerText},
+		{"its own id", func(p *puppet) { p.hello(func(h *hello) { h.from = 0 }) }, CodeStranger, strangerText},
+		{"no secret", func(p *puppet) { p.hello(func(h *hello) { h.secret = Secret{} }) }, CodeProtocol, "HELLO without a secret"},
 		{"another frame", func(p *puppet) { p.say(frameReady, 1) }, CodeProtocol, "READY, expected HELLO"},
 		{"a large frame", func(p *puppet) { p.send([]byte{0, 0, 1, 1}) }, CodeProtocol, "a frame of 257 bytes, want 1 to 256"},
 	} {
@@ -207,7 +207,7 @@ func TestSelf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		nodes, _ := newNetwork().nodes(t, 2, func(c *Config) { c.Peers = []Peer{{AnyID, strconv.Itoa(c.ID)}} })
 		err := nodes[0].Connect(within(t))
-		require.EqualError(t, err, "0 refuses this machine: machine 0 has its own address among its peers")
+		require.EqualError(t, err, "machine 0 has its own address among its peers: 0")
 		each(nodes, func(_ int, n *Node) { n.Close(cancelled()) })
 	})
 }
@@ -219,7 +219,7 @@ func TestTwoAddressesOfOneMachine(t *testing.T) {
 		ln, one := w.listen("0"), w.listen("1")
 		w.listeners["2"] = one
 		n, err := New(Config{
-			Run: "test", Handler: newInbox(), Incarnation: 1, Dial: w.dialer(0),
+			Run: "test", Handler: newInbox(), Life: 1, Dial: w.dialer(0),
 			Peers: []Peer{{AnyID, "1"}, {AnyID, "2"}},
 		}, ln)
 		require.NoError(t, err)
@@ -255,7 +255,7 @@ func TestWelcomeIsRefused(t *testing.T) {
 		{"less held than consumed", welcome{Version, 1, 10, 0, 0}, CodeStale, "machine 1 holds 0 messages of machine 0 but had consumed 1: machine 1 was started again without its log"},
 		{"another machine", welcome{Version, 0, 10, 1, 1}, CodeSelf, "peer 1 is this machine itself, or another with its id 0"},
 		{"no such machine", welcome{Version, 2, 10, 1, 1}, CodeMachines, "peer 1 is machine 2: with 1 peers, ids are 0 to 1"},
-		{"another version", welcome{2, 1, 10, 1, 1}, CodeVersion, "protocol version 2 meets version 1"},
+		{"another version", welcome{1, 1, 10, 1, 1}, CodeVersion, "protocol version 1 meets version 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -383,16 +383,17 @@ func TestConnectToSomethingElse(t *testing.T) {
 
 // A resumed process of a machine replaces the one that died, which may not be
 // heard to have died; a second process beside a living one is refused.
-func TestIncarnations(t *testing.T) {
+func TestLives(t *testing.T) {
 	const interval = 2 * time.Second
-	start := func(t *testing.T) *duet {
-		d := newDuet(t, 10, func(c *Config) { c.PingInterval = interval })
+	startLogging := func(t *testing.T, log *diary) *duet {
+		d := newDuet(t, 10, func(c *Config) { c.PingInterval, c.Logger = interval, log.logger() })
 		d.out.data(1, 2)
 		d.Send(1, numbered(1))
 		d.in.hearData(1, 1)
 		synctest.Wait()
 		return d
 	}
+	start := func(t *testing.T) *duet { return startLogging(t, new(diary)) }
 	t.Run("the old one is gone", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d := start(t)
@@ -423,17 +424,18 @@ func TestIncarnations(t *testing.T) {
 	})
 	t.Run("the old one lives", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			d := start(t)
+			var log diary
+			d := startLogging(t, &log)
 			second := d.net.call(t, "0")
 			go func() {
 				time.Sleep(underWay + time.Second)
 				d.out.say(framePing, 1)
 			}()
-			second.hello(func(h *hello) { h.incarnation = 2 })
-			e := second.hearError()
-			assert.Equal(t, CodeDuplicate, e.Code)
-			assert.Equal(t, "a machine with id 1 is connected already", e.Text)
+			second.hello(func(h *hello) { h.life = 2 })
+			assert.Equal(t, CodeStranger, second.hearError().Code)
 			d.out.hear(framePong)
+			synctest.Wait()
+			assert.True(t, log.contains("reason=a machine with id 1 is connected already, from pipe"), "%s", &log)
 		})
 	})
 	t.Run("the last words of the old one come late", func(t *testing.T) {
@@ -452,15 +454,16 @@ func TestIncarnations(t *testing.T) {
 	})
 	t.Run("the old one comes back", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			d := start(t)
+			var log diary
+			d := startLogging(t, &log)
 			require.NoError(t, d.out.conn.Close())
 			synctest.Wait()
 			d.call(t, 2)
 			old := d.net.call(t, "0")
 			old.hello(nil)
-			e := old.hearError()
-			assert.Equal(t, CodeStale, e.Code)
-			assert.Equal(t, "machine 1 has been started again: this process of it is not the newest", e.Text)
+			assert.Equal(t, CodeStranger, old.hearError().Code)
+			synctest.Wait()
+			assert.True(t, log.contains("reason=machine 1 has been started again: this process of it is not the newest"), "%s", &log)
 		})
 	})
 }
@@ -500,7 +503,7 @@ func TestResumedPeer(t *testing.T) {
 
 		box := newInbox()
 		resumed, err := New(Config{
-			ID: 1, Run: "test", Peers: []Peer{{0, "0"}}, Handler: box, Incarnation: 2, Dial: w.dialer(1),
+			ID: 1, Run: "test", Peers: []Peer{{0, "0"}}, Handler: box, Life: 2, Dial: w.dialer(1),
 		}, w.listen("1"))
 		require.NoError(t, err)
 		require.NoError(t, resumed.Connect(within(t)))

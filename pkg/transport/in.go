@@ -5,9 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 	"net"
-	"sync"
 	"time"
 )
 
@@ -17,17 +15,18 @@ type inLink struct {
 	from int
 	line
 
-	// attaching lets one connection at a time take the link over. It is held
-	// while line.mu is taken, and not the other way round.
-	attaching sync.Mutex
+	// turn holds a token while one connection takes the link over. line.mu is taken
+	// meanwhile, and not the other way round.
+	turn chan struct{}
 
 	// All of the following is guarded by line.mu.
 	inState
 
 	// The peer, whatever the connection.
-	incarnation uint64   // of its newest process
-	start       proposal // when that would start; zero: it is not ready
-	met         bool     // it has said something: so it does not contradict what it was told in WELCOME
+	peer  sender
+	start proposal // when its newest process would start; zero: it is not ready
+	met   bool     // it has said something: so it does not contradict what it was told in WELCOME
+	next  *waiter  // the newest connection that wants the link; nil: none
 
 	inSession // what there is to know of the newest connection
 }
@@ -41,7 +40,10 @@ type inSession struct {
 }
 
 func newInLink(n *Node, from int) *inLink {
-	l := &inLink{line: line{n: n}, from: from, inState: inState{phase: phaseReceiving, window: uint64(n.cfg.Window)}}
+	l := &inLink{
+		line: line{n: n}, from: from, turn: make(chan struct{}, 1),
+		inState: inState{phase: phaseReceiving, window: uint64(n.cfg.Window)},
+	}
 	l.work.L = &l.mu
 	return l
 }
@@ -49,6 +51,7 @@ func newInLink(n *Node, from int) *inLink {
 // accept takes connections until the listener is closed.
 func (n *Node) accept() {
 	pause := time.Duration(0)
+	var failures thinned
 	for {
 		conn, err := n.ln.Accept()
 		switch {
@@ -61,7 +64,9 @@ func (n *Node) accept() {
 				return
 			}
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			n.log.Error("cannot accept connections", "error", err, "again-in", pause)
+			if count, worth := failures.another(n.now()); worth {
+				n.log.Error("cannot accept connections", "error", err, "again-in", pause, "so-far", count)
+			}
 			select {
 			case <-n.ctx.Done():
 				return
@@ -69,7 +74,7 @@ func (n *Node) accept() {
 			}
 			continue
 		}
-		if evicted := n.gate.enter(conn); evicted != nil {
+		if evicted := n.gate.enter(conn, source(conn.RemoteAddr())); evicted != nil {
 			n.turnAway(evicted, refuse(CodeProtocol, "silent while others wait"))
 		}
 		n.wg.Go(func() { n.receive(conn) })
@@ -87,22 +92,22 @@ func (n *Node) receive(conn net.Conn) {
 	if !n.gate.leave(conn) {
 		return // it was turned away meanwhile
 	}
+	var l *inLink
 	if err == nil {
-		err = n.admit(h)
+		l, err = n.admit(h)
 	}
 	if err != nil {
 		n.turnAway(conn, err)
 		return
 	}
 	frames.limit = MaxFrame
-	l := n.in[h.from]
 	served := conn
 	if n.cfg.Accepted != nil {
 		served = n.cfg.Accepted(conn, l.from)
 		defer served.Close()
 		frames.r = served
 	}
-	s, err := l.attach(served, h.incarnation)
+	s, err := l.attach(served, h)
 	switch {
 	case err == nil:
 		l.serve(s, frames)
@@ -122,7 +127,8 @@ func readHello(frames *frameReader) (hello, error) {
 	return parseHello(body)
 }
 
-// turnAway closes a connection, says why to whoever is there, and counts it.
+// turnAway closes a connection, says to whoever is there as much of the reason as it
+// may know, and counts it. The log has the whole reason.
 //
 // There is no need to linger: after its HELLO, whoever keeps to this protocol
 // sends nothing before it is answered.
@@ -131,56 +137,34 @@ func (n *Node) turnAway(conn net.Conn, why error) {
 	if n.ctx.Err() != nil {
 		return
 	}
-	count := n.refused.Add(1)
+	n.refused.Add(1)
+	var code Code
 	if e := unsaid(why); e != nil {
-		sayError(conn, e)
+		code = e.Code
+		sayError(conn, e.told())
 	}
-	// A flood must not fill the log: past the tenth, one line per doubling.
-	if count <= 10 || bits.OnesCount64(count) == 1 {
+	// Each reason for itself: a flood of one must not hide the others.
+	if count, worth := n.refusals.another(code, n.now()); worth {
 		n.log.Warn("connection refused", "from", conn.RemoteAddr(), "reason", why, "so-far", count)
 	}
 }
 
-// admit decides whether a machine that introduces itself so belongs here.
-func (n *Node) admit(h hello) error {
-	me, machines := uint32(n.cfg.ID), uint32(len(n.in))
-	switch {
-	case h.run != n.cfg.Run:
-		return refuse(CodeRun, "run %q meets run %q", h.run, n.cfg.Run)
-	case h.from == me && h.incarnation == n.cfg.Incarnation:
-		return refuse(CodeSelf, "machine %d has its own address among its peers", me)
-	case h.from == me:
-		return refuse(CodeDuplicate, "two machines with id %d", me)
-	case h.machines != machines:
-		return refuse(CodeMachines, "machine %d is in a run of %d machines, machine %d in one of %d", h.from, h.machines, me, machines)
-	case h.from >= machines:
-		return refuse(CodeMachines, "machine id %d in a run of %d machines: ids are 0 to %d", h.from, machines, machines-1)
-	case h.to != anyID && h.to != me:
-		return refuse(CodeDestination, "machine %d wants machine %d, but this is machine %d", h.from, h.to, me)
-	}
-	return nil
-}
-
 // attach makes conn the link's connection and answers it. A connection that it
 // replaces has ended by then, so nothing of it can come after.
-func (l *inLink) attach(conn net.Conn, incarnation uint64) (*session, error) {
-	n := l.n
-	l.attaching.Lock()
-	defer l.attaching.Unlock()
-	l.mu.Lock()
-	old, known := l.session, l.incarnation
-	l.mu.Unlock()
-	switch {
-	case incarnation < known:
-		return nil, refuse(CodeStale, "machine %d has been started again: this process of it is not the newest", l.from)
-	case old == nil:
-	case incarnation > known && l.alive(old):
-		return nil, refuse(CodeDuplicate, "a machine with id %d is connected already", l.from)
-	default: // the peer has given up that connection; so do we
-		_ = old.conn.Close()
-		<-old.ended
+func (l *inLink) attach(conn net.Conn, h hello) (*session, error) {
+	turn, release, err := l.wait()
+	if err != nil {
+		return nil, err
 	}
-
+	defer release()
+	way, err := l.judge(h) // once more: somebody else may have taken the link meanwhile
+	if err != nil {
+		return nil, err
+	}
+	if err := l.vacate(turn, way); err != nil {
+		return nil, err
+	}
+	n := l.n
 	l.mu.Lock()
 	w := welcome{
 		version:  Version,
@@ -201,29 +185,50 @@ func (l *inLink) attach(conn net.Conn, incarnation uint64) (*session, error) {
 	s := newSession(conn)
 	l.mu.Lock()
 	l.session = s
-	if incarnation > known {
-		l.start = proposal{}
+	peer := l.peer.succeeded(h.secret, h.life)
+	another := peer != l.peer // process of the machine
+	if another {
+		l.peer, l.start = peer, proposal{}
 	}
-	l.incarnation = incarnation
 	l.mu.Unlock()
-	if out := n.to(l.from); out != nil && incarnation > known {
+	if out := n.to(l.from); out != nil && another {
 		out.redial()
 	}
 	n.changes.notify()
 	return s, nil
 }
 
-// alive finds out whether the process at the other end of a session still
-// lives, when another with its id has come. If it does, it is heard again; what
+// vacate ends the link's connection, if there is one, for another that may have it in
+// this way.
+func (l *inLink) vacate(turn *waiter, way entrance) error {
+	l.mu.Lock()
+	old := l.session
+	l.mu.Unlock()
+	if old == nil {
+		return nil
+	}
+	if way == entranceOnceFree {
+		if err := l.outlive(old, turn); err != nil {
+			return err
+		}
+	}
+	_ = old.conn.Close() // the peer has given it up; so do we
+	return turn.await(old.ended)
+}
+
+// outlive waits until the process at the other end of a session turns out to be
+// dead, when another with its id has come. If it lives, it is heard again; what
 // comes in the first moment does not count, as it may have been under way when
 // the process died. If it does not, the session ends, by what its host says or
 // because it is silent for too long.
-func (l *inLink) alive(s *session) bool {
+func (l *inLink) outlive(s *session, turn *waiter) error {
 	moment := time.NewTimer(underWay)
 	defer moment.Stop()
 	select {
 	case <-s.ended:
-		return false
+		return nil
+	case <-turn.displaced:
+		return errDisplaced
 	case <-moment.C:
 	}
 	since := l.heard.Load()
@@ -232,10 +237,14 @@ func (l *inLink) alive(s *session) bool {
 	for {
 		select {
 		case <-s.ended:
-			return false
+			return nil
+		case <-turn.displaced:
+			return errDisplaced
+		case <-turn.deadline:
+			return errNotFree
 		case <-tick.C:
 			if l.heard.Load() != since {
-				return true
+				return refuse(CodeDuplicate, "a machine with id %d is connected already, from %v", l.from, s.conn.RemoteAddr())
 			}
 		}
 	}
@@ -246,9 +255,10 @@ func (l *inLink) serve(s *session, frames *frameReader) {
 	err := l.converse(s, l.write, func() error { return l.read(frames) })
 	var refused *RefusedError
 	if errors.As(err, &refused) {
-		by := "this machine"
-		if refused.heard {
-			by = "peer"
+		by := "peer"
+		if !refused.heard {
+			by = "this machine"
+			l.n.refused.Add(1)
 		}
 		l.n.log.Error("connection closed", "machine", l.from, "by", by, "reason", refused)
 		if refused.heard && refused.Code == CodeStale {
@@ -403,7 +413,6 @@ func (l *inLink) deliver(a *arrivals, more bool) error {
 		}
 		if taken {
 			if err := l.n.cfg.Handler.Deliver(l.from, a.next, a.payloads); err != nil {
-				l.n.refused.Add(1)
 				return refuse(CodeProtocol, "%v", err)
 			}
 			l.held = last
@@ -435,6 +444,7 @@ func (l *inLink) take(t frameType, body []byte) (over bool, err error) {
 		if t == frameStarted {
 			l.start.agreed, l.start.began = true, l.n.now()-time.Duration(step.says[1])
 		}
+		l.peer.settled = true
 		changed = true
 	}
 	l.mu.Unlock()

@@ -19,13 +19,15 @@ const (
 	DefaultWindow = 262_144
 	MaxWindow     = 2_147_483_647 // of Config.Window
 
-	// MaxUnknown is how many connections may not have said yet who they are,
-	// beside one per machine. One more, and the one that has been silent for
-	// longest is closed.
+	// MaxUnknown is how many connections may not have shown yet that they belong to
+	// the run, beside one per machine; half as many from one address. Where the
+	// process may not have as many open files, it is fewer. One more, and one that
+	// has been silent for long is closed.
 	MaxUnknown = 256
 
 	HelloTimeout    = 10 * time.Second // for somebody unknown to say who it is: a hundred machines on two cores take a while
 	WelcomeTimeout  = 10 * time.Second // for the answer: a busy peer may take longer
+	AttachTimeout   = 10 * time.Second // for the connection before this one to end
 	LastWordTimeout = time.Second      // for the last frame of a connection to arrive
 
 	// DefaultPingInterval is after how long a silent connection is tried, where

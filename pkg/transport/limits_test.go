@@ -15,7 +15,7 @@ import (
 func TestLimitsFitEachOther(t *testing.T) {
 	assert.Equal(t, MaxPayload, MaxFrame-(dataHeaderLen-4))
 	assert.Equal(t, math.MaxInt32, MaxWindow)
-	assert.Len(t, hello{run: strings.Repeat("x", MaxRun)}.frame()[4:], 1+4+2+3*4+8+MaxRun)
+	assert.Len(t, hello{run: strings.Repeat("x", MaxRun)}.frame()[4:], 1+4+2+3*4+8+16+MaxRun)
 	assert.LessOrEqual(t, len(hello{run: strings.Repeat("x", MaxRun)}.frame()[4:]), MaxHello)
 }
 
@@ -30,9 +30,10 @@ func TestLimitsAreDocumented(t *testing.T) {
 		"unconsumed messages of a link":               grouped(DefaultWindow) + ", unless told otherwise; up to " + grouped(MaxWindow),
 		"HELLO has to come within":                    seconds(HelloTimeout),
 		"WELCOME has to come within":                  seconds(WelcomeTimeout),
+		"a connection waits for the one before it":    seconds(AttachTimeout),
 		"a last frame has to arrive within":           seconds(LastWordTimeout),
 		"the text of an ERROR":                        grouped(MaxErrorText) + " bytes",
-		"connections that have not said who they are": grouped(MaxUnknown) + ", and one per machine",
+		"connections that have not said who they are": grouped(MaxUnknown) + ", and one per machine; " + grouped(MaxUnknown/2) + ", and one per machine, from one address",
 		"memory for a connection that has not said":   "1 KiB",
 	} {
 		assert.Regexp(t, `\| `+what+`[^|]* \| `+limit, doc)

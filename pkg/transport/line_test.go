@@ -54,7 +54,7 @@ func TestTakeoverWaitsForTheOldConnection(t *testing.T) {
 		near, far := net.Pipe()
 		release := make(chan struct{})
 		conn := &slowEnd{far, release}
-		d.gate.enter(conn)
+		d.gate.enter(conn, "")
 		d.wg.Go(func() { d.receive(conn) })
 		old := newPuppet(t, near)
 		old.hello(nil)

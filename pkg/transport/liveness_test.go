@@ -177,8 +177,8 @@ func TestWelcomeTimeout(t *testing.T) {
 func TestGateEvicts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDuet(t, 10, nil)
-		limit := d.gate.limit
-		assert.Equal(t, MaxUnknown+2, limit)
+		limit := d.gate.perSource // all come from one address
+		assert.Equal(t, MaxUnknown/2+2, limit)
 		var strangers []*puppet
 		for range limit {
 			strangers = append(strangers, d.net.call(t, "0"))
@@ -192,7 +192,7 @@ func TestGateEvicts(t *testing.T) {
 		assert.EqualValues(t, 1, d.Stats().Refused)
 
 		strangers[1].hello(func(h *hello) { h.run = "exam" }) // the second is still there
-		assert.Equal(t, CodeRun, strangers[1].hearError().Code)
+		assert.Equal(t, CodeStranger, strangers[1].hearError().Code)
 		for _, p := range strangers[2:] {
 			p.conn.Close()
 		}

@@ -13,12 +13,14 @@ import (
 // outLink is the sending end of a link: it dials, sends, and keeps what the
 // peer has not consumed. Its life is in the upper half of the table [phases].
 type outLink struct {
-	addr string
+	addr   string
+	secret Secret // what it proves itself with
 	line
 	again chan struct{} // a token: the peer has called, so it can be reached now
 
 	// All of the following is guarded by line.mu.
 	phase phase
+	self  bool // this machine has met itself behind the address
 
 	// The peer. id is AnyID until it has said it. That changes in the goroutine of
 	// run only, which may therefore read it without the lock.
@@ -49,8 +51,14 @@ type outSession struct {
 	wrote    time.Duration // when the writer last began to write, as Node.now
 }
 
-func newOutLink(n *Node, p Peer) *outLink {
-	l := &outLink{line: line{n: n}, again: make(chan struct{}, 1), addr: p.Addr, id: p.ID, box: newOutbox(), window: uint64(n.cfg.Window)}
+func newOutLink(n *Node, p Peer, secret Secret) *outLink {
+	if secret == (Secret{}) {
+		secret = NewSecret()
+	}
+	l := &outLink{
+		line: line{n: n}, again: make(chan struct{}, 1),
+		addr: p.Addr, secret: secret, id: p.ID, box: newOutbox(), window: uint64(n.cfg.Window),
+	}
 	l.work.L = &l.mu
 	return l
 }
@@ -61,6 +69,13 @@ func (l *outLink) name() string {
 		return "peer " + l.addr
 	}
 	return fmt.Sprintf("machine %d (%s)", l.id, l.addr)
+}
+
+// peerID returns the peer's id, AnyID while it has not said it.
+func (l *outLink) peerID() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.id
 }
 
 // state is what a frame may change; l.mu is held.
@@ -227,6 +242,7 @@ func (l *outLink) keep(oldest time.Duration) {
 // node is closed.
 func (l *outLink) run() {
 	pause := redialFirst
+	var refusals thinned
 	for {
 		established, err := l.connect()
 		if err == nil || l.n.ctx.Err() != nil {
@@ -250,7 +266,9 @@ func (l *outLink) run() {
 			if l.n.fail(refused, met) {
 				return
 			}
-			l.n.log.Warn("refused by peer", "addr", l.addr, "reason", refused)
+			if count, worth := refusals.another(l.n.now()); worth {
+				l.n.log.Warn("refused by peer", "addr", l.addr, "reason", refused, "so-far", count)
+			}
 		}
 		called, closed := l.rest(pause)
 		if closed {
@@ -362,12 +380,13 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 		to = uint32(l.id)
 	}
 	h := hello{
-		version:     Version,
-		machines:    uint32(len(n.in)),
-		from:        uint32(n.cfg.ID),
-		to:          to,
-		incarnation: n.cfg.Incarnation,
-		run:         n.cfg.Run,
+		version:  Version,
+		machines: uint32(len(n.in)),
+		from:     uint32(n.cfg.ID),
+		to:       to,
+		life:     n.cfg.Life,
+		secret:   l.secret,
+		run:      n.cfg.Run,
 	}
 	if _, err := conn.Write(h.frame()); err != nil {
 		return welcome{}, err
@@ -381,9 +400,7 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 	case err != nil:
 		return welcome{}, err
 	case t == frameError:
-		e := parseError(body)
-		e.Text = fmt.Sprintf("%s refuses this machine: %s", l.addr, e.Text)
-		return welcome{}, e
+		return welcome{}, l.refusedBy(parseError(body))
 	case t != frameWelcome:
 		return welcome{}, refuse(CodeProtocol, "%v from %s, expected WELCOME", t, l.addr)
 	}
@@ -392,6 +409,23 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 		return w, err
 	}
 	return w, n.learn(l, w.id)
+}
+
+// refusedBy says what it means here that the peer has answered with an ERROR. Why it
+// takes this machine for a stranger stands in the peer's log only; but whether the
+// peer is this machine itself shows here.
+func (l *outLink) refusedBy(e *RefusedError) *RefusedError {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case e.Code != CodeStranger:
+		e.Text = fmt.Sprintf("%s refuses this machine: %s", l.addr, e.Text)
+	case l.self:
+		*e = RefusedError{Code: CodeSelf, Text: fmt.Sprintf("machine %d has its own address among its peers: %s", l.n.cfg.ID, l.addr), heard: true}
+	default:
+		e.Text = l.addr + " does not take this machine for one of its run"
+	}
+	return e
 }
 
 // attach makes conn the link's connection, from the message on that the peer

@@ -100,7 +100,7 @@ func TestPhasesAreDocumented(t *testing.T) {
 func frame(typ frameType) []byte {
 	switch typ {
 	case frameHello:
-		return hello{version: Version, machines: 2, from: 1, incarnation: 1, run: "test"}.frame()
+		return hello{version: Version, machines: 2, from: 1, life: 1, run: "test"}.frame()
 	case frameWelcome:
 		return welcome{version: Version, id: 1, window: 10, consumed: 1, held: 2}.frame()
 	case frameData:

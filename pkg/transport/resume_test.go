@@ -369,6 +369,7 @@ type mortal struct {
 	rng *rand.Rand
 
 	start          time.Time // zero: it has not begun
+	secrets        LinkSecrets
 	consumed, sent uint64
 	stopped        bool // held is noted
 	held           uint64
@@ -410,14 +411,15 @@ func (l *life) holds() uint64 {
 }
 
 // live begins a life, from the log.
-func (m *mortal) live(incarnation uint64) *life {
+func (m *mortal) live(number uint64) *life {
 	l := &life{mortal: m, held: m.consumed}
 	cfg := Config{
-		ID: m.id, Run: "test", Handler: l, Incarnation: incarnation, Window: mortalWindow,
+		ID: m.id, Run: "test", Handler: l, Life: number, Window: mortalWindow,
 		Peers: []Peer{{ID: 1 - m.id, Addr: strconv.Itoa(1 - m.id)}}, Dial: m.w.dialer(m.id),
+		Secrets: []Secret{m.secrets.To},
 	}
 	if !m.start.IsZero() {
-		past := Past{Peer: 1 - m.id, Consumed: m.consumed, Sent: m.sent}
+		past := Past{Peer: 1 - m.id, Secret: m.secrets.From, Consumed: m.consumed, Sent: m.sent}
 		if m.stopped {
 			past.Held = m.held
 		}
@@ -431,8 +433,10 @@ func (m *mortal) live(incarnation uint64) *life {
 	require.NoError(m.t, err)
 	if m.start.IsZero() {
 		assert.NoError(m.t, l.node.Connect(m.t.Context()))
+		m.secrets = l.node.Secrets()[0]
 		start, err := l.node.Barrier(m.t.Context())
 		assert.NoError(m.t, err)
+		m.secrets = l.node.Secrets()[0]
 		m.start = start
 	} else {
 		assert.NoError(m.t, l.node.rejoin(m.t.Context(), m.start))

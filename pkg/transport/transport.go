@@ -48,9 +48,11 @@ type Config struct {
 	Peers   []Peer // all other machines
 	Handler Handler
 
-	// Incarnation tells the processes of one machine apart: a later one
-	// has a larger number.
-	Incarnation uint64
+	// Life tells the processes of one machine apart: a later one has a larger number.
+	Life uint64
+	// Secrets are those of the links to Peers, in their order, as [Node.Secrets] said to
+	// an earlier process. nil, or zero for a link: a new one is made.
+	Secrets []Secret
 	// Window is the most messages per link that may be unconsumed,
 	// DefaultWindow if 0. Of two ends' windows the smaller holds.
 	Window int
@@ -75,6 +77,9 @@ type Config struct {
 // Its log has to hold all of it: peers rely on what was said once.
 type Past struct {
 	Peer int
+	// Secret is that of the link from the peer, as [Node.Secrets] said: nobody is
+	// taken for the peer who does not know it. Zero: whoever comes first is.
+	Secret Secret
 	// Consumed and Held are of the peer's messages. Those between the two are
 	// noted, though not consumed: 0 or the same as Consumed where none are.
 	Consumed, Held uint64
@@ -129,9 +134,10 @@ type Node struct {
 	in  []*inLink  // by machine id; nil for this machine
 
 	// changes tells of all that somebody waits for: of links, and of the node.
-	changes broadcast
-	refused atomic.Uint64
-	start   atomic.Pointer[proposal] // when this machine starts; nil: it is not ready
+	changes  broadcast
+	refused  atomic.Uint64
+	refusals reasons                  // for the log
+	start    atomic.Pointer[proposal] // when this machine starts; nil: it is not ready
 
 	// mu guards what follows. Whoever holds it may take a link's lock.
 	mu     sync.Mutex
@@ -209,6 +215,11 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		return nil, fmt.Errorf("window of %d messages: want 1 to %d", cfg.Window, MaxWindow)
 	case cfg.PingInterval < 0:
 		return nil, fmt.Errorf("ping interval of %v: want more than 0", cfg.PingInterval)
+	case cfg.Secrets != nil && len(cfg.Secrets) != len(cfg.Peers):
+		return nil, fmt.Errorf("%d secrets for %d peers", len(cfg.Secrets), len(cfg.Peers))
+	}
+	if cfg.Secrets == nil {
+		cfg.Secrets = make([]Secret, len(cfg.Peers))
 	}
 	if cfg.Window == 0 {
 		cfg.Window = DefaultWindow
@@ -226,7 +237,7 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		cfg:    cfg,
 		log:    cfg.Logger,
 		ln:     ln,
-		gate:   newGate(MaxUnknown + machines),
+		gate:   newGate(unknownLimits(machines, maxDescriptors())),
 		epoch:  time.Now(),
 		in:     make([]*inLink, machines),
 		byID:   make([]*outLink, machines),
@@ -235,8 +246,8 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		past:   make(map[int]Past),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
-	for _, p := range cfg.Peers {
-		l := newOutLink(n, p)
+	for i, p := range cfg.Peers {
+		l := newOutLink(n, p, cfg.Secrets[i])
 		if p.ID != AnyID {
 			switch {
 			case p.ID == cfg.ID:
@@ -261,6 +272,7 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		}
 		in := n.in[p.Peer]
 		in.consumed, in.held = p.Consumed, max(p.Consumed, p.Held)
+		in.peer = sender{secret: p.Secret, settled: p.Secret != Secret{}}
 		if out := n.byID[p.Peer]; out != nil {
 			out.restore(p)
 		} else {

@@ -127,6 +127,7 @@ func TestReceiverRefusesAnOverrun(t *testing.T) {
 		d.out.hearEnd()
 		assert.EqualValues(t, 7, d.box.got(1))
 		assert.EqualValues(t, 7, d.call(t, 1).held)
+		assert.EqualValues(t, 1, d.Stats().Refused, "it is counted")
 	})
 }
 

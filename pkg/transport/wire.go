@@ -13,7 +13,7 @@ import (
 
 // Version is the protocol's version. Both ends of a connection must speak the
 // same one.
-const Version = 1
+const Version = 2
 
 const (
 	magic = "LCLK"
@@ -68,10 +68,12 @@ const (
 	CodeDestination                 // the wrong machine answered
 	CodeDuplicate                   // two machines with one id
 	CodeSelf                        // a machine that dials itself
-	CodeStale                       // an older process of a machine that was started again
+	CodeStale                       // an older process of a machine, or one that has lost what it kept
+	CodeStranger                    // all that somebody is told who has not shown that it belongs to the run
 )
 
-// RefusedError is why one end of a connection has closed it, in words for both.
+// RefusedError is why one end of a connection has closed it. Whoever has not shown
+// that it belongs to the run is told less, see [RefusedError.told].
 type RefusedError struct {
 	Code  Code
 	Text  string
@@ -84,6 +86,20 @@ func refuse(code Code, format string, args ...any) *RefusedError {
 	return &RefusedError{Code: code, Text: fmt.Sprintf(format, args...)}
 }
 
+// strangerText is the text of CodeStranger. It holds nothing of the run.
+const strangerText = "not known as a machine of this run"
+
+// told returns what somebody hears who has not been welcomed. Which of the reasons
+// it was that it does not belong here would tell it what to try next: with them, the
+// run's name, its size and a process's life were found by asking.
+func (e *RefusedError) told() *RefusedError {
+	switch e.Code {
+	case CodeProtocol, CodeVersion:
+		return e
+	}
+	return &RefusedError{Code: CodeStranger, Text: strangerText}
+}
+
 // unsaid returns the reason in err that the other end does not know, or nil.
 func unsaid(err error) *RefusedError {
 	var e *RefusedError
@@ -94,13 +110,14 @@ func unsaid(err error) *RefusedError {
 }
 
 // hello is the body of a HELLO frame: magic, version u16, machines u32, from
-// u32, to u32, incarnation u64, then the run's name to the end.
+// u32, to u32, life u64, secret of 16 bytes, then the run's name to the end.
 type hello struct {
-	version     uint16
-	machines    uint32
-	from, to    uint32
-	incarnation uint64
-	run         string
+	version  uint16
+	machines uint32
+	from, to uint32
+	life     uint64
+	secret   Secret
+	run      string
 }
 
 func (h hello) frame() []byte {
@@ -110,7 +127,8 @@ func (h hello) frame() []byte {
 	b = binary.BigEndian.AppendUint32(b, h.machines)
 	b = binary.BigEndian.AppendUint32(b, h.from)
 	b = binary.BigEndian.AppendUint32(b, h.to)
-	b = binary.BigEndian.AppendUint64(b, h.incarnation)
+	b = binary.BigEndian.AppendUint64(b, h.life)
+	b = append(b, h.secret[:]...)
 	b = append(b, h.run...)
 	return endFrame(b, start)
 }
@@ -127,9 +145,13 @@ func parseHello(body []byte) (hello, error) {
 	if h.version != Version {
 		return h, refuse(CodeVersion, "protocol version %d meets version %d", h.version, Version)
 	}
-	h.machines, h.from, h.to, h.incarnation = d.u32(), d.u32(), d.u32(), d.u64()
+	h.machines, h.from, h.to, h.life = d.u32(), d.u32(), d.u32(), d.u64()
+	copy(h.secret[:], d.take(len(h.secret)))
 	if d.short {
 		return h, refuse(CodeProtocol, "HELLO of %d bytes is too short", len(body))
+	}
+	if h.secret == (Secret{}) {
+		return h, refuse(CodeProtocol, "HELLO without a secret")
 	}
 	if len(d.b) > MaxRun {
 		return h, refuse(CodeProtocol, "run name of %d bytes, at most %d allowed", len(d.b), MaxRun)
@@ -269,7 +291,7 @@ type decoder struct {
 func (d *decoder) take(n int) []byte {
 	if len(d.b) < n {
 		d.short, d.b = true, nil
-		return make([]byte, 8)[:n]
+		return make([]byte, n)
 	}
 	v := d.b[:n]
 	d.b = d.b[n:]

@@ -16,6 +16,8 @@ import (
 	"pgregory.net/rapid"
 )
 
+var goldenSecret = Secret{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+
 // goldenFrames are all frames as they stand in docs/protocol.md. A change here
 // is a change of the protocol, and needs another Version.
 var goldenFrames = []struct {
@@ -25,18 +27,18 @@ var goldenFrames = []struct {
 }{
 	{
 		"HELLO",
-		hello{version: 1, machines: 3, from: 2, to: 1, incarnation: 0x0102030405060708, run: "q7f3k2"}.frame(),
-		"00000021 01 4c434c4b 0001 00000003 00000002 00000001 0102030405060708 713766336b32",
+		hello{version: 2, machines: 3, from: 2, to: 1, life: 0x0102030405060708, secret: goldenSecret, run: "q7f3k2"}.frame(),
+		"00000031 01 4c434c4b 0002 00000003 00000002 00000001 0102030405060708 000102030405060708090a0b0c0d0e0f 713766336b32",
 	},
 	{
 		"HELLO to whoever is there",
-		hello{version: 1, machines: 2, from: 0, to: anyID, incarnation: 7}.frame(),
-		"0000001b 01 4c434c4b 0001 00000002 00000000 ffffffff 0000000000000007",
+		hello{version: 2, machines: 2, from: 0, to: anyID, life: 7, secret: goldenSecret}.frame(),
+		"0000002b 01 4c434c4b 0002 00000002 00000000 ffffffff 0000000000000007 000102030405060708090a0b0c0d0e0f",
 	},
 	{
 		"WELCOME",
-		welcome{version: 1, id: 1, window: 262_144, consumed: 5, held: 9}.frame(),
-		"0000001b 02 0001 00000001 00040000 0000000000000005 0000000000000009",
+		welcome{version: 2, id: 1, window: 262_144, consumed: 5, held: 9}.frame(),
+		"0000001b 02 0002 00000001 00040000 0000000000000005 0000000000000009",
 	},
 	{"DATA", appendData(nil, 10, []byte("payload")), "00000010 03 000000000000000a 7061796c6f6164"},
 	{"DATA without payload", appendData(nil, 11, nil), "00000009 03 000000000000000b"},
@@ -50,6 +52,7 @@ var goldenFrames = []struct {
 	{"CLOSED", appendNumbers(nil, frameClosed, 11), "00000009 09 000000000000000b"},
 	{"BYE", appendNumbers(nil, frameBye), "00000001 0a"},
 	{"ERROR", errorFrame(refuse(CodeRun, "run %q", "x")), `0000000a 0b 0003 72756e20227822`},
+	{"ERROR to a stranger", errorFrame(refuse(CodeRun, "run %q", "x").told()), "00000025 0b 0009 6e6f74206b6e6f776e2061732061206d616368696e65206f6620746869732072756e"},
 }
 
 func TestGoldenFrames(t *testing.T) {
@@ -261,12 +264,13 @@ func frameBody(t testing.TB, want frameType, frame []byte) []byte {
 func TestHelloRoundTrip(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		want := hello{
-			version:     Version,
-			machines:    rapid.Uint32().Draw(r, "machines"),
-			from:        rapid.Uint32().Draw(r, "from"),
-			to:          rapid.Uint32().Draw(r, "to"),
-			incarnation: rapid.Uint64().Draw(r, "incarnation"),
-			run:         rapid.StringN(-1, -1, MaxRun).Draw(r, "run"),
+			version:  Version,
+			machines: rapid.Uint32().Draw(r, "machines"),
+			from:     rapid.Uint32().Draw(r, "from"),
+			to:       rapid.Uint32().Draw(r, "to"),
+			life:     rapid.Uint64().Draw(r, "life"),
+			secret:   NewSecret(),
+			run:      rapid.StringN(-1, -1, MaxRun).Draw(r, "run"),
 		}
 		got, err := parseHello(frameBody(t, frameHello, want.frame()))
 		require.NoError(t, err)
@@ -276,7 +280,7 @@ func TestHelloRoundTrip(t *testing.T) {
 }
 
 func TestHelloRefuses(t *testing.T) {
-	good := hello{version: Version, machines: 2, run: strings.Repeat("r", MaxRun)}
+	good := hello{version: Version, machines: 2, secret: goldenSecret, run: strings.Repeat("r", MaxRun)}
 	body := func(edit func(b []byte) []byte) []byte { return edit(frameBody(t, frameHello, good.frame())) }
 	for _, c := range []struct {
 		name string
@@ -287,10 +291,12 @@ func TestHelloRefuses(t *testing.T) {
 		{"nothing", nil, CodeProtocol, "not a HELLO of this protocol"},
 		{"another magic", body(func(b []byte) []byte { b[0] = 'l'; return b }), CodeProtocol, "not a HELLO of this protocol"},
 		{"magic only", []byte(magic), CodeProtocol, "not a HELLO of this protocol"},
-		{"too short", body(func(b []byte) []byte { return b[:25] }), CodeProtocol, "HELLO of 25 bytes is too short"},
+		{"too short", body(func(b []byte) []byte { return b[:41] }), CodeProtocol, "HELLO of 41 bytes is too short"},
+		{"no secret", body(func(b []byte) []byte { clear(b[26:42]); return b }), CodeProtocol, "HELLO without a secret"},
 		{"a long name", body(func(b []byte) []byte { return append(b, 'r') }), CodeProtocol, "run name of 65 bytes, at most 64 allowed"},
 		// What follows the version in another version is unknown.
-		{"version 2", []byte(magic + "\x00\x02?"), CodeVersion, "protocol version 2 meets version 1"},
+		{"version 1", []byte(magic + "\x00\x01?"), CodeVersion, "protocol version 1 meets version 2"},
+		{"version 3", []byte(magic + "\x00\x03?"), CodeVersion, "protocol version 3 meets version 2"},
 	} {
 		_, err := parseHello(c.body)
 		var refused *RefusedError
@@ -341,7 +347,8 @@ func TestWelcomeRefuses(t *testing.T) {
 		{"too long", append(good.frame()[headerLen:], 0), "WELCOME of 27 bytes"},
 		{"more consumed than held", welcome{Version, 1, 1, 3, 2}.frame()[headerLen:], "WELCOME contradicts itself: held 2, consumed 3, window 1"},
 		{"no window", welcome{Version, 1, 0, 2, 2}.frame()[headerLen:], "WELCOME contradicts itself: held 2, consumed 2, window 0"},
-		{"version 2", []byte("\x00\x02?"), "protocol version 2 meets version 1"},
+		{"version 1", []byte("\x00\x01?"), "protocol version 1 meets version 2"},
+		{"version 3", []byte("\x00\x03?"), "protocol version 3 meets version 2"},
 	} {
 		_, err := parseWelcome(c.body)
 		assert.EqualError(t, err, c.want, c.name)

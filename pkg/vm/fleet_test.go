@@ -1,7 +1,9 @@
 package vm
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -280,6 +282,49 @@ func empty(t testing.TB, dir string) {
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Empty(t, entries)
+}
+
+// onlyLinks requires that of a machine that has not begun, though its peers may have,
+// only what they know it by is left.
+func onlyLinks(t testing.TB, cfg Config) {
+	t.Helper()
+	entries, err := os.ReadDir(cfg.LogDir)
+	require.NoError(t, err)
+	if assert.Len(t, entries, 1) {
+		assert.Equal(t, linksName(cfg.ID, cfg.Rate), entries[0].Name())
+	}
+}
+
+// keepLinks writes what an earlier process of a machine would have kept, whose peers are
+// known by their ids. All links of a fleet's machines that were made so fit together.
+func keepLinks(t testing.TB, cfg Config) {
+	t.Helper()
+	secret := func(from, to int) transport.Secret { return transport.Secret{0: 1, 14: byte(from), 15: byte(to)} }
+	k := keptLinks{Format: linksFormat, Run: cfg.Run, ID: cfg.ID, Machines: len(cfg.Peers) + 1, Life: 1}
+	for _, p := range cfg.Peers {
+		k.Links = append(k.Links, keptLink{p.ID, p.Addr, secret(cfg.ID, p.ID), secret(p.ID, cfg.ID)})
+	}
+	b, err := json.Marshal(k)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(cfg.LogDir, linksName(cfg.ID, cfg.Rate)), b, 0o600))
+}
+
+// sharedBuffer is a buffer for several goroutines.
+type sharedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *sharedBuffer) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
+}
+
+func (s *sharedBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }
 
 // after returns a Watch function and a channel that is closed when the machine

@@ -78,6 +78,7 @@ func TestInboxKnowsTheClock(t *testing.T) {
 	require.NoError(t, r.file.Close())
 
 	f.cfgs[0].Resume = true
+	keepLinks(t, f.cfgs[0])
 	again, err := newRunner(f.cfgs[0], listen(t))
 	require.NoError(t, err)
 	defer func() { _ = again.file.Discard() }()

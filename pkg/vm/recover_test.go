@@ -92,6 +92,7 @@ func TestPeerRemembersATornLog(t *testing.T) {
 				b = b[:cut]
 			}
 			require.NoError(t, os.WriteFile(g.logName(id), b, 0o666))
+			keepLinks(t, g.cfgs[id])
 		}
 		sent := uint64(0)
 		for _, rec := range records[:bytes.Count(whole[0][:cut], []byte("\n"))] {

@@ -20,6 +20,7 @@ type runner struct {
 	cfg    Config
 	past   past
 	file   *logging.File
+	kept   *kept
 	node   *transport.Node
 	faults *faultconn.Faults
 	steps  *stepper
@@ -59,14 +60,16 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	if r.mode, err = newMode(&r.cfg, r.steps, &r.past); err != nil {
 		return nil, err
 	}
-	if r.node, err = r.newNode(ln, back.links()); err != nil {
-		return nil, err
-	}
-	// The file comes last: a start that fails before it leaves nothing.
 	if r.file == nil {
 		if r.file, err = logging.Create(cfg.LogDir, cfg.ID, cfg.Rate); err != nil {
 			return nil, err
 		}
+	}
+	if r.kept, err = openKept(&r.cfg, r.past.begun()); err != nil {
+		return nil, err
+	}
+	if r.node, err = r.newNode(ln, back.links()); err != nil {
+		return nil, err
 	}
 	r.steps.inbox.clock.Store(uint64(r.steps.machine.Clock())) // where the past has led
 	r.past.sent = nil                                          // the node has it now
@@ -76,15 +79,23 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 
 // newNode makes the machine's end of its links, over TCP with the faults on top.
 func (r *runner) newNode(ln net.Listener, past []transport.Past) (*transport.Node, error) {
+	secrets, err := r.kept.to(r.cfg.Peers, r.past.begun())
+	if err != nil {
+		return nil, err
+	}
+	for i := range past {
+		past[i].Secret = r.kept.from(past[i].Peer)
+	}
 	cfg := transport.Config{
-		ID:          r.cfg.ID,
-		Run:         r.cfg.Run,
-		Peers:       r.cfg.Peers,
-		Handler:     r.steps.inbox,
-		Incarnation: uint64(time.Now().UnixNano()),
-		Window:      r.cfg.Window,
-		Past:        past,
-		Logger:      logging.Slog(r.cfg.Logger),
+		ID:      r.cfg.ID,
+		Run:     r.cfg.Run,
+		Peers:   r.cfg.Peers,
+		Handler: r.steps.inbox,
+		Life:    r.kept.Life,
+		Secrets: secrets,
+		Window:  r.cfg.Window,
+		Past:    past,
+		Logger:  logging.Slog(r.cfg.Logger),
 	}
 	ids := make(map[string]int)
 	for _, p := range r.cfg.Peers {
@@ -105,6 +116,9 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 	defer r.node.Close(abrupt)
 	defer r.faults.Lift() // what waits for one to be over would not end
 
+	if err := r.kept.claim(); err != nil {
+		return nil, err // a disk that is full now may have room later
+	}
 	start, err := r.join(ctx)
 	if err != nil {
 		return nil, &StartError{err}
@@ -166,7 +180,7 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	r.cfg.Logger.Info("all links stand; waiting for the others")
-	start, err := r.node.Barrier(ctx)
+	start, err := r.barrier(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = errors.New("the other machines are connected to this one, but not all to each other: does each have all others as peers?")
 	}

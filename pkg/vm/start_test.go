@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -226,6 +227,7 @@ func TestPeerIsNeverThere(t *testing.T) {
 }
 
 func TestTwoMachinesWithOneID(t *testing.T) {
+	var said sharedBuffer
 	f := newFleet(t, []string{"1", "1", "1"}, func(id int, cfg *Config) {
 		// What three hosts would be started with, had the last been given
 		// the id of the second.
@@ -235,19 +237,24 @@ func TestTwoMachinesWithOneID(t *testing.T) {
 		}
 		cfg.ID = min(id, 1)
 		cfg.ConnectTimeout = time.Second
+		cfg.Logger = logging.Diagnostics(&said, "test", hclog.Info)
 	})
 	for id := range f.cfgs {
 		f.start(id)
 	}
 	f.wait()
 	// Who meets whom first is open.
-	const pattern = "two machines with id 1|both say that they are machine 1|a machine with id 1 is connected already|machine 1 has been started again"
+	const pattern = "two machines with id 1|both say that they are machine 1|does not take this machine for one of its run"
 	for id, err := range f.errs {
 		require.Error(t, err, "machine %d", id)
 		require.ErrorAs(t, err, new(*StartError))
 		empty(t, f.cfgs[id].LogDir)
 	}
 	assert.Regexp(t, pattern, f.errs[1].Error()+f.errs[2].Error())
+	// Whoever refuses one of them says why.
+	if strings.Contains(f.errs[1].Error()+f.errs[2].Error(), "does not take this machine") {
+		assert.Regexp(t, "two machines with id 1|a machine with id 1 is connected already, from 127.0.0.1", said.String())
+	}
 }
 
 // peer is machine 1 of 2, made by hand around a transport node. It consumes
@@ -268,7 +275,7 @@ func newPeer(f *fleet, edit func(*transport.Config)) *peer {
 	f.t.Helper()
 	p := &peer{t: f.t, arrived: make(chan struct{}, 1), room: make(chan struct{}, 1), done: make(chan struct{})}
 	cfg := transport.Config{
-		ID: 1, Run: f.cfgs[0].Run, Handler: p, Incarnation: 1,
+		ID: 1, Run: f.cfgs[0].Run, Handler: p, Life: 1,
 		Peers: []transport.Peer{{ID: 0, Addr: f.lns[0].Addr().String()}},
 	}
 	if edit != nil {
@@ -366,7 +373,7 @@ func TestNobodyElseIsReady(t *testing.T) {
 		soon(t, "its end", f.ended[0])
 		requireStartError(t, f.errs[0], "context canceled")
 		require.ErrorIs(t, f.errs[0], context.Canceled)
-		empty(t, f.cfgs[0].LogDir)
+		onlyLinks(t, f.cfgs[0])
 	})
 	t.Run("timeout", func(t *testing.T) {
 		f := newFleet(t, []string{"1", "1"}, func(_ int, cfg *Config) { cfg.ConnectTimeout = time.Second })
@@ -375,7 +382,7 @@ func TestNobodyElseIsReady(t *testing.T) {
 		p.connect(false)
 		soon(t, "its end", f.ended[0])
 		requireStartError(t, f.errs[0], "the other machines are connected to this one, but not all to each other: does each have all others as peers?")
-		empty(t, f.cfgs[0].LogDir)
+		onlyLinks(t, f.cfgs[0])
 	})
 }
 

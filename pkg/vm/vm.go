@@ -90,7 +90,8 @@ func check(cfg *Config) error {
 	return nil
 }
 
-// StartError says why a machine could not begin its run. Nothing is left of it.
+// StartError says why a machine could not begin its run. Nothing is left of it, but for
+// what its peers know it by, where they may have begun: with that it can come back.
 type StartError struct{ Err error }
 
 func (e *StartError) Error() string { return e.Err.Error() }
