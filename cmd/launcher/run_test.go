@@ -57,7 +57,7 @@ func TestDefaultCluster(t *testing.T) {
 		events += m.Steps
 	}
 	assert.Regexp(t, fmt.Sprintf(`(?m)^events +%d events on 3 machines`, events), out)
-	assert.Contains(t, out, "every message is accounted for\n")
+	assert.Contains(t, out, "all accounted for\n")
 	assert.NotContains(t, out+p.errors.String(), "\x1b")
 
 	requireAllTicks(t, run, 2*time.Second)

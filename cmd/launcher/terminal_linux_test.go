@@ -125,7 +125,7 @@ func TestTerminalCtrlC(t *testing.T) {
 	_, err := person.WriteString("\x03")
 	require.NoError(t, err)
 	require.Equal(t, "130", p.wait())
-	eventually(t, func() bool { return strings.Contains(seen(p), "every message is accounted for") }, "the table follows")
+	eventually(t, func() bool { return strings.Contains(seen(p), "all accounted for") }, "the table follows")
 	requireCorrect(t, dir)
 }
 
