@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -35,8 +36,11 @@ func (c Check) Run(_ context.Context, env *Env) error {
 			unreadable = true
 			continue
 		}
-		if err := c.write(env.Out, dir, v); err != nil {
+		if err := c.write(env, dir, v); err != nil {
 			return err
+		}
+		if len(c.Dirs) == 1 && c.Format == CheckFormats[0] {
+			c.suggest(env, dir, v)
 		}
 		broken = broken || v.State == trace.Broken || v.State == trace.Incomplete && !c.AllowIncomplete
 	}
@@ -57,29 +61,51 @@ func (c *Check) dir(dir string) (*trace.Verdict, error) {
 	return run.Walk(trace.Options{All: c.All})
 }
 
-func (c *Check) write(w io.Writer, dir string, v *trace.Verdict) error {
+// suggest says what one would do next: look at what the run did, or at what breaks
+// a law.
+func (c *Check) suggest(env *Env, dir string, v *trace.Verdict) {
+	switch shown := uint64(len(v.Violations)); {
+	case v.State != trace.Broken:
+		env.suggest("stats", dir)
+	case shown < v.Violated() && !c.All:
+		env.suggest("check", "--all", dir)
+	}
+}
+
+func (c *Check) write(env *Env, dir string, v *trace.Verdict) error {
 	if c.Format == "json" {
-		return json.NewEncoder(w).Encode(struct {
+		return json.NewEncoder(env.Out).Encode(struct {
 			Dir string `json:"dir"`
 			*trace.Verdict
 		}{dir, v})
 	}
-	var b strings.Builder
-	for i := range v.Violations {
-		fmt.Fprintf(&b, "%v\n\n", &v.Violations[i])
+	screen := env.screen()
+	if !screen.Person { // whoever looks for lines in a file looks for whole ones
+		screen.Width = 0
 	}
-	fmt.Fprintf(&b, "%s: %v\n", dir, v)
-	if shown := len(v.Violations); uint64(shown) < v.Violated() {
-		fmt.Fprintf(&b, "  shown: %d of %d", shown, v.Violated())
-		if !c.All {
-			b.WriteString(", the first of each law; --all shows more")
+	var b strings.Builder
+	prose := func(text string) { b.WriteString(terminal.Wrap(text, screen.Width, 4) + "\n") }
+	for i := range v.Violations {
+		// The lines of the logs are evidence, and stay as they are.
+		what, lines, _ := strings.Cut(v.Violations[i].String(), "\n")
+		prose(screen.Paint(terminal.Bad, what))
+		if lines != "" {
+			b.WriteString(lines + "\n")
 		}
-		b.WriteByte('\n')
+		b.WriteString("\n")
+	}
+	prose(dir + ": " + report.Verdict(v, screen))
+	if shown := len(v.Violations); uint64(shown) < v.Violated() {
+		text := fmt.Sprintf("  shown: %d of %d", shown, v.Violated())
+		if !c.All {
+			text += ", the first of each law; --all shows more"
+		}
+		prose(text)
 	}
 	for _, o := range v.Open {
-		fmt.Fprintf(&b, "  %s\n", o)
+		prose("  " + o)
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(env.Out, b.String())
 	return err
 }
 
@@ -105,10 +131,13 @@ func (s Stats) Run(_ context.Context, env *Env) error {
 		if i > 0 && (s.Format == "table" || s.Format == "markdown") {
 			_, _ = fmt.Fprintln(env.Out)
 		}
-		if err := report.Stats(env.Out, stats, s.Format); err != nil {
+		if err := report.Stats(env.Out, stats, s.Format, env.screen()); err != nil {
 			return err
 		}
 		broken = broken || stats.Verdict.State == trace.Broken
+	}
+	if len(s.Dirs) == 1 && s.Format == report.StatsFormats[0] && !broken {
+		env.suggest("diagram", "-o", "run.svg", s.Dirs[0])
 	}
 	if broken {
 		return exit.With(exit.Broken, errors.New("a law is broken, so the figures may mean nothing: see \"launcher check\""))

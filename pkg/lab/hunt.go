@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/exit"
@@ -58,9 +60,9 @@ func (h Hunt) Run(ctx context.Context, env *Env) error {
 }
 
 func (h *Hunt) write(env *Env, f *hunt.Finding, took time.Duration) error {
-	again := f.Run.Command()
+	again := env.commandLine() + strings.TrimPrefix(f.Run.Command(), "launcher")
 	if h.Bug != "" { // no other command makes mistakes
-		again = fmt.Sprintf("launcher sim --hunt %d --seed %d --bug %s", f.Number, h.Seed, h.Bug)
+		again = env.commandLine("sim", "--hunt", strconv.FormatUint(f.Number, 10), "--seed", strconv.FormatUint(h.Seed, 10), "--bug", h.Bug)
 	}
 	_, err := fmt.Fprintf(env.Out, "run %d breaks a law, found in %v:\n%s\n\nagain: %s\n", f.Number, took, f.What, again)
 	return err

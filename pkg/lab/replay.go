@@ -59,8 +59,7 @@ func (r Replay) Run(ctx context.Context, env *Env) error {
 	if r.Processes {
 		return r.processes(ctx, env, paths, result)
 	}
-	_, err = fmt.Fprintf(env.Out, "%s: the same again: %s%s\n", r.Dir, replayed(result), reservations(result))
-	return err
+	return env.prose("%s: the same again: %s%s", r.Dir, replayed(result), reservations(result))
 }
 
 // otherVersion says if a run was recorded by another version.
@@ -173,8 +172,7 @@ func (r *Replay) processes(ctx context.Context, env *Env, paths []string, result
 			return env.replayError(err)
 		}
 	}
-	_, err = fmt.Fprintf(env.Out, "%s: the same again, with processes: %s; logs in %s\n", r.Dir, replayed(result), p.Dir)
-	return err
+	return env.prose("%s: the same again, with processes: %s; logs in %s", r.Dir, replayed(result), p.Dir)
 }
 
 // asRecorded returns the run of processes that the records say.

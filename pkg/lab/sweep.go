@@ -131,10 +131,10 @@ func (c *conductor) conduct(ctx context.Context) error {
 	case failure != nil && ctx.Err() == nil:
 		return failure
 	case len(bad) > 0:
-		return exit.With(exit.Broken, fmt.Errorf("not correct: %s; \"launcher check %s\" shows where",
-			strings.Join(bad, "; "), filepath.Join(c.Dir, sweep.RunsName, strings.Fields(bad[0])[0])))
+		return exit.With(exit.Broken, fmt.Errorf("not correct: %s; \"%s\" shows where",
+			strings.Join(bad, "; "), c.env.commandLine("check", filepath.Join(c.Dir, sweep.RunsName, strings.Fields(bad[0])[0]))))
 	case failure != nil:
-		c.env.remark("stopped; to go on: launcher sweep --out %s", c.Dir)
+		c.env.command("stopped; to go on: ", "sweep", "--out", c.Dir)
 		return exit.With(exit.Interrupted, nil)
 	}
 	return nil
@@ -342,7 +342,7 @@ func (c *conductor) write(r *sweep.Report) error {
 			return fmt.Errorf("what the sweep shows cannot be written: %w", err)
 		}
 	}
-	if _, err := c.env.Out.Write(r.Text()); err != nil {
+	if _, err := c.env.Out.Write(r.Text(c.env.screen())); err != nil {
 		return fmt.Errorf("the result cannot be printed (it is in %s): %w", c.Dir, err)
 	}
 	c.env.remark("what this shows: %s", filepath.Join(c.Dir, sweep.FindingsName))

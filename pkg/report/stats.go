@@ -13,6 +13,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/internal/columns"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -21,8 +22,9 @@ var StatsFormats = []string{"table", "markdown", "csv", "json"}
 
 // Stats writes the figures of a run in one of [StatsFormats]. A table and
 // markdown are for reading and explain themselves; csv has one row per machine
-// with plain numbers, durations in microseconds; json has everything.
-func Stats(w io.Writer, s *trace.Stats, format string) error {
+// with plain numbers, durations in microseconds; json has everything. A table is
+// for a screen: where it is too wide for that, its columns stand below each other.
+func Stats(w io.Writer, s *trace.Stats, format string, on terminal.Screen) error {
 	switch format {
 	case "json":
 		enc := json.NewEncoder(w)
@@ -31,9 +33,23 @@ func Stats(w io.Writer, s *trace.Stats, format string) error {
 	case "csv":
 		return statsCSV(w, s)
 	case "markdown":
-		return statsText(w, s, (*columns.Table).Markdown, "## ")
+		return statsText(w, s, (*columns.Table).Markdown, "## ", terminal.Screen{})
 	default:
-		return statsText(w, s, (*columns.Table).Text, "")
+		return statsText(w, s, stacked(on), "", on)
+	}
+}
+
+// stacked renders tables for a screen.
+func stacked(on terminal.Screen) func(*columns.Table) string {
+	return func(t *columns.Table) string {
+		for id, row := range t.Rows {
+			row[0] = on.Paint(terminal.Machine(id), row[0])
+		}
+		var parts []string
+		for _, part := range t.Stack(on.TableWidth(), 1) {
+			parts = append(parts, part.Text())
+		}
+		return strings.Join(parts, "\n\n")
 	}
 }
 
@@ -50,61 +66,61 @@ var groups = []group{
 		columns.Nominal("", "nominal", func(m *trace.MachineStats) clock.Rate { return m.Summary.Rate }).As("rate"),
 		columns.Number("", "achieved", figure.Rate, func(m *trace.MachineStats) float64 { return optional(m.AchievedRate) }).As("achieved_rate"),
 		columns.Number("", "error", figure.PPM, func(m *trace.MachineStats) float64 { return optional(m.RateError) }).As("rate_error_ppm"),
-		late("late p50", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.P50 }).As("late_p50_us"),
-		late("late p99", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.P99 }).As("late_p99_us"),
-		late("late max", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.Max }).As("late_max_us"),
-		count("missed", func(m *trace.MachineStats) uint64 { return m.Summary.Missed }).As("missed"),
+		late("p50", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.P50 }).As("late_p50_us"),
+		late("p99", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.P99 }).As("late_p99_us"),
+		late("max", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.Max }).As("late_max_us"),
+		count("", "missed", func(m *trace.MachineStats) uint64 { return m.Summary.Missed }).As("missed"),
 	}},
 	{"Events and messages", []column{
-		count("internal", func(m *trace.MachineStats) uint64 { return m.Summary.Internal }).As("internal"),
-		count("send", func(m *trace.MachineStats) uint64 { return m.Summary.Sends }).As("sends"),
-		count("receive", func(m *trace.MachineStats) uint64 { return m.Summary.Receives }).As("receives"),
-		count("events", func(m *trace.MachineStats) uint64 { return m.Summary.Steps }).As("events"),
-		count("sent", func(m *trace.MachineStats) uint64 { return m.Summary.Sent }).As("messages_sent"),
-		count("received", func(m *trace.MachineStats) uint64 { return m.Summary.Receives }).As("messages_received"),
-		count("pending", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Queue) }).As("messages_pending"),
+		count("", "internal", func(m *trace.MachineStats) uint64 { return m.Summary.Internal }).As("internal"),
+		count("", "send", func(m *trace.MachineStats) uint64 { return m.Summary.Sends }).As("sends"),
+		count("", "receive", func(m *trace.MachineStats) uint64 { return m.Summary.Receives }).As("receives"),
+		count("", "events", func(m *trace.MachineStats) uint64 { return m.Summary.Steps }).As("events"),
+		count("", "sent", func(m *trace.MachineStats) uint64 { return m.Summary.Sent }).As("messages_sent"),
+		count("", "received", func(m *trace.MachineStats) uint64 { return m.Summary.Receives }).As("messages_received"),
+		count("", "pending", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Queue) }).As("messages_pending"),
 	}},
 	{"Clocks", []column{
-		count("final", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Clock) }).As("clock"),
-		mean("jump mean", func(m *trace.MachineStats) float64 { return m.Jumps.Mean }).As("jump_mean"),
-		count("jump p50", func(m *trace.MachineStats) uint64 { return m.Jumps.P50 }).As("jump_p50"),
-		count("jump p99", func(m *trace.MachineStats) uint64 { return m.Jumps.P99 }).As("jump_p99"),
-		count("jump max", func(m *trace.MachineStats) uint64 { return m.Jumps.Max }).As("jump_max"),
-		count("gaps", func(m *trace.MachineStats) uint64 { return m.Summary.Gaps }).As("gaps"),
-		mean("drift mean", func(m *trace.MachineStats) float64 { return m.Drift.Mean }).As("drift_mean"),
-		count("drift p99", func(m *trace.MachineStats) uint64 { return m.Drift.P99 }).As("drift_p99"),
-		count("drift max", func(m *trace.MachineStats) uint64 { return m.Drift.Max }).As("drift_max"),
-		count("drift final", func(m *trace.MachineStats) uint64 { return m.FinalDrift }).As("drift_final"),
+		count("", "final", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Clock) }).As("clock"),
+		mean("jump", "mean", func(m *trace.MachineStats) float64 { return m.Jumps.Mean }).As("jump_mean"),
+		count("jump", "p50", func(m *trace.MachineStats) uint64 { return m.Jumps.P50 }).As("jump_p50"),
+		count("jump", "p99", func(m *trace.MachineStats) uint64 { return m.Jumps.P99 }).As("jump_p99"),
+		count("jump", "max", func(m *trace.MachineStats) uint64 { return m.Jumps.Max }).As("jump_max"),
+		count("", "gaps", func(m *trace.MachineStats) uint64 { return m.Summary.Gaps }).As("gaps"),
+		mean("drift", "mean", func(m *trace.MachineStats) float64 { return m.Drift.Mean }).As("drift_mean"),
+		count("drift", "p99", func(m *trace.MachineStats) uint64 { return m.Drift.P99 }).As("drift_p99"),
+		count("drift", "max", func(m *trace.MachineStats) uint64 { return m.Drift.Max }).As("drift_max"),
+		count("drift", "final", func(m *trace.MachineStats) uint64 { return m.FinalDrift }).As("drift_final"),
 	}},
 	{"Queues (messages; growth and arrivals per second)", []column{
-		mean("mean", func(m *trace.MachineStats) float64 { return m.Summary.MeanQueue }).As("queue_mean"),
-		count("max", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.MaxQueue) }).As("queue_max"),
-		count("final", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Queue) }).As("queue_final"),
-		perSecond("growth", func(m *trace.MachineStats) float64 { return m.QueueGrowth }).As("queue_growth"),
-		perSecond("growth predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Growth }).As("queue_growth_predicted"),
-		perSecond("arrivals", func(m *trace.MachineStats) float64 { return m.Arrivals }).As("arrivals"),
-		perSecond("arrivals predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Arrivals }).As("arrivals_predicted"),
+		mean("", "mean", func(m *trace.MachineStats) float64 { return m.Summary.MeanQueue }).As("queue_mean"),
+		count("", "max", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.MaxQueue) }).As("queue_max"),
+		count("", "final", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Queue) }).As("queue_final"),
+		perSecond("growth", "observed", func(m *trace.MachineStats) float64 { return m.QueueGrowth }).As("queue_growth"),
+		perSecond("growth", "predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Growth }).As("queue_growth_predicted"),
+		perSecond("arrivals", "observed", func(m *trace.MachineStats) float64 { return m.Arrivals }).As("arrivals"),
+		perSecond("arrivals", "predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Arrivals }).As("arrivals_predicted"),
 	}},
 }
 
 // machineColumn names the rows of a table.
 var machineColumn = columns.Words("machine", func(m *trace.MachineStats) string { return "vm-" + strconv.Itoa(m.ID) })
 
-func count(name string, of func(*trace.MachineStats) uint64) column {
-	return columns.Count("", name, of)
+func count(group, name string, of func(*trace.MachineStats) uint64) column {
+	return columns.Count(group, name, of)
 }
 
-func mean(name string, of func(*trace.MachineStats) float64) column {
-	return columns.Number("", name, figure.Mean, of)
+func mean(group, name string, of func(*trace.MachineStats) float64) column {
+	return columns.Number(group, name, figure.Mean, of)
 }
 
-func perSecond(name string, of func(*trace.MachineStats) float64) column {
-	return columns.Number("", name, figure.PerSecond, of)
+func perSecond(group, name string, of func(*trace.MachineStats) float64) column {
+	return columns.Number(group, name, figure.PerSecond, of)
 }
 
 // late is a column of the lateness of ticks, where it was measured.
 func late(name string, of func(*trace.MachineStats) time.Duration) column {
-	return columns.Duration("", name, func(m *trace.MachineStats) (time.Duration, bool) {
+	return columns.Duration("late", name, func(m *trace.MachineStats) (time.Duration, bool) {
 		return of(m), m.Summary.Lateness.Ticks > 0
 	})
 }
@@ -116,16 +132,21 @@ func optional(f *float64) float64 {
 	return *f
 }
 
-func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, heading string) error {
+func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, heading string, on terminal.Screen) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s on %s in %s (run %s, die %d)\n",
+	prose := func(hang int, format string, args ...any) {
+		b.WriteString(terminal.Wrap(fmt.Sprintf(format, args...), on.Width, hang) + "\n")
+	}
+	prose(0, "%s on %s in %s (run %s, die %d)",
 		figure.Plural(s.Events, "event"), figure.Plural(len(s.Machines), "machine"), figure.Duration(s.Elapsed), s.Run, s.Die)
 	for _, g := range append(slices.Clone(groups), jumps(s)) {
-		fmt.Fprintf(&b, "\n%s%s\n\n%s\n", heading, g.title, render(columns.New(append([]column{machineColumn}, g.columns...), s.Machines)))
+		b.WriteString("\n")
+		prose(0, "%s%s", heading, g.title)
+		fmt.Fprintf(&b, "\n%s\n", render(columns.New(append([]column{machineColumn}, g.columns...), s.Machines)))
 	}
 	fmt.Fprintf(&b, "\n%sWhat this shows\n\n", heading)
-	for _, line := range findings(s) {
-		fmt.Fprintf(&b, "- %s\n", line)
+	for _, line := range findings(s, on) {
+		prose(2, "- %s", line)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -139,7 +160,7 @@ func jumps(s *trace.Stats) group {
 	}
 	g := group{title: "Jumps of the clock"}
 	for i := range buckets {
-		g.columns = append(g.columns, count(bucketName(i), func(m *trace.MachineStats) uint64 {
+		g.columns = append(g.columns, count("", bucketName(i), func(m *trace.MachineStats) uint64 {
 			if i >= len(m.JumpHistogram) {
 				return 0
 			}
@@ -160,7 +181,7 @@ func bucketName(i int) string {
 }
 
 // findings say in sentences what the figures mean.
-func findings(s *trace.Stats) []string {
+func findings(s *trace.Stats, on terminal.Screen) []string {
 	var lines []string
 	for i := range s.Machines {
 		if s.Die > 0 {
@@ -175,7 +196,7 @@ func findings(s *trace.Stats) []string {
 	} else if s.Why != "" {
 		lines = append(lines, "Concurrent pairs of events were not counted: "+s.Why+".")
 	}
-	return append(lines, "The run is "+s.Verdict.String()+".")
+	return append(lines, "The run is "+Verdict(s.Verdict, on)+".")
 }
 
 // share writes part of a whole, in per cent; of nothing, it is none.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/trace"
@@ -45,8 +46,26 @@ func TestStatsFormats(t *testing.T) {
 	written := make(map[string]string)
 	for _, format := range report.StatsFormats {
 		var b bytes.Buffer
-		require.NoError(t, report.Stats(&b, s, format))
+		require.NoError(t, report.Stats(&b, s, format, terminal.Screen{}))
 		written[format] = b.String()
+	}
+	for _, width := range []int{40, 60, 80, 120} {
+		var b bytes.Buffer
+		require.NoError(t, report.Stats(&b, s, "table", terminal.Screen{Width: width}))
+		golden(t, fmt.Sprintf("stats-%d.txt", width), b.Bytes())
+		for line := range strings.SplitSeq(b.String(), "\n") {
+			assert.LessOrEqual(t, terminal.Width(line), width, "%q", line)
+		}
+		var wide, painted bytes.Buffer
+		require.NoError(t, report.Stats(&painted, s, "table", terminal.Screen{Width: width, Colour: true}))
+		assert.Equal(t, b.String(), terminal.Plain(painted.String()))
+		assert.Contains(t, painted.String(), "The run is \x1b[32mcorrect\x1b[0m: ")
+		assert.Contains(t, painted.String(), "\n\x1b[38;5;25mvm-0\x1b[0m ")
+		require.NoError(t, report.Stats(&wide, s, "table", terminal.Screen{Width: width, Wide: true}))
+		tables, _, _ := strings.Cut(wide.String(), "What this shows")
+		if width >= 80 {
+			assert.True(t, strings.HasPrefix(written["table"], tables), "all columns side by side")
+		}
 	}
 	golden(t, "stats.txt", []byte(written["table"]))
 	golden(t, "stats.md", []byte(written["markdown"]))

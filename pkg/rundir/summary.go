@@ -43,6 +43,22 @@ func writeSummary(name string, machines iter.Seq[summary.Machine]) (err error) {
 	return w.Flush()
 }
 
+// WriteText keeps what was printed at the end of a run in its directory, as a whole
+// or not at all.
+func WriteText(dir string, text []byte) error {
+	name := filepath.Join(dir, TextName)
+	fresh := name + ".part"
+	err := os.WriteFile(fresh, text, 0o666)
+	if err == nil {
+		err = os.Rename(fresh, name)
+	}
+	if err != nil {
+		_ = os.Remove(fresh)
+		return fmt.Errorf("the summary cannot be kept: %w", err)
+	}
+	return nil
+}
+
 // MaxSummary is the largest summary that is read, in bytes: a machine has about
 // one kilobyte.
 const MaxSummary = 1 << 30

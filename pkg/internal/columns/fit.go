@@ -34,13 +34,23 @@ func (t *Table) Fit(width int) (fitting *Table, left []Head) {
 
 // Stack returns the table as one or more that stand one above the other, none of them
 // wider than width columns of the terminal where that can be. Each begins with the
-// same keys columns, which name the rows; a group is only divided where it does not
-// fit by itself. 0: there is room for all.
+// same keys columns, which name the rows; where these leave no room, they have a table
+// of their own, and in the others those that can be spared are left out. A group is
+// only divided where it does not fit by itself. 0: there is room for all.
 func (t *Table) Stack(width, keys int) []*Table {
 	widths := t.widths()
-	names := t.all()[:min(keys, len(t.Heads))]
+	keys = min(keys, len(t.Heads))
+	names := t.all()[:keys]
 	fits := func(columns ...int) bool {
 		return width <= 0 || t.width(slices.Concat(names, columns), widths) <= width
+	}
+	var tables []*Table
+	if slices.ContainsFunc(t.all()[keys:], func(c int) bool { return !fits(c) }) {
+		essential := slices.DeleteFunc(slices.Clone(names), func(c int) bool { return t.Heads[c].Spare > 0 })
+		if len(essential) < keys {
+			tables = append(tables, t.pick(names))
+			names = essential
+		}
 	}
 	var stack [][]int
 	add := func(columns ...int) {
@@ -50,7 +60,7 @@ func (t *Table) Stack(width, keys int) []*Table {
 			stack = append(stack, columns)
 		}
 	}
-	for _, group := range t.groups(len(names)) {
+	for _, group := range t.groups(keys) {
 		if fits(group...) {
 			add(group...)
 			continue
@@ -59,12 +69,11 @@ func (t *Table) Stack(width, keys int) []*Table {
 			add(column)
 		}
 	}
-	if len(stack) < 2 {
-		return []*Table{t}
-	}
-	var tables []*Table
 	for _, columns := range stack {
 		tables = append(tables, t.pick(slices.Concat(names, columns)))
+	}
+	if len(tables) == 0 {
+		return []*Table{t}
 	}
 	return tables
 }
