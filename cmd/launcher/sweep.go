@@ -47,7 +47,7 @@ func sweepFlags() []cli.Flag {
 	env := func(name string) []string { return []string{"LAUNCHER_" + name} }
 	return append([]cli.Flag{
 		&cli.StringFlag{Name: "rates", Usage: "`LISTS` of ticks per second, separated by semicolons: '1,5,4;3,3,3;random'", DefaultText: "1,5,4, or random with --machines", EnvVars: env("RATES")},
-		&cli.StringFlag{Name: "machines", Usage: "`NUMBERS` of machines: 3,10,100", DefaultText: "as many as there are rates, or 3", EnvVars: env("MACHINES")},
+		&cli.StringFlag{Name: "machines", Usage: "`NUMBERS` of machines: 3,10,100", DefaultText: "as many as a list of rates has, else 3", EnvVars: env("MACHINES")},
 		&cli.StringFlag{Name: "die", Usage: "`FACES` of the die: 10,5,3", Value: strconv.Itoa(machine.DefaultDie), EnvVars: env("DIE")},
 		&cli.StringFlag{Name: "latency", Usage: "with --virtual: `TIMES` that messages spend in transit, separated by semicolons: '1ms;exp:50ms'", DefaultText: experiment.DefaultLatency().String(), EnvVars: env("LATENCY")},
 		&cli.GenericFlag{Name: "faults", Usage: "fault `PLAN` of each run (docs/faults.md), a file that holds one, or none; repeat the flag to compare plans", Value: &plans{}, EnvVars: env("FAULTS")},
@@ -151,8 +151,8 @@ func sweepGrid(c *cli.Context, old *sweep.Grid) (g sweep.Grid, err error) {
 				return g, err
 			}
 		}
-	case c.String("ports") != "auto":
-		g.Ports = c.String("ports")
+	case strings.TrimSpace(c.String("ports")) != "auto":
+		g.Ports = strings.TrimSpace(c.String("ports"))
 	}
 	if old != nil && !c.IsSet("seed") {
 		g.Seed = old.Seed
@@ -203,19 +203,10 @@ func numbers(c *cli.Context, name, example string) (list []int, err error) {
 func faultTexts(c *cli.Context) (list []string, err error) {
 	seen := make(map[string]bool)
 	for _, text := range c.Generic("faults").(*plans).texts {
-		text, _ = faultText(text)
-		// A plan is one line here: it stands in tables.
-		var lines []string
-		for line := range strings.Lines(text) {
-			line, _, _ = strings.Cut(line, "#")
-			if line = strings.Trim(line, " \t\r\n;"); line != "" {
-				lines = append(lines, line)
-			}
+		if text, _, err = lab.ReadPlan(text); err != nil {
+			return nil, err
 		}
-		text = strings.Join(lines, "; ")
-		if text == "none" {
-			text = ""
-		}
+		text = sweep.OnePlan(text) // it stands in tables
 		if seen[text] {
 			if text == "" {
 				text = "none"

@@ -149,14 +149,14 @@ func TestSweepIsStoppedBeforeItBegins(t *testing.T) {
 	assert.Equal(t, []string{"runs", "sweep.json"}, names(t, dir))
 }
 
-// A run that its logs do not prove is named, and so is the way to look at it.
+// A run that is not correct by its logs is named, and so is the way to look at it.
 func TestSweepWithABrokenRun(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "sweep")
 	args := []string{"sweep", "--virtual", "--duration", "5s", "--trials", "3", "--seed", "1", "--out", dir, "--quiet"}
 	code, _, talk := inProcess(args...)
 	require.Zero(t, code, talk)
-	change(t, filepath.Join(dir, "runs", "p1-t2", "result.json"), `"state": "correct"`, `"state": "incomplete"`)
+	change(t, filepath.Join(dir, "runs", "p1-t2", "result.json"), `"state": "correct"`, `"state": "incomplete", "open": ["something"]`)
 	code, out, talk := inProcess(args...)
 	assert.Equal(t, 1, code)
 	assert.Contains(t, out, "\nruns   2 of 3 are correct; NOT: p1-t2 is incomplete: no law is broken")

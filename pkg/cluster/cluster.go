@@ -36,7 +36,8 @@ type Config struct {
 	// changes.
 	StatusEvery time.Duration
 	// Restart starts a machine that dies again, from its log.
-	Restart bool // Replay, if not nil, is the record of each machine in an earlier run, which
+	Restart bool
+	// Replay, if not nil, is the record of each machine in an earlier run, which
 	// is to be done again. The Spec must be that of the records, as far as they
 	// have one; there is no Duration. AtPace keeps the pace of the records.
 	Replay []string

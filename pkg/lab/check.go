@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/trace"
@@ -32,7 +33,7 @@ func (c Check) Run(_ context.Context, env *Env) error {
 	for _, dir := range c.Dirs {
 		v, err := c.dir(dir)
 		if err != nil {
-			_, _ = fmt.Fprintf(env.Err, "launcher: %v\n", err)
+			env.say("launcher: %v", err)
 			unreadable = true
 			continue
 		}
@@ -74,7 +75,7 @@ func (c *Check) suggest(env *Env, dir string, v *trace.Verdict) {
 
 func (c *Check) write(env *Env, dir string, v *trace.Verdict) error {
 	if c.Format == "json" {
-		return json.NewEncoder(env.Out).Encode(struct {
+		return json.NewEncoder(env.json()).Encode(struct {
 			Dir string `json:"dir"`
 			*trace.Verdict
 		}{dir, v})
@@ -84,17 +85,18 @@ func (c *Check) write(env *Env, dir string, v *trace.Verdict) error {
 		screen.Width = 0
 	}
 	var b strings.Builder
+	// What comes from files is quoted before it is painted.
 	prose := func(text string) { b.WriteString(terminal.Wrap(text, screen.Width, 4) + "\n") }
 	for i := range v.Violations {
 		// The lines of the logs are evidence, and stay as they are.
 		what, lines, _ := strings.Cut(v.Violations[i].String(), "\n")
-		prose(screen.Paint(terminal.Bad, what))
-		if lines != "" {
-			b.WriteString(lines + "\n")
+		prose(screen.Paint(terminal.Bad, quote.Visible(what)))
+		for line := range strings.Lines(lines) {
+			b.WriteString(quote.Visible(strings.TrimSuffix(line, "\n")) + "\n")
 		}
 		b.WriteString("\n")
 	}
-	prose(dir + ": " + report.Verdict(v, screen))
+	prose(quote.Visible(dir) + ": " + report.Verdict(v, screen))
 	if shown := len(v.Violations); uint64(shown) < v.Violated() {
 		text := fmt.Sprintf("  shown: %d of %d", shown, v.Violated())
 		if !c.All {
@@ -103,7 +105,7 @@ func (c *Check) write(env *Env, dir string, v *trace.Verdict) error {
 		prose(text)
 	}
 	for _, o := range v.Open {
-		prose("  " + o)
+		prose("  " + quote.Visible(o))
 	}
 	_, err := io.WriteString(env.Out, b.String())
 	return err
@@ -131,7 +133,14 @@ func (s Stats) Run(_ context.Context, env *Env) error {
 		if i > 0 && (s.Format == "table" || s.Format == "markdown") {
 			_, _ = fmt.Fprintln(env.Out)
 		}
-		if err := report.Stats(env.Out, stats, s.Format, env.screen()); err != nil {
+		out := env.text()
+		switch s.Format {
+		case "json":
+			out = env.json()
+		case "table": // it has quoted what it painted
+			out = env.Out
+		}
+		if err := report.Stats(out, stats, s.Format, env.screen()); err != nil {
 			return err
 		}
 		broken = broken || stats.Verdict.State == trace.Broken

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/internal/terminal"
 )
 
@@ -44,14 +45,15 @@ func (e *Env) screen() terminal.Screen {
 	return s
 }
 
-// prose prints a sentence of a result: on a terminal in lines that fit, elsewhere in
-// one that other programs can look for.
+// prose prints a sentence of a result.
 func (e *Env) prose(format string, args ...any) error {
 	return sentence(e.Out, format, args...)
 }
 
+// sentence writes what people read: on a terminal in lines that fit, elsewhere in one
+// that other programs can look for.
 func sentence(w io.Writer, format string, args ...any) error {
-	text := fmt.Sprintf(format, args...)
+	text := quote.Visible(fmt.Sprintf(format, args...))
 	if s := terminal.Of(w, terminal.Never); s.Person {
 		text = terminal.Wrap(text, s.Width, 2)
 	}
@@ -59,10 +61,20 @@ func sentence(w io.Writer, format string, args ...any) error {
 	return err
 }
 
+// text returns the standard output for what people read. Names and texts from files
+// that somebody else wrote cannot do anything to the terminal there.
+func (e *Env) text() io.Writer { return quote.Writer(e.Out) }
+
+// json returns the standard output for JSON.
+func (e *Env) json() io.Writer { return quote.JSONWriter(e.Out) }
+
+// say tells people what they have to know.
+func (e *Env) say(format string, args ...any) { _ = sentence(e.Err, format, args...) }
+
 // remark tells people what is not a result.
 func (e *Env) remark(format string, args ...any) {
 	if !e.Quiet {
-		_ = sentence(e.Err, format, args...)
+		e.say(format, args...)
 	}
 }
 

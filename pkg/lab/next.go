@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/internal/shell"
 	"github.com/scalemodel/lamport/pkg/internal/terminal"
 )
@@ -29,7 +30,7 @@ func (e *Env) next(args ...string) { e.command("next         ", args...) }
 // is not broken where it is too long for the terminal.
 func (e *Env) command(before string, args ...string) {
 	if !e.Quiet {
-		_, _ = fmt.Fprintf(e.Err, "%s%s\n", before, e.commandLine(args...))
+		_, _ = fmt.Fprintf(e.Err, "%s%s\n", before, quote.Visible(e.commandLine(args...)))
 	}
 }
 

@@ -154,7 +154,7 @@ func latest(dir string) (name string, err error) {
 // quiet: they may rely on it. The run is none the worse for it.
 func (e *Env) unlinked(err error) {
 	if err != nil {
-		_, _ = fmt.Fprintln(e.Err, err)
+		e.say("%v", err)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
-	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
@@ -59,6 +58,9 @@ type conductor struct {
 
 // prepare finds out what would keep a run from being done, before any is.
 func (c *conductor) prepare() (err error) {
+	if err := c.Grid.Check(); err != nil { // what is written down is read back
+		return err
+	}
 	if c.runs, err = c.Grid.Runs(); err != nil {
 		return err
 	}
@@ -264,20 +266,7 @@ func resultOf(run *sweep.Run, dir string, machines []summary.Machine) (*sweep.Re
 	if err != nil {
 		return nil, err
 	}
-	stats.Dir = ""
-	result := &sweep.Result{Format: 1, Name: run.Name, Point: run.Point.Number, Trial: run.Trial, Seed: run.Seed, Stats: stats}
-	if !run.Faults.Has(fault.Kill, fault.Pause) { // these stop machines, which is not the host's doing
-		result.Paces = sweep.Paces(machines)
-	}
-	for a := range run.Faults.Actions(run.Duration) {
-		if !a.Over {
-			if result.Struck == nil {
-				result.Struck = make(map[string]int)
-			}
-			result.Struck[a.Kind.String()]++
-		}
-	}
-	return result, nil
+	return sweep.NewResult(run, stats, machines), nil
 }
 
 // process does a run as processes.

@@ -25,12 +25,18 @@ type DiagramOptions struct {
 // maxDrawn is how many events a diagram can hold and still be read.
 const maxDrawn = 3000
 
+// maxLanes is the largest number of machines that are drawn.
+const maxLanes = 4096
+
 // Diagram draws a run as a space-time diagram in SVG: a line per machine, global
 // time to the right, a mark per event with its clock above, an arrow per
 // message from its send to its receive, and the length of the queue below
 // the line. It follows the reader's light or dark colours. The run is read no further
 // than it takes, and not held against the laws.
 func Diagram(w io.Writer, run *trace.Run, o DiagramOptions) error {
+	if run.Machines > maxLanes { // a first line can say so of a run of two
+		return fmt.Errorf("%d machines: a diagram is drawn of at most %d", run.Machines, maxLanes)
+	}
 	d := NewDrawing(run, o)
 	if _, err := run.Walk(trace.Options{Unchecked: true}, d); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -249,7 +250,7 @@ func (p *perfetto) end(b []byte, v *trace.Verdict) []byte {
 		meta = []byte("{}")
 	}
 	b = append(b, "\n],\"metadata\":"...)
-	b = append(b, meta...)
+	b = quote.AppendJSON(b, meta)
 	return append(b, "}\n"...)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/internal/columns"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -33,9 +34,9 @@ func Stats(w io.Writer, s *trace.Stats, format string, on terminal.Screen) error
 	case "csv":
 		return statsCSV(w, s)
 	case "markdown":
-		return statsText(w, s, (*columns.Table).Markdown, "## ", terminal.Screen{})
+		return statsText(w, s, (*columns.Table).Markdown, quote.Markdown, "## ", terminal.Screen{})
 	default:
-		return statsText(w, s, stacked(on), "", on)
+		return statsText(w, s, stacked(on), quote.Visible, "", on)
 	}
 }
 
@@ -132,13 +133,13 @@ func optional(f *float64) float64 {
 	return *f
 }
 
-func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, heading string, on terminal.Screen) error {
+func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, quoted func(string) string, heading string, on terminal.Screen) error {
 	var b strings.Builder
 	prose := func(hang int, format string, args ...any) {
 		b.WriteString(terminal.Wrap(fmt.Sprintf(format, args...), on.Width, hang) + "\n")
 	}
 	prose(0, "%s on %s in %s (run %s, die %d)",
-		figure.Plural(s.Events, "event"), figure.Plural(len(s.Machines), "machine"), figure.Duration(s.Elapsed), s.Run, s.Die)
+		figure.Plural(s.Events, "event"), figure.Plural(len(s.Machines), "machine"), figure.Duration(s.Elapsed), quoted(s.Run), s.Die)
 	for _, g := range append(slices.Clone(groups), jumps(s)) {
 		b.WriteString("\n")
 		prose(0, "%s%s", heading, g.title)
@@ -185,7 +186,7 @@ func findings(s *trace.Stats, on terminal.Screen) []string {
 	var lines []string
 	for i := range s.Machines {
 		if s.Die > 0 {
-			lines = append(lines, s.Machines[i].Explain()+".")
+			lines = append(lines, quote.Visible(s.Machines[i].Explain())+".")
 		}
 	}
 	if c := s.Concurrency; c != nil && c.Pairs > 0 {
@@ -194,7 +195,7 @@ func findings(s *trace.Stats, on terminal.Screen) []string {
 			figure.Plural(c.Pairs, "pair"), figure.Count(c.Concurrent), share(c.Concurrent, c.Pairs),
 			figure.Count(c.Ordered), share(c.Ordered, c.Concurrent)))
 	} else if s.Why != "" {
-		lines = append(lines, "Concurrent pairs of events were not counted: "+s.Why+".")
+		lines = append(lines, "Concurrent pairs of events were not counted: "+quote.Visible(s.Why)+".")
 	}
 	return append(lines, "The run is "+Verdict(s.Verdict, on)+".")
 }

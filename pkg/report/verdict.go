@@ -3,6 +3,7 @@ package report
 import (
 	"strings"
 
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -10,7 +11,7 @@ import (
 // Verdict returns a verdict as people read it on a screen: what comes before the
 // colon, which is the state of the run, is in the colour of that state.
 func Verdict(v *trace.Verdict, on terminal.Screen) string {
-	text := v.String()
+	text := quote.Visible(v.String())
 	state, _, _ := strings.Cut(text, ":")
 	return on.Paint(StateStyle(v.State), state) + text[len(state):]
 }

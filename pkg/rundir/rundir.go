@@ -132,9 +132,6 @@ func Owns(dir, file string) bool {
 	return false
 }
 
-// Path returns the directory's path, as it was given.
-func (d *Dir) Path() string { return d.path }
-
 // Create makes a file that is not there yet.
 func (d *Dir) Create(name string) (*os.File, error) {
 	path := filepath.Join(d.path, name)

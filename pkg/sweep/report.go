@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/csv"
 	"fmt"
+	"io"
 	"iter"
 	"math"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/internal/columns"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/trace"
@@ -167,10 +169,12 @@ func (r *Report) pace() string {
 // stand below each other.
 func (r *Report) Text(on terminal.Screen) []byte {
 	var b bytes.Buffer
+	// What comes from files is quoted before it is painted.
 	line := func(hang int, text string) { b.WriteString(terminal.Wrap(text, on.Width, hang) + "\n") }
-	line(0, r.headline()+"; "+r.constants())
+	quoted := quote.Writer(&b)
+	line(0, quote.Visible(r.headline()+"; "+r.constants()))
 	for _, l := range r.legend() {
-		line(2, l)
+		line(2, quote.Visible(l))
 	}
 	for _, t := range r.tables() {
 		b.WriteString("\n")
@@ -179,7 +183,7 @@ func (r *Report) Text(on terminal.Screen) []byte {
 			if i > 0 {
 				b.WriteString("\n")
 			}
-			b.WriteString(part.Text() + "\n")
+			_, _ = io.WriteString(quoted, part.Text()+"\n") // a buffer takes everything
 		}
 	}
 	b.WriteString("\n")
@@ -187,13 +191,13 @@ func (r *Report) Text(on terminal.Screen) []byte {
 	if len(r.NotCorrect()) > 0 {
 		style = terminal.Bad
 	}
-	line(7, on.Paint(style, "runs")+"   "+r.verdict())
+	line(7, on.Paint(style, "runs")+"   "+quote.Visible(r.verdict()))
 	if pace := r.pace(); pace != "" {
 		style = ""
 		if len(r.late()) > 0 {
 			style = terminal.Warning
 		}
-		line(7, on.Paint(style, "pace")+"   "+pace)
+		line(7, on.Paint(style, "pace")+"   "+quote.Visible(pace))
 	}
 	return b.Bytes()
 }

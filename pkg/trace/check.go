@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -30,6 +31,7 @@ type account struct {
 	stray       int             // the machine that the last line names
 	last        prior
 	torn        bool // the line after last is
+	cut         bool // as it is in compressed data: more than that line may be missing
 }
 
 // prior is what a line must follow from.
@@ -83,11 +85,12 @@ func (c *checker) line(s *Step, id int, passages []passage) {
 	}
 }
 
-// torn takes in that the next line of a machine's log, its last one, breaks off.
-func (c *checker) torn(machine int) {
+// torn takes in that the next line of a machine's log, its last one, breaks off, or in
+// compressed data that something does after the last line.
+func (c *checker) torn(machine int, err error) {
 	a := c.accounts[machine]
-	a.torn = true
-	if a.hasStopped() {
+	a.torn, a.cut = true, errors.Is(err, logging.ErrBreaksOff)
+	if a.hasStopped() && !a.cut {
 		c.violate(LawRun, "the log goes on after its stop line", a.at(a.last.line+1), a.at(a.stop.Line))
 	}
 }

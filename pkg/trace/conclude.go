@@ -45,6 +45,9 @@ func (c *checker) open() (open []string) {
 		logs++
 		if a.stop != nil {
 			stopped++
+			if a.cut {
+				open = append(open, fmt.Sprintf("%v:%d: %v after the stop line: whether that is the end is not known", a.log.Name, a.last.line, logging.ErrBreaksOff))
+			}
 			continue
 		}
 		if broken++; broken <= maxListed {
@@ -80,6 +83,10 @@ func (c *checker) open() (open []string) {
 func (a *account) breaksOff() string {
 	after := fmt.Sprintf("what machine %d did after step %d is not known", a.id, a.last.step)
 	switch {
+	case a.cut && a.last.line == 0:
+		return fmt.Sprintf("%v: %v before the first line: what machine %d did is not known", a.log.Name, logging.ErrBreaksOff, a.id)
+	case a.cut:
+		return fmt.Sprintf("%v:%d: %v after this line: %s", a.log.Name, a.last.line, logging.ErrBreaksOff, after)
 	case a.torn:
 		return fmt.Sprintf("%v:%d: the last line is torn: %s", a.log.Name, a.last.line+1, after)
 	case a.last.line == 0:

@@ -130,6 +130,9 @@ type queue struct {
 	line  int
 }
 
+// stamp returns the place of the head in the total order.
+func (q *queue) stamp() clock.Stamp { return clock.Stamp{Time: q.head.event.Clock, ID: q.id} }
+
 // advance makes the log's next event its head.
 func (q *queue) advance() error {
 	if q.head != nil {
@@ -181,8 +184,7 @@ func (q *queue) check(e *entry) error {
 type merge []*queue
 
 func (m merge) less(i, j int) bool {
-	a, b := m[i].head.event.Clock, m[j].head.event.Clock
-	return a < b || a == b && m[i].id < m[j].id
+	return m[i].stamp().Compare(m[j].stamp()) < 0
 }
 
 func (m merge) init() {

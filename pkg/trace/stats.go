@@ -82,8 +82,15 @@ type Concurrency struct {
 // kept: their cost per message grows with it.
 const maxVectors = 256
 
+// maxFigures is the largest number of machines of which figures are gathered. A run of
+// more cannot be read, since all logs are open at once; but a first line can say so.
+const maxFigures = 1 << 16
+
 // Stats goes through the run, as [Run.Walk] does, and gathers its figures.
 func (r *Run) Stats() (*Stats, error) {
+	if r.Machines > maxFigures {
+		return nil, fmt.Errorf("%s: figures are gathered of at most %d machines, and a log is of a run of %d", r.Dir, maxFigures, r.Machines)
+	}
 	c := NewCollector(r)
 	verdict, err := r.Walk(Options{}, c)
 	if err != nil {
@@ -101,7 +108,10 @@ type Collector struct {
 	largest  clock.Time      // of all machines, now
 	pairs    *pairs          // nil: too many machines
 
-	// The drift of all machines is sampled at fixed instants.
+	// The drift of all machines is sampled at fixed instants. It is the same of all
+	// that have not had an event, so these have one histogram together.
+	heard       []*gathered // the others
+	silent      *hdrhistogram.Histogram
 	sampleEvery int64
 	nextSample  int64
 	area        integral // of the largest clock over time
@@ -116,8 +126,8 @@ type gathered struct {
 	steps    uint64
 	clock    clock.Time
 	queue    int
-	jumps    *hdrhistogram.Histogram
-	drift    *hdrhistogram.Histogram
+	jumps    *hdrhistogram.Histogram // nil: it has had no event
+	drift    *hdrhistogram.Histogram // nil: so far that of the silent
 	maxDrift uint64
 	buckets  [65]uint64
 	area     integral // of the clock over time
@@ -131,10 +141,11 @@ func NewCollector(r *Run) *Collector {
 	c := &Collector{
 		dir:         r.Dir,
 		machines:    make([]*gathered, r.Machines),
+		silent:      newHistogram(),
 		sampleEvery: max(10_000, int64(r.Machines)*100),
 	}
 	for i := range c.machines {
-		c.machines[i] = &gathered{jumps: newHistogram(), drift: newHistogram()}
+		c.machines[i] = new(gathered)
 	}
 	if r.Machines <= maxVectors {
 		c.pairs = newPairs(r.Machines)
@@ -159,10 +170,10 @@ func (c *Collector) Visit(s *Step) error {
 		c.other(m, s.Other)
 		return nil
 	}
-	for ; c.nextSample <= s.Micro; c.nextSample += c.sampleEvery {
-		for _, each := range c.machines {
-			_ = each.drift.RecordValue(int64(min(uint64(c.largest-each.clock), math.MaxInt64)))
-		}
+	c.sample(s.Micro)
+	if m.jumps == nil {
+		m.jumps, m.drift = newHistogram(), hdrhistogram.Import(c.silent.Export())
+		c.heard = append(c.heard, m)
 	}
 	ev := s.Event
 	at := s.Micro - c.from
@@ -178,6 +189,28 @@ func (c *Collector) Visit(s *Step) error {
 		c.pairs.add(s)
 	}
 	return nil
+}
+
+// sample takes the drifts at all instants before the next event. Nothing changes
+// between events, so these are of one value each, however far apart events are.
+func (c *Collector) sample(until int64) {
+	if until < c.nextSample {
+		return
+	}
+	instants := (until-c.nextSample)/c.sampleEvery + 1
+	c.nextSample += instants * c.sampleEvery
+	drift := func(now clock.Time) int64 { return int64(min(uint64(c.largest-now), math.MaxInt64)) }
+	_ = c.silent.RecordValues(drift(0), instants)
+	for _, m := range c.heard {
+		_ = m.drift.RecordValues(drift(m.clock), instants)
+	}
+}
+
+// nanoseconds returns the time between two times of a log, in µs. The largest times
+// that a log can hold are further apart than a Duration can be.
+func nanoseconds(from, to int64) int64 {
+	const most = math.MaxInt64 / 2000
+	return min(max(to-from, -most), most) * 1000
 }
 
 func (c *Collector) other(m *gathered, rec *logging.Record) {
@@ -213,7 +246,7 @@ func (m *gathered) observe(ev *event.Event, micro int64) {
 	const patience = int64(100 * time.Millisecond)
 	rate := m.start.Start.Rate
 	// The log holds whole microseconds; the end of one is what can be said.
-	now := (micro-m.start.UnixMicro)*1000 + 999
+	now := nanoseconds(m.start.UnixMicro, micro) + 999
 	tick := m.steps + m.missed
 	if late := now - rate.Due(tick); late > patience && now > rate.Due(tick+1) {
 		missed := rate.Ticks(now) - tick
@@ -231,7 +264,7 @@ func (c *Collector) Stats(verdict *Verdict) *Stats {
 	if c.start != nil {
 		s.Run, s.Die, s.Start = c.start.Start.Run, c.start.Start.Die, c.start.Time()
 	}
-	s.Elapsed = time.Duration(c.to-c.from) * time.Microsecond
+	s.Elapsed = time.Duration(nanoseconds(c.from, c.to))
 	c.area.until(c.to-c.from, float64(c.largest))
 	var rates []float64
 	for id, m := range c.machines {
@@ -283,7 +316,7 @@ func (m *gathered) stats(id int, c *Collector) MachineStats {
 	if m.start != nil {
 		s.Summary.Started = m.start.Time()
 		if rate == clock.Unpaced && m.steps > 0 {
-			s.Summary.Elapsed = time.Duration(m.lastTick-m.start.UnixMicro) * time.Microsecond
+			s.Summary.Elapsed = time.Duration(nanoseconds(m.start.UnixMicro, m.lastTick))
 		}
 	}
 	if m.stop != nil {
@@ -292,7 +325,11 @@ func (m *gathered) stats(id int, c *Collector) MachineStats {
 	}
 	s.AchievedRate = known(s.Summary.AchievedRate())
 	s.RateError = known(s.Summary.RateError())
-	s.Jumps = distribution(m.jumps, s.Summary.MeanJump, s.Summary.MaxJump)
+	drift := c.silent
+	if m.jumps != nil {
+		drift = m.drift
+		s.Jumps = distribution(m.jumps, s.Summary.MeanJump, s.Summary.MaxJump)
+	}
 	for i := len(m.buckets) - 1; i >= 0; i-- {
 		if m.buckets[i] > 0 {
 			s.JumpHistogram = m.buckets[:i+1]
@@ -306,7 +343,7 @@ func (m *gathered) stats(id int, c *Collector) MachineStats {
 	if span > 0 {
 		meanDrift = (c.area.sum - m.area.sum) / float64(span)
 	}
-	s.Drift = distribution(m.drift, meanDrift, max(m.maxDrift, s.FinalDrift))
+	s.Drift = distribution(drift, meanDrift, max(m.maxDrift, s.FinalDrift))
 	s.QueueGrowth = m.slope.value()
 	if span > 0 {
 		s.Arrivals = float64(s.Summary.Receives+uint64(queue)) / (float64(span) / 1e6)

@@ -1,4 +1,4 @@
-// Package trace reads a recorded run and proves it, or shows where it is wrong.
+// Package trace reads a recorded run and checks it against the laws.
 //
 // A [Run] is put together from the logs of its machines: by [Open] from the files
 // in a directory, by [New] from any [Source] of records. [Run.Walk] goes through

@@ -320,7 +320,7 @@ func (w *walker) advance(t *track) error {
 		return err
 	}
 	if torn && w.checker != nil {
-		w.checker.torn(t.id)
+		w.checker.torn(t.id, err)
 	}
 	t.ended = true
 	w.ready.remove(t)
