@@ -7,13 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/rundir"
@@ -84,9 +84,9 @@ func (e *Env) replayError(err error) error {
 }
 
 func replayed(r *replay.Result) string {
-	s := fmt.Sprintf("%s, %s", count(r.Machines, "machine"), count(int(r.Events), "event"))
+	s := fmt.Sprintf("%s, %s", figure.Plural(r.Machines, "machine"), figure.Plural(r.Events, "event"))
 	if r.Crashes > 0 {
-		s += ", " + count(r.Crashes, "crash")
+		s += ", " + figure.Plural(r.Crashes, "crash")
 	}
 	return s
 }
@@ -101,17 +101,6 @@ func reservations(r *replay.Result) string {
 		s += fmt.Sprintf("; the log of machine %d has no end", id)
 	}
 	return s
-}
-
-// count returns "1 event", "2 events", "2 crashes".
-func count(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case strings.HasSuffix(noun, "sh"):
-		noun += "e"
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // processes replays with processes what has been replayed in this one: only then is

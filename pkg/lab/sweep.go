@@ -11,6 +11,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
@@ -202,10 +203,10 @@ func (c *conductor) announce(todo int) {
 	}
 	done := ""
 	if n := len(c.runs) - todo; n > 0 {
-		done = fmt.Sprintf(", %d of them done already", n)
+		done = fmt.Sprintf(", %s of them done already", figure.Count(n))
 	}
-	c.env.remark("sweep of %s of %v %s%s: %s × %s, seed %d; in %s", count(len(c.runs), "run"), c.Grid.Duration, how, done,
-		count(len(c.runs)/c.Grid.Trials, "point"), count(c.Grid.Trials, "trial"), c.Grid.Seed, c.Dir)
+	c.env.remark("sweep of %s of %s %s%s: %s × %s, seed %d; in %s", figure.Plural(len(c.runs), "run"), figure.Exact(c.Grid.Duration), how, done,
+		figure.Plural(len(c.runs)/c.Grid.Trials, "point"), figure.Plural(c.Grid.Trials, "trial"), c.Grid.Seed, c.Dir)
 }
 
 // kill ends all processes at once.

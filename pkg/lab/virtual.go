@@ -8,6 +8,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
@@ -70,8 +71,8 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 		return dir, exit.With(exit.Misused, err)
 	}
 	took := time.Since(began)
-	env.remark("%v of virtual time in %v: %d events, %.1f million per second",
-		result.At(), took.Round(time.Millisecond), result.Events(), float64(result.Events())/took.Seconds()/1e6)
+	env.remark("%s of virtual time in %s: %s, %s per second",
+		figure.Exact(result.At()), figure.Duration(took), figure.Plural(result.Events(), "event"), figure.PerSecond(float64(result.Events())/took.Seconds()))
 	name := dir
 	if dir != "" && v.Dir == "" {
 		name, err = latest(dir)
