@@ -53,7 +53,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"run", "--bogus"}, `unknown flag -bogus; "launcher run --help" lists the flags`},
 		{[]string{"rum"}, `unknown command "rum": did you mean "run"? "launcher --help" lists them`},
 		{[]string{"run", "fast"}, `unexpected argument "fast": everything is said by flags; "launcher run --help" lists them`},
-		{[]string{"--seed", "7", "run"}, `flags stand behind the command: launcher run --seed …`},
+		{[]string{"--seed", "7", "run"}, `flags go after the command: launcher run --seed …`},
 	} {
 		t.Run(fmt.Sprint(c.flags), func(t *testing.T) {
 			t.Parallel()

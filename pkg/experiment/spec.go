@@ -269,7 +269,7 @@ func (s *Spec) Command() string {
 	}
 	flag("die", strconv.Itoa(s.Die))
 	flag("seed", strconv.FormatUint(s.Seed, 10))
-	flag("duration", s.Duration.String())
+	flag("duration", figure.Exact(s.Duration))
 	if s.Window > 0 {
 		flag("window", strconv.Itoa(s.Window))
 	}
@@ -288,5 +288,5 @@ func (c *Common) Lasts() string {
 	if c.Duration == 0 {
 		return "until interrupted"
 	}
-	return c.Duration.String()
+	return figure.Exact(c.Duration)
 }

@@ -90,7 +90,7 @@ func TestParseFaults(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	s := lab()
 	assert.Equal(t, "3 machines, rates 1,5,4", s.Describe())
-	assert.Equal(t, "1m0s", s.Lasts())
+	assert.Equal(t, "1m", s.Lasts())
 	s.Duration, s.Rates = 0, s.Rates[1:2]
 	assert.Equal(t, "1 machine, rate 5", s.Describe())
 	assert.Equal(t, "until interrupted", s.Lasts())
@@ -101,12 +101,12 @@ func TestDescribe(t *testing.T) {
 func TestCommand(t *testing.T) {
 	s := lab()
 	s.Window = 50
-	assert.Equal(t, "launcher run --rates 1,5,4 --die 10 --seed 42 --duration 1m0s --window 50", s.Command())
+	assert.Equal(t, "launcher run --rates 1,5,4 --die 10 --seed 42 --duration 1m --window 50", s.Command())
 	var err error
 	s.Faults, err = experiment.ParseFaults("at 3s kill 1 for 2s\nat 9s partition 0 | 1,2 for 1s", 3, 42, s.Duration)
 	require.NoError(t, err)
 	s.Window, s.Virtual = 0, &experiment.Virtual{Latency: experiment.DefaultLatency()}
-	assert.Equal(t, "launcher sim --rates 1,5,4 --die 10 --seed 42 --duration 1m0s --latency 1ms --phase together "+
+	assert.Equal(t, "launcher sim --rates 1,5,4 --die 10 --seed 42 --duration 1m --latency 1ms --phase together "+
 		"--faults 'at 3s kill 1 for 2s; at 9s partition 0 | 1,2 for 1s'", s.Command())
 }
 

@@ -29,7 +29,7 @@ const (
 // What keeps a sweep from being begun, or gone on with, in a directory.
 var (
 	ErrBusy       = errors.New("another process is at work on this sweep")
-	ErrNotASweep  = errors.New("holds something else than a sweep")
+	ErrNotASweep  = errors.New("holds something other than a sweep")
 	ErrOtherSweep = errors.New("holds another sweep")
 	ErrUnwritable = errors.New("cannot be written")
 )

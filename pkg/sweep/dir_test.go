@@ -96,12 +96,12 @@ func TestDirIsRefused(t *testing.T) {
 	other := grid()
 	other.Trials, other.Seed = 3, 8
 	_, err = Open(path, other)
-	assert.EqualError(t, err, path+" holds another sweep (other --trials, --seed)")
+	assert.EqualError(t, err, path+" holds another sweep (other trials, seed)")
 
 	foreign := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(foreign, "thesis.txt"), nil, 0o666))
 	_, err = Open(foreign, grid())
-	assert.EqualError(t, err, foreign+" holds something else than a sweep")
+	assert.EqualError(t, err, foreign+" holds something other than a sweep")
 	entries, err := os.ReadDir(foreign)
 	require.NoError(t, err)
 	assert.Len(t, entries, 1)

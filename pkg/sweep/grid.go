@@ -298,7 +298,7 @@ func Seeds(seed uint64, trials int) []uint64 {
 	return seeds
 }
 
-// Differs says in which of its values, named as the flags are, g is not the sweep
+// Differs says in which of its values, named as in sweep.json, g is not the sweep
 // that other is; "" where it is the same. Versions may differ.
 func (g *Grid) Differs(other *Grid) string {
 	var names []string
@@ -306,17 +306,17 @@ func (g *Grid) Differs(other *Grid) string {
 		name string
 		same bool
 	}{
-		{"--virtual", g.Virtual == other.Virtual},
-		{"--rates", slices.Equal(g.Rates, other.Rates)},
-		{"--machines", slices.Equal(g.Machines, other.Machines)},
-		{"--die", slices.Equal(g.Die, other.Die)},
-		{"--latency", slices.Equal(g.Latency, other.Latency)},
-		{"--phase", g.Phase == other.Phase},
-		{"--faults", slices.Equal(g.Faults, other.Faults)},
-		{"--ports", g.Ports == other.Ports},
-		{"--duration", g.Duration == other.Duration},
-		{"--trials", g.Trials == other.Trials},
-		{"--seed", g.Seed == other.Seed},
+		{"virtual", g.Virtual == other.Virtual},
+		{"rates", slices.Equal(g.Rates, other.Rates)},
+		{"machines", slices.Equal(g.Machines, other.Machines)},
+		{"die", slices.Equal(g.Die, other.Die)},
+		{"latency", slices.Equal(g.Latency, other.Latency)},
+		{"phase", g.Phase == other.Phase},
+		{"faults", slices.Equal(g.Faults, other.Faults)},
+		{"ports", g.Ports == other.Ports},
+		{"duration", g.Duration == other.Duration},
+		{"trials", g.Trials == other.Trials},
+		{"seed", g.Seed == other.Seed},
 	} {
 		if !v.same {
 			names = append(names, v.name)
