@@ -95,7 +95,7 @@ func TestLatestIsNoLink(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Join(dir, "runs", "latest"), 0o777))
 		p := launcher(t, dir, strings.Fields(command)...).start()
 		require.Equal(t, "0", p.wait())
-		assert.Equal(t, "runs/latest does not point at this run: it is no link, and is left alone\n", p.errors.String())
+		assert.Equal(t, "runs/latest does not point at this run: it is not a symbolic link, so it is left alone\n", p.errors.String())
 		assert.Contains(t, p.out.String(), "\ncheck        correct: ")
 	}
 }

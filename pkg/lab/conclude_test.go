@@ -118,7 +118,7 @@ func TestLatestThatIsNoLink(t *testing.T) {
 		assert.Equal(t, run, found, name)
 		var errs bytes.Buffer
 		(&Env{Err: &errs, Quiet: true}).unlinked(err)
-		assert.Equal(t, there+" does not point at this run: it is no link, and is left alone\n", errs.String())
+		assert.Equal(t, there+" does not point at this run: it is not a symbolic link, so it is left alone\n", errs.String())
 		after, err := os.Lstat(there)
 		require.NoError(t, err)
 		assert.True(t, os.SameFile(before, after))
