@@ -257,6 +257,8 @@ func TestTerminalLaboratoryCtrlC(t *testing.T) {
 	_, err := person.WriteString("\x03")
 	require.NoError(t, err)
 	require.Equal(t, "130", p.wait())
-	eventually(t, func() bool { return strings.Contains(seen(p), "stopped; to go on: "+filepath.Join(bin, "launcher")+" sweep --out lab\n") }, "it says how to go on")
+	eventually(t, func() bool {
+		return strings.Contains(seen(p), "stopped; to go on: "+filepath.Join(bin, "launcher")+" sweep --out lab\n")
+	}, "it says how to go on")
 	assert.Empty(t, files(t, runs))
 }

@@ -104,14 +104,14 @@ func TestNext(t *testing.T) {
 
 // What stands in the place of the link stays, and that it does is said to everybody.
 func TestLatestThatIsNoLink(t *testing.T) {
-	for name, make := range map[string]func(string) error{
+	for name, put := range map[string]func(string) error{
 		"file":      func(name string) error { return os.WriteFile(name, []byte("precious"), 0o666) },
 		"directory": func(name string) error { return os.Mkdir(name, 0o777) },
 	} {
 		dir := t.TempDir()
 		run := filepath.Join(dir, "run")
 		there := filepath.Join(dir, rundir.LatestName)
-		require.NoError(t, make(there))
+		require.NoError(t, put(there))
 		before, err := os.Lstat(there)
 		require.NoError(t, err)
 		found, err := latest(run)

@@ -21,7 +21,9 @@ const (
 // Machine is the colour of a machine, as the diagram has it.
 func Machine(id int) Style { return Style("38;5;" + strconv.Itoa(palette.Indexed(id))) }
 
-// Paint returns a text in a style, where there are colours; "" is no style.
+// Paint returns a text in a style, where there are colours; "" is no style. A console
+// of Windows takes control sequences since the library of the tables asks it to, when
+// the program starts.
 func (s Screen) Paint(style Style, text string) string {
 	if !s.Colour || style == "" || text == "" {
 		return text
