@@ -97,6 +97,9 @@ func reservations(r *replay.Result) string {
 	for _, id := range r.Missing {
 		s += fmt.Sprintf("; machine %d has no log, so its messages are taken as they were received", id)
 	}
+	if r.Further > 0 {
+		s += fmt.Sprintf("; nor have %s more", figure.Plural(r.Further, "machine"))
+	}
 	for _, id := range r.Unended {
 		s += fmt.Sprintf("; the log of machine %d has no end", id)
 	}

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/internal/guarded"
+	"github.com/scalemodel/lamport/pkg/internal/manyfiles"
 )
 
 // Gzipped is what the name of a log that was compressed with gzip ends in.
@@ -23,11 +23,12 @@ var ErrBreaksOff = errors.New("the compressed data break off")
 var errBreaksOff = fmt.Errorf("%w: %w", ErrBreaksOff, ErrTorn)
 
 // Open opens an event log to read it, from a regular file; anything else, on which
-// opening may wait for ever, is refused. One whose name ends in [Gzipped] is
+// opening may wait for ever, is refused. More logs can be open at once than a process may
+// have files. One whose name ends in [Gzipped] is
 // decompressed as it is read, so that no more than a line of it is in memory; where
 // the compressed data break off, the log is torn ([ErrTorn]).
 func Open(path string) (io.ReadCloser, error) {
-	f, err := guarded.Open(path)
+	f, err := manyfiles.Open(path)
 	switch {
 	case errors.Is(err, guarded.ErrNotRegular):
 		return nil, fmt.Errorf("%s: expected an event log, found no regular file", path)
@@ -53,7 +54,7 @@ func isEnd(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.
 
 // gzipped reads a file with compressed data.
 type gzipped struct {
-	f   *os.File
+	f   io.ReadCloser
 	r   *gzip.Reader
 	err error // sticky
 }

@@ -43,9 +43,6 @@ func Stats(w io.Writer, s *trace.Stats, format string, on terminal.Screen) error
 // stacked renders tables for a screen.
 func stacked(on terminal.Screen) func(*columns.Table) string {
 	return func(t *columns.Table) string {
-		for id, row := range t.Rows {
-			row[0] = on.Paint(terminal.Machine(id), row[0])
-		}
 		var parts []string
 		for _, part := range t.Stack(on.TableWidth(), 1) {
 			parts = append(parts, part.Text())
@@ -98,14 +95,18 @@ var groups = []group{
 		count("", "max", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.MaxQueue) }).As("queue_max"),
 		count("", "final", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Queue) }).As("queue_final"),
 		perSecond("growth", "observed", func(m *trace.MachineStats) float64 { return m.QueueGrowth }).As("queue_growth"),
-		perSecond("growth", "predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Growth }).As("queue_growth_predicted"),
+		perSecond("growth", "predicted", func(m *trace.MachineStats) float64 { return predicted(m, m.Predicted.Growth) }).As("queue_growth_predicted"),
 		perSecond("arrivals", "observed", func(m *trace.MachineStats) float64 { return m.Arrivals }).As("arrivals"),
-		perSecond("arrivals", "predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Arrivals }).As("arrivals_predicted"),
+		perSecond("arrivals", "predicted", func(m *trace.MachineStats) float64 { return predicted(m, m.Predicted.Arrivals) }).As("arrivals_predicted"),
 	}},
 }
 
 // machineColumn names the rows of a table.
-var machineColumn = columns.Words("machine", func(m *trace.MachineStats) string { return "vm-" + strconv.Itoa(m.ID) })
+func machineColumn(on terminal.Screen) column {
+	return columns.Words("machine", func(m *trace.MachineStats) string {
+		return on.Paint(terminal.Machine(m.ID), "vm-"+strconv.Itoa(m.ID))
+	})
+}
 
 func count(group, name string, of func(*trace.MachineStats) uint64) column {
 	return columns.Count(group, name, of)
@@ -126,6 +127,14 @@ func late(name string, of func(*trace.MachineStats) time.Duration) column {
 	})
 }
 
+// predicted returns a predicted figure where there is one.
+func predicted(m *trace.MachineStats, figure float64) float64 {
+	if !m.Predicted.Known() {
+		return math.NaN()
+	}
+	return figure
+}
+
 func optional(f *float64) float64 {
 	if f == nil {
 		return math.NaN()
@@ -138,12 +147,12 @@ func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, 
 	prose := func(hang int, format string, args ...any) {
 		b.WriteString(terminal.Wrap(fmt.Sprintf(format, args...), on.Width, hang) + "\n")
 	}
-	prose(0, "%s on %s in %s (run %s, die %d)",
-		figure.Plural(s.Events, "event"), figure.Plural(len(s.Machines), "machine"), figure.Duration(s.Elapsed), quoted(s.Run), s.Die)
+	prose(0, "%s on %s in %s (run %s, die %d)%s",
+		figure.Plural(s.Events, "event"), figure.Plural(len(s.Machines), "machine"), figure.Duration(s.Elapsed), quoted(s.Run), s.Die, without(s.Missing))
 	for _, g := range append(slices.Clone(groups), jumps(s)) {
 		b.WriteString("\n")
 		prose(0, "%s%s", heading, g.title)
-		fmt.Fprintf(&b, "\n%s\n", render(columns.New(append([]column{machineColumn}, g.columns...), s.Machines)))
+		fmt.Fprintf(&b, "\n%s\n", render(columns.New(append([]column{machineColumn(on)}, g.columns...), s.Machines)))
 	}
 	fmt.Fprintf(&b, "\n%sWhat this shows\n\n", heading)
 	for _, line := range findings(s, on) {
@@ -151,6 +160,14 @@ func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, 
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// without says how many machines have no log.
+func without(machines int) string {
+	if machines == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s more, without a log", figure.Plural(machines, "machine"))
 }
 
 // jumps counts the jumps of each machine by size, 1, 2, 3–4, 5–8, ….

@@ -3,7 +3,6 @@ package trace
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/logging"
@@ -32,17 +31,8 @@ func (c *checker) conclude() (*Verdict, error) {
 
 // open lists what is missing, and what cannot be said for that reason.
 func (c *checker) open() (open []string) {
-	const maxListed = 10
-	var missing []string
-	broken, stopped, logs := 0, 0, 0
-	for id, a := range c.accounts {
-		if a == nil {
-			if len(missing) < maxListed {
-				missing = append(missing, strconv.Itoa(id))
-			}
-			continue
-		}
-		logs++
+	broken, stopped := 0, 0
+	for _, a := range c.accounts {
 		if a.stop != nil {
 			stopped++
 			if a.cut {
@@ -57,8 +47,8 @@ func (c *checker) open() (open []string) {
 	if broken > maxListed {
 		open = append(open, fmt.Sprintf("%d more logs break off", broken-maxListed))
 	}
-	machines := len(c.accounts)
-	switch n := machines - logs; {
+	machines := c.verdict.Machines
+	switch n, missing := c.roster.missing(machines); {
 	case n == 1:
 		open = append(open, fmt.Sprintf("the log of machine %s is missing: what it did is not known", missing[0]))
 	case n > maxListed:
@@ -98,7 +88,7 @@ func (a *account) breaksOff() string {
 
 // isOther reports whether id is a machine of this run that a's can have a link
 // with.
-func (c *checker) isOther(id int, a *account) bool { return id < len(c.accounts) && id != a.id }
+func (c *checker) isOther(id int, a *account) bool { return id < c.verdict.Machines && id != a.id }
 
 // conserved checks each link whose two ends have stopped: nothing is lost, and
 // nothing appears.
@@ -108,7 +98,7 @@ func (c *checker) isOther(id int, a *account) bool { return id < len(c.accounts)
 func (c *checker) conserved() {
 	pending, undelivered := make(map[*link]uint64), make(map[*link]uint64)
 	for _, a := range c.accounts {
-		if a == nil || a.stop == nil {
+		if a.stop == nil {
 			continue
 		}
 		s := &a.stop.Stop
@@ -130,7 +120,7 @@ func (c *checker) conserved() {
 		}
 	}
 	for _, l := range c.links.all() {
-		from, to := c.accounts[l.from], c.accounts[l.to]
+		from, to := c.account(l.from), c.account(l.to)
 		if from == nil || from.stop == nil || to == nil || to.stop == nil {
 			continue
 		}

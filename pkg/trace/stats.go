@@ -24,7 +24,10 @@ type Stats struct {
 	Start    time.Time      `json:"start"`
 	Elapsed  time.Duration  `json:"elapsed_ns"` // from the first start to the last line
 	Events   uint64         `json:"events"`
-	Machines []MachineStats `json:"machines"`
+	Machines []MachineStats `json:"machines"` // those that have a log, by ID
+	// Missing is how many machines have none. Then nothing is predicted, for their
+	// rates are not known.
+	Missing int `json:"missing,omitzero"`
 	// Concurrency is nil where it cannot be counted; Why then says why not.
 	Concurrency *Concurrency `json:"concurrency,omitempty"`
 	Why         string       `json:"why_no_concurrency,omitempty"`
@@ -52,8 +55,8 @@ type MachineStats struct {
 	// QueueGrowth is the slope of the queue's length over time, by least
 	// squares, in messages per second.
 	QueueGrowth float64    `json:"queue_growth"`
-	Arrivals    float64    `json:"arrivals"` // messages received or pending, per second
-	Predicted   Prediction `json:"predicted"`
+	Arrivals    float64    `json:"arrivals"`           // messages received or pending, per second
+	Predicted   Prediction `json:"predicted,omitzero"` // zero: not known
 
 	// Resumes is how often the machine came back from its log.
 	Resumes int `json:"resumes,omitzero"`
@@ -82,15 +85,8 @@ type Concurrency struct {
 // kept: their cost per message grows with it.
 const maxVectors = 256
 
-// maxFigures is the largest number of machines of which figures are gathered. A run of
-// more cannot be read, since all logs are open at once; but a first line can say so.
-const maxFigures = 1 << 16
-
 // Stats goes through the run, as [Run.Walk] does, and gathers its figures.
 func (r *Run) Stats() (*Stats, error) {
-	if r.Machines > maxFigures {
-		return nil, fmt.Errorf("%s: figures are gathered of at most %d machines, and a log is of a run of %d", r.Dir, maxFigures, r.Machines)
-	}
 	c := NewCollector(r)
 	verdict, err := r.Walk(Options{}, c)
 	if err != nil {
@@ -102,7 +98,9 @@ func (r *Run) Stats() (*Stats, error) {
 // Collector is a [Visitor] that gathers the figures of a run.
 type Collector struct {
 	dir      string
-	machines []*gathered
+	present  []int       // machines, ascending
+	machines []*gathered // theirs
+	missing  int
 	start    *logging.Record // the first
 	from, to int64           // global time, µs
 	largest  clock.Time      // of all machines, now
@@ -138,17 +136,20 @@ type gathered struct {
 
 // NewCollector returns a Collector for one walk over the run.
 func NewCollector(r *Run) *Collector {
+	present := r.Present()
 	c := &Collector{
 		dir:         r.Dir,
-		machines:    make([]*gathered, r.Machines),
+		present:     present,
+		machines:    make([]*gathered, len(present)),
+		missing:     r.Machines - len(present),
 		silent:      newHistogram(),
-		sampleEvery: max(10_000, int64(r.Machines)*100),
+		sampleEvery: max(10_000, int64(len(present))*100),
 	}
 	for i := range c.machines {
 		c.machines[i] = new(gathered)
 	}
-	if r.Machines <= maxVectors {
-		c.pairs = newPairs(r.Machines)
+	if len(present) <= maxVectors {
+		c.pairs = newPairs(len(present))
 	}
 	return c
 }
@@ -160,7 +161,7 @@ func (c *Collector) WantsVectors() bool { return c.pairs != nil }
 
 // Visit takes in a line.
 func (c *Collector) Visit(s *Step) error {
-	m := c.machines[s.Machine]
+	m := c.machines[s.Index]
 	if c.from == 0 {
 		c.from, c.to = s.Micro, s.Micro
 		c.nextSample = c.from + c.sampleEvery
@@ -260,19 +261,19 @@ func (m *gathered) observe(ev *event.Event, micro int64) {
 // Stats returns the figures of the run when the walk has come to its end, with
 // this verdict.
 func (c *Collector) Stats(verdict *Verdict) *Stats {
-	s := &Stats{Dir: c.dir, Verdict: verdict, Events: verdict.Events}
+	s := &Stats{Dir: c.dir, Verdict: verdict, Events: verdict.Events, Missing: c.missing}
 	if c.start != nil {
 		s.Run, s.Die, s.Start = c.start.Start.Run, c.start.Start.Die, c.start.Time()
 	}
 	s.Elapsed = time.Duration(nanoseconds(c.from, c.to))
 	c.area.until(c.to-c.from, float64(c.largest))
 	var rates []float64
-	for id, m := range c.machines {
-		ms := m.stats(id, c)
+	for i, m := range c.machines {
+		ms := m.stats(c.present[i], c)
 		rates = append(rates, ms.rate())
 		s.Machines = append(s.Machines, ms)
 	}
-	if s.Die > 0 {
+	if s.Die > 0 && s.Missing == 0 {
 		for i, p := range Predict(rates, s.Die) {
 			s.Machines[i].Predicted = p
 		}
@@ -382,6 +383,10 @@ func distribution(h *hdrhistogram.Histogram, mean float64, largest uint64) Distr
 // what was seen.
 func (m *MachineStats) Explain() string {
 	p := m.Predicted
+	if !p.Known() {
+		return fmt.Sprintf("machine %d: what to expect is not known, for machines are missing; seen: %s arrive, the queue grows by %s/s",
+			m.ID, perSecond(m.Arrivals), perSecond(m.QueueGrowth))
+	}
 	if p.Saturated() {
 		return fmt.Sprintf("machine %d is saturated: %s messages/s are expected to arrive, it takes %s/s, so its queue should grow by %s/s; seen: %s arrive, the queue grows by %s/s",
 			m.ID, perSecond(p.Arrivals), perSecond(p.Takes), perSecond(p.Growth), perSecond(m.Arrivals), perSecond(m.QueueGrowth))

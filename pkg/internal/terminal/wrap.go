@@ -51,7 +51,7 @@ func words(line string) (all []string) {
 			end = len(line)
 		}
 		word := line[:end]
-		if n := len(all); n > 0 && isUnit(word) {
+		if n := len(all); n > 0 && isUnit(word) && isNumber(all[n-1]) {
 			all[n-1] += word
 		} else {
 			all = append(all, word)
@@ -60,6 +60,9 @@ func words(line string) (all []string) {
 	}
 	return all
 }
+
+// isNumber reports whether a word ends in a digit.
+func isNumber(word string) bool { return strings.ContainsAny(word[len(word)-1:], "0123456789") }
 
 // isUnit reports whether a word belongs to the number before it.
 func isUnit(word string) bool {
