@@ -19,11 +19,11 @@ nothing is lost. A violation is shown with the lines that break the law.
 
 Exit code 0: every run is correct; 1: one is broken or incomplete; 2: a log cannot
 be read.`,
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Usage: "show every violation, not just the first of each law"},
 			&cli.BoolFlag{Name: "allow-incomplete", Usage: "exit with 0 if no law is broken but something is missing"},
 			formatFlag(lab.CheckFormats...),
-		},
+		}, colorFlag()),
 		Action: command.PipedToTheEnd(action(checkOptions)),
 	}
 }
@@ -46,7 +46,7 @@ func statsCommand() *cli.Command {
 clock values of one machine; a gap is a jump of more than 1. The drift of a machine at
 some instant is the largest clock of any machine minus its own. Queues are predicted
 from the machines' rates.`,
-		Flags:  []cli.Flag{formatFlag(report.StatsFormats...)},
+		Flags:  append([]cli.Flag{formatFlag(report.StatsFormats...)}, lookFlags()...),
 		Action: command.PipedToTheEnd(action(statsOptions)),
 	}
 }

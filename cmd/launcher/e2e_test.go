@@ -117,7 +117,8 @@ func prepare(t *testing.T, dir, name string, args ...string) *program {
 	p := &program{t: t, cmd: exec.Command(name, args...), out: &text{}, errors: &text{}, ended: make(chan struct{})}
 	p.cmd.Dir = dir
 	p.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "LAUNCHER_") || strings.HasPrefix(v, "VM_") || strings.HasPrefix(v, "TMUX")
+		return strings.HasPrefix(v, "LAUNCHER_") || strings.HasPrefix(v, "VM_") || strings.HasPrefix(v, "TMUX") ||
+			strings.HasPrefix(v, "NO_COLOR=") || strings.HasPrefix(v, "CLICOLOR")
 	})
 	// A program under the race detector otherwise sleeps a second at its end.
 	p.cmd.Env = append(p.cmd.Env, "GORACE=atexit_sleep_ms=0")

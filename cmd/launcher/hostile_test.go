@@ -417,7 +417,7 @@ func TestRerunWithoutLogs(t *testing.T) {
 	code, out, talk := inProcess("rerun", "--out", again, dir)
 	require.Zero(t, code, talk)
 	assert.NotContains(t, out, "again  ")
-	assert.Equal(t, []string{"run.json", "summary.json"}, files(t, again))
+	assert.Equal(t, []string{"run.json", "summary.json", "summary.txt"}, files(t, again))
 }
 
 // A machine that is to go on from a log that is none says so at once, and so does one

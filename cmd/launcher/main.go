@@ -17,12 +17,20 @@ func main() {
 }
 
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	app := &cli.App{
+	return command.Run(ctx, app(args[0]), args, stdout, stderr)
+}
+
+// programKey is where the app keeps how it was called.
+const programKey = "program"
+
+func app(program string) *cli.App {
+	return &cli.App{
 		Name:                 "launcher",
 		Usage:                "a scale model of a distributed system with logical clocks",
 		UsageText:            "launcher [run] [flags]",
 		Description:          "Without a command, launcher runs a cluster: see \"launcher run --help\".",
 		EnableBashCompletion: true,
+		Metadata:             map[string]any{programKey: program},
 		Flags:                runFlags(),
 		Before:               flagsBehindCommand,
 		Action:               action(runOptions),
@@ -31,7 +39,6 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			replayCommand(), rerunCommand(), sweepCommand(),
 		},
 	}
-	return command.Run(ctx, app, args, stdout, stderr)
 }
 
 // flagsBehindCommand refuses the flags of a run before the name of a command,
@@ -51,10 +58,16 @@ type job interface {
 // action makes the action of a command out of what reads its flags.
 func action[J job](options func(*cli.Context) (J, error)) cli.ActionFunc {
 	return func(c *cli.Context) error {
+		colours, err := colours(c)
+		if err != nil {
+			return err
+		}
 		j, err := options(c)
 		if err == nil {
+			program, _ := c.App.Metadata[programKey].(string)
 			err = j.Run(c.Context, &lab.Env{
-				Version: command.Version(), Out: c.App.Writer, Err: c.App.ErrWriter, Quiet: c.Bool("quiet"),
+				Program: program, Version: command.Version(), Out: c.App.Writer, Err: c.App.ErrWriter,
+				Quiet: c.Bool("quiet"), Wide: c.Bool("wide"), Colours: colours,
 			})
 		}
 		return hint(err)

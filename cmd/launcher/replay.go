@@ -66,13 +66,13 @@ func rerunCommand() *cli.Command {
 time must come out with the same bytes, which is checked (exit code 1: it did not).
 Processes throw the same dice, but their messages arrive at other instants; "launcher
 replay" repeats those too. The other exit codes are those of "launcher run".`,
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`DIR` for the run", DefaultText: "runs/<time>-<name>"},
 			&cli.StringFlag{Name: "ports", Usage: "ports of the processes: a `LIST`, or auto for free ones", DefaultText: "as recorded"},
 			&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "next to this one"},
 			&cli.BoolFlag{Name: "check", Usage: "check the logs against the laws at the end (--check=false skips it)", Value: true},
 			&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress"},
-		},
+		}, lookFlags()...),
 		Action: action(rerunOptions),
 	}
 }

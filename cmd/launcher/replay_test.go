@@ -32,11 +32,11 @@ func TestReplay(t *testing.T) {
 	require.NoError(t, os.RemoveAll(run))
 	code, out, talk := inProcess("replay", elsewhere)
 	require.Zero(t, code, talk)
-	assert.Regexp(t, fmt.Sprintf(`^%s: the same again: 3 machines, \d+ events, %d crash(es)?\n$`, elsewhere, crashes), out)
+	assert.Regexp(t, fmt.Sprintf(`^%s: the same again: 3 machines, [\d,]+ events, %d crash(es)?\n$`, elsewhere, crashes), out)
 
 	again := launcher(t, t.TempDir(), "replay", "--processes", "--out", "again", elsewhere).start()
 	require.Equal(t, "0", again.wait())
-	assert.Regexp(t, fmt.Sprintf(`^%s: the same again, with processes: 3 machines, \d+ events, %d crash(es)?; logs in again\n$`, elsewhere, crashes), again.out.String())
+	assert.Regexp(t, fmt.Sprintf(`^%s: the same again, with processes: 3 machines, [\d,]+ events, %d crash(es)?; logs in again\n$`, elsewhere, crashes), again.out.String())
 	assert.Contains(t, again.errors.String(), "; logs in again\n")
 	replayed := filepath.Join(again.cmd.Dir, "again")
 	requireCorrect(t, replayed)
@@ -158,7 +158,7 @@ func TestReplayOfFullLinks(t *testing.T) {
 	dir := virtualRun(t, "--rates", "1,300000", "--die", "1", "--duration", "1s")
 	p := launcher(t, t.TempDir(), "replay", "--processes", "--out", "again", dir).start()
 	require.Equal(t, "0", p.wait(), p.errors.String())
-	assert.Contains(t, p.out.String(), "the same again, with processes: 2 machines, 300001 events")
+	assert.Contains(t, p.out.String(), "the same again, with processes: 2 machines, 300,001 events")
 	assert.Greater(t, recordOf(t, filepath.Join(p.cmd.Dir, "again")).Window, transport.DefaultWindow)
 }
 

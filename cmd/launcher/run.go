@@ -39,7 +39,7 @@ Exit code 0: the run is correct; 1: it is broken, or incomplete; 2: it could not
 
 func runFlags() []cli.Flag {
 	env := func(name string) []string { return []string{"LAUNCHER_" + name} }
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.IntFlag{Name: "machines", Usage: "`NUMBER` of machines", DefaultText: "as many as a list of rates has, else 3", EnvVars: env("MACHINES")},
 		&cli.StringFlag{Name: "rates", Usage: "ticks per second: a `LIST` such as 1,5,4, one for all, max, random (1 to 6), 2-9, uniform:1,6 or lognormal:3,0.5", DefaultText: "1,5,4 for three machines, else random", EnvVars: env("RATES")},
 		&cli.IntFlag{Name: "die", Usage: "`FACES` of the die: 1 to 3 send, the others are internal", Value: machine.DefaultDie, EnvVars: env("DIE")},
@@ -55,7 +55,7 @@ func runFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
 		&cli.BoolFlag{Name: "check", Usage: "check the logs against the laws at the end (--check=false skips it)", Value: true, EnvVars: env("CHECK")},
 		&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress", EnvVars: env("QUIET")},
-	}
+	}, lookFlags()...)
 }
 
 func runOptions(c *cli.Context) (o lab.Processes, err error) {

@@ -37,7 +37,7 @@ func TestDefaultCluster(t *testing.T) {
 	assert.Equal(t, []string{latest, "latest"}, files(t, filepath.Join(dir, "runs")))
 	run := filepath.Join(dir, "runs", "latest")
 	assert.Equal(t, []string{
-		"run.json", "summary.json",
+		"run.json", "summary.json", "summary.txt",
 		"vm_0.stderr", "vm_0_1.links", "vm_0_1.log",
 		"vm_1.stderr", "vm_1_5.links", "vm_1_5.log",
 		"vm_2.stderr", "vm_2_4.links", "vm_2_4.log",
@@ -51,15 +51,18 @@ func TestDefaultCluster(t *testing.T) {
 	assert.Regexp(t, `^\d{8}-\d{6}-`+record.Run+`$`, latest)
 
 	// One line of talk, plain; the table alone is the result.
-	assert.Equal(t, fmt.Sprintf("run %s: 3 machines, rates 1,5,4, die 10, seed %d, 2s; logs in runs/%s\n", record.Run, record.Seed, latest), p.errors.String())
+	assert.Equal(t, fmt.Sprintf("run %s: 3 machines, rates 1,5,4, die 10, seed %d, 2s; logs in runs/%s\nnext         %s stats runs/latest\n",
+		record.Run, record.Seed, latest, filepath.Join(bin, "launcher")), p.errors.String())
 	out := p.out.String()
+	assert.Equal(t, out, readFile(t, filepath.Join(run, "summary.txt")))
+	assert.Regexp(t, `\ncheck        correct: all laws hold for \d+ events on 3 machines; `, out)
 	events := uint64(0)
 	for _, m := range summaryOf(t, run) {
 		assert.Regexp(t, fmt.Sprintf(`(?m)^vm-%d +%v .* %d +%d `, m.ID, m.Rate, m.Steps, m.Clock), out)
 		events += m.Steps
 	}
 	assert.Regexp(t, fmt.Sprintf(`(?m)^events +%d events on 3 machines`, events), out)
-	assert.Contains(t, out, "every message is accounted for\n")
+	assert.Contains(t, out, "all accounted for\n")
 	assert.NotContains(t, out+p.errors.String(), "\x1b")
 
 	requireAllTicks(t, run, 2*time.Second)
@@ -259,8 +262,9 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	p.cmd.Stdout = full
 	p.start()
 	assert.Equal(t, "3", p.wait())
-	assert.Equal(t, "launcher: the result cannot be printed (it is in run/summary.json): write /dev/stdout: no space left on device\n", p.errors.String())
+	assert.Equal(t, "launcher: the result cannot be printed (it is in run/summary.txt): write /dev/stdout: no space left on device\n", p.errors.String())
 	requireCorrect(t, filepath.Join(p.cmd.Dir, "run"))
+	assert.Regexp(t, `(?s)\nevents .*\ncheck        correct: `, readFile(t, filepath.Join(p.cmd.Dir, "run", "summary.txt")))
 }
 
 func TestVersion(t *testing.T) {

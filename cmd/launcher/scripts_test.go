@@ -40,7 +40,7 @@ func requireThree(t *testing.T, p *program, text string) {
 	for id, rate := range []int{10, 20, 30} {
 		assert.Contains(t, text, fmt.Sprintf("machine:     vm-%d, %d ticks per second\n", id, rate))
 	}
-	assert.Regexp(t, `\nrun: correct: .*\n$`, text)
+	assert.Regexp(t, `\nrun: correct: .*\n(next .*\n)?$`, text)
 	requireCorrect(t, filepath.Join(p.cmd.Dir, "run"))
 	requireOneStart(t, filepath.Join(p.cmd.Dir, "run"))
 }

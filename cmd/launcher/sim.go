@@ -40,7 +40,7 @@ func simFlags() []cli.Flag {
 	var flags []cli.Flag
 	for _, f := range runFlags() {
 		switch f.Names()[0] {
-		case "machines", "rates", "die", "duration", "seed", "faults", "out", "check", "quiet":
+		case "machines", "rates", "die", "duration", "seed", "faults", "out", "check", "quiet", "wide", "color":
 			flags = append(flags, f)
 		}
 	}
@@ -95,7 +95,7 @@ func huntOptions(c *cli.Context) (job, error) {
 		return nil, command.Usage("--bug is for a hunt: want --hunt NUMBER as well")
 	}
 	for _, name := range c.LocalFlagNames() {
-		if !slices.Contains(huntFlags, name) {
+		if !slices.Contains(huntFlags, name) && !slices.Contains(looks, name) {
 			return nil, command.Usage("--%s with --hunt: a hunt draws its runs itself, from --seed", name)
 		}
 	}

@@ -45,7 +45,7 @@ var gridFlags = []string{"virtual", "rates", "machines", "die", "latency", "phas
 
 func sweepFlags() []cli.Flag {
 	env := func(name string) []string { return []string{"LAUNCHER_" + name} }
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.StringFlag{Name: "rates", Usage: "`LISTS` of ticks per second, separated by semicolons: '1,5,4;3,3,3;random'", DefaultText: "1,5,4, or random with --machines", EnvVars: env("RATES")},
 		&cli.StringFlag{Name: "machines", Usage: "`NUMBERS` of machines: 3,10,100", DefaultText: "as many as a list of rates has, else 3", EnvVars: env("MACHINES")},
 		&cli.StringFlag{Name: "die", Usage: "`FACES` of the die: 10,5,3", Value: strconv.Itoa(machine.DefaultDie), EnvVars: env("DIE")},
@@ -61,7 +61,7 @@ func sweepFlags() []cli.Flag {
 		&cli.IntFlag{Name: "jobs", Usage: "`NUMBER` of runs side by side", DefaultText: "as many as the cores can pace", EnvVars: env("JOBS")},
 		&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "next to this one", EnvVars: env("VM")},
 		&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress", EnvVars: env("QUIET")},
-	}
+	}, lookFlags()...)
 }
 
 // plans are the values of a flag that can be given several times. The library's

@@ -64,6 +64,9 @@ func look(p *program, person *os.File) {
 
 var escape = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
 
+// paint is what colours are made of.
+var paint = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
 // seen is what was written to the terminal, without what moves the cursor.
 func seen(p *program) string {
 	return strings.ReplaceAll(escape.ReplaceAllString(p.out.String(), ""), "\r\n", "\n")
@@ -125,7 +128,7 @@ func TestTerminalCtrlC(t *testing.T) {
 	_, err := person.WriteString("\x03")
 	require.NoError(t, err)
 	require.Equal(t, "130", p.wait())
-	eventually(t, func() bool { return strings.Contains(seen(p), "every message is accounted for") }, "the table follows")
+	eventually(t, func() bool { return strings.Contains(seen(p), "all accounted for") }, "the table follows")
 	requireCorrect(t, dir)
 }
 
@@ -191,7 +194,9 @@ func TestTerminalWithoutDisplay(t *testing.T) {
 		p.start()
 		require.Equal(t, "0", p.wait(), name)
 		eventually(t, func() bool { return strings.Contains(seen(p), "\nevents ") }, "the terminal shows all")
-		assert.NotContains(t, p.out.String(), "\x1b", name)
+		assert.NotContains(t, seen(p), "\r", name)
+		assert.Equal(t, name == "quiet", strings.Contains(p.out.String(), "\x1b[32mcorrect\x1b[0m: "), name)
+		assert.NotContains(t, paint.ReplaceAllString(p.out.String(), ""), "\x1b", name)
 	}
 }
 
@@ -252,6 +257,8 @@ func TestTerminalLaboratoryCtrlC(t *testing.T) {
 	_, err := person.WriteString("\x03")
 	require.NoError(t, err)
 	require.Equal(t, "130", p.wait())
-	eventually(t, func() bool { return strings.Contains(seen(p), "stopped; to go on: launcher sweep --out lab\n") }, "it says how to go on")
+	eventually(t, func() bool {
+		return strings.Contains(seen(p), "stopped; to go on: "+filepath.Join(bin, "launcher")+" sweep --out lab\n")
+	}, "it says how to go on")
 	assert.Empty(t, files(t, runs))
 }

@@ -90,7 +90,7 @@ func TestPortTaken(t *testing.T) {
 
 func TestOutDirectoryOfAnEarlierRun(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"run.json", "vm_0_1.log", "vm_2.stderr"} {
+	for _, name := range []string{"run.json", "summary.txt", "vm_0_1.log", "vm_2.stderr"} {
 		dir := t.TempDir()
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "old"), 0o777))
 		old := filepath.Join(dir, "old", name)

@@ -30,11 +30,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return command.Run(ctx, app, args, stdout, stderr)
 }
 
-const description = `One machine of a run, on any host. Start three of them in any order:
+const description = `One machine of a run, on any host. Start three of them in any order, here on
+hosta, hostb and hostc:
 
-  vm --id 0 --port 2050 --peers hostb:3050,hostc:4050 --rate 1 --bind 0.0.0.0   (on hosta)
-  vm --id 1 --port 3050 --peers hosta:2050,hostc:4050 --rate 5 --bind 0.0.0.0   (on hostb)
-  vm --id 2 --port 4050 --peers hosta:2050,hostb:3050 --rate 4 --bind 0.0.0.0   (on hostc)
+  vm --id 0 --port 2050 --peers hostb:3050,hostc:4050 --rate 1 --bind 0.0.0.0
+  vm --id 1 --port 3050 --peers hosta:2050,hostc:4050 --rate 5 --bind 0.0.0.0
+  vm --id 2 --port 4050 --peers hosta:2050,hostb:3050 --rate 4 --bind 0.0.0.0
 
 They wait for each other and start together. Ctrl-C stops one in an orderly way: its log
 is complete, and the others continue. A second Ctrl-C kills it.

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/internal/quote"
+	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -38,6 +40,9 @@ func (c Check) Run(_ context.Context, env *Env) error {
 		}
 		if err := c.write(env, dir, v); err != nil {
 			return err
+		}
+		if len(c.Dirs) == 1 && c.Format == CheckFormats[0] {
+			c.suggest(env, dir, v)
 		}
 		code = max(code, exitCode(v, c.AllowIncomplete))
 	}
@@ -70,7 +75,9 @@ func (e *Env) check(dir string, interrupted bool) error {
 	if err != nil {
 		return exit.With(exit.Died, err)
 	}
-	if _, err := fmt.Fprintf(e.Out, "check        %v\n", v); err != nil {
+	screen := e.screen()
+	line := terminal.Wrap("check        "+report.Verdict(v, screen), screen.Width, 13)
+	if _, err := fmt.Fprintln(e.Out, line); err != nil {
 		return exit.With(exit.Died, err)
 	}
 	if !interrupted { // which whoever did it knows
@@ -81,7 +88,7 @@ func (e *Env) check(dir string, interrupted bool) error {
 	code := exitCode(v, interrupted)
 	switch {
 	case v.State == trace.Broken:
-		return exit.With(code, fmt.Errorf("the run breaks a law; \"launcher check %s\" shows where", dir))
+		return exit.With(code, fmt.Errorf("the run breaks a law; \"%s\" shows where", e.commandLine("check", dir)))
 	case code != exit.OK:
 		return exit.With(code, fmt.Errorf("the run is incomplete: %s", strings.Join(v.Open, "; ")))
 	case v.State == trace.Incomplete:
@@ -98,6 +105,17 @@ func (c *Check) dir(dir string) (*trace.Verdict, error) {
 	return run.Walk(trace.Options{All: c.All})
 }
 
+// suggest says what one would do next: look at what the run did, or at what breaks
+// a law.
+func (c *Check) suggest(env *Env, dir string, v *trace.Verdict) {
+	switch shown := uint64(len(v.Violations)); {
+	case v.State != trace.Broken:
+		env.suggest("stats", dir)
+	case shown < v.Violated() && !c.All:
+		env.suggest("check", "--all", dir)
+	}
+}
+
 func (c *Check) write(env *Env, dir string, v *trace.Verdict) error {
 	if c.Format == "json" {
 		return json.NewEncoder(env.json()).Encode(struct {
@@ -105,22 +123,34 @@ func (c *Check) write(env *Env, dir string, v *trace.Verdict) error {
 			*trace.Verdict
 		}{dir, v})
 	}
-	var b strings.Builder
-	for i := range v.Violations {
-		fmt.Fprintf(&b, "%v\n\n", &v.Violations[i])
+	screen := env.screen()
+	if !screen.Person { // whoever looks for lines in a file looks for whole ones
+		screen.Width = 0
 	}
-	fmt.Fprintf(&b, "%s: %v\n", dir, v)
-	if shown := len(v.Violations); uint64(shown) < v.Violated() {
-		fmt.Fprintf(&b, "  shown: %d of %d", shown, v.Violated())
-		if !c.All {
-			b.WriteString(", the first of each law; --all shows more")
+	var b strings.Builder
+	// What comes from files is quoted before it is painted.
+	prose := func(text string) { b.WriteString(terminal.Wrap(text, screen.Width, 4) + "\n") }
+	for i := range v.Violations {
+		// The lines of the logs are evidence, and stay as they are.
+		what, lines, _ := strings.Cut(v.Violations[i].String(), "\n")
+		prose(screen.Paint(terminal.Bad, quote.Visible(what)))
+		for line := range strings.Lines(lines) {
+			b.WriteString(quote.Visible(strings.TrimSuffix(line, "\n")) + "\n")
 		}
-		b.WriteByte('\n')
+		b.WriteString("\n")
+	}
+	prose(quote.Visible(dir) + ": " + report.Verdict(v, screen))
+	if shown := len(v.Violations); uint64(shown) < v.Violated() {
+		text := fmt.Sprintf("  shown: %d of %d", shown, v.Violated())
+		if !c.All {
+			text += ", the first of each law; --all shows more"
+		}
+		prose(text)
 	}
 	for _, o := range slices.Concat(v.Open, v.Remarks) {
-		fmt.Fprintf(&b, "  %s\n", o)
+		prose("  " + quote.Visible(o))
 	}
-	_, err := io.WriteString(env.text(), b.String())
+	_, err := io.WriteString(env.Out, b.String())
 	return err
 }
 
@@ -147,16 +177,22 @@ func (s Stats) Run(_ context.Context, env *Env) error {
 			_, _ = fmt.Fprintln(env.Out)
 		}
 		out := env.text()
-		if s.Format == "json" {
+		switch s.Format {
+		case "json":
 			out = env.json()
+		case "table": // it has quoted what it painted
+			out = env.Out
 		}
-		if err := report.Stats(out, stats, s.Format); err != nil {
+		if err := report.Stats(out, stats, s.Format, env.screen()); err != nil {
 			return err
 		}
 		code = max(code, exitCode(stats.Verdict, true))
 	}
 	if code != exit.OK {
 		return exit.With(code, errors.New("a law is broken, so the figures may mean nothing: see \"launcher check\""))
+	}
+	if len(s.Dirs) == 1 && s.Format == report.StatsFormats[0] {
+		env.suggest("diagram", "-o", "run.svg", s.Dirs[0])
 	}
 	return nil
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/sim/hunt"
 )
 
@@ -34,16 +37,16 @@ func (h Hunt) Run(ctx context.Context, env *Env) error {
 		watch = func(tried uint64) {
 			if now := time.Now(); now.Sub(shown) > time.Second {
 				shown = now
-				_, _ = fmt.Fprintf(env.Err, "\r%d of %d runs ", tried, h.Runs)
+				_, _ = fmt.Fprintf(env.Err, "\r%s of %s ", figure.Count(tried), figure.Plural(h.Runs, "run"))
 			}
 		}
 		defer func() { _, _ = fmt.Fprint(env.Err, "\r") }()
 	}
 	found, tried, err := hunt.Hunt(ctx, dir, h.Seed, h.Runs, h.Bug, watch)
-	took := time.Since(began).Round(time.Millisecond)
+	took := time.Since(began)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		_, _ = fmt.Fprintf(env.text(), "no law is broken in the first %d of %d runs with seed %d, in %v\n", tried, h.Runs, h.Seed, took)
+		_, _ = fmt.Fprintf(env.text(), "no law is broken in the first %s of %s with seed %d, in %s\n", figure.Count(tried), figure.Plural(h.Runs, "run"), h.Seed, figure.Duration(took))
 		return exit.With(exit.Interrupted, nil)
 	case err != nil:
 		return err
@@ -53,15 +56,15 @@ func (h Hunt) Run(ctx context.Context, env *Env) error {
 		}
 		return exit.With(exit.Broken, nil)
 	}
-	_, err = fmt.Fprintf(env.text(), "no law is broken in %d runs with seed %d, in %v\n", h.Runs, h.Seed, took)
+	_, err = fmt.Fprintf(env.text(), "no law is broken in %s with seed %d, in %s\n", figure.Plural(h.Runs, "run"), h.Seed, figure.Duration(took))
 	return err
 }
 
 func (h *Hunt) write(env *Env, f *hunt.Finding, took time.Duration) error {
-	again := f.Run.Command()
+	again := env.commandLine() + strings.TrimPrefix(f.Run.Command(), "launcher")
 	if h.Bug != "" { // no other command makes mistakes
-		again = fmt.Sprintf("launcher sim --hunt %d --seed %d --bug %s", f.Number, h.Seed, h.Bug)
+		again = env.commandLine("sim", "--hunt", strconv.FormatUint(f.Number, 10), "--seed", strconv.FormatUint(h.Seed, 10), "--bug", h.Bug)
 	}
-	_, err := fmt.Fprintf(env.text(), "run %d breaks a law, found in %v:\n%s\n\nagain: %s\n", f.Number, took, f.What, again)
+	_, err := fmt.Fprintf(env.text(), "run %d breaks a law, found in %s:\n%s\n\nagain: %s\n", f.Number, figure.Duration(took), f.What, again)
 	return err
 }

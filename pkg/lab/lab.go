@@ -13,17 +13,52 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/term"
-
 	"github.com/scalemodel/lamport/pkg/internal/quote"
+	"github.com/scalemodel/lamport/pkg/internal/terminal"
 )
 
 // Env is what a command is carried out in.
 type Env struct {
+	Program string    // how this program was called, "": launcher
 	Version string    // of this program
 	Out     io.Writer // for results
 	Err     io.Writer // for errors, remarks and progress
 	Quiet   bool      // neither remarks nor progress
+	Wide    bool      // tables with all of their columns, however narrow the terminal is
+	Colours Colours   // of results
+}
+
+// Colours says when results are coloured: "auto", "always" or "never"; "" is "auto",
+// where a person sees them.
+type Colours = terminal.Mode
+
+// ParseColours reads when results are to be coloured.
+func ParseColours(s string) (Colours, error) { return terminal.ParseMode(s) }
+
+// allColumns is the flag that asks for [Env.Wide].
+const allColumns = "--wide"
+
+// screen is where results go.
+func (e *Env) screen() terminal.Screen {
+	s := terminal.Of(e.Out, e.Colours)
+	s.Wide = e.Wide
+	return s
+}
+
+// prose prints a sentence of a result.
+func (e *Env) prose(format string, args ...any) error {
+	return sentence(e.Out, format, args...)
+}
+
+// sentence writes what people read: on a terminal in lines that fit, elsewhere in one
+// that other programs can look for.
+func sentence(w io.Writer, format string, args ...any) error {
+	text := quote.Visible(fmt.Sprintf(format, args...))
+	if s := terminal.Of(w, terminal.Never); s.Person {
+		text = terminal.Wrap(text, s.Width, 2)
+	}
+	_, err := fmt.Fprintln(w, text)
+	return err
 }
 
 // text returns the standard output for what people read. Names and texts from files
@@ -33,10 +68,8 @@ func (e *Env) text() io.Writer { return quote.Writer(e.Out) }
 // json returns the standard output for JSON.
 func (e *Env) json() io.Writer { return quote.JSONWriter(e.Out) }
 
-// say tells people what they have to know, in one line.
-func (e *Env) say(format string, args ...any) {
-	_, _ = fmt.Fprintln(e.Err, quote.Visible(fmt.Sprintf(format, args...)))
-}
+// say tells people what they have to know.
+func (e *Env) say(format string, args ...any) { _ = sentence(e.Err, format, args...) }
 
 // remark tells people what is not a result.
 func (e *Env) remark(format string, args ...any) {
@@ -48,6 +81,5 @@ func (e *Env) remark(format string, args ...any) {
 // draws reports whether progress is to be drawn: on a terminal that can be drawn
 // over.
 func (e *Env) draws() bool {
-	f, ok := e.Err.(*os.File)
-	return ok && !e.Quiet && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+	return !e.Quiet && terminal.Of(e.Err, terminal.Never).Person && os.Getenv("TERM") != "dumb"
 }

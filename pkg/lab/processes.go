@@ -45,33 +45,38 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 	defer stop()
 	env.remark("run %s: %s, die %d, seed %d, %s; logs in %s", p.Config.Run, p.Describe(), p.Die, p.Seed, p.Lasts(), p.Dir)
 
-	linked := placed
+	linked, name := placed, p.Dir
+	var unlinked error
 	results, err := run.Run(ctx, func(id int, s summary.Status) {
 		if s.Phase == summary.Running && !linked {
 			linked = true
-			env.latest(p.Dir)
+			name, unlinked = latest(p.Dir)
 		}
 		show(id, s)
 	})
 	done()
+	env.unlinked(unlinked) // now that nothing is drawn over it
 	switch {
 	case errors.Is(err, cluster.ErrNotBegun):
 		return exit.With(exit.Interrupted, err)
 	case results == nil:
 		return exit.With(exit.Misused, err)
 	}
-	if summaryErr := env.sumUp(p.Dir, present(results), len(p.Rates)); summaryErr != nil || err != nil {
-		return exit.With(exit.Died, errors.Join(err, summaryErr))
-	}
-	if p.Check {
-		if err := env.check(p.Dir, ctx.Err() != nil); err != nil {
-			return err
+	return env.concluding(p.Dir, func(env *Env) error {
+		if summaryErr := env.sumUp(p.Dir, present(results), len(p.Rates)); summaryErr != nil || err != nil {
+			return exit.With(exit.Died, errors.Join(err, summaryErr))
 		}
-	}
-	if ctx.Err() != nil {
-		return exit.With(exit.Interrupted, nil)
-	}
-	return nil
+		if p.Check {
+			if err := env.check(p.Dir, ctx.Err() != nil); err != nil {
+				return err
+			}
+		}
+		env.next("stats", name)
+		if ctx.Err() != nil {
+			return exit.With(exit.Interrupted, nil)
+		}
+		return nil
+	})
 }
 
 // complete fills in what nobody has said.
@@ -128,19 +133,24 @@ func (e *Env) sumUp(dir string, machines iter.Seq[summary.Machine], n int) error
 		}
 	}
 	for range machines {
-		err := table.Write(e.text(), machines, table.Options{Machines: n})
-		if err != nil && dir != "" {
-			return fmt.Errorf("the result cannot be printed (it is in %s): %w", filepath.Join(dir, rundir.SummaryName), err)
-		}
-		return err
+		return table.Write(e.Out, machines, table.Options{Screen: e.screen(), ForAll: allColumns, Machines: n})
 	}
 	return nil
 }
 
-// latest points runs/latest at a run. Where that cannot be done, the run is none the
-// worse for it.
-func (e *Env) latest(dir string) {
+// latest points runs/latest at a run, and returns the name under which it is found
+// from now on.
+func latest(dir string) (name string, err error) {
 	if err := rundir.MakeLatest(dir); err != nil {
+		return dir, err
+	}
+	return filepath.Join(filepath.Dir(dir), rundir.LatestName), nil
+}
+
+// unlinked says why runs/latest does not point at a run, also to those who want it
+// quiet: they may rely on it. The run is none the worse for it.
+func (e *Env) unlinked(err error) {
+	if err != nil {
 		e.say("%v", err)
 	}
 }

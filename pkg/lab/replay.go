@@ -7,13 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/rundir"
@@ -63,8 +63,7 @@ func (r Replay) Run(ctx context.Context, env *Env) error {
 	if r.Processes {
 		return r.processes(ctx, env, paths, result)
 	}
-	_, err = fmt.Fprintf(env.text(), "%s: the same again: %s%s\n", r.Dir, replayed(result), reservations(result))
-	return err
+	return env.prose("%s: the same again: %s%s", r.Dir, replayed(result), reservations(result))
 }
 
 // named refuses a log under the name of another machine's. The replay would go by what
@@ -102,9 +101,9 @@ func (e *Env) replayError(err error) error {
 }
 
 func replayed(r *replay.Result) string {
-	s := fmt.Sprintf("%s, %s", count(r.Machines, "machine"), count(int(r.Events), "event"))
+	s := fmt.Sprintf("%s, %s", figure.Plural(r.Machines, "machine"), figure.Plural(r.Events, "event"))
 	if r.Crashes > 0 {
-		s += ", " + count(r.Crashes, "crash")
+		s += ", " + figure.Plural(r.Crashes, "crash")
 	}
 	return s
 }
@@ -116,23 +115,12 @@ func reservations(r *replay.Result) string {
 		s += fmt.Sprintf("; machine %d has no log, so its messages are taken as they were received", id)
 	}
 	if r.Further > 0 {
-		s += fmt.Sprintf("; nor have %s more", count(r.Further, "machine"))
+		s += fmt.Sprintf("; nor have %s more", figure.Plural(r.Further, "machine"))
 	}
 	for _, id := range r.Unended {
 		s += fmt.Sprintf("; the log of machine %d has no end", id)
 	}
 	return s
-}
-
-// count returns "1 event", "2 events", "2 crashes".
-func count(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case strings.HasSuffix(noun, "sh"):
-		noun += "e"
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // processes replays with processes what has been replayed in this one: only then is
@@ -198,8 +186,7 @@ func (r *Replay) processes(ctx context.Context, env *Env, paths []string, result
 			return env.replayError(err)
 		}
 	}
-	_, err = fmt.Fprintf(env.text(), "%s: the same again, with processes: %s; logs in %s\n", r.Dir, replayed(result), p.Dir)
-	return err
+	return env.prose("%s: the same again, with processes: %s; logs in %s", r.Dir, replayed(result), p.Dir)
 }
 
 // asRecorded returns the run of processes that the records say.

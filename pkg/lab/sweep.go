@@ -11,7 +11,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
-	"github.com/scalemodel/lamport/pkg/internal/shell"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
@@ -134,10 +134,10 @@ func (c *conductor) conduct(ctx context.Context) error {
 	case failure != nil && ctx.Err() == nil:
 		return failure
 	case len(bad) > 0:
-		return exit.With(exit.Broken, fmt.Errorf("not correct: %s; \"launcher check %s\" shows where",
-			strings.Join(bad, "; "), filepath.Join(c.Dir, sweep.RunsName, strings.Fields(bad[0])[0])))
+		return exit.With(exit.Broken, fmt.Errorf("not correct: %s; \"%s\" shows where",
+			strings.Join(bad, "; "), c.env.commandLine("check", filepath.Join(c.Dir, sweep.RunsName, strings.Fields(bad[0])[0]))))
 	case failure != nil:
-		c.env.remark("stopped; to go on: launcher sweep --out %s", shell.Quote(c.Dir))
+		c.env.command("stopped; to go on: ", "sweep", "--out", c.Dir)
 		return exit.With(exit.Interrupted, nil)
 	}
 	return nil
@@ -203,10 +203,10 @@ func (c *conductor) announce(todo int) {
 	}
 	done := ""
 	if n := len(c.runs) - todo; n > 0 {
-		done = fmt.Sprintf(", %d of them done already", n)
+		done = fmt.Sprintf(", %s of them done already", figure.Count(n))
 	}
-	c.env.remark("sweep of %s of %v %s%s: %s × %s, seed %d; in %s", count(len(c.runs), "run"), c.Grid.Duration, how, done,
-		count(len(c.runs)/c.Grid.Trials, "point"), count(c.Grid.Trials, "trial"), c.Grid.Seed, c.Dir)
+	c.env.remark("sweep of %s of %s %s%s: %s × %s, seed %d; in %s", figure.Plural(len(c.runs), "run"), figure.Exact(c.Grid.Duration), how, done,
+		figure.Plural(len(c.runs)/c.Grid.Trials, "point"), figure.Plural(c.Grid.Trials, "trial"), c.Grid.Seed, c.Dir)
 }
 
 // kill ends all processes at once.
@@ -332,7 +332,7 @@ func (c *conductor) write(r *sweep.Report) error {
 			return fmt.Errorf("what the sweep shows cannot be written: %w", err)
 		}
 	}
-	if _, err := c.env.text().Write(r.Text()); err != nil {
+	if _, err := c.env.Out.Write(r.Text(c.env.screen())); err != nil {
 		return fmt.Errorf("the result cannot be printed (it is in %s): %w", c.Dir, err)
 	}
 	c.env.remark("what this shows: %s", filepath.Join(c.Dir, sweep.FindingsName))

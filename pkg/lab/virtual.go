@@ -8,6 +8,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
@@ -70,23 +71,30 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 		return dir, exit.With(exit.Misused, err)
 	}
 	took := time.Since(began)
-	env.remark("%v of virtual time in %v: %d events, %.1f million per second",
-		result.At(), took.Round(time.Millisecond), result.Events(), float64(result.Events())/took.Seconds()/1e6)
+	env.remark("%s of virtual time in %s: %s, %s per second",
+		figure.Exact(result.At()), figure.Duration(took), figure.Plural(result.Events(), "event"), figure.PerSecond(float64(result.Events())/took.Seconds()))
+	name := dir
 	if dir != "" && v.Dir == "" {
-		env.latest(dir)
+		name, err = latest(dir)
+		env.unlinked(err)
 	}
-	if err := env.sumUp(dir, result.Machines(), len(v.Rates)); err != nil {
-		return dir, exit.With(exit.Died, err)
-	}
-	if v.Logs && v.Check && len(v.Rates) <= maxChecked {
-		if err := env.check(dir, stopped); err != nil {
-			return dir, err
+	return dir, env.concluding(dir, func(env *Env) error {
+		if err := env.sumUp(dir, result.Machines(), len(v.Rates)); err != nil {
+			return exit.With(exit.Died, err)
 		}
-	}
-	if stopped {
-		return dir, exit.With(exit.Interrupted, nil)
-	}
-	return dir, nil
+		if v.Logs && v.Check && len(v.Rates) <= maxChecked {
+			if err := env.check(dir, stopped); err != nil {
+				return err
+			}
+		}
+		if v.Logs {
+			env.next("stats", name)
+		}
+		if stopped {
+			return exit.With(exit.Interrupted, nil)
+		}
+		return nil
+	})
 }
 
 // display shows how far the run is, if it takes long enough to be looked at. The

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/palette"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -181,10 +182,7 @@ const (
 	drawWidth   = 1100
 )
 
-// palette is that of Okabe and Ito, which colour-blind readers can tell apart.
-var palette = []string{"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7B6FD0"}
-
-func colour(machine int) string { return palette[machine%len(palette)] }
+func colour(machine int) string { return palette.Hex(machine) }
 
 func (d *Drawing) x(at int64) float64 {
 	return marginLeft + drawWidth*float64(at-d.from)/float64(max(1, d.to-d.from))
@@ -210,8 +208,8 @@ func (d *Drawing) draw(shown []int) string {
 <rect class="paper" width="100%%" height="100%%"/>
 <defs><clipPath id="window"><rect x="%d" y="0" width="%d" height="%d"/></clipPath>
 `, width, height, width, height, d.about(len(shown)), marginLeft-8, drawWidth+16, height)
-	for i := range min(d.machines, len(palette)) {
-		fmt.Fprintf(&b, `<marker id="head%d" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0.8 L8 4 L0 7.2 z" fill="%s"/></marker>`+"\n", i, palette[i])
+	for i := range min(d.machines, palette.Size) {
+		fmt.Fprintf(&b, `<marker id="head%d" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0.8 L8 4 L0 7.2 z" fill="%s"/></marker>`+"\n", i, colour(i))
 	}
 	b.WriteString("</defs>\n")
 	d.legend(&b)
@@ -335,7 +333,7 @@ func (d *Drawing) arrow(b *strings.Builder, a arrow) {
 	length := math.Hypot(x2-x1, y2-y1)
 	x2, y2 = x2-(x2-x1)/length*rim, y2-(y2-y1)/length*rim
 	fmt.Fprintf(b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" stroke-opacity="0.75" marker-end="url(#head%d)"/>`+"\n",
-		x1, y1, x2, y2, colour(a.from), a.from%len(palette))
+		x1, y1, x2, y2, colour(a.from), a.from%palette.Size)
 }
 
 func (d *Drawing) events(b *strings.Builder) {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/trace"
 	"github.com/scalemodel/lamport/pkg/trace/tracetest"
@@ -39,7 +40,7 @@ func TestClaimedMachinesCostNothing(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return report.Stats(io.Discard, s, "table")
+			return report.Stats(io.Discard, s, "table", terminal.Screen{})
 		}},
 	} {
 		t.Run(show.name, func(t *testing.T) {
@@ -89,7 +90,7 @@ func TestStatsOfMissingMachines(t *testing.T) {
 		"json":  `"missing": 1`,
 	} {
 		var b bytes.Buffer
-		require.NoError(t, report.Stats(&b, s, format))
+		require.NoError(t, report.Stats(&b, s, format, terminal.Screen{}))
 		assert.Contains(t, b.String(), want)
 		assert.NotContains(t, b.String(), "NaN")
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/internal/columns"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/quote"
+	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -22,8 +23,9 @@ var StatsFormats = []string{"table", "markdown", "csv", "json"}
 
 // Stats writes the figures of a run in one of [StatsFormats]. A table and
 // markdown are for reading and explain themselves; csv has one row per machine
-// with plain numbers, durations in microseconds; json has everything.
-func Stats(w io.Writer, s *trace.Stats, format string) error {
+// with plain numbers, durations in microseconds; json has everything. A table is
+// for a screen: where it is too wide for that, its columns stand below each other.
+func Stats(w io.Writer, s *trace.Stats, format string, on terminal.Screen) error {
 	switch format {
 	case "json":
 		enc := json.NewEncoder(w)
@@ -32,9 +34,20 @@ func Stats(w io.Writer, s *trace.Stats, format string) error {
 	case "csv":
 		return statsCSV(w, s)
 	case "markdown":
-		return statsText(w, s, (*columns.Table).Markdown, quote.Markdown, "## ")
+		return statsText(w, s, (*columns.Table).Markdown, quote.Markdown, "## ", terminal.Screen{})
 	default:
-		return statsText(w, s, (*columns.Table).Text, quote.Visible, "")
+		return statsText(w, s, stacked(on), quote.Visible, "", on)
+	}
+}
+
+// stacked renders tables for a screen.
+func stacked(on terminal.Screen) func(*columns.Table) string {
+	return func(t *columns.Table) string {
+		var parts []string
+		for _, part := range t.Stack(on.TableWidth(), 1) {
+			parts = append(parts, part.Text())
+		}
+		return strings.Join(parts, "\n\n")
 	}
 }
 
@@ -51,45 +64,49 @@ var groups = []group{
 		columns.Nominal("", "nominal", func(m *trace.MachineStats) clock.Rate { return m.Summary.Rate }).As("rate").Where(hasRate),
 		columns.Number("", "achieved", figure.Rate, func(m *trace.MachineStats) float64 { return optional(m.AchievedRate) }).As("achieved_rate"),
 		columns.Number("", "error", figure.PPM, func(m *trace.MachineStats) float64 { return optional(m.RateError) }).As("rate_error_ppm"),
-		late("late p50", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.P50 }).As("late_p50_us"),
-		late("late p99", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.P99 }).As("late_p99_us"),
-		late("late max", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.Max }).As("late_max_us"),
-		count("missed", func(m *trace.MachineStats) uint64 { return m.Summary.Missed }).As("missed").Where(hasTimes),
+		late("p50", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.P50 }).As("late_p50_us"),
+		late("p99", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.P99 }).As("late_p99_us"),
+		late("max", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.Max }).As("late_max_us"),
+		count("", "missed", func(m *trace.MachineStats) uint64 { return m.Summary.Missed }).As("missed").Where(hasTimes),
 	}},
 	{"Events and messages", []column{
-		count("internal", func(m *trace.MachineStats) uint64 { return m.Summary.Internal }).As("internal"),
-		count("send", func(m *trace.MachineStats) uint64 { return m.Summary.Sends }).As("sends"),
-		count("receive", func(m *trace.MachineStats) uint64 { return m.Summary.Receives }).As("receives"),
-		count("events", func(m *trace.MachineStats) uint64 { return m.Summary.Steps }).As("events"),
-		count("sent", func(m *trace.MachineStats) uint64 { return m.Summary.Sent }).As("messages_sent"),
-		count("received", func(m *trace.MachineStats) uint64 { return m.Summary.Receives }).As("messages_received"),
-		count("pending", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Queue) }).As("messages_pending"),
+		count("", "internal", func(m *trace.MachineStats) uint64 { return m.Summary.Internal }).As("internal"),
+		count("", "send", func(m *trace.MachineStats) uint64 { return m.Summary.Sends }).As("sends"),
+		count("", "receive", func(m *trace.MachineStats) uint64 { return m.Summary.Receives }).As("receives"),
+		count("", "events", func(m *trace.MachineStats) uint64 { return m.Summary.Steps }).As("events"),
+		count("", "sent", func(m *trace.MachineStats) uint64 { return m.Summary.Sent }).As("messages_sent"),
+		count("", "received", func(m *trace.MachineStats) uint64 { return m.Summary.Receives }).As("messages_received"),
+		count("", "pending", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Queue) }).As("messages_pending"),
 	}},
 	{"Clocks", []column{
-		count("final", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Clock) }).As("clock"),
-		mean("jump mean", func(m *trace.MachineStats) float64 { return m.Jumps.Mean }).As("jump_mean"),
-		count("jump p50", func(m *trace.MachineStats) uint64 { return m.Jumps.P50 }).As("jump_p50"),
-		count("jump p99", func(m *trace.MachineStats) uint64 { return m.Jumps.P99 }).As("jump_p99"),
-		count("jump max", func(m *trace.MachineStats) uint64 { return m.Jumps.Max }).As("jump_max"),
-		count("gaps", func(m *trace.MachineStats) uint64 { return m.Summary.Gaps }).As("gaps"),
-		mean("drift mean", func(m *trace.MachineStats) float64 { return m.Drift.Mean }).As("drift_mean").Where(hasDrift),
-		count("drift p99", func(m *trace.MachineStats) uint64 { return m.Drift.P99 }).As("drift_p99").Where(hasDrift),
-		count("drift max", func(m *trace.MachineStats) uint64 { return m.Drift.Max }).As("drift_max").Where(hasDrift),
-		count("drift final", func(m *trace.MachineStats) uint64 { return *m.FinalDrift }).As("drift_final").Where(hasFinalDrift),
+		count("", "final", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Clock) }).As("clock"),
+		mean("jump", "mean", func(m *trace.MachineStats) float64 { return m.Jumps.Mean }).As("jump_mean"),
+		count("jump", "p50", func(m *trace.MachineStats) uint64 { return m.Jumps.P50 }).As("jump_p50"),
+		count("jump", "p99", func(m *trace.MachineStats) uint64 { return m.Jumps.P99 }).As("jump_p99"),
+		count("jump", "max", func(m *trace.MachineStats) uint64 { return m.Jumps.Max }).As("jump_max"),
+		count("", "gaps", func(m *trace.MachineStats) uint64 { return m.Summary.Gaps }).As("gaps"),
+		mean("drift", "mean", func(m *trace.MachineStats) float64 { return m.Drift.Mean }).As("drift_mean").Where(hasDrift),
+		count("drift", "p99", func(m *trace.MachineStats) uint64 { return m.Drift.P99 }).As("drift_p99").Where(hasDrift),
+		count("drift", "max", func(m *trace.MachineStats) uint64 { return m.Drift.Max }).As("drift_max").Where(hasDrift),
+		count("drift", "final", func(m *trace.MachineStats) uint64 { return *m.FinalDrift }).As("drift_final").Where(hasFinalDrift),
 	}},
 	{"Queues (messages; growth and arrivals per second)", []column{
-		mean("mean", func(m *trace.MachineStats) float64 { return m.Summary.MeanQueue }).As("queue_mean"),
-		count("max", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.MaxQueue) }).As("queue_max"),
-		count("final", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Queue) }).As("queue_final"),
-		perSecond("growth", func(m *trace.MachineStats) float64 { return optional(m.QueueGrowth) }).As("queue_growth"),
-		perSecond("growth predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Growth }).As("queue_growth_predicted").Where(isPredicted),
-		perSecond("arrivals", func(m *trace.MachineStats) float64 { return optional(m.Arrivals) }).As("arrivals"),
-		perSecond("arrivals predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Arrivals }).As("arrivals_predicted").Where(isPredicted),
+		mean("", "mean", func(m *trace.MachineStats) float64 { return m.Summary.MeanQueue }).As("queue_mean"),
+		count("", "max", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.MaxQueue) }).As("queue_max"),
+		count("", "final", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Queue) }).As("queue_final"),
+		perSecond("growth", "observed", func(m *trace.MachineStats) float64 { return optional(m.QueueGrowth) }).As("queue_growth"),
+		perSecond("growth", "predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Growth }).As("queue_growth_predicted").Where(isPredicted),
+		perSecond("arrivals", "observed", func(m *trace.MachineStats) float64 { return optional(m.Arrivals) }).As("arrivals"),
+		perSecond("arrivals", "predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Arrivals }).As("arrivals_predicted").Where(isPredicted),
 	}},
 }
 
 // machineColumn names the rows of a table.
-var machineColumn = columns.Words("machine", func(m *trace.MachineStats) string { return "vm-" + strconv.Itoa(m.ID) })
+func machineColumn(on terminal.Screen) column {
+	return columns.Words("machine", func(m *trace.MachineStats) string {
+		return on.Paint(terminal.Machine(m.ID), "vm-"+strconv.Itoa(m.ID))
+	})
+}
 
 // What is known of a machine.
 func hasRate(m *trace.MachineStats) bool       { return m.Summary.Rate != 0 }
@@ -99,21 +116,21 @@ func hasDrift(m *trace.MachineStats) bool      { return m.Drift != nil }
 func hasFinalDrift(m *trace.MachineStats) bool { return m.FinalDrift != nil }
 func isPredicted(m *trace.MachineStats) bool   { return m.Predicted != nil }
 
-func count(name string, of func(*trace.MachineStats) uint64) column {
-	return columns.Count("", name, of).Where(hasLog)
+func count(group, name string, of func(*trace.MachineStats) uint64) column {
+	return columns.Count(group, name, of).Where(hasLog)
 }
 
-func mean(name string, of func(*trace.MachineStats) float64) column {
-	return columns.Number("", name, figure.Mean, of).Where(hasLog)
+func mean(group, name string, of func(*trace.MachineStats) float64) column {
+	return columns.Number(group, name, figure.Mean, of).Where(hasLog)
 }
 
-func perSecond(name string, of func(*trace.MachineStats) float64) column {
-	return columns.Number("", name, figure.PerSecond, of)
+func perSecond(group, name string, of func(*trace.MachineStats) float64) column {
+	return columns.Number(group, name, figure.PerSecond, of)
 }
 
 // late is a column of the lateness of ticks, where it was measured.
 func late(name string, of func(*trace.MachineStats) time.Duration) column {
-	return columns.Duration("", name, func(m *trace.MachineStats) (time.Duration, bool) {
+	return columns.Duration("late", name, func(m *trace.MachineStats) (time.Duration, bool) {
 		return of(m), m.Summary.Lateness.Ticks > 0
 	})
 }
@@ -125,20 +142,25 @@ func optional(f *float64) float64 {
 	return *f
 }
 
-func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, quoted func(string) string, heading string) error {
+func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, quoted func(string) string, heading string, on terminal.Screen) error {
 	var b strings.Builder
+	prose := func(hang int, format string, args ...any) {
+		b.WriteString(terminal.Wrap(fmt.Sprintf(format, args...), on.Width, hang) + "\n")
+	}
 	elapsed := "a time that is not known"
 	if s.Elapsed > 0 || s.Events == 0 {
 		elapsed = figure.Duration(s.Elapsed)
 	}
-	fmt.Fprintf(&b, "%s on %s in %s (run %s, die %d)%s\n",
+	prose(0, "%s on %s in %s (run %s, die %d)%s",
 		figure.Plural(s.Events, "event"), figure.Plural(s.Verdict.Machines, "machine"), elapsed, quoted(s.Run), s.Die, without(s.Missing))
 	for _, g := range append(slices.Clone(groups), jumps(s)) {
-		fmt.Fprintf(&b, "\n%s%s\n\n%s\n", heading, g.title, render(columns.New(append([]column{machineColumn}, g.columns...), s.Machines)))
+		b.WriteString("\n")
+		prose(0, "%s%s", heading, g.title)
+		fmt.Fprintf(&b, "\n%s\n", render(columns.New(append([]column{machineColumn(on)}, g.columns...), s.Machines)))
 	}
 	fmt.Fprintf(&b, "\n%sWhat this shows\n\n", heading)
-	for _, line := range findings(s) {
-		fmt.Fprintf(&b, "- %s\n", line)
+	for _, line := range findings(s, on) {
+		prose(2, "- %s", line)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -160,7 +182,7 @@ func jumps(s *trace.Stats) group {
 	}
 	g := group{title: "Jumps of the clock"}
 	for i := range buckets {
-		g.columns = append(g.columns, count(bucketName(i), func(m *trace.MachineStats) uint64 {
+		g.columns = append(g.columns, count("", bucketName(i), func(m *trace.MachineStats) uint64 {
 			if i >= len(m.JumpHistogram) {
 				return 0
 			}
@@ -181,11 +203,11 @@ func bucketName(i int) string {
 }
 
 // findings say in sentences what the figures mean.
-func findings(s *trace.Stats) []string {
+func findings(s *trace.Stats, on terminal.Screen) []string {
 	var lines []string
 	for i := range s.Machines {
 		if m := &s.Machines[i]; s.Die > 0 || m.Missing {
-			lines = append(lines, m.Explain()+".")
+			lines = append(lines, quote.Visible(m.Explain())+".")
 		}
 	}
 	for i := range s.Machines {
@@ -204,9 +226,9 @@ func findings(s *trace.Stats) []string {
 			figure.Plural(c.Pairs, "pair"), figure.Count(c.Concurrent), share(c.Concurrent, c.Pairs),
 			figure.Count(c.Ordered), share(c.Ordered, c.Concurrent)))
 	} else if s.Why != "" {
-		lines = append(lines, "Concurrent pairs of events were not counted: "+s.Why+".")
+		lines = append(lines, "Concurrent pairs of events were not counted: "+quote.Visible(s.Why)+".")
 	}
-	return append(lines, "The run is "+s.Verdict.String()+".")
+	return append(lines, "The run is "+Verdict(s.Verdict, on)+".")
 }
 
 // clockSteps says where clocks were set, the first of them only.

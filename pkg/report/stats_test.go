@@ -21,6 +21,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/trace"
@@ -46,8 +47,26 @@ func TestStatsFormats(t *testing.T) {
 	written := make(map[string]string)
 	for _, format := range report.StatsFormats {
 		var b bytes.Buffer
-		require.NoError(t, report.Stats(&b, s, format))
+		require.NoError(t, report.Stats(&b, s, format, terminal.Screen{}))
 		written[format] = b.String()
+	}
+	for _, width := range []int{40, 60, 80, 120} {
+		var b bytes.Buffer
+		require.NoError(t, report.Stats(&b, s, "table", terminal.Screen{Width: width}))
+		golden(t, fmt.Sprintf("stats-%d.txt", width), b.Bytes())
+		for line := range strings.SplitSeq(b.String(), "\n") {
+			assert.LessOrEqual(t, terminal.Width(line), width, "%q", line)
+		}
+		var wide, painted bytes.Buffer
+		require.NoError(t, report.Stats(&painted, s, "table", terminal.Screen{Width: width, Colour: true}))
+		assert.Equal(t, b.String(), terminal.Plain(painted.String()))
+		assert.Contains(t, painted.String(), "The run is \x1b[32mcorrect\x1b[0m: ")
+		assert.Contains(t, painted.String(), "\n\x1b[38;5;25mvm-0\x1b[0m ")
+		require.NoError(t, report.Stats(&wide, s, "table", terminal.Screen{Width: width, Wide: true}))
+		tables, _, _ := strings.Cut(wide.String(), "What this shows")
+		if width >= 80 {
+			assert.True(t, strings.HasPrefix(written["table"], tables), "all columns side by side")
+		}
 	}
 	golden(t, "stats.txt", []byte(written["table"]))
 	golden(t, "stats.md", []byte(written["markdown"]))
@@ -177,7 +196,7 @@ func TestStatsWithoutALog(t *testing.T) {
 	written := make(map[string]string)
 	for _, format := range report.StatsFormats {
 		var b bytes.Buffer
-		require.NoError(t, report.Stats(&b, s, format))
+		require.NoError(t, report.Stats(&b, s, format, terminal.Screen{}))
 		written[format] = b.String()
 	}
 	golden(t, "stats_missing.txt", []byte(written["table"]))
@@ -237,7 +256,7 @@ func TestStatsNameWhatHappened(t *testing.T) {
 	s, err := run.Stats()
 	require.NoError(t, err)
 	var b bytes.Buffer
-	require.NoError(t, report.Stats(&b, s, "table"))
+	require.NoError(t, report.Stats(&b, s, "table", terminal.Screen{}))
 	assert.Contains(t, b.String(), "600 events on 3 machines in 60.0 s ")
 	for _, line := range []string{
 		"- The system clock of machine 0 was set forward by 1h0m0s at step 21.\n",
@@ -248,6 +267,6 @@ func TestStatsNameWhatHappened(t *testing.T) {
 	}
 	s.Machines[1].Summary.Missed = 100
 	b.Reset()
-	require.NoError(t, report.Stats(&b, s, "table"))
+	require.NoError(t, report.Stats(&b, s, "table", terminal.Screen{}))
 	assert.Contains(t, b.String(), "- Machine 1 missed 100 ticks (25.0 %): it was held up, or it ran at a lower rate than its start line names.\n")
 }

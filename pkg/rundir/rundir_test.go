@@ -330,3 +330,22 @@ func TestDiscard(t *testing.T) {
 	assert.Equal(t, []string{"a"}, files(t, root))
 	assert.Empty(t, files(t, filepath.Join(root, "a")))
 }
+
+// What was printed at the end is replaced as a whole, and makes a directory that of an
+// earlier run.
+func TestText(t *testing.T) {
+	dir := t.TempDir()
+	for _, text := range []string{"longer\n", "new\n"} {
+		require.NoError(t, WriteText(dir, []byte(text)))
+		b, err := os.ReadFile(filepath.Join(dir, TextName))
+		require.NoError(t, err)
+		assert.Equal(t, text, string(b))
+		assert.Equal(t, []string{TextName}, files(t, dir))
+	}
+	assert.True(t, Owns(dir, filepath.Join(dir, TextName)))
+	_, err := Claim(dir, record())
+	require.ErrorIs(t, err, ErrUsed)
+	require.ErrorContains(t, err, TextName)
+	assert.Equal(t, []string{TextName}, files(t, dir))
+	require.ErrorContains(t, WriteText(filepath.Join(dir, "nowhere"), nil), "the summary cannot be kept: ")
+}

@@ -43,6 +43,19 @@ func writeSummary(name string, machines iter.Seq[summary.Machine]) error {
 	})
 }
 
+// WriteText keeps what was printed at the end of a run in its directory, as a whole
+// or not at all.
+func WriteText(dir string, text []byte) error {
+	err := guarded.Replace(filepath.Join(dir, TextName), func(f *os.File) error {
+		_, err := f.Write(text)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("the summary cannot be kept: %w", err)
+	}
+	return nil
+}
+
 // MaxSummary is the largest summary that is read, in bytes: a machine has about
 // one kilobyte.
 const MaxSummary = 1 << 30

@@ -319,7 +319,8 @@ messages:    60 sent, 147 received, 3 pending (1 from vm-0 and 2 from vm-2)
 undelivered: 12 messages (12 to vm-2)
 left early:  vm-2
 wire:        288 messages in 660 frames, 14,000 bytes, 500 writes
-links:       1 link re-established, 2 messages resent, 1 duplicate dropped and 5 strangers refused
+links:       1 link re-established, 2 messages resent, 1 duplicate dropped and 5
+             strangers refused
 `},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/transport"
 )
 
@@ -17,11 +18,14 @@ import (
 const listed = 10
 
 // WriteText writes the figures of one machine for a person, in lines "key:
-// value" with the values aligned. What did not happen has no line.
+// value" with the values aligned, none wider than the terminal, or 80 columns. What
+// did not happen has no line.
 func (m *Machine) WriteText(w io.Writer) error {
 	var b strings.Builder
+	width := terminal.Of(w, terminal.Never).Width
 	line := func(key, format string, args ...any) {
-		fmt.Fprintf(&b, "%-13s%s\n", key+":", fmt.Sprintf(format, args...))
+		text := fmt.Sprintf("%-13s%s", key+":", fmt.Sprintf(format, args...))
+		b.WriteString(terminal.Wrap(text, width, 13) + "\n")
 	}
 
 	rate := m.Rate.String() + " ticks per second"

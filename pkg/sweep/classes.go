@@ -14,7 +14,8 @@ import (
 // or the largest.
 type measure struct {
 	name    string // in words
-	column  string // in a table
+	group   string // its column in a table
+	column  string
 	of      func(*trace.MachineStats) float64
 	largest bool
 }
@@ -39,16 +40,16 @@ const (
 const observed = growthPredicted
 
 var allMeasures = [measures]measure{
-	jumpMean:          {"mean jump", "jump", func(m *trace.MachineStats) float64 { return m.Jumps.Mean }, false},
-	jumpMax:           {"largest jump", "jump max", func(m *trace.MachineStats) float64 { return float64(m.Jumps.Max) }, true},
-	gaps:              {"gaps, % of the events", "gaps %", gapShare, false},
-	driftMean:         {"mean drift", "drift", func(m *trace.MachineStats) float64 { return drift(m).Mean }, false},
-	driftMax:          {"largest drift", "drift max", largestDrift, true},
-	growth:            {"growth of the queue, messages/s", "growth/s", func(m *trace.MachineStats) float64 { return known(m.QueueGrowth) }, false},
-	queueMax:          {"longest queue", "queue max", longest, true},
-	growthPredicted:   {"predicted growth", "predicted", func(m *trace.MachineStats) float64 { return predicted(m).Growth }, false},
-	arrivals:          {"arrivals per second", "arrivals/s", func(m *trace.MachineStats) float64 { return known(m.Arrivals) }, false},
-	arrivalsPredicted: {"predicted arrivals", "predicted", func(m *trace.MachineStats) float64 { return predicted(m).Arrivals }, false},
+	jumpMean:          {"mean jump", "jump", "mean", func(m *trace.MachineStats) float64 { return m.Jumps.Mean }, false},
+	jumpMax:           {"largest jump", "jump", "max", func(m *trace.MachineStats) float64 { return float64(m.Jumps.Max) }, true},
+	gaps:              {"gaps, % of the events", "", "gaps %", gapShare, false},
+	driftMean:         {"mean drift", "drift", "mean", func(m *trace.MachineStats) float64 { return drift(m).Mean }, false},
+	driftMax:          {"largest drift", "drift", "max", largestDrift, true},
+	growth:            {"growth of the queue, messages/s", "growth/s", "observed", func(m *trace.MachineStats) float64 { return known(m.QueueGrowth) }, false},
+	queueMax:          {"longest queue", "", "queue max", longest, true},
+	growthPredicted:   {"predicted growth", "growth/s", "predicted", func(m *trace.MachineStats) float64 { return predicted(m).Growth }, false},
+	arrivals:          {"arrivals per second", "arrivals/s", "observed", func(m *trace.MachineStats) float64 { return known(m.Arrivals) }, false},
+	arrivalsPredicted: {"predicted arrivals", "arrivals/s", "predicted", func(m *trace.MachineStats) float64 { return predicted(m).Arrivals }, false},
 }
 
 // known returns a figure, NaN where it is not known.

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -276,7 +277,7 @@ func TestFindingsOfBrokenRuns(t *testing.T) {
 	assert.Contains(t, text, "3 ± 0 (rate 1)")
 	assert.NotContains(t, text, "All 5 runs")
 	assert.Equal(t, []string{"p1-t2 is BROKEN: 3 violations among 200 events on 2 machines: fifo (3)"}, m.report().NotCorrect())
-	assert.Contains(t, string(m.report().Text()), "\nruns   4 of 5 are correct; NOT: p1-t2 is BROKEN: ")
+	assert.Contains(t, string(m.report().Text(terminal.Screen{})), "\nruns   4 of 5 are correct; NOT: p1-t2 is BROKEN: ")
 	assert.Contains(t, string(m.report().CSV()), "p1-t2,1,2,", "the table has them all")
 
 	v.State, v.Broken = trace.Incomplete, nil
@@ -385,7 +386,9 @@ func TestReportDoesNotDependOnTheOrder(t *testing.T) {
 		x := 1 / float64(3+r.Trial+id)
 		return outcome{jump: x, drift: x * 7, growth: x / 9, predicted: x / 11, gaps: uint64(r.Trial)}
 	})
-	all := func(r *Report) string { return string(slices.Concat(r.Text(), r.Markdown(), r.CSV(), r.Findings())) }
+	all := func(r *Report) string {
+		return string(slices.Concat(r.Text(terminal.Screen{}), r.Markdown(), r.CSV(), r.Findings()))
+	}
 	want := all(m.report())
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 10 {
@@ -406,7 +409,7 @@ func TestReportOfAPart(t *testing.T) {
 	m.results = m.results[:3] // both points, and one once more
 	text := m.findings()
 	assert.Contains(t, text, "The sweep is incomplete: 3 of 10 runs are done.")
-	assert.Contains(t, string(m.report().Text()), "\nruns   3 of 10 are done; all 3 are correct")
+	assert.Contains(t, string(m.report().Text(terminal.Screen{})), "\nruns   3 of 10 are done; all 3 are correct")
 	m.results = m.results[:1]
 	text = m.findings()
 	assert.Contains(t, text, "- The run is correct: it was checked against its own logs, and every law holds for 200 events.\n")

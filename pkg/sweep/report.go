@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/csv"
 	"fmt"
+	"io"
 	"iter"
 	"math"
 	"slices"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/internal/columns"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/quote"
+	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -162,19 +165,39 @@ func (r *Report) pace() string {
 	return fmt.Sprintf("kept in every run; in the worst, 99 %% of the ticks of a machine with rate %v were at most %s late", worst.Rate, figure.Duration(worst.P99))
 }
 
-// Text returns the tables for a terminal.
-func (r *Report) Text() []byte {
+// Text returns the tables for a screen. Where one is too wide for that, its columns
+// stand below each other.
+func (r *Report) Text(on terminal.Screen) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s; %s\n", r.headline(), r.constants())
-	for _, line := range r.legend() {
-		fmt.Fprintln(&b, line)
+	// What comes from files is quoted before it is painted.
+	line := func(hang int, text string) { b.WriteString(terminal.Wrap(text, on.Width, hang) + "\n") }
+	quoted := quote.Writer(&b)
+	line(0, quote.Visible(r.headline()+"; "+r.constants()))
+	for _, l := range r.legend() {
+		line(2, quote.Visible(l))
 	}
 	for _, t := range r.tables() {
-		fmt.Fprintf(&b, "\n%s\n%s\n", t.title, t.Text())
+		b.WriteString("\n")
+		line(0, t.title)
+		for i, part := range t.Stack(on.TableWidth(), t.keys) {
+			if i > 0 {
+				b.WriteString("\n")
+			}
+			_, _ = io.WriteString(quoted, part.Text()+"\n") // a buffer takes everything
+		}
 	}
-	fmt.Fprintf(&b, "\nruns   %s\n", r.verdict())
+	b.WriteString("\n")
+	style := terminal.Good
+	if len(r.NotCorrect()) > 0 {
+		style = terminal.Bad
+	}
+	line(7, on.Paint(style, "runs")+"   "+quote.Visible(r.verdict()))
 	if pace := r.pace(); pace != "" {
-		fmt.Fprintf(&b, "pace   %s\n", pace)
+		style = ""
+		if len(r.late()) > 0 {
+			style = terminal.Warning
+		}
+		line(7, on.Paint(style, "pace")+"   "+quote.Visible(pace))
 	}
 	return b.Bytes()
 }
@@ -207,6 +230,7 @@ func (r *Report) repeat() string {
 // titled is a table with a title.
 type titled struct {
 	title string
+	keys  int // how many columns say what a row is about
 	*columns.Table
 }
 
@@ -242,7 +266,7 @@ func (r *Report) table(title string, measures ...int) titled {
 		if parameters[k].name == "machines" {
 			machines = "of them"
 		}
-		all = append(all, columns.Words(parameters[k].name, func(e *entry) string { return e.once(r.short(k, &e.of.point)) }))
+		all = append(all, columns.Words(parameters[k].name, func(e *entry) string { return e.once(r.short(k, &e.of.point)) }).Spare(1))
 	}
 	all = append(all,
 		columns.Words(machines, func(e *entry) string {
@@ -258,14 +282,14 @@ func (r *Report) table(title string, measures ...int) titled {
 			return figure.Count(len(e.class.trials))
 		}))
 	for _, k := range measures {
-		all = append(all, columns.Text("", allMeasures[k].column, func(e *entry) string {
+		all = append(all, columns.Text(allMeasures[k].group, allMeasures[k].column, func(e *entry) string {
 			if e.class == nil {
 				return figure.Absent
 			}
 			return cell(e.class.measure(k), k == growthPredicted || k == arrivalsPredicted)
 		}))
 	}
-	return titled{title, columns.New(all, r.entries())}
+	return titled{title, 1 + len(r.varied) + 1, columns.New(all, r.entries())}
 }
 
 // entries returns the classes of all points, and all machines of those points that
@@ -348,7 +372,7 @@ func (r *Report) single() titled {
 		}
 		rows = append(rows, single{run, result, figuresOf(all)})
 	}
-	return titled{"Runs", columns.New(singleColumns, rows)}
+	return titled{"Runs", 1, columns.New(singleColumns, rows)}
 }
 
 // single is a run by itself.

@@ -59,6 +59,12 @@ func (c Column[R]) Where(ok func(row *R) bool) Column[R] {
 	return only
 }
 
+// Spare returns the column as one that can be spared; see [Head].
+func (c Column[R]) Spare(rank int) Column[R] {
+	c.Head.Spare = rank
+	return c
+}
+
 // Cell returns the figure of a row as people read it.
 func (c Column[R]) Cell(row *R) string { return c.cell(row) }
 

@@ -17,7 +17,11 @@ type Head struct {
 	Group string // title over neighbouring columns that have it too; "": none
 	Name  string
 	Words bool // aligned left, as words are, and not right, as numbers
+	Spare int  // where there is no room, the columns with the highest go first
 }
+
+// title is what the column is called where no group stands above it.
+func (h Head) title() string { return strings.TrimSpace(h.Group + " " + h.Name) }
 
 // Table is texts in columns. Every row, and the footer if there is one, has a text
 // for each head.
@@ -43,8 +47,8 @@ func New[R any](columns []Column[R], rows []R) *Table {
 	return t
 }
 
-// Text returns the table for a terminal, in UTF-8 without colours and without a
-// line break at the end.
+// Text returns the table for a terminal, in UTF-8 and without a line break at the
+// end. What is painted in the cells takes no room.
 func (t *Table) Text() string {
 	w := t.writer()
 	if slices.ContainsFunc(t.Heads, func(h Head) bool { return h.Group != "" }) {
@@ -65,7 +69,7 @@ func (t *Table) Text() string {
 // group before its own, and without a line break at the end.
 func (t *Table) Markdown() string {
 	w := t.writer()
-	w.AppendHeader(t.header(func(h Head) string { return strings.TrimSpace(h.Group + " " + h.Name) }))
+	w.AppendHeader(t.header(Head.title))
 	return w.RenderMarkdown()
 }
 

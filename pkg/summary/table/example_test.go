@@ -30,5 +30,5 @@ func ExampleWrite() {
 	// all                  39    13        8     60     50  1.35    9  0.25    4    13         8        5
 	//
 	// events       60 events on 2 machines in 10.0 s, 6.00 per second
-	// messages     13 sent = 8 received + 5 pending: every message is accounted for
+	// messages     13 sent = 8 received + 5 pending: all accounted for
 }

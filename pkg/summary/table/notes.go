@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
 
@@ -28,7 +29,10 @@ type notes struct {
 
 type link struct{ from, to int }
 
-type line struct{ key, text string }
+type line struct {
+	key, text string
+	style     terminal.Style // of the key: "" where there is nothing to worry about
+}
 
 // tally is a count over machines.
 type tally struct {
@@ -84,14 +88,20 @@ func (n *notes) add(m *summary.Machine) {
 func (n *notes) lines(run *summary.Run) []line {
 	var lines []line
 	add := func(key, format string, args ...any) {
-		lines = append(lines, line{key, fmt.Sprintf(format, args...)})
+		lines = append(lines, line{key: key, text: fmt.Sprintf(format, args...)})
+	}
+	warn := func(key, format string, args ...any) {
+		lines = append(lines, line{key, fmt.Sprintf(format, args...), terminal.Warning})
 	}
 	missing := n.missing()
 
 	add("events", "%s", events(run))
 	add("messages", "%s", balance(run, len(missing) > 0))
+	if run.Unaccounted() != 0 && len(missing) == 0 {
+		lines[len(lines)-1].style = terminal.Bad
+	}
 	if len(missing) > 0 {
-		add("no summary", "%s", machines(missing))
+		warn("no summary", "%s", machines(missing))
 	}
 	if !run.FirstStart.IsZero() && run.Machines > 1 {
 		text := "all within " + figure.Duration(run.StartSkew())
@@ -101,29 +111,29 @@ func (n *notes) lines(run *summary.Run) []line {
 		add("start", "%s", text)
 	}
 	if n.late.total > 0 {
-		add("late", "%s more than %d ms late%s; the latest by %s",
+		warn("late", "%s more than %d ms late%s; the latest by %s",
 			figure.Plural(n.late.total, "tick"), summary.LateAfter.Milliseconds(), n.late.where(), figure.Duration(run.Latest))
 	}
 	if n.missed.total > 0 {
-		add("missed", "%s%s", figure.Plural(n.missed.total, "tick"), n.missed.where())
+		warn("missed", "%s%s", figure.Plural(n.missed.total, "tick"), n.missed.where())
 	}
 	if n.stalls.total > 0 {
-		add("stalled", "%s waited %s in all for a full link%s",
+		warn("stalled", "%s waited %s in all for a full link%s",
 			figure.Plural(n.stalls.total, "step"), figure.Duration(run.Stalled), n.stalls.where())
 	}
 	if wire := run.Wire; wire.Messages > 0 {
 		per := func(n uint64) string { return figure.Mean(float64(n) / float64(wire.Messages)) }
-		add("wire", "per message %s frames (%s acknowledgements), %s bytes, %s writes",
+		add("wire", "per message %s frames (%s acks), %s bytes, %s writes",
 			per(wire.Frames), per(wire.Acks), per(wire.Bytes), per(wire.Writes))
 	}
 	if trouble := summary.Trouble(run.Wire); trouble != "" {
-		add("links", "%s", trouble)
+		warn("links", "%s", trouble)
 	}
 	if n.restarts.total > 0 {
-		add("restarted", "%s after a death%s, %s down in all", figure.Plural(n.restarts.total, "time"), n.restarts.where(), figure.Duration(n.down))
+		warn("restarted", "%s after a death%s, %s down in all", figure.Plural(n.restarts.total, "time"), n.restarts.where(), figure.Duration(n.down))
 	}
 	if len(n.left) > 0 {
-		add("left early", "%s", n.leavers())
+		warn("left early", "%s", n.leavers())
 	}
 	// The bounds say where, as long as anything is missing.
 	if len(n.undelivered) > 0 && (undelivered(run) > 0 || len(missing) > 0) {
@@ -131,7 +141,7 @@ func (n *notes) lines(run *summary.Run) []line {
 		if undelivered(run) < run.Undelivered {
 			atMost = "at most "
 		}
-		add("undelivered", "%s%s", atMost, n.links())
+		warn("undelivered", "%s%s", atMost, n.links())
 	}
 	return lines
 }
@@ -160,7 +170,7 @@ func balance(run *summary.Run, incomplete bool) string {
 	case n < 0:
 		return fmt.Sprintf("NOT BALANCED: %s, but %s: %s that nobody sent", sent, fate, figure.Plural(-n, "message"))
 	}
-	text := sent + " = " + fate + ": every message is accounted for"
+	text := sent + " = " + fate + ": all accounted for"
 	if undelivered < run.Undelivered {
 		text += fmt.Sprintf(", though %s could not be asked about", figure.Count(run.Undelivered-undelivered))
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/internal/columns"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
 
@@ -23,6 +24,14 @@ const MaxRows = 40
 
 // Options says what the summaries themselves cannot.
 type Options struct {
+	// Screen is where the text goes. The columns for which there is no room are
+	// left out, the least important first, and named below the tables.
+	terminal.Screen
+
+	// ForAll is what one would say for all columns, such as "--wide", which the text
+	// then mentions. It is not mentioned where it is "".
+	ForAll string
+
 	// Machines is how many machines the run had, numbered from 0. Those that
 	// gave no summary are named, and the messages of the run are not
 	// balanced, since what these sent and received is unknown. 0 means that
@@ -33,8 +42,8 @@ type Options struct {
 // Write prints the summary of a run to w, in one call of its Write: a table of
 // the pace, where it was measured; a table of events, clocks, queues and
 // messages; and what can be said of the run as a whole. The machines may come
-// in any order, and are gone through once. The text is UTF-8 without colours,
-// and the same for the same machines.
+// in any order, and are gone through once. The text is UTF-8, and the same for
+// the same machines and options.
 func Write(w io.Writer, machines iter.Seq[summary.Machine], o Options) error {
 	s := newSheet(o)
 	var m summary.Machine // one for all: each would go to the heap
@@ -47,6 +56,7 @@ func Write(w io.Writer, machines iter.Seq[summary.Machine], o Options) error {
 
 // sheet gathers all that is to be printed.
 type sheet struct {
+	o     Options
 	run   summary.Run
 	notes notes
 
@@ -64,7 +74,7 @@ type series struct {
 }
 
 func newSheet(o Options) *sheet {
-	s := &sheet{notes: notes{seen: make([]bool, max(o.Machines, 0))}}
+	s := &sheet{o: o, notes: notes{seen: make([]bool, max(o.Machines, 0))}}
 	empty := func(columns []column) []series {
 		var all []series
 		for _, c := range columns {
@@ -97,29 +107,53 @@ func (s *sheet) add(m *summary.Machine) {
 
 func (s *sheet) render() []byte {
 	var b bytes.Buffer
+	var left []columns.Head
 	if s.run.Machines > 0 {
 		slices.SortFunc(s.rows, func(a, b summary.Machine) int { return cmp.Compare(a.ID, b.ID) })
 		if s.spread() {
-			fmt.Fprintf(&b, "%s: the smallest, median and largest value of each column by itself\n\n",
-				figure.Plural(s.run.Machines, "machine"))
+			b.WriteString(s.wrap(figure.Plural(s.run.Machines, "machine")+
+				": the smallest, median and largest value of each column by itself", 2) + "\n")
 		}
 		if s.timed {
-			b.WriteString(s.table(s.pace))
+			left = append(left, s.table(&b, s.pace)...)
 		}
-		b.WriteString(s.table(s.model))
+		left = append(left, s.table(&b, s.model)...)
 	}
-	for _, l := range s.notes.lines(&s.run) {
-		fmt.Fprintf(&b, "%-13s%s\n", l.key, l.text)
+	lines := s.notes.lines(&s.run)
+	if len(left) > 0 {
+		lines = append(lines, line{key: "not shown", text: s.omission(left)})
+	}
+	for _, l := range lines {
+		b.WriteString(s.wrap(s.o.Paint(l.style, fmt.Sprintf("%-13s", l.key))+l.text, 13))
 	}
 	return b.Bytes()
+}
+
+// wrap returns a text in lines for which there is room.
+func (s *sheet) wrap(text string, hang int) string {
+	return terminal.Wrap(text, s.o.Width, hang) + "\n"
+}
+
+// omission says which columns are not there, and how to see them.
+func (s *sheet) omission(left []columns.Head) string {
+	titles := columns.Titles(left)
+	text := "the columns " + figure.List(titles, len(titles))
+	if len(left) == 1 {
+		text = "the column " + titles[0]
+	}
+	if s.o.ForAll != "" {
+		text += " (" + s.o.ForAll + " shows all)"
+	}
+	return text
 }
 
 // spread says that there are too many machines for a row each.
 func (s *sheet) spread() bool { return s.run.Machines > MaxRows }
 
-// table renders those of the columns in which some machine has a figure, and
-// an empty line after them.
-func (s *sheet) table(all []series) string {
+// table writes those of the columns in which some machine has a figure and for
+// which there is room, and an empty line after them. It returns those for which there
+// is none.
+func (s *sheet) table(b *bytes.Buffer, all []series) (left []columns.Head) {
 	all = slices.DeleteFunc(slices.Clone(all), func(c series) bool { return len(c.values) == 0 })
 	t := &columns.Table{Heads: []columns.Head{machineColumn.Head}}
 	for _, c := range all {
@@ -145,7 +179,7 @@ func (s *sheet) table(all []series) string {
 	} else {
 		for i := range s.rows {
 			m := &s.rows[i]
-			t.Rows = append(t.Rows, row(machineColumn.Cell(m), func(c series) string { return c.Cell(m) }))
+			t.Rows = append(t.Rows, row(s.o.Paint(terminal.Machine(m.ID), machineColumn.Cell(m)), func(c series) string { return c.Cell(m) }))
 		}
 	}
 	if s.run.Machines > 1 && slices.ContainsFunc(all, func(c series) bool { return c.all != nil }) {
@@ -156,5 +190,7 @@ func (s *sheet) table(all []series) string {
 			return c.Format(c.all(&s.run))
 		})
 	}
-	return t.Text() + "\n\n"
+	fitting, left := t.Fit(s.o.TableWidth())
+	b.WriteString(fitting.Text() + "\n\n")
+	return left
 }

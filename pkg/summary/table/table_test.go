@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/transport"
 )
@@ -160,20 +162,91 @@ func TestGolden(t *testing.T) {
 			var b bytes.Buffer
 			require.NoError(t, Write(&b, slices.Values(tt.machines), tt.options))
 
-			file := filepath.Join("testdata", tt.name+".golden")
-			if *update {
-				require.NoError(t, os.WriteFile(file, b.Bytes(), 0o644))
-			}
-			want, err := os.ReadFile(file)
-			require.NoError(t, err)
-			assert.Equal(t, string(want), b.String(), "if this is meant: go test ./pkg/summary/table -update")
-
+			requireGolden(t, tt.name, b.String())
 			for line := range strings.Lines(b.String()) {
 				line = strings.TrimSuffix(line, "\n")
 				assert.LessOrEqual(t, utf8.RuneCountInString(line), tt.width, "%q", line)
 				assert.Equal(t, strings.TrimRight(line, " "), line)
 			}
 		})
+	}
+}
+
+func requireGolden(t *testing.T, name, text string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), text, "if this is meant: go test ./pkg/summary/table -update")
+}
+
+// On a terminal of any width there is a table that fits, and what is not shown is
+// named.
+func TestGoldenWidths(t *testing.T) {
+	for name, machines := range map[string][]summary.Machine{
+		"three": three(), "troubled": troubled(), "unpaced": unpaced(), "hundred": many(100),
+	} {
+		for _, width := range []int{40, 60, 80, 120} {
+			t.Run(fmt.Sprint(name, width), func(t *testing.T) {
+				var b bytes.Buffer
+				o := Options{Screen: terminal.Screen{Width: width}, Machines: len(machines), ForAll: "--wide"}
+				require.NoError(t, Write(&b, slices.Values(machines), o))
+				requireGolden(t, fmt.Sprintf("%s-%d", name, width), b.String())
+				for line := range strings.Lines(b.String()) {
+					line = strings.TrimSuffix(line, "\n")
+					assert.LessOrEqual(t, terminal.Width(line), width, "%q", line)
+					assert.Equal(t, strings.TrimRight(line, " "), line)
+				}
+			})
+		}
+	}
+}
+
+// However narrow or wide a terminal is, the columns that are shown and those that
+// are named as not shown are all of them, and those that matter most stay.
+func TestEveryWidth(t *testing.T) {
+	for width := range 130 {
+		var b bytes.Buffer
+		require.NoError(t, Write(&b, slices.Values(three()), Options{Screen: terminal.Screen{Width: width}}))
+		text := strings.Join(strings.Fields(b.String()), " ")
+		_, omitted, some := strings.Cut(text, "not shown the column")
+		assert.Equal(t, width > 0 && width < 100, some, "%d", width)
+		for _, c := range slices.Concat(paceColumns, modelColumns) {
+			name := regexp.MustCompile(`\b` + c.Name + `\b`)
+			assert.Regexp(t, name, text)
+			if width == 80 {
+				assert.Equal(t, c.Group == "messages", name.MatchString(omitted), c.Name)
+			}
+		}
+	}
+}
+
+// With columns wanted, only the prose is broken.
+func TestWide(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, Write(&b, slices.Values(troubled()), Options{Screen: terminal.Screen{Width: 40, Wide: true}}))
+	assert.Contains(t, b.String(), "sent  received  pending\n")
+	assert.NotContains(t, b.String(), "not shown")
+	assert.Contains(t, b.String(), "\nmessages     175 sent")
+}
+
+// Colours say nothing that the words do not say.
+func TestColours(t *testing.T) {
+	var plain, painted bytes.Buffer
+	machines := troubled()
+	machines[1].Sent++
+	require.NoError(t, Write(&plain, slices.Values(machines), Options{Screen: terminal.Screen{Width: 60}}))
+	require.NoError(t, Write(&painted, slices.Values(machines), Options{Screen: terminal.Screen{Width: 60, Colour: true}}))
+	assert.Equal(t, plain.String(), terminal.Plain(painted.String()))
+	assert.NotContains(t, plain.String(), "\x1b")
+	for _, want := range []string{
+		"\n\x1b[38;5;25mvm-0\x1b[0m", "\n\x1b[38;5;166mvm-1\x1b[0m", "\nevents  ",
+		"\n\x1b[1;31mmessages ", "\n\x1b[33mlate ", "\n\x1b[33mundelivered ",
+	} {
+		assert.Contains(t, painted.String(), want)
 	}
 }
 
@@ -246,13 +319,13 @@ func TestBalance(t *testing.T) {
 		incomplete bool
 		want       string
 	}{
-		{summary.Run{}, false, "0 sent = 0 received + 0 pending: every message is accounted for"},
+		{summary.Run{}, false, "0 sent = 0 received + 0 pending: all accounted for"},
 		{summary.Run{Sent: 10, Receives: 7, Queue: 2, Undelivered: 1}, false,
-			"10 sent = 7 received + 2 pending + 1 undelivered: every message is accounted for"},
+			"10 sent = 7 received + 2 pending + 1 undelivered: all accounted for"},
 		{summary.Run{Sent: 10, Receives: 7, Queue: 2, Undelivered: 4}, false,
-			"10 sent = 7 received + 2 pending + 1 undelivered: every message is accounted for, though 3 could not be asked about"},
+			"10 sent = 7 received + 2 pending + 1 undelivered: all accounted for, though 3 could not be asked about"},
 		{summary.Run{Sent: 10, Receives: 7, Queue: 3, Undelivered: 4}, false,
-			"10 sent = 7 received + 3 pending: every message is accounted for, though 4 could not be asked about"},
+			"10 sent = 7 received + 3 pending: all accounted for, though 4 could not be asked about"},
 		{summary.Run{Sent: 10, Receives: 7, Queue: 4, Undelivered: 4}, false,
 			"NOT BALANCED: 10 sent, but 7 received + 4 pending: 1 message that nobody sent"},
 		{summary.Run{Sent: 10, Receives: 7, Queue: 2}, false,
@@ -329,7 +402,7 @@ func TestAnyColumnsMayBeAbsent(t *testing.T) {
 				s.pace[i].values = []float64{1}
 			}
 		}
-		assert.NotPanics(t, func() { s.table(s.pace) })
+		assert.NotPanics(t, func() { s.table(new(bytes.Buffer), s.pace) })
 	}
 }
 
@@ -377,6 +450,6 @@ func TestUndeliveredIsWhatIsMissing(t *testing.T) {
 		} else {
 			assert.Contains(t, b.String(), tt.want)
 		}
-		assert.Contains(t, b.String(), "every message is accounted for")
+		assert.Contains(t, b.String(), "all accounted for")
 	}
 }
