@@ -14,6 +14,8 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"github.com/scalemodel/lamport/pkg/progress"
 )
 
 // Env is what a command is carried out in.
@@ -36,4 +38,9 @@ func (e *Env) remark(format string, args ...any) {
 func (e *Env) draws() bool {
 	f, ok := e.Err.(*os.File)
 	return ok && !e.Quiet && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// progress returns where progress is shown: as a picture, or else line by line.
+func (e *Env) progress() progress.Out {
+	return progress.Out{Writer: e.Err, Lines: !e.draws()}
 }

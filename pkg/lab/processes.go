@@ -17,8 +17,12 @@ import (
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
-// statusEvery is how often machines report that are watched.
-const statusEvery = 200 * time.Millisecond
+const (
+	// statusEvery is how often machines report that are watched.
+	statusEvery = 200 * time.Millisecond
+	// lineStatusEvery is how often where there is only a line now and then.
+	lineStatusEvery = time.Second
+)
 
 // Processes is a run whose machines are processes of this host.
 type Processes struct {
@@ -35,7 +39,7 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	show, done := func(int, summary.Status) {}, func() {}
-	if env.draws() {
+	if !env.Quiet {
 		show, done = p.display(env, p.Duration)
 	}
 	run, err := cluster.New(p.Config)
@@ -90,21 +94,26 @@ func (p *Processes) complete(env *Env) (err error) {
 }
 
 // display lets the machines report often enough to be watched, and returns what
-// shows their reports on the terminal and what ends that. Nothing is drawn before
-// the first one.
+// shows their reports and what ends that. Nothing is drawn before the first one.
 func (p *Processes) display(env *Env, lasts time.Duration) (show func(int, summary.Status), done func()) {
-	p.StatusEvery = statusEvery
+	out := env.progress()
+	switch {
+	case !out.Lines:
+		p.StatusEvery = statusEvery
+	case progress.HasLines(lasts):
+		p.StatusEvery = lineStatusEvery
+	}
 	var d *progress.Display
 	show = func(id int, s summary.Status) {
 		if d == nil {
-			d = progress.New(env.Err, p.Rates, lasts)
+			d = progress.New(out, p.Rates, lasts)
 		}
 		d.Update(id, s)
 	}
 	return show, func() {
 		if d != nil {
 			d.Close()
-			_, _ = fmt.Fprintln(env.Err) // the result stands apart
+			out.Apart()
 		}
 	}
 }

@@ -141,7 +141,7 @@ func (r *Replay) processes(ctx context.Context, env *Env, paths []string, result
 		return err
 	}
 	show, done := func(int, summary.Status) {}, func() {}
-	if r.AtPace && env.draws() {
+	if r.AtPace && !env.Quiet {
 		show, done = p.display(env, result.Lasted)
 	}
 	run, err := cluster.New(p.Config)

@@ -171,7 +171,8 @@ func (c *conductor) watch(todo, done int) (watch func(sweep.Step), closeDisplay 
 	if c.Grid.Virtual {
 		each = 0
 	}
-	display := progress.NewSweep(c.env.Err, len(c.runs), done, each)
+	out := c.env.progress()
+	display := progress.NewSweep(out, len(c.runs), done, each)
 	return func(step sweep.Step) {
 			if step.Result == nil {
 				display.Begin(step.Run.Name)
@@ -180,7 +181,7 @@ func (c *conductor) watch(todo, done int) (watch func(sweep.Step), closeDisplay 
 			}
 		}, func() {
 			display.Close()
-			_, _ = fmt.Fprintln(c.env.Err) // the result stands apart
+			out.Apart()
 		}
 }
 

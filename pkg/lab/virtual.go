@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/exit"
@@ -92,14 +91,15 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 // display shows how far the run is, if it takes long enough to be looked at. The
 // result ends that.
 func (v *Virtual) display(env *Env, cfg *sim.Config, began time.Time) (done func()) {
-	if !env.draws() {
+	if env.Quiet {
 		return func() {}
 	}
+	out := env.progress()
 	var d *progress.Virtual
 	cfg.WatchEvery = statusEvery
 	cfg.Watch = func(p sim.Progress) {
 		if d == nil && time.Since(began) > time.Second {
-			d = progress.NewVirtual(env.Err, began, v.Duration)
+			d = progress.NewVirtual(out, began, v.Duration)
 		}
 		if d != nil {
 			d.Update(p.At, p.Events)
@@ -108,7 +108,7 @@ func (v *Virtual) display(env *Env, cfg *sim.Config, began time.Time) (done func
 	return func() {
 		if d != nil {
 			d.Close()
-			_, _ = fmt.Fprintln(env.Err) // the result stands apart
+			out.Apart()
 		}
 	}
 }
