@@ -25,7 +25,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		EnableBashCompletion: true,
 		Flags:                runFlags(),
 		Before:               flagsBehindCommand,
-		Action:               action(runOptions),
+		Action:               command.PipedToTheEnd(action(runOptions)),
 		Commands: []*cli.Command{
 			runCommand(), simCommand(), checkCommand(), statsCommand(), orderCommand(), exportCommand(), diagramCommand(),
 			replayCommand(), rerunCommand(), sweepCommand(),

@@ -73,7 +73,7 @@ replay" repeats those too.`,
 			&cli.BoolFlag{Name: "check", Usage: "check the logs against the laws at the end (--check=false skips it)", Value: true},
 			&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress"},
 		},
-		Action: action(rerunOptions),
+		Action: command.PipedToTheEnd(action(rerunOptions)),
 	}
 }
 

@@ -29,7 +29,7 @@ the run in an orderly way; a second Ctrl-C kills it.
 The machines run in real time: a seed repeats their dice, but not the instants at which
 messages arrive.`,
 		Flags:  runFlags(),
-		Action: action(runOptions),
+		Action: command.PipedToTheEnd(action(runOptions)),
 	}
 }
 

@@ -28,7 +28,7 @@ same commands read it. Ctrl-C stops the run in an orderly way.
 
 --hunt looks for a run that breaks a law, and prints the command that repeats it.`,
 		Flags:  simFlags(),
-		Action: action(simOptions),
+		Action: command.PipedToTheEnd(action(simOptions)),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -130,25 +131,82 @@ func TestTerminalCtrlC(t *testing.T) {
 	requireCorrect(t, dir)
 }
 
-// The terminal goes away, as when a connection breaks: the machines stop in
-// order.
-func TestTerminalHangsUp(t *testing.T) {
-	t.Parallel()
-	// Under nohup the signal would be ignored by all that is started here, too.
+// hangUp closes a terminal once its program has written so many events: as when a
+// window is closed, or a connection breaks.
+func hangUp(t *testing.T, p *program, person *os.File, dir string, machines, events int) {
+	t.Helper()
+	_ = p.cmd.Stdin.(*os.File).Close() // ours; the program has the last one
+	waitForEvents(t, dir, machines, events)
+	require.NoError(t, person.Close())
+}
+
+// heedHangUps keeps this process from ignoring hang-ups, which under nohup all that is
+// started here would do too.
+func heedHangUps(t *testing.T) {
 	hangUps := make(chan os.Signal, 1)
 	signal.Notify(hangUps, syscall.SIGHUP)
-	defer signal.Stop(hangUps)
+	t.Cleanup(func() { signal.Stop(hangUps) })
+}
+
+// The terminal goes away: the run ends in order, as after Ctrl-C, and its result is
+// in its directory.
+func TestTerminalHangsUp(t *testing.T) {
+	t.Parallel()
+	heedHangUps(t)
 	p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "0", "--rates", "50,60,70")
 	person := onTerminal(t, p)
 	p.start()
-	_ = p.cmd.Stdin.(*os.File).Close() // ours; the launcher has the last one
 	dir := filepath.Join(p.cmd.Dir, "run")
 	waitForEvents(t, dir, 3, 20)
 	machines := processes(t, p, 3)
-	require.NoError(t, person.Close())
-	assert.NotEqual(t, "0", p.wait())
+	hangUp(t, p, person, dir, 3, 20)
+	assert.Equal(t, "130", p.wait())
 	requireGone(t, machines)
+	assert.Len(t, summaryOf(t, dir), 3)
+	text := readFile(t, filepath.Join(dir, "summary.txt"))
+	assert.Contains(t, text, "every message is accounted for")
+	assert.Contains(t, text, "check        correct: ")
 	requireCorrect(t, dir)
+}
+
+func TestTerminalHangsUpInVirtualTime(t *testing.T) {
+	t.Parallel()
+	heedHangUps(t)
+	p := launcher(t, t.TempDir(), "sim", "--out", "run", "--duration", "0", "--machines", "2")
+	person := onTerminal(t, p)
+	p.start()
+	dir := filepath.Join(p.cmd.Dir, "run")
+	hangUp(t, p, person, dir, 2, 20)
+	assert.Equal(t, "130", p.wait())
+	assert.Len(t, summaryOf(t, dir), 2)
+	assert.Contains(t, readFile(t, filepath.Join(dir, "summary.txt")), "check        correct: ")
+	requireCorrect(t, dir)
+}
+
+// A sweep keeps what is done, and goes on from there.
+func TestTerminalHangsUpInASweep(t *testing.T) {
+	t.Parallel()
+	heedHangUps(t)
+	args := []string{"sweep", "--rates", "50", "--machines", "2", "--trials", "2", "--jobs", "1", "--duration", "1s", "--out", "sweep"}
+	p := launcher(t, t.TempDir(), args...)
+	person := onTerminal(t, p)
+	p.start()
+	hangUp(t, p, person, filepath.Join(p.cmd.Dir, "sweep", "runs", "p1-t2"), 2, 2)
+	assert.Equal(t, "130", p.wait())
+	assert.Equal(t, 2, strings.Count(readFile(t, filepath.Join(p.cmd.Dir, "sweep", "sweep.csv")), "\np1-t1,"), "what is done is written")
+	again := launcher(t, p.cmd.Dir, args...).start()
+	require.Equal(t, "0", again.wait())
+}
+
+func TestTerminalHangsUpByHand(t *testing.T) {
+	t.Parallel()
+	heedHangUps(t)
+	p := prepare(t, t.TempDir(), filepath.Join(bin, "vm"), "--id", "0", "--port", strconv.Itoa(freePorts(t, 1)[0]), "--rate", "50", "--duration", "0")
+	person := onTerminal(t, p)
+	p.start()
+	hangUp(t, p, person, p.cmd.Dir, 1, 20)
+	assert.Equal(t, "130", p.wait())
+	requireCorrect(t, p.cmd.Dir)
 }
 
 // A terminal that is held (Ctrl-S) holds the display, and nothing else.

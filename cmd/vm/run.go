@@ -29,6 +29,9 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 		}
 		defer cfg.Replay.Close()
 	}
+	// Whoever reads what this process prints may be gone before us; their death must
+	// not cut our log short.
+	signal.Ignore(syscall.SIGPIPE)
 	cfg.Logger = hinting{logging.Diagnostics(stderr, "vm-"+strconv.Itoa(cfg.ID), o.level)}
 	ln, err := o.listener()
 	if err != nil {
@@ -72,8 +75,6 @@ func (o *options) listener() (net.Listener, error) {
 
 // supervised runs the machine tied to its launcher.
 func (o *options) supervised(ctx context.Context, cfg vm.Config, ln net.Listener, stdin io.Reader, stdout io.Writer) error {
-	// The launcher may be gone before us; its death must not cut our log short.
-	signal.Ignore(syscall.SIGPIPE)
 	// More signals than one say nothing new, while by hand the second one kills:
 	// when a launcher is killed, the kernel sends one for each of its threads that
 	// was this process's parent in turn. To kill, the launcher kills.
@@ -101,7 +102,7 @@ func runMachine(ctx context.Context, cfg vm.Config, ln net.Listener, stdout io.W
 	if err != nil {
 		return withCode(err)
 	}
-	if err := result.WriteText(stdout); err != nil {
+	if err := result.WriteText(stdout); err != nil && !exit.HungUp(ctx) {
 		return exit.With(exit.Died, err)
 	}
 	if ctx.Err() != nil {

@@ -48,6 +48,9 @@ type leaky struct {
 	gone bool
 }
 
+// Unwrap returns what the output is written to, which decides how it looks.
+func (l *leaky) Unwrap() io.Writer { return l.w }
+
 func (l *leaky) Write(p []byte) (int, error) {
 	if l.gone {
 		return len(p), nil

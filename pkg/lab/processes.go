@@ -59,6 +59,8 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 		show(id, s)
 	})
 	done()
+	env, kept := env.unattended(ctx, p.Dir)
+	defer kept()
 	switch {
 	case errors.Is(err, cluster.ErrNotBegun):
 		return exit.With(exit.Interrupted, err)

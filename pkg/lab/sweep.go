@@ -120,6 +120,7 @@ func (c *conductor) conduct(ctx context.Context) error {
 		watch(step)
 	})
 	closeDisplay()
+	c.env, _ = c.env.unattended(ctx, "")
 
 	report := sweep.NewReport(&c.Grid, c.runs, results)
 	if len(results) > 0 {

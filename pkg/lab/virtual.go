@@ -68,6 +68,8 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 		}
 		return dir, exit.With(exit.Misused, err)
 	}
+	env, kept := env.unattended(ctx, dir)
+	defer kept()
 	took := time.Since(began)
 	env.remark("%v of virtual time in %v: %d events, %.1f million per second",
 		result.At(), took.Round(time.Millisecond), result.Events(), float64(result.Events())/took.Seconds()/1e6)

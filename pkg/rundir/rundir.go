@@ -6,6 +6,7 @@
 //	vm_0.stderr   what its process said
 //	faults.log    what the fault plan did, and when
 //	summary.json  what each machine did, in figures
+//	summary.txt   what was printed at the end of the run
 //
 // Beside the directories of runs that nobody placed elsewhere, "latest" points at
 // the newest.
@@ -26,6 +27,7 @@ import (
 const (
 	RecordName  = "run.json"
 	SummaryName = "summary.json"
+	TextName    = "summary.txt"
 	FaultsName  = "faults.log"
 )
 
@@ -121,7 +123,7 @@ func Owns(dir, file string) bool {
 	}
 	for _, e := range entries {
 		switch name := e.Name(); {
-		case name == RecordName, name == SummaryName, name == FaultsName, strings.HasPrefix(name, "vm_"):
+		case name == RecordName, name == SummaryName, name == TextName, name == FaultsName, strings.HasPrefix(name, "vm_"):
 			if other, err := os.Stat(filepath.Join(dir, name)); err == nil && os.SameFile(info, other) {
 				return true
 			}
