@@ -8,6 +8,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/lab"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/sweep"
@@ -24,6 +25,7 @@ var hints = []struct {
 	{cluster.ErrVM, " (choose another --vm, or leave it out to take the one beside this program)"},
 	{rundir.ErrUsed, ": choose another --out, or move it away"},
 	{rundir.ErrUnwritable, " (choose another --out)"},
+	{lab.ErrLowDisk, " (--min-free says how much; 0 keeps nothing free)"},
 	{sim.ErrTooManyLogs, ", and more with --logs=false"},
 	{sweep.ErrNotASweep, ": choose another --out"},
 	{sweep.ErrOtherSweep, ": choose another --out, or leave all flags but --out away to go on with it"},

@@ -37,7 +37,7 @@ func simFlags() []cli.Flag {
 	var flags []cli.Flag
 	for _, f := range runFlags() {
 		switch f.Names()[0] {
-		case "machines", "rates", "die", "duration", "seed", "faults", "out", "check", "quiet":
+		case "machines", "rates", "die", "duration", "seed", "faults", "out", "check", "min-free", "quiet":
 			flags = append(flags, f)
 		}
 	}
@@ -68,6 +68,9 @@ func simOptions(c *cli.Context) (job, error) {
 	}
 	var err error
 	if o.Dir, err = outDir(c); err != nil {
+		return nil, err
+	}
+	if o.MinFree, err = minFree(c); err != nil {
 		return nil, err
 	}
 	virtual := new(experiment.Virtual)

@@ -88,10 +88,10 @@ func TestTerminal(t *testing.T) {
 	}
 	for _, want := range []string{
 		`^run \w{6}: 3 machines, rates 10,20,0\.5, die 10, seed \d+, 2s; logs in run\n`,
-		`\n[12]s left +\[=+>? *\]\n\d+ events, clock \d+, \d+ waiting\n`,
+		`\n[12]s left +\[=+>? *\].*\n\d+ events, clock \d+, \d+ waiting\n`,
 		`\nvm-0 +10 +running +\d+ +\d+ +\d+ +#* +\d+ +\d+ +\d+\n`,
 		`\nvm-2 +0\.5 +running `,
-		fmt.Sprintf(`\n2s +\[=+\]\n%d events, clock \d+, \d+ waiting\nvm .*\n`, events) + last.String() + `\n +ticks/s`,
+		fmt.Sprintf(`\n2s +\[=+\](?:  logs .*)?\n%d events, clock \d+, \d+ waiting\nvm .*\n`, events) + last.String() + `\n +ticks/s`,
 	} {
 		assert.Regexp(t, want, text)
 	}

@@ -42,5 +42,8 @@ func (e *Env) draws() bool {
 
 // progress returns where progress is shown: as a picture, or else line by line.
 func (e *Env) progress() progress.Out {
+	if e.Quiet {
+		return progress.Out{}
+	}
 	return progress.Out{Writer: e.Err, Lines: !e.draws()}
 }

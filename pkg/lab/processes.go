@@ -30,6 +30,8 @@ type Processes struct {
 	// runs/latest points at it; where its VM is "", the vm program is looked for.
 	cluster.Config
 	Check bool // hold the logs against the laws at the end
+	// MinFree is how much of the disk stays free: before that, the run is ended.
+	MinFree MinFree
 }
 
 // Run does the run, sums it up and checks it.
@@ -38,16 +40,19 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 	if err := p.complete(env); err != nil {
 		return err
 	}
-	show, done := func(int, summary.Status) {}, func() {}
-	if !env.Quiet {
-		show, done = p.display(env, p.Duration)
+	guard := newGuard(p.Dir, p.MinFree)
+	if err := guard.admit(); err != nil {
+		return err
 	}
+	display := p.display(env, p.Duration)
 	run, err := cluster.New(p.Config)
 	if err != nil {
 		return err
 	}
 	ctx, stop := exit.OnInterrupt(ctx, run.Kill)
 	defer stop()
+	guard.tell = display.Disk
+	ctx, unwatch := guard.watch(ctx)
 	env.remark("run %s: %s, die %d, seed %d, %s; logs in %s", p.Config.Run, p.Describe(), p.Die, p.Seed, p.Lasts(), p.Dir)
 
 	linked := placed
@@ -56,9 +61,10 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 			linked = true
 			env.latest(p.Dir)
 		}
-		show(id, s)
+		display.Update(id, s)
 	})
-	done()
+	unwatch()
+	display.Close()
 	env, kept := env.unattended(ctx, p.Dir)
 	defer kept()
 	switch {
@@ -76,7 +82,7 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return exit.With(exit.Interrupted, nil)
+		return exit.With(exit.Interrupted, early(ctx))
 	}
 	return nil
 }
@@ -95,29 +101,17 @@ func (p *Processes) complete(env *Env) (err error) {
 	return nil
 }
 
-// display lets the machines report often enough to be watched, and returns what
-// shows their reports and what ends that. Nothing is drawn before the first one.
-func (p *Processes) display(env *Env, lasts time.Duration) (show func(int, summary.Status), done func()) {
-	out := env.progress()
-	switch {
+// display lets the machines report often enough to be watched, and returns what shows
+// their reports.
+func (p *Processes) display(env *Env, lasts time.Duration) *progress.Display {
+	switch out := env.progress(); {
+	case out.Writer == nil:
 	case !out.Lines:
 		p.StatusEvery = statusEvery
 	case progress.HasLines(lasts):
 		p.StatusEvery = lineStatusEvery
 	}
-	var d *progress.Display
-	show = func(id int, s summary.Status) {
-		if d == nil {
-			d = progress.New(out, p.Rates, lasts)
-		}
-		d.Update(id, s)
-	}
-	return show, func() {
-		if d != nil {
-			d.Close()
-			out.Apart()
-		}
-	}
+	return progress.New(env.progress(), p.Rates, lasts)
 }
 
 // present leaves out the machines that have died, of which there is no result.

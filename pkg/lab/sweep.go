@@ -26,6 +26,8 @@ type Sweep struct {
 	Dir  string // made, or that of the same sweep to go on with
 	Jobs int    // runs side by side; 0: as many as the cores bear without being late
 	VM   string // the vm program, "": it is looked for
+	// MinFree is how much of the disk stays free: before that, the sweep is stopped.
+	MinFree MinFree
 }
 
 // Run does the runs that are not done yet, and writes what the sweep shows. An error
@@ -33,6 +35,10 @@ type Sweep struct {
 func (s Sweep) Run(ctx context.Context, env *Env) error {
 	c := &conductor{Sweep: s, env: env, clusters: make(map[*cluster.Cluster]bool)}
 	if err := c.prepare(); err != nil {
+		return err
+	}
+	c.guard = newGuard(s.Dir, s.MinFree)
+	if err := c.guard.admit(); err != nil {
 		return err
 	}
 	var err error
@@ -50,6 +56,7 @@ type conductor struct {
 	runs []sweep.Run
 	dir  *sweep.Dir
 
+	guard    *guard
 	capacity float64
 	load     func(*sweep.Run) float64
 
@@ -111,6 +118,10 @@ func (c *conductor) conduct(ctx context.Context) error {
 	c.announce(len(todo))
 	ctx, stop := exit.OnInterrupt(ctx, c.kill)
 	defer stop()
+	// Nobody looks at the logs of all its runs every second; what they do to the
+	// disk, the disk says.
+	c.guard.logged = func(string) uint64 { return 0 }
+	ctx, unwatch := c.guard.watch(ctx)
 
 	watch, closeDisplay := c.watch(len(todo), len(results))
 	failure := sweep.Do(ctx, todo, c.capacity, c.load, c.one, func(step sweep.Step) {
@@ -119,6 +130,7 @@ func (c *conductor) conduct(ctx context.Context) error {
 		}
 		watch(step)
 	})
+	unwatch()
 	closeDisplay()
 	c.env, _ = c.env.unattended(ctx, "")
 
@@ -136,7 +148,7 @@ func (c *conductor) conduct(ctx context.Context) error {
 			strings.Join(bad, "; "), filepath.Join(c.Dir, sweep.RunsName, strings.Fields(bad[0])[0])))
 	case failure != nil:
 		c.env.remark("stopped; to go on: launcher sweep --out %s", c.Dir)
-		return exit.With(exit.Interrupted, nil)
+		return exit.With(exit.Interrupted, early(ctx))
 	}
 	return nil
 }
@@ -172,18 +184,14 @@ func (c *conductor) watch(todo, done int) (watch func(sweep.Step), closeDisplay 
 	if c.Grid.Virtual {
 		each = 0
 	}
-	out := c.env.progress()
-	display := progress.NewSweep(out, len(c.runs), done, each)
+	display := progress.NewSweep(c.env.progress(), len(c.runs), done, each)
 	return func(step sweep.Step) {
-			if step.Result == nil {
-				display.Begin(step.Run.Name)
-			} else {
-				display.Done(step.Run.Name)
-			}
-		}, func() {
-			display.Close()
-			out.Apart()
+		if step.Result == nil {
+			display.Begin(step.Run.Name)
+		} else {
+			display.Done(step.Run.Name)
 		}
+	}, display.Close
 }
 
 func lateText(r *sweep.Result) string {

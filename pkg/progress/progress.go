@@ -17,30 +17,30 @@ import (
 
 // Display shows one run. Its methods may be called by many goroutines.
 type Display struct {
-	mu    sync.Mutex // guards board
-	board board
+	out Out
 
-	stop func()
+	mu    sync.Mutex // guards what follows
+	board board
+	stop  func() // nil: nothing is shown yet
 }
 
-// New shows a run of machines with these rates, the first of which is machine 0. A
-// duration of 0 is one without end. Until [Display.Close], the writer is the
-// display's alone.
+// New returns the display of a run of machines with these rates, the first of which
+// is machine 0. A duration of 0 is one without end. Something is shown from the first
+// [Display.Update] on; until [Display.Close], the writer is the display's alone.
 func New(out Out, rates []clock.Rate, duration time.Duration) *Display {
 	return newDisplay(out, 0, rates, duration)
 }
 
-// NewMachine shows one machine of a run.
+// NewMachine returns the display of one machine of a run.
 func NewMachine(out Out, id int, rate clock.Rate, duration time.Duration) *Display {
 	return newDisplay(out, id, []clock.Rate{rate}, duration)
 }
 
 func newDisplay(out Out, first int, rates []clock.Rate, duration time.Duration) *Display {
-	d := &Display{board: board{first: first, machines: make([]sighting, len(rates)), duration: duration}}
+	d := &Display{out: out, board: board{first: first, machines: make([]sighting, len(rates)), duration: duration}}
 	for i, rate := range rates {
 		d.board.machines[i].rate = rate
 	}
-	d.stop = out.show(locked{&d.mu, &d.board})
 	return d
 }
 
@@ -50,6 +50,9 @@ func (d *Display) Update(id int, s summary.Status) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.board.update(id, s, now)
+	if d.stop == nil && d.board.end.IsZero() {
+		d.stop = d.out.show(locked{&d.mu, &d.board})
+	}
 }
 
 // Disk takes in what the logs do to the disk.
@@ -66,8 +69,11 @@ func (d *Display) Close() {
 	if d.board.end.IsZero() {
 		d.board.end = time.Now()
 	}
+	stop := d.stop
 	d.mu.Unlock()
-	d.stop()
+	if stop != nil {
+		stop()
+	}
 }
 
 // locked is a view that others change meanwhile.

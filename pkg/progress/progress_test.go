@@ -31,6 +31,9 @@ func TestPicturesAreDrawnOverEachOther(t *testing.T) {
 		var terminal bytes.Buffer
 		d := New(Out{Writer: &terminal}, []clock.Rate{clock.Hertz, clock.Hertz}, time.Minute)
 		synctest.Wait()
+		assert.Empty(t, terminal.String(), "there is nothing to show yet")
+		d.Update(0, summary.Status{Phase: summary.Connecting})
+		synctest.Wait()
 		first := terminal.String()
 		assert.Equal(t, 5, strings.Count(first, "\n"), first)
 		assert.NotContains(t, first, "A", "there is nothing to go up over")
@@ -50,6 +53,14 @@ func TestPicturesAreDrawnOverEachOther(t *testing.T) {
 		d.Close()
 		assert.Equal(t, text, terminal.String(), "what comes later is not drawn")
 	})
+}
+
+// Nowhere, nothing is shown.
+func TestNothingIsShown(t *testing.T) {
+	d := New(Out{}, []clock.Rate{clock.Hertz}, time.Minute)
+	d.Update(0, itRuns())
+	d.Close()
+	NewMachine(Out{Writer: brokenTerminal{}}, 7, clock.Hertz, 0).Close()
 }
 
 func TestUpdatesComeFromMany(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/term"
 )
 
-// Out is where progress is shown.
+// Out is where progress is shown. The zero Out is nowhere.
 type Out struct {
 	Writer io.Writer
 	// Lines prints a line now and then, and no picture: for what cannot be drawn
@@ -30,13 +30,6 @@ const (
 // enough for a line.
 func HasLines(duration time.Duration) bool { return duration == 0 || duration > short }
 
-// Apart leaves a line free below a picture, so that what follows stands apart.
-func (o Out) Apart() {
-	if !o.Lines {
-		_, _ = fmt.Fprintln(o.Writer)
-	}
-}
-
 // view is what goes on, as it looks at an instant. Its methods are called by one
 // goroutine.
 type view interface {
@@ -49,8 +42,12 @@ type view interface {
 }
 
 // show shows a view until the returned function is called, which draws the last
-// picture and leaves it there. What waits to write holds nothing else up.
+// picture and leaves it there, above a free line. What waits to write holds nothing
+// else up.
 func (o Out) show(v view) (stop func()) {
+	if o.Writer == nil {
+		return func() {}
+	}
 	closing, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -94,6 +91,7 @@ func (o Out) draw(v view, closing <-chan struct{}) {
 		case <-closing:
 			width, height = size(o.Writer)
 			s.draw(v.picture(time.Now(), width, height))
+			_, _ = fmt.Fprintln(o.Writer) // what follows stands apart
 			return
 		}
 	}

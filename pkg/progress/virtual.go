@@ -11,18 +11,21 @@ import (
 // Virtual shows a run in virtual time: how far it is, how fast, and how much real
 // time is left. Its methods may be called by many goroutines.
 type Virtual struct {
-	mu   sync.Mutex // guards view
-	view virtual
+	out Out
 
-	stop func()
+	mu   sync.Mutex // guards what follows
+	view virtual
+	stop func() // nil: nothing is shown yet
 }
 
-// NewVirtual shows a run that began at an instant of real time and takes so much
-// virtual time; 0: without end.
+// worthwhile is how long a run in virtual time takes for something to be shown.
+const worthwhile = time.Second
+
+// NewVirtual returns the display of a run that began at an instant of real time and
+// takes so much virtual time; 0: without end. Something is shown when it has taken a
+// second.
 func NewVirtual(out Out, began time.Time, duration time.Duration) *Virtual {
-	v := &Virtual{view: virtual{began: began, duration: duration}}
-	v.stop = out.show(locked{&v.mu, &v.view})
-	return v
+	return &Virtual{out: out, view: virtual{began: began, duration: duration}}
 }
 
 // Update takes in how far the run is.
@@ -30,6 +33,9 @@ func (v *Virtual) Update(at time.Duration, events uint64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.view.at, v.view.events = at, events
+	if v.stop == nil && !v.view.closed && time.Since(v.view.began) > worthwhile {
+		v.stop = v.out.show(locked{&v.mu, &v.view})
+	}
 }
 
 // Disk takes in what the logs do to the disk.
@@ -43,8 +49,11 @@ func (v *Virtual) Disk(disk Disk) {
 func (v *Virtual) Close() {
 	v.mu.Lock()
 	v.view.closed = true
+	stop := v.stop
 	v.mu.Unlock()
-	v.stop()
+	if stop != nil {
+		stop()
+	}
 }
 
 // virtual is what is known of a run in virtual time.
