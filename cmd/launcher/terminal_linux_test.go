@@ -327,3 +327,17 @@ func TestTerminalShowsFaults(t *testing.T) {
 	assert.Regexp(t, `\nvm-1 +20 +down 1s .*\nvm-2 +30 +paused \ds `, seen(p))
 	requireCorrect(t, filepath.Join(p.cmd.Dir, "run"))
 }
+
+// A machine by hand says when it starts, and shows how it stands with it below what
+// else it says.
+func TestTerminalByHand(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, t.TempDir(), filepath.Join(bin, "vm"), "--id", "0", "--port", strconv.Itoa(freePorts(t, 1)[0]), "--rate", "50", "--duration", "1s")
+	look(p, onTerminal(t, p))
+	p.start()
+	require.Equal(t, "0", p.wait())
+	eventually(t, func() bool { return strings.Contains(seen(p), "\nmessages: ") }, "the terminal shows all")
+	assert.Regexp(t, `: all start together: at=\d\d:\d\d:\d\d\.\d{3} duration=1s\n`, seen(p))
+	assert.Regexp(t, `\n1s left +\[=+> *\]\n\d+ events, clock \d+, 0 waiting\nvm .*\nvm-0 +50 +running `, seen(p))
+	assert.Regexp(t, `\n1s +\[=+\]\n50 events, clock 50, 0 waiting\nvm .*\nvm-0 +50 +done .*\n\nmachine: `, seen(p))
+}

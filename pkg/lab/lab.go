@@ -11,9 +11,6 @@ package lab
 import (
 	"fmt"
 	"io"
-	"os"
-
-	"golang.org/x/term"
 
 	"github.com/scalemodel/lamport/pkg/progress"
 )
@@ -36,8 +33,7 @@ func (e *Env) remark(format string, args ...any) {
 // draws reports whether progress is to be drawn: on a terminal that can be drawn
 // over.
 func (e *Env) draws() bool {
-	f, ok := e.Err.(*os.File)
-	return ok && !e.Quiet && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+	return !e.Quiet && progress.Draws(e.Err)
 }
 
 // progress returns where progress is shown: as a picture, or else line by line.

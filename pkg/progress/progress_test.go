@@ -55,6 +55,29 @@ func TestPicturesAreDrawnOverEachOther(t *testing.T) {
 	})
 }
 
+// Lines that are printed meanwhile stand above the picture.
+func TestLinesStandAboveThePicture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var terminal bytes.Buffer
+		screen := NewScreen(&terminal)
+		_, _ = io.WriteString(screen, "before\n")
+		d := NewMachine(Out{Writer: screen}, 7, clock.Hertz, time.Minute)
+		d.Update(7, itRuns())
+		synctest.Wait()
+		terminal.Reset()
+		_, _ = io.WriteString(screen, "one\n")
+		_, _ = io.WriteString(screen, "two\n")
+		assert.Equal(t, "\x1b[4A\r\x1b[Jone\ntwo\n", terminal.String(), "the picture is wiped once")
+		time.Sleep(refresh)
+		synctest.Wait()
+		assert.Contains(t, terminal.String(), "two\n\r1m0s left ", "and drawn again below")
+		d.Close()
+		terminal.Reset()
+		_, _ = io.WriteString(screen, "after\n")
+		assert.Equal(t, "after\n", terminal.String(), "the last picture stays")
+	})
+}
+
 // Nowhere, nothing is shown.
 func TestNothingIsShown(t *testing.T) {
 	d := New(Out{}, []clock.Rate{clock.Hertz}, time.Minute)

@@ -79,32 +79,61 @@ func (o Out) print(v view, closing <-chan struct{}) {
 }
 
 func (o Out) draw(v view, closing <-chan struct{}) {
-	prepare(o.Writer)
+	s, shared := o.Writer.(*Screen)
+	if !shared {
+		s = NewScreen(o.Writer)
+	}
+	prepare(s.w)
 	ticker := time.NewTicker(refresh)
 	defer ticker.Stop()
-	s := screen{w: o.Writer}
 	for now := time.Now(); ; {
-		width, height := size(o.Writer)
+		width, height := size(s.w)
 		s.draw(v.picture(now, width, height))
 		select {
 		case now = <-ticker.C:
 		case <-closing:
-			width, height = size(o.Writer)
+			width, height = size(s.w)
 			s.draw(v.picture(time.Now(), width, height))
-			_, _ = fmt.Fprintln(o.Writer) // what follows stands apart
+			s.leave()
 			return
 		}
 	}
 }
 
-// screen draws pictures over each other.
-type screen struct {
-	w     io.Writer
-	drawn int // lines of the last picture, above the cursor
+// Draws reports whether a picture can be drawn on a writer: it is a terminal that can
+// be drawn over.
+func Draws(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// Screen is a terminal with a picture that is drawn over and over. What is written to
+// the Screen meanwhile, in whole lines, stands above the picture.
+type Screen struct {
+	w io.Writer
+
+	mu    sync.Mutex // guards what follows, and writing
+	drawn int        // lines of the last picture, above the cursor
+}
+
+// NewScreen returns the screen of a terminal.
+func NewScreen(terminal io.Writer) *Screen { return &Screen{w: terminal} }
+
+// Write writes lines above the picture, which is gone until it is drawn again.
+func (s *Screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.drawn > 0 {
+		_, _ = fmt.Fprintf(s.w, "\x1b[%dA\r\x1b[J", s.drawn)
+		s.drawn = 0
+	}
+	return s.w.Write(p)
 }
 
 // draw draws a picture. A terminal that has gone is no reason to stop a run.
-func (s *screen) draw(lines []string) {
+func (s *Screen) draw(lines []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var b strings.Builder
 	if s.drawn > 0 { // some terminals take 0 for 1
 		fmt.Fprintf(&b, "\x1b[%dA", s.drawn)
@@ -115,6 +144,14 @@ func (s *screen) draw(lines []string) {
 	b.WriteString("\x1b[J")
 	s.drawn = len(lines)
 	_, _ = io.WriteString(s.w, b.String())
+}
+
+// leave leaves the picture where it is, with what follows apart from it.
+func (s *Screen) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drawn = 0
+	_, _ = fmt.Fprintln(s.w)
 }
 
 // size returns how much there is to draw on. The last column stays free, since some
