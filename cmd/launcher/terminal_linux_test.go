@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -340,4 +341,27 @@ func TestTerminalByHand(t *testing.T) {
 	assert.Regexp(t, `: all start together: at=\d\d:\d\d:\d\d\.\d{3} duration=1s\n`, seen(p))
 	assert.Regexp(t, `\n1s left +\[=+> *\]\n\d+ events, clock \d+, 0 waiting\nvm .*\nvm-0 +50 +running `, seen(p))
 	assert.Regexp(t, `\n1s +\[=+\]\n50 events, clock 50, 0 waiting\nvm .*\nvm-0 +50 +done .*\n\nmachine: `, seen(p))
+}
+
+// drawn is a line of a picture.
+var drawn = regexp.MustCompile(`\r([^\r\n]*)\x1b\[K\r?\n`)
+
+// However narrow the terminal is, no line of a picture reaches its edge. One that does
+// not know its width counts as one of 80.
+func TestTerminalOfAnyWidth(t *testing.T) {
+	t.Parallel()
+	for cols, want := range map[uint16]int{0: 80, 20: 20, 60: 60} {
+		p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "500ms", "--machines", "5", "--rates", "max")
+		person := onTerminal(t, p)
+		require.NoError(t, unix.IoctlSetWinsize(int(p.cmd.Stdin.(*os.File).Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: cols / 2, Col: cols}))
+		look(p, person)
+		p.start()
+		require.Equal(t, "0", p.wait())
+		eventually(t, func() bool { return strings.Contains(seen(p), "\nevents ") }, "the terminal shows all")
+		lines := drawn.FindAllStringSubmatch(p.out.String(), -1)
+		assert.Greater(t, len(lines), 8)
+		for _, line := range lines {
+			assert.Less(t, utf8.RuneCountInString(line[1]), want, "%q", line[1])
+		}
+	}
 }

@@ -70,7 +70,7 @@ func (b *board) picture(now time.Time, width, height int) []string {
 	}
 	lines := []string{
 		headline(b.clockText(now), share, b.duration == 0, b.disk.text(), width),
-		fitting(width, ", ", b.sums()...),
+		fitting(width, b.sums()...),
 	}
 	shown, rest := b.choose(now, height-len(lines)-1)
 	if len(shown) > 0 {
@@ -187,7 +187,7 @@ func (b *board) restText(now time.Time, rest []int, width int) string {
 	}
 	parts[0] = who + parts[0]
 	parts = append(parts, "queue up to "+figure.Short(float64(queue)), "behind up to "+figure.Short(float64(b.largest()-least)))
-	return fitting(width, ", ", parts...)
+	return fitting(width, parts...)
 }
 
 // column is one of the table's.

@@ -70,13 +70,13 @@ type runs struct {
 func (s *runs) picture(now time.Time, width, height int) []string {
 	lines := []string{
 		headline(s.leftText(now), s.parts(now)/float64(max(s.all, 1)), false, s.disk.text(), width),
-		fitting(width, ", ", s.counts()...),
+		fitting(width, s.counts()...),
 	}
 	return lines[:min(len(lines), height)]
 }
 
 func (s *runs) line(now time.Time) string {
-	return s.leftText(now) + ": " + fitting(1000, ", ", append(s.counts(), s.disk.text())...)
+	return s.leftText(now) + ": " + fitting(1000, append(s.counts(), s.disk.text())...)
 }
 
 func (s *runs) long() bool { return false }

@@ -19,7 +19,7 @@ const (
 func headline(text string, share float64, endless bool, remark string, width int) string {
 	text = fmt.Sprintf("%-11s", text)
 	if endless {
-		return fitting(width, ", ", strings.TrimSpace(text), remark)
+		return fitting(width, strings.TrimSpace(text), remark)
 	}
 	room := width - utf8.RuneCountInString(text) - 1
 	if remark != "" && room-utf8.RuneCountInString(remark)-2 >= minBar {
@@ -42,9 +42,10 @@ func bracketed(share float64, width int) string {
 	return "[" + strings.Repeat("=", n) + ">" + strings.Repeat(" ", inner-n-1) + "]"
 }
 
-// fitting joins as many of the parts as fit, and at least the beginning of the
-// first. Empty ones are passed over.
-func fitting(width int, separator string, parts ...string) string {
+// fitting joins as many of the parts as fit, with commas, and at least the beginning
+// of the first. Empty ones are passed over.
+func fitting(width int, parts ...string) string {
+	const separator = ", "
 	line := ""
 	for _, p := range parts {
 		switch {

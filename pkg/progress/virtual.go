@@ -76,13 +76,13 @@ func (v *virtual) picture(now time.Time, width, height int) []string {
 	}
 	lines := []string{
 		headline(v.leftText(now), share, v.duration == 0, v.disk.text(), width),
-		fitting(width, ", ", v.parts(now)...),
+		fitting(width, v.parts(now)...),
 	}
 	return lines[:min(len(lines), height)]
 }
 
 func (v *virtual) line(now time.Time) string {
-	text := v.leftText(now) + ": " + fitting(1000, ", ", v.parts(now)...)
+	text := v.leftText(now) + ": " + fitting(1000, v.parts(now)...)
 	if disk := v.disk.text(); disk != "" {
 		text += "; " + disk
 	}

@@ -9,8 +9,9 @@ func of(path string) (Space, error) {
 	if err := unix.Statfs(path, &st); err != nil {
 		return Space{}, err
 	}
-	// The fields have other types on other systems.
+	// The fields have other types on other systems. Where what is free is signed, it
+	// falls below 0 when the reserve is used.
 	block := uint64(st.Bsize)
-	free := max(int64(st.Bavail), 0) //nolint:unconvert // where it is signed, it falls below 0 when the reserve is used
+	free := max(int64(st.Bavail), 0)
 	return Space{Free: uint64(free) * block, Total: st.Blocks * block}, nil
 }
