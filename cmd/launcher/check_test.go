@@ -158,7 +158,7 @@ func TestCheckUsage(t *testing.T) {
 		want string
 	}{
 		"nothing":                {nil, "check: which run? Name its directory, for example runs/latest"},
-		"a flag behind":          {[]string{good, "--all"}, "flag --all stands after a directory: flags come first"},
+		"a flag without a value": {[]string{good, "--format"}, "flag needs an argument: -format"},
 		"an unknown flag":        {[]string{"--every", good}, `every; "launcher check --help" lists the flags`},
 		"an unknown format":      {[]string{"--format", "xml", good}, `--format "xml": want text or json`},
 		"a missing directory":    {[]string{nameless + "/x"}, nameless + "/x cannot be read: no such file or directory; want the directory of a run"},

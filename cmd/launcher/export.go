@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -8,6 +9,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/lab"
 	"github.com/scalemodel/lamport/pkg/report"
+	"github.com/scalemodel/lamport/pkg/trace"
 )
 
 func exportCommand() *cli.Command {
@@ -28,6 +30,7 @@ wrong with it.`,
 			&cli.StringFlag{Name: "format", Usage: "`FORMAT` of the export: " + oneOf(exportFormats()), DefaultText: "required"},
 			&cli.StringFlag{Name: "o", Usage: "write to `FILE`, replaced only once the export is complete", DefaultText: "standard output"},
 			&cli.BoolFlag{Name: "vectors", Usage: "csv and jsonl: add the events' vector clocks"},
+			&cli.Int64Flag{Name: "vector-memory", Usage: "`MB` that vector clocks of messages in flight may take", Value: trace.DefaultVectorBytes >> 20},
 		},
 		Action: command.Piped(action(exportOptions)),
 	}
@@ -43,6 +46,11 @@ func exportFormats() []string {
 
 func exportOptions(c *cli.Context) (o lab.Export, err error) {
 	o.File, o.Vectors = c.String("o"), c.Bool("vectors")
+	mb := c.Int64("vector-memory")
+	if mb < 1 || mb > math.MaxInt64>>20 {
+		return o, command.Usage("--vector-memory %d: want 1 or more", mb)
+	}
+	o.VectorBytes = mb << 20
 	if o.Dir, err = runDir(c); err != nil {
 		return o, err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"os"
 	"slices"
 	"strings"
 
@@ -29,25 +28,15 @@ func spec(c *cli.Context, name string) (s experiment.Spec, err error) {
 	if s.Rates, err = experiment.ParseRates(c.String("rates"), c.Int("machines"), s.Seed); err != nil {
 		return s, err
 	}
-	text, where := faultText(c.String("faults"))
+	text, where, err := lab.ReadPlan(c.String("faults"))
+	if err != nil {
+		return s, err
+	}
 	s.Faults, err = experiment.ParseFaults(text, len(s.Rates), s.Seed, max(s.Duration, 0))
 	if syntax, ok := errors.AsType[*fault.SyntaxError](err); ok && where != "" {
 		err = command.Usage("%s: %w", where, syntax)
 	}
 	return s, err
-}
-
-// faultText returns the text of a fault plan: the one given, or that of the file of
-// this name.
-func faultText(s string) (text, file string) {
-	if info, err := os.Stat(s); err != nil || !info.Mode().IsRegular() {
-		return s, ""
-	}
-	b, err := os.ReadFile(s)
-	if err != nil {
-		return s, ""
-	}
-	return string(b), s
 }
 
 // outDir reads --out, "" where it is not given.
@@ -63,11 +52,6 @@ func outDir(c *cli.Context) (string, error) {
 func runDirs(c *cli.Context) ([]string, error) {
 	if !c.Args().Present() {
 		return nil, command.Usage("%s: which run? Name its directory, for example runs/latest", c.Command.Name)
-	}
-	for _, arg := range c.Args().Slice() {
-		if len(arg) > 1 && arg[0] == '-' {
-			return nil, command.Usage("flag %s stands after a directory: flags come first", arg)
-		}
 	}
 	return c.Args().Slice(), nil
 }

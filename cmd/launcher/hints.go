@@ -9,6 +9,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/lab"
+	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/sweep"
@@ -23,6 +24,9 @@ var hints = []struct {
 	{cluster.ErrPorts, ", or --ports auto"},
 	{cluster.ErrNoVM, `: build it with "make build", or say where it is with --vm`},
 	{cluster.ErrVM, " (choose another --vm, or leave it out to take the one beside this program)"},
+	{cluster.ErrDescriptors, ` (allow more with "ulimit -n", or take fewer --machines)`},
+	{cluster.ErrThreads, ` (allow more with "ulimit -u", or take fewer --machines)`},
+	{cluster.ErrMemory, ` (take fewer --machines, or run them in virtual time with "launcher sim")`},
 	{rundir.ErrUsed, ": choose another --out, or move it away"},
 	{rundir.ErrUnwritable, " (choose another --out)"},
 	{lab.ErrLowDisk, " (--min-free says how much; 0 keeps nothing free)"},
@@ -46,6 +50,9 @@ func hint(err error) error {
 		case errors.Is(port, syscall.EACCES):
 			hinted = command.Hinted("", hinted, fmt.Sprintf(": choose one above 1023 (%v)", syscall.EACCES))
 		}
+	}
+	if _, ok := errors.AsType[*report.VectorError](err); ok {
+		hinted = command.Hinted("", hinted, " (allow more with --vector-memory, or export no vectors)")
 	}
 	for _, h := range hints {
 		if errors.Is(err, h.cause) {

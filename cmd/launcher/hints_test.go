@@ -35,7 +35,7 @@ func TestHints(t *testing.T) {
 		{&experiment.Error{Field: "die", Value: "0", Err: plain}, "--die 0: no"},
 		{fmt.Errorf("run.json: %w", &experiment.Error{Field: "die", Value: "0", Err: plain}), "run.json: die 0: no"},
 		{fmt.Errorf("x is %w", rundir.ErrUsed), "x is of an earlier run, which is not overwritten: choose another --out, or move it away"},
-		{exit.With(exit.Died, fmt.Errorf("d %w", sweep.ErrNotASweep)), "d holds something else than a sweep: choose another --out"},
+		{exit.With(exit.Died, fmt.Errorf("d %w", sweep.ErrNotASweep)), "d holds something other than a sweep: choose another --out"},
 	} {
 		got := hint(tt.err)
 		assert.Equal(t, exit.Code(tt.err), exit.Code(got))

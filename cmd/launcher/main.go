@@ -38,7 +38,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // which would be read and then forgotten.
 func flagsBehindCommand(c *cli.Context) error {
 	if name := c.Args().First(); c.NumFlags() > 0 && c.App.Command(name) != nil {
-		return command.Usage("flags stand behind the command: launcher %s --%s …", name, c.LocalFlagNames()[0])
+		return command.Usage("flags go after the command: launcher %s --%s …", name, c.LocalFlagNames()[0])
 	}
 	return nil
 }

@@ -139,7 +139,7 @@ func TestOrderUsage(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
 		{"", "launcher: order: which run? Name its directory, for example runs/latest\n"},
 		{"DIR DIR", "launcher: order takes one run at a time, and here are 2\n"},
-		{"DIR --since 1", "launcher: flag --since stands after a directory: flags come first\n"},
+		{"DIR --since soon", "launcher: --since \"soon\": " + points},
 		{"DIR/nowhere", "launcher: DIR/nowhere cannot be read: no such file or directory; want the directory of a run\n"},
 		{"--since soon DIR", "launcher: --since \"soon\": " + points},
 		{"--since -1s DIR", "launcher: --since \"-1s\": " + points},
@@ -151,6 +151,7 @@ func TestOrderUsage(t *testing.T) {
 		{"--machine 2 DIR", "launcher: --machine 2: want ids from 0 to 1\n"},
 		{"--machine x DIR", "launcher: --machine \"x\": want ids such as 0 or 2\n"},
 		{"--kind sends DIR", "launcher: --kind \"sends\": want internal, send or receive\n"},
+		{"--machines 1 DIR", "launcher: unknown flag -machines: did you mean --machine? \"launcher order --help\" lists the flags\n"},
 		{"--nonsense DIR", "launcher: unknown flag -nonsense; \"launcher order --help\" lists the flags\n"},
 	} {
 		code, out, errs := inProcess(append([]string{"order"}, strings.Fields(strings.ReplaceAll(tt.args, "DIR", dir))...)...)

@@ -24,7 +24,7 @@ shown; 2: a log cannot be read.
   launcher replay --processes --pace recorded runs/latest`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "processes", Usage: "replay with vm processes over TCP, not just in this process"},
-			&cli.StringFlag{Name: "pace", Usage: "pace of the processes: `max` or recorded", Value: "max"},
+			&cli.StringFlag{Name: "pace", Usage: "`PACE` of the processes: max or recorded", Value: "max"},
 			&cli.StringFlag{Name: "ports", Usage: "ports of the processes: a `LIST`, or auto for free ones", Value: "auto"},
 			&cli.StringFlag{Name: "out", Usage: "`DIR` for the run of the processes", DefaultText: "runs/<time>-<name>-replay"},
 			&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "next to this one"},

@@ -115,7 +115,7 @@ func TestReplayRefuses(t *testing.T) {
 		{[]string{"replay", none}, none + " holds no event log (vm_<id>_<rate>.log): want the directory of a run"},
 		{[]string{"replay", "--pace", "slow", dir}, `--pace "slow": want max or recorded`},
 		{[]string{"replay", "--pace", "recorded", dir}, "--pace is for processes: add --processes"},
-		{[]string{"replay", dir, "--processes"}, "flag --processes stands after a directory: flags come first"},
+		{[]string{"replay", dir, "--processes", "--pace", "slow"}, `--pace "slow": want max or recorded`},
 		{[]string{"replay", "--processes", "--out", "", dir}, "--out is empty: want the name of a directory"},
 		{[]string{"replay", "--processes", "--ports", "1,2", dir}, "--ports: 2 ports for 3 machines: give one each, or --ports auto"},
 		{[]string{"replay", "--processes", missing}, missing + ": machine 2 has no log, so no process can do what it did; without --processes, the others are replayed"},

@@ -19,7 +19,7 @@ import (
 
 // Machines are killed with no warning, again and again, some of them while they
 // recover from the last time, and go on from their logs. Nothing is lost, nothing
-// comes twice, no clock goes back: the logs prove it.
+// comes twice, no clock goes back: the logs show it.
 func TestKilledMachinesResume(t *testing.T) {
 	const kills = 12
 	for _, c := range []struct {

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"math"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -12,6 +12,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/lab"
 	"github.com/scalemodel/lamport/pkg/machine"
+	"github.com/scalemodel/lamport/pkg/transport"
 )
 
 // defaultPorts are the laboratory's, for its three machines.
@@ -36,14 +37,14 @@ messages arrive.`,
 func runFlags() []cli.Flag {
 	env := func(name string) []string { return []string{"LAUNCHER_" + name} }
 	return []cli.Flag{
-		&cli.IntFlag{Name: "machines", Usage: "`NUMBER` of machines", DefaultText: "as many as there are rates, or 3", EnvVars: env("MACHINES")},
+		&cli.IntFlag{Name: "machines", Usage: "`NUMBER` of machines", DefaultText: "as many as a list of rates has, else 3", EnvVars: env("MACHINES")},
 		&cli.StringFlag{Name: "rates", Usage: "ticks per second: a `LIST` such as 1,5,4, one for all, max, random (1 to 6), 2-9, uniform:1,6 or lognormal:3,0.5", DefaultText: "1,5,4 for three machines, else random", EnvVars: env("RATES")},
 		&cli.IntFlag{Name: "die", Usage: "`FACES` of the die: 1 to 3 send, the others are internal", Value: machine.DefaultDie, EnvVars: env("DIE")},
 		&cli.DurationFlag{Name: "duration", Usage: "`TIME` to run for; 0: until interrupted", Value: time.Minute, EnvVars: env("DURATION")},
 		&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides every throw of the dice", DefaultText: "drawn", EnvVars: env("SEED")},
 		&cli.StringFlag{Name: "ports", Usage: "a `LIST` of ports, or auto for free ones", DefaultText: defaultPorts + " for three machines, else auto", EnvVars: env("PORTS")},
 		&cli.StringFlag{Name: "out", Usage: "`DIR` for the run", DefaultText: "runs/<time>-<name>", EnvVars: env("OUT")},
-		&cli.IntFlag{Name: "window", Usage: "maximum number of unconsumed `MESSAGES` per link", DefaultText: "262144", EnvVars: env("WINDOW")},
+		&cli.IntFlag{Name: "window", Usage: "maximum number of unconsumed `MESSAGES` per link", DefaultText: strconv.Itoa(transport.DefaultWindow), EnvVars: env("WINDOW")},
 		&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "next to this one", EnvVars: env("VM")},
 		&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the machines' diagnostics: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
 		&cli.StringFlag{Name: "restart", Usage: "`WHEN` to restart a machine that dies: never, or on-failure (from its log)", Value: "never", EnvVars: env("RESTART")},
@@ -60,7 +61,7 @@ func runOptions(c *cli.Context) (o lab.Processes, err error) {
 		if c.Command.Name == "run" {
 			return o, unexpected(c)
 		}
-		return o, command.Usage("unknown command %q; \"launcher --help\" lists them", c.Args().First())
+		return o, command.UnknownCommand(c.App, c.Args().First())
 	}
 	o.Check = c.Bool("check")
 	o.Restart = c.String("restart") == "on-failure"
@@ -72,7 +73,7 @@ func runOptions(c *cli.Context) (o lab.Processes, err error) {
 	case c.IsSet("machines") && (machines < 1 || machines > cluster.MaxMachines):
 		return o, command.Usage("--machines %d: want 1 to %d; each is a process of this host", machines, cluster.MaxMachines)
 	case c.IsSet("window") && c.Int("window") < 1:
-		return o, command.Usage("--window %d: want 1 to %d messages", c.Int("window"), math.MaxInt32)
+		return o, command.Usage("--window %d: want 1 to %d messages", c.Int("window"), transport.MaxWindow)
 	case !o.Restart && c.String("restart") != "never":
 		return o, command.Usage("--restart %q: want never or on-failure", c.String("restart"))
 	case hclog.LevelFromString(o.LogLevel) == hclog.NoLevel:

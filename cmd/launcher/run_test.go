@@ -83,7 +83,7 @@ func TestShapesOfARun(t *testing.T) {
 		{"three machines, random rates", []string{"--rates", "random", "--seed", "5"}, ""},
 		{"fractions", []string{"--rates", "2.5,0.001,33.333333333"}, "vm_0_2.5.log vm_1_0.001.log vm_2_33.333333333.log"},
 		{"one rate for all", []string{"--machines", "4", "--rates", "30"}, "vm_0_30.log vm_1_30.log vm_2_30.log vm_3_30.log"},
-		{"a thousand ticks a second", []string{"--rates", "1000"}, "vm_0_1000.log"},
+		{"a thousand ticks a second", []string{"--rates", "1000"}, "vm_0_1000.log vm_1_1000.log vm_2_1000.log"},
 		{"a die that only sends", []string{"--rates", "50,50,50", "--die", "1"}, "vm_0_50.log vm_1_50.log vm_2_50.log"},
 		{"a die that hardly sends", []string{"--rates", "50,50,50", "--die", "1000000000000"}, "vm_0_50.log vm_1_50.log vm_2_50.log"},
 		{"a narrow window", []string{"--rates", "200,1,1", "--die", "3", "--window", "1"}, "vm_0_200.log vm_1_1.log vm_2_1.log"},

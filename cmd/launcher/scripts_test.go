@@ -404,7 +404,7 @@ func TestLaboratoryUsage(t *testing.T) {
 		{"now", `lab-scale.sh: unexpected argument "now"; --help lists the flags`},
 		{"--trials", "lab-scale.sh: flag --trials is unknown, or needs a value; --help lists the flags"},
 		{"--trials 0", "launcher: --trials 0: want at least 1, and 5 for intervals that say something"},
-		{"--machines 3,3", `launcher: --machines "3,3": 3 is there twice`},
+		{"--machines 3,3", `launcher: --machines "3,3": 3 is given twice`},
 	} {
 		p := laboratory(t, "lab-scale.sh", strings.Fields(c.args)...).start()
 		assert.Equal(t, "2", p.wait(), c.args)

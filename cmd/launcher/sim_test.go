@@ -25,7 +25,7 @@ func TestSim(t *testing.T) {
 	code, out, talk := inProcess("sim", "--seed", "42", "--out", dir)
 	require.Zero(t, code, talk)
 	assert.Contains(t, out, "every message is accounted for")
-	assert.Contains(t, talk, "run sim in virtual time: 3 machines, rates 1,5,4, die 10, seed 42, latency 1ms, 1m0s; logs in "+dir)
+	assert.Contains(t, talk, "run sim in virtual time: 3 machines, rates 1,5,4, die 10, seed 42, latency 1ms, 1m; logs in "+dir)
 
 	code, out, _ = inProcess("check", dir)
 	assert.Zero(t, code)

@@ -47,7 +47,7 @@ func sweepFlags() []cli.Flag {
 	env := func(name string) []string { return []string{"LAUNCHER_" + name} }
 	return []cli.Flag{
 		&cli.StringFlag{Name: "rates", Usage: "`LISTS` of ticks per second, separated by semicolons: '1,5,4;3,3,3;random'", DefaultText: "1,5,4, or random with --machines", EnvVars: env("RATES")},
-		&cli.StringFlag{Name: "machines", Usage: "`NUMBERS` of machines: 3,10,100", DefaultText: "as many as there are rates, or 3", EnvVars: env("MACHINES")},
+		&cli.StringFlag{Name: "machines", Usage: "`NUMBERS` of machines: 3,10,100", DefaultText: "as many as a list of rates has, else 3", EnvVars: env("MACHINES")},
 		&cli.StringFlag{Name: "die", Usage: "`FACES` of the die: 10,5,3", Value: strconv.Itoa(machine.DefaultDie), EnvVars: env("DIE")},
 		&cli.StringFlag{Name: "latency", Usage: "with --virtual: `TIMES` that messages spend in transit, separated by semicolons: '1ms;exp:50ms'", DefaultText: experiment.DefaultLatency().String(), EnvVars: env("LATENCY")},
 		&cli.GenericFlag{Name: "faults", Usage: "fault `PLAN` of each run (docs/faults.md), a file that holds one, or none; repeat the flag to compare plans", Value: &plans{}, EnvVars: env("FAULTS")},
@@ -138,25 +138,12 @@ func sweepGrid(c *cli.Context, old *sweep.Grid) (g sweep.Grid, err error) {
 	if g.Faults, err = faultTexts(c); err != nil {
 		return g, err
 	}
-	switch {
-	case g.Virtual && c.IsSet("ports"):
-		return g, command.Usage("--ports with --virtual: in virtual time there are none")
-	case !g.Virtual && c.IsSet("latency"):
-		return g, command.Usage("--latency is for --virtual: between processes messages take what they take (a fault plan can delay them)")
-	case !g.Virtual && c.IsSet("phase"):
-		return g, command.Usage("--phase is for --virtual: processes start together")
-	case g.Virtual:
-		if g.Phase = c.String("phase"); g.Phase == "" {
-			g.Phase = experiment.Together.String()
-		}
-		g.Latency = []string{experiment.DefaultLatency().String()}
-		if c.IsSet("latency") {
-			if g.Latency, err = parts(c, "latency", "'1ms;exp:50ms'"); err != nil {
-				return g, err
-			}
-		}
-	case c.String("ports") != "auto":
-		g.Ports = c.String("ports")
+	surroundings := realTime
+	if g.Virtual {
+		surroundings = virtualTime
+	}
+	if err := surroundings(c, &g); err != nil {
+		return g, err
 	}
 	if old != nil && !c.IsSet("seed") {
 		g.Seed = old.Seed
@@ -169,6 +156,35 @@ func sweepGrid(c *cli.Context, old *sweep.Grid) (g sweep.Grid, err error) {
 	return g, nil
 }
 
+// virtualTime reads what only the runs of a sweep in virtual time have.
+func virtualTime(c *cli.Context, g *sweep.Grid) (err error) {
+	if c.IsSet("ports") {
+		return command.Usage("--ports with --virtual: in virtual time there are none")
+	}
+	if g.Phase = c.String("phase"); g.Phase == "" {
+		g.Phase = experiment.Together.String()
+	}
+	g.Latency = []string{experiment.DefaultLatency().String()}
+	if c.IsSet("latency") {
+		g.Latency, err = parts(c, "latency", "'1ms;exp:50ms'")
+	}
+	return err
+}
+
+// realTime reads what only the runs of a sweep as processes have.
+func realTime(c *cli.Context, g *sweep.Grid) error {
+	switch {
+	case c.IsSet("latency"):
+		return command.Usage("--latency is for --virtual: between processes messages take what they take (a fault plan can delay them)")
+	case c.IsSet("phase"):
+		return command.Usage("--phase is for --virtual: processes start together")
+	}
+	if ports := strings.TrimSpace(c.String("ports")); ports != "auto" {
+		g.Ports = ports
+	}
+	return nil
+}
+
 // parts splits the value of a flag at semicolons.
 func parts(c *cli.Context, name, example string) (list []string, err error) {
 	seen := make(map[string]bool)
@@ -178,7 +194,7 @@ func parts(c *cli.Context, name, example string) (list []string, err error) {
 		case part == "":
 			return nil, command.Usage("--%s %q: a value is empty; want values with ; between them, such as %s", name, c.String(name), example)
 		case seen[part]:
-			return nil, command.Usage("--%s %q: %s is there twice", name, c.String(name), part)
+			return nil, command.Usage("--%s %q: %s is given twice", name, c.String(name), part)
 		}
 		seen[part] = true
 		list = append(list, part)
@@ -195,7 +211,7 @@ func numbers(c *cli.Context, name, example string) (list []int, err error) {
 		case err != nil || n < 1:
 			return nil, command.Usage("--%s %q: want whole numbers above 0 with commas between them, such as %s", name, c.String(name), example)
 		case seen[int(n)]:
-			return nil, command.Usage("--%s %q: %d is there twice", name, c.String(name), n)
+			return nil, command.Usage("--%s %q: %d is given twice", name, c.String(name), n)
 		}
 		seen[int(n)] = true
 		list = append(list, int(n))
@@ -207,24 +223,15 @@ func numbers(c *cli.Context, name, example string) (list []int, err error) {
 func faultTexts(c *cli.Context) (list []string, err error) {
 	seen := make(map[string]bool)
 	for _, text := range c.Generic("faults").(*plans).texts {
-		text, _ = faultText(text)
-		// A plan is one line here: it stands in tables.
-		var lines []string
-		for line := range strings.Lines(text) {
-			line, _, _ = strings.Cut(line, "#")
-			if line = strings.Trim(line, " \t\r\n;"); line != "" {
-				lines = append(lines, line)
-			}
+		if text, _, err = lab.ReadPlan(text); err != nil {
+			return nil, err
 		}
-		text = strings.Join(lines, "; ")
-		if text == "none" {
-			text = ""
-		}
+		text = sweep.OnePlan(text) // it stands in tables
 		if seen[text] {
 			if text == "" {
 				text = "none"
 			}
-			return nil, command.Usage("--faults: %q is there twice", text)
+			return nil, command.Usage("--faults: %q is given twice", text)
 		}
 		seen[text] = true
 		list = append(list, text)

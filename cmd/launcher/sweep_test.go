@@ -127,7 +127,7 @@ func TestSweepGoesOn(t *testing.T) {
 	code, got, talk = inProcess("sweep", "--virtual", "--trials", "2", "--out", dir)
 	assert.Equal(t, 2, code)
 	assert.Empty(t, got)
-	assert.Equal(t, "launcher: "+dir+" holds another sweep (other --rates, --die, --latency, --faults, --duration): "+
+	assert.Equal(t, "launcher: "+dir+" holds another sweep (other rates, die, latency, faults, duration): "+
 		"choose another --out, or leave all flags but --out away to go on with it\n", talk)
 }
 
@@ -149,14 +149,14 @@ func TestSweepIsStoppedBeforeItBegins(t *testing.T) {
 	assert.Equal(t, []string{"runs", "sweep.json"}, names(t, dir))
 }
 
-// A run that its logs do not prove is named, and so is the way to look at it.
+// A run that is not correct by its logs is named, and so is the way to look at it.
 func TestSweepWithABrokenRun(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "sweep")
 	args := []string{"sweep", "--virtual", "--duration", "5s", "--trials", "3", "--seed", "1", "--out", dir, "--quiet"}
 	code, _, talk := inProcess(args...)
 	require.Zero(t, code, talk)
-	change(t, filepath.Join(dir, "runs", "p1-t2", "result.json"), `"state": "correct"`, `"state": "incomplete"`)
+	change(t, filepath.Join(dir, "runs", "p1-t2", "result.json"), `"state": "correct"`, `"state": "incomplete", "open": ["something"]`)
 	code, out, talk := inProcess(args...)
 	assert.Equal(t, 1, code)
 	assert.Contains(t, out, "\nruns   2 of 3 are correct; NOT: p1-t2 is incomplete: no law is broken")
@@ -182,13 +182,13 @@ func TestSweepUsage(t *testing.T) {
 		{`--rates: 2 rates for 3 machines: give one each, one for all, or random`, []string{"--rates", "1,5", "--machines", "3"}},
 		{`--rates "1,5;;2": a value is empty; want values with ; between them, such as '1,5,4;random'`, []string{"--rates", "1,5;;2"}},
 		{`--rates "": a value is empty; want values with ; between them, such as '1,5,4;random'`, []string{"--rates", ""}},
-		{`--rates "1,5; 1,5": 1,5 is there twice`, []string{"--rates", "1,5; 1,5"}},
+		{`--rates "1,5; 1,5": 1,5 is given twice`, []string{"--rates", "1,5; 1,5"}},
 		{`--rates: rate "0": must be above 0`, []string{"--rates", "1,5;0,1"}},
 		{`--rates: "zipf:1,2": there is no "zipf"; want "uniform:1,6" or "lognormal:3,0.5" (the median and the sigma)`, []string{"--rates", "zipf:1,2"}},
 		{`--rates: machine 0 has the rate max: virtual time has no fastest rate, so want up to 1000000 ticks per second`, []string{"--rates", "max"}},
 		{`--die "0": want whole numbers above 0 with commas between them, such as 10,5,3`, []string{"--die", "0"}},
 		{`--die "10;5": want whole numbers above 0 with commas between them, such as 10,5,3`, []string{"--die", "10;5"}},
-		{`--die "10,10": 10 is there twice`, []string{"--die", "10,10"}},
+		{`--die "10,10": 10 is given twice`, []string{"--die", "10,10"}},
 		{`--machines "three": want whole numbers above 0 with commas between them, such as 3,10,100`, []string{"--machines", "three"}},
 		{`--machines 501: want at most 500; a sweep checks every run, and reads all logs of one at once`, []string{"--machines", "501"}},
 		{`--trials 0: want at least 1, and 5 for intervals that say something`, []string{"--trials", "0"}},
@@ -200,11 +200,11 @@ func TestSweepUsage(t *testing.T) {
 		{`--latency "slow": "slow" is no duration; want "1ms", "uniform:1ms,5ms", "exp:2ms" (the mean) or "lognormal:2ms,0.5" (the median and the sigma)`, []string{"--latency", "1ms;slow"}},
 		{`--phase "late": want together or random`, []string{"--phase", "late"}},
 		{`--faults: line 1, column 12: there is no machine 9: the run has machines 0 to 2`, []string{"--faults", "plan"}},
-		{`--faults: "none" is there twice`, []string{"--faults", "none", "--faults", ""}},
+		{`--faults: "none" is given twice`, []string{"--faults", "none", "--faults", ""}},
 		{`--faults: line 1, column 1: "at 58s kill 1 for 5s" cannot be over by the end of the run, after 1m`, []string{"--faults", "at 58s kill 1 for 5s"}},
 		{`--jobs 0: want at least 1`, []string{"--jobs", "0"}},
 		{`--out is empty: want the name of a directory`, []string{"--out", ""}},
-		{`full holds something else than a sweep: choose another --out`, []string{"--out", "full"}},
+		{`full holds something other than a sweep: choose another --out`, []string{"--out", "full"}},
 		{`the sweep's directory plan cannot be written: not a directory (choose another --out)`, []string{"--out", "plan"}},
 		{`unexpected argument "fast": everything is said by flags; "launcher sweep --help" lists them`, []string{"fast"}},
 		{`unknown flag -bogus; "launcher sweep --help" lists the flags`, []string{"--bogus"}},

@@ -25,7 +25,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"--machines", "0"}, `--machines 0: want 1 to 1000; each is a process of this host`},
 		{[]string{"--machines", "-3"}, `--machines -3: want 1 to 1000; each is a process of this host`},
 		{[]string{"--machines", "1000000000"}, `--machines 1000000000: want 1 to 1000; each is a process of this host`},
-		{[]string{"--machines", "three"}, `invalid value "three" for flag -machines: parse error; "launcher --help" lists the flags`},
+		{[]string{"--machines", "three"}, `--machines "three": want a whole number`},
 		{[]string{"--rates", "1,0,4"}, `--rates: rate "0": must be above 0`},
 		{[]string{"--rates", "-1"}, `--rates: rate "-1": must be above 0`},
 		{[]string{"--rates", "NaN"}, `--rates: rate "NaN": want a number of ticks per second such as 5 or 0.25, or "max"`},
@@ -33,7 +33,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"--rates", "1,5,4", "--machines", "4"}, `--rates: 3 rates for 4 machines: give one each, one for all, or random`},
 		{[]string{"--die", "0"}, `--die 0: a die has at least 1 face`},
 		{[]string{"--duration", "-5s"}, `--duration -5s: a duration cannot be negative`},
-		{[]string{"--duration", "5"}, `invalid value "5" for flag -duration: parse error; "launcher --help" lists the flags`},
+		{[]string{"--duration", "5"}, `--duration "5": a time needs its unit, for example 5s`},
 		{[]string{"--seed", "lucky"}, `--seed "lucky": want a whole number from 0 to 18446744073709551615`},
 		{[]string{"--seed", "-1"}, `--seed "-1": want a whole number from 0 to 18446744073709551615`},
 		{[]string{"--ports", "2050,3050"}, `--ports: 2 ports for 3 machines: give one each, or --ports auto`},
@@ -51,9 +51,9 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"--vm", "/"}, `the vm program "/" cannot be run: is a directory (choose another --vm, or leave it out to take the one beside this program)`},
 		{[]string{"--bogus"}, `unknown flag -bogus; "launcher --help" lists the flags`},
 		{[]string{"run", "--bogus"}, `unknown flag -bogus; "launcher run --help" lists the flags`},
-		{[]string{"rum"}, `unknown command "rum"; "launcher --help" lists them`},
+		{[]string{"rum"}, `unknown command "rum": did you mean "run"? "launcher --help" lists them`},
 		{[]string{"run", "fast"}, `unexpected argument "fast": everything is said by flags; "launcher run --help" lists them`},
-		{[]string{"--seed", "7", "run"}, `flags stand behind the command: launcher run --seed …`},
+		{[]string{"--seed", "7", "run"}, `flags go after the command: launcher run --seed …`},
 	} {
 		t.Run(fmt.Sprint(c.flags), func(t *testing.T) {
 			t.Parallel()

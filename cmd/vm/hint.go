@@ -23,6 +23,9 @@ func withHint(err error) error {
 			}
 		}
 	}
+	if _, ok := errors.AsType[*transport.DescriptorsError](err); ok {
+		return fmt.Errorf("%w: allow more with ulimit -n", err)
+	}
 	if e, ok := errors.AsType[*transport.RefusedError](err); ok {
 		if hint := refusalHint(e.Code); hint != "" {
 			return fmt.Errorf("%w: %s", err, hint)

@@ -67,7 +67,7 @@ func app() *cli.App {
 			&cli.Uint64Flag{Name: "max-jump", Usage: "refuse messages stamped more than `TICKS` ahead of this machine's clock", Value: vm.DefaultMaxJump, EnvVars: env("MAX_JUMP")},
 			&cli.BoolFlag{Name: "resume", Usage: "after a crash, continue where this machine's log ends; without a log, start afresh", EnvVars: env("RESUME")},
 			&cli.StringFlag{Name: "replay", Usage: "replay `FILE`, this machine's log of an earlier run: the same messages in the same order. The id, rate, seed, die and run name come from it", EnvVars: env("REPLAY")},
-			&cli.StringFlag{Name: "pace", Usage: "pace of a replay: `max` or recorded", Value: "max", EnvVars: env("PACE")},
+			&cli.StringFlag{Name: "pace", Usage: "`PACE` of a replay: max or recorded", Value: "max", EnvVars: env("PACE")},
 			&cli.StringFlag{Name: "faults", Usage: "fault `PLAN` for the machine's connections; the same text on all machines, with peers as ID=HOST:PORT", EnvVars: env("FAULTS")},
 			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
 			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the diagnostics on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/hashicorp/go-hclog"
 	"github.com/urfave/cli/v2"
 
@@ -28,7 +30,10 @@ func (o *options) parse(c *cli.Context) error {
 	if c.Args().Present() {
 		return command.Usage("unexpected argument %q: everything is said by flags; \"vm --help\" lists them", c.Args().First())
 	}
-	o.bind, o.port = c.String("bind"), c.Int("port")
+	o.port = c.Int("port")
+	if o.bind = unbracketed(c.String("bind")); o.bind == "" {
+		return command.Usage("--bind is empty: want an address of this host, or 0.0.0.0 for all")
+	}
 	o.machine = vm.Config{
 		Common: experiment.Common{
 			Run:      c.String("run"),
@@ -61,6 +66,15 @@ func (o *options) parse(c *cli.Context) error {
 		return nil
 	}
 	return o.machine.Check()
+}
+
+// unbracketed returns an IPv6 address without the brackets in which peers' addresses
+// hold it.
+func unbracketed(host string) string {
+	if inner, ok := strings.CutPrefix(host, "["); ok && strings.HasSuffix(inner, "]") {
+		return strings.TrimSuffix(inner, "]")
+	}
+	return host
 }
 
 // parseModel reads which machine this is and what it does, or where that is
@@ -114,8 +128,8 @@ func (o *options) parseSurroundings(c *cli.Context) (err error) {
 	if c.IsSet("max-jump") && o.machine.MaxJump == 0 {
 		return command.Usage("--max-jump 0: want at least 1")
 	}
-	if o.machine.Window < 1 {
-		return command.Usage("--window %d: want at least 1 message", o.machine.Window)
+	if o.machine.Window < 1 { // 0 would be the default
+		return command.Usage("--window %d: want 1 to %d messages", o.machine.Window, transport.MaxWindow)
 	}
 	o.machine.Faults, err = parseFaults(c.String("faults"), o.machine.Peers)
 	return err

@@ -68,7 +68,8 @@ func openRecord(cfg *vm.Config, path string) (err error) {
 		return command.Usage("--replay: %w", err)
 	}
 	s := cfg.Replay.Start()
-	cfg.ID, cfg.Rate, cfg.Seed, cfg.Die, cfg.Run, cfg.Duration = cfg.Replay.ID(), s.Rate, s.Seed, s.Die, s.Run, 0
+	cfg.Adopt(s)
+	cfg.ID, cfg.Rate, cfg.Duration = cfg.Replay.ID(), s.Rate, 0
 	return nil
 }
 

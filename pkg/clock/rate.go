@@ -50,6 +50,14 @@ func ParseRate(s string) (Rate, error) {
 	return Rate(n), nil
 }
 
+// Check says what is wrong with a rate that [ParseRate] did not read.
+func (r Rate) Check() error {
+	if r == 0 || r > MaxRate && r != Unpaced {
+		return fmt.Errorf("rate %v: want above 0 and at most %v ticks per second, or max", r, MaxRate)
+	}
+	return nil
+}
+
 // String returns the shortest text that [ParseRate] reads back as r.
 func (r Rate) String() string {
 	if r == Unpaced {

@@ -36,7 +36,8 @@ type Config struct {
 	// changes.
 	StatusEvery time.Duration
 	// Restart starts a machine that dies again, from its log.
-	Restart bool // Replay, if not nil, is the record of each machine in an earlier run, which
+	Restart bool
+	// Replay, if not nil, is the record of each machine in an earlier run, which
 	// is to be done again. The Spec must be that of the records, as far as they
 	// have one; there is no Duration. AtPace keeps the pace of the records.
 	Replay []string
@@ -51,7 +52,7 @@ type Config struct {
 // a link to each other, so a host is exhausted long before.
 const MaxMachines = 1000
 
-const host = "127.0.0.1"
+const loopback = "127.0.0.1"
 
 // limits are how long things may take before they are given up.
 type limits struct {
@@ -74,7 +75,7 @@ func limitsOf(cfg *Config) limits {
 	l := limits{
 		// The links are as many as the pairs.
 		connect:     30*time.Second + time.Duration(machines*machines)*time.Millisecond,
-		linger:      10 * time.Second,
+		linger:      max(10*time.Second, time.Duration(machines*machines)*200*time.Microsecond),
 		shortLinger: 500 * time.Millisecond,
 		patience:    8 * time.Second,
 	}
@@ -116,11 +117,17 @@ type Cluster struct {
 	processes []*process // by machine, the newest of each; nil: not started
 }
 
-// New prepares a run: it checks the configuration, binds the ports, and makes
-// the directory with the run's record. An error leaves nothing behind; otherwise
-// [Cluster.Run] must follow.
-func New(cfg Config) (*Cluster, error) {
+// New prepares a run: it checks the configuration and whether this host can bear the
+// run, binds the ports, and makes the directory with the run's record. An error
+// leaves nothing behind; otherwise [Cluster.Run] must follow.
+func New(cfg Config) (*Cluster, error) { return newOn(thisHost(), cfg) }
+
+// newOn is [New] on a host.
+func newOn(h host, cfg Config) (*Cluster, error) {
 	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	if err := h.fits(len(cfg.Rates)); err != nil {
 		return nil, err
 	}
 	c := &Cluster{
@@ -130,7 +137,7 @@ func New(cfg Config) (*Cluster, error) {
 		processes: make([]*process, len(cfg.Rates)),
 	}
 	for id, port := range cfg.Ports {
-		ln, err := transport.Listen(host, port)
+		ln, err := transport.Listen(loopback, port)
 		if err != nil {
 			c.closeListeners()
 			return nil, &PortError{ID: id, Err: err}

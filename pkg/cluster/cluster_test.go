@@ -108,7 +108,7 @@ func TestRun(t *testing.T) {
 	assert.Equal(t, []string{"run.json", "vm_0.stderr", "vm_1.stderr", "vm_2.stderr"}, files(t, c.cfg.Dir))
 	requireGone(t, c)
 	for _, port := range c.Ports() {
-		ln, err := net.Listen("tcp", fmt.Sprintf("%s:%d", host, port))
+		ln, err := net.Listen("tcp", fmt.Sprintf("%s:%d", loopback, port))
 		if assert.NoError(t, err, "the port is free again") {
 			_ = ln.Close()
 		}

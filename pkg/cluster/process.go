@@ -91,7 +91,7 @@ func (c *Cluster) args(id int, resume bool) []string {
 	cfg := &c.cfg
 	args := append(c.model(id),
 		"--peers", c.peers(id),
-		"--bind", host,
+		"--bind", loopback,
 		"--log-dir", cfg.Dir,
 		"--connect-timeout", c.limits.connect.String(),
 		"--linger", c.limits.linger.String(),
@@ -148,7 +148,7 @@ func (c *Cluster) peers(id int) string {
 	var peers []string
 	for other, port := range c.Ports() {
 		if other != id {
-			peers = append(peers, fmt.Sprintf("%d=%s:%d", other, host, port))
+			peers = append(peers, fmt.Sprintf("%d=%s:%d", other, loopback, port))
 		}
 	}
 	return strings.Join(peers, ",")

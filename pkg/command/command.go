@@ -11,12 +11,14 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 )
 
 // Usage returns an error that ends the command with [exit.Misused].
@@ -52,31 +54,30 @@ func (h *hinted) Unwrap() error { return h.err }
 // their own end with [exit.Misused].
 func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Writer) int {
 	app.Writer, app.ErrWriter = stdout, stderr
-	app.HideHelpCommand = true
+	app.HideHelpCommand = len(app.Commands) == 0
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	app.Version = Version()
-	own(app.Name, &app.OnUsageError, app.Commands)
-	err := app.RunContext(ctx, args)
+	own(app.Name, &app.OnUsageError, app.Flags, app.Commands)
+	err := app.RunContext(ctx, slices.Concat(args[:1], flagsFirst(app, args[1:])))
 	if !exit.Silent(err) {
-		_, _ = fmt.Fprintf(stderr, "%s: %s\n", app.Name, oneLine(err.Error()))
+		_, _ = fmt.Fprintf(stderr, "%s: %s\n", app.Name, quote.Short(oneLine(err.Error()), maxError))
 	}
 	return exit.Code(err)
 }
 
 // own replaces the library's answer to wrong flags, which is a page of help on
 // standard output.
-func own(name string, handler *cli.OnUsageErrorFunc, commands []*cli.Command) {
-	*handler = func(_ *cli.Context, err error, _ bool) error {
-		what := err.Error()
-		if flag, unknown := strings.CutPrefix(what, "flag provided but not defined: "); unknown {
-			what = "unknown flag " + flag
-		}
-		return Usage("%s; %q lists the flags", what, name+" --help")
-	}
+func own(name string, handler *cli.OnUsageErrorFunc, flags []cli.Flag, commands []*cli.Command) {
+	unsetEmpty(flags)
+	*handler = func(_ *cli.Context, err error, _ bool) error { return wrongFlag(name, flags, err) }
 	for _, c := range commands {
-		own(name+" "+c.Name, &c.OnUsageError, c.Subcommands)
+		own(name+" "+c.Name, &c.OnUsageError, c.Flags, c.Subcommands)
 	}
 }
+
+// maxError is up to which length an error is shown, in bytes: it can quote what a file
+// says, and name several files.
+const maxError = 32 << 10
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 

@@ -85,8 +85,13 @@ func TestWrongFlagsGiveOneLine(t *testing.T) {
 		{[]string{"--bogus=3"}, `app: unknown flag -bogus; "app --help" lists the flags`},
 		{[]string{"run", "--bogus"}, `app: unknown flag -bogus; "app run --help" lists the flags`},
 		{[]string{"--id"}, `app: flag needs an argument: -id; "app --help" lists the flags`},
-		{[]string{"--id", "x"}, `app: invalid value "x" for flag -id: parse error; "app --help" lists the flags`},
-		{[]string{"run", "--duration", "5"}, `app: invalid value "5" for flag -duration: parse error; "app run --help" lists the flags`},
+		{[]string{"--id", "x"}, `app: --id "x": want a whole number`},
+		{[]string{"run", "--duration", "5"}, `app: --duration "5": a time needs its unit, for example 5s`},
+		{[]string{"run", "--duration", "1.5"}, `app: --duration "1.5": a time needs its unit, for example 1.5s`},
+		{[]string{"run", "--duration", "soon"}, `app: --duration "soon": want a time with its unit, for example 90s or 1m30s`},
+		{[]string{"run", "--durations", "5s"}, `app: unknown flag -durations: did you mean --duration? "app run --help" lists the flags`},
+		{[]string{"run", "x", "--id"}, `app: flag needs an argument: -id; "app run --help" lists the flags`},
+		{[]string{"help", "rum"}, `app: No help topic for 'rum'`},
 	}
 	for _, tt := range tests {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
@@ -104,8 +109,57 @@ func TestWrongEnvironmentGivesOneLine(t *testing.T) {
 		code, stdout, stderr := execute(nothing, args...)
 		assert.Equal(t, exit.Misused, code)
 		assert.Empty(t, stdout)
-		assert.Contains(t, stderr, `could not parse "x" as int value from environment variable "APP_ID" for flag id`)
-		assert.Equal(t, 1, strings.Count(stderr, "\n"))
+		assert.Equal(t, "app: --id \"x\", from the environment variable APP_ID: want a whole number\n", stderr)
+	}
+}
+
+// A script that passes on a variable that is not set means no value.
+func TestEmptyEnvironmentIsNone(t *testing.T) {
+	for _, args := range [][]string{nil, {"run"}} {
+		t.Setenv("APP_ID", "")
+		code, _, stderr := execute(func(c *cli.Context) error {
+			assert.False(t, c.IsSet("id"))
+			return nil
+		}, args...)
+		assert.Equal(t, exit.OK, code, stderr)
+	}
+}
+
+func TestFlagsStandAnywhere(t *testing.T) {
+	for line, want := range map[string]struct {
+		id   int
+		args []string
+	}{
+		"run a b":                  {0, []string{"a", "b"}},
+		"run --id 3 a":             {3, []string{"a"}},
+		"run a --id 3 b":           {3, []string{"a", "b"}},
+		"run a b --id=3":           {3, []string{"a", "b"}},
+		"run a -id 3":              {3, []string{"a"}},
+		"run a -- --id 3":          {0, []string{"a", "--id", "3"}},
+		"run - --id 3":             {3, []string{"-"}},
+		"run --id 3":               {3, nil},
+		"--duration 1s run --id 3": {3, nil}, // that is for the app to refuse
+	} {
+		code, _, stderr := execute(func(c *cli.Context) error {
+			assert.Equal(t, want.id, c.Int("id"), line)
+			assert.ElementsMatch(t, want.args, c.Args().Slice(), line)
+			return nil
+		}, strings.Fields(line)...)
+		assert.Equal(t, exit.OK, code, "%s: %s", line, stderr)
+	}
+}
+
+func TestUnknownCommand(t *testing.T) {
+	a := app(nothing)
+	a.Commands = append(a.Commands, &cli.Command{Name: "check"}, &cli.Command{Name: "export"})
+	for name, want := range map[string]string{
+		"chekc":  `unknown command "chekc": did you mean "check"? "app --help" lists them`,
+		"exprot": `unknown command "exprot": did you mean "export"? "app --help" lists them`,
+		"rum":    `unknown command "rum": did you mean "run"? "app --help" lists them`,
+		"":       `unknown command ""; "app --help" lists them`,
+		"dance":  `unknown command "dance"; "app --help" lists them`,
+	} {
+		assert.EqualError(t, UnknownCommand(a, name), want)
 	}
 }
 
@@ -114,7 +168,7 @@ func TestHelpAndVersionAreResults(t *testing.T) {
 		t.Error("the action ran")
 		return nil
 	}
-	for _, args := range [][]string{{"--help"}, {"-h"}, {"run", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"-h"}, {"run", "--help"}, {"run", "x", "--help"}, {"help"}, {"help", "run"}} {
 		code, stdout, stderr := execute(never, args...)
 		assert.Equal(t, exit.OK, code)
 		assert.Contains(t, stdout, "--duration")

@@ -250,7 +250,7 @@ func TestMachineIsStuck(t *testing.T) {
 		time.Sleep(time.Hour) // it may run for as long as it likes
 		began := time.Now()
 		p.Stop(2 * time.Second)
-		assert.EqualError(t, <-p.ran, "could not stop in order within 7s")
+		assert.EqualError(t, <-p.ran, "did not stop in order within 7s")
 		assert.Equal(t, 2*time.Second+control.Grace, time.Since(began))
 		close(release)
 	})

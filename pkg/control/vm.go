@@ -49,7 +49,7 @@ func (s *Session) Report(status summary.Status) {
 type OverdueError struct{ Limit time.Duration }
 
 func (e *OverdueError) Error() string {
-	return fmt.Sprintf("could not stop in order within %v", e.Limit)
+	return fmt.Sprintf("did not stop in order within %v", e.Limit)
 }
 
 // Run calls machine and returns its error. The context that it gives it ends when

@@ -14,6 +14,9 @@ import (
 // DefaultRates are the laboratory's, for its three machines.
 const DefaultRates = "1,5,4"
 
+// defaultMachines is how many machines a run has where nothing says it.
+const defaultMachines = 3
+
 // ParseRates reads the rates of a run's machines, in ticks per second:
 //
 //   - a list, one for each machine: "1,5,4"
@@ -24,11 +27,16 @@ const DefaultRates = "1,5,4"
 //     median and the standard deviation of the logarithm, from 0 to 8; multiples
 //     of 0.001, at most 1000000
 //
-// machines is how many there are, or 0 for as many as the list has and 3 where
-// rates are drawn. An empty text stands for [DefaultRates] where these fit, and
+// machines is how many there are, or 0 for as many as a list of several has, and 3
+// otherwise. An empty text stands for [DefaultRates] where these fit, and
 // for "random" otherwise. The same text, number and seed give the same rates in
-// every release. An error is an [*Error] about the field "rates".
+// every release. An error is an [*Error] about the field "rates" or "machines".
 func ParseRates(text string, machines int, seed uint64) ([]clock.Rate, error) {
+	if machines != 0 { // before there is memory for as many
+		if err := checkMachines(machines); err != nil {
+			return nil, err
+		}
+	}
 	rates, err := parseRates(text, machines, seed)
 	if err != nil {
 		return nil, &Error{Field: "rates", Err: err}
@@ -40,7 +48,7 @@ func parseRates(text string, machines int, seed uint64) ([]clock.Rate, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		text = "random"
-		if machines == 0 || machines == 3 {
+		if machines == 0 || machines == defaultMachines {
 			text = DefaultRates
 		}
 	}
@@ -48,7 +56,7 @@ func parseRates(text string, machines int, seed uint64) ([]clock.Rate, error) {
 		return listRates(text, machines)
 	}
 	if machines == 0 {
-		machines = 3
+		machines = defaultMachines
 	}
 	if text == "random" {
 		text = "1-6"
@@ -77,10 +85,12 @@ func listRates(text string, machines int) ([]clock.Rate, error) {
 		rates = append(rates, r)
 	}
 	switch {
-	case machines == 0 || machines == len(rates):
-		return rates, nil
+	case len(rates) == 1 && machines == 0:
+		return slices.Repeat(rates, defaultMachines), nil
 	case len(rates) == 1:
 		return slices.Repeat(rates, machines), nil
+	case machines == 0 || machines == len(rates):
+		return rates, nil
 	}
 	return nil, fmt.Errorf("%d rates for %d machines: give one each, one for all, or random", len(rates), machines)
 }
@@ -98,7 +108,7 @@ func rangeRates(text string, machines int, seed uint64) ([]clock.Rate, error) {
 	}
 	switch {
 	case low == clock.Unpaced || high == clock.Unpaced:
-		return nil, fmt.Errorf("%q: max is no end of a range", text)
+		return nil, fmt.Errorf("%q: max cannot be the end of a range", text)
 	case low > high:
 		return nil, fmt.Errorf("%q: %v is above %v", text, low, high)
 	case low%clock.Hertz != 0 || high%clock.Hertz != 0:

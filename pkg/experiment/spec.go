@@ -158,11 +158,11 @@ func (s *Spec) Check() error {
 	if err := s.Common.Check(); err != nil {
 		return err
 	}
-	if n := len(s.Rates); n < 1 || n > MaxMachines {
-		return invalid("machines", n, "want 1 to %d", MaxMachines)
+	if err := checkMachines(len(s.Rates)); err != nil {
+		return err
 	}
 	for id, r := range s.Rates {
-		if err := CheckRate(r); err != nil {
+		if err := r.Check(); err != nil {
 			return &Error{"rates", fmt.Sprintf("of machine %d", id), err}
 		}
 		if r == clock.Unpaced && s.Virtual != nil {
@@ -177,10 +177,9 @@ func (s *Spec) Check() error {
 	return nil
 }
 
-// CheckRate says what is wrong with the rate of a machine.
-func CheckRate(r clock.Rate) error {
-	if r == 0 || r > clock.MaxRate && r != clock.Unpaced {
-		return fmt.Errorf("rate %v: want above 0 and at most %v ticks per second, or max", r, clock.MaxRate)
+func checkMachines(n int) error {
+	if n < 1 || n > MaxMachines {
+		return invalid("machines", n, "want 1 to %d", MaxMachines)
 	}
 	return nil
 }
@@ -223,12 +222,9 @@ func ParseSeed(s string) (uint64, error) {
 
 // ParseFaults reads the fault plan of a run with so many machines. What it draws
 // is decided by the run's seed, and is over when the run is, unless the duration
-// is 0. An empty text, and "none", is no plan: nil. An error is an [*Error] about
+// is 0. A text without a fault is no plan: nil. An error is an [*Error] about
 // the field "faults" that wraps a [fault.SyntaxError].
 func ParseFaults(text string, machines int, seed uint64, duration time.Duration) (*fault.Plan, error) {
-	if text = strings.TrimSpace(text); text == "" || text == "none" {
-		return nil, nil
-	}
 	var plan *fault.Plan
 	var err error
 	if duration > 0 {
@@ -238,6 +234,9 @@ func ParseFaults(text string, machines int, seed uint64, duration time.Duration)
 	}
 	if err != nil {
 		return nil, &Error{Field: "faults", Err: err}
+	}
+	if plan.Empty() {
+		return nil, nil
 	}
 	return plan.Seeded(seed), nil
 }
@@ -265,9 +264,12 @@ func (s *Spec) Command() string {
 		rates = append(rates, r.String())
 	}
 	flag("rates", strings.Join(rates, ","))
+	if len(rates) == 1 {
+		flag("machines", "1") // one rate alone is one for all
+	}
 	flag("die", strconv.Itoa(s.Die))
 	flag("seed", strconv.FormatUint(s.Seed, 10))
-	flag("duration", s.Duration.String())
+	flag("duration", figure.Exact(s.Duration))
 	if s.Window > 0 {
 		flag("window", strconv.Itoa(s.Window))
 	}
@@ -286,5 +288,5 @@ func (c *Common) Lasts() string {
 	if c.Duration == 0 {
 		return "until interrupted"
 	}
-	return c.Duration.String()
+	return figure.Exact(c.Duration)
 }

@@ -90,7 +90,7 @@ func TestParseFaults(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	s := lab()
 	assert.Equal(t, "3 machines, rates 1,5,4", s.Describe())
-	assert.Equal(t, "1m0s", s.Lasts())
+	assert.Equal(t, "1m", s.Lasts())
 	s.Duration, s.Rates = 0, s.Rates[1:2]
 	assert.Equal(t, "1 machine, rate 5", s.Describe())
 	assert.Equal(t, "until interrupted", s.Lasts())
@@ -101,12 +101,12 @@ func TestDescribe(t *testing.T) {
 func TestCommand(t *testing.T) {
 	s := lab()
 	s.Window = 50
-	assert.Equal(t, "launcher run --rates 1,5,4 --die 10 --seed 42 --duration 1m0s --window 50", s.Command())
+	assert.Equal(t, "launcher run --rates 1,5,4 --die 10 --seed 42 --duration 1m --window 50", s.Command())
 	var err error
 	s.Faults, err = experiment.ParseFaults("at 3s kill 1 for 2s\nat 9s partition 0 | 1,2 for 1s", 3, 42, s.Duration)
 	require.NoError(t, err)
 	s.Window, s.Virtual = 0, &experiment.Virtual{Latency: experiment.DefaultLatency()}
-	assert.Equal(t, "launcher sim --rates 1,5,4 --die 10 --seed 42 --duration 1m0s --latency 1ms --phase together "+
+	assert.Equal(t, "launcher sim --rates 1,5,4 --die 10 --seed 42 --duration 1m --latency 1ms --phase together "+
 		"--faults 'at 3s kill 1 for 2s; at 9s partition 0 | 1,2 for 1s'", s.Command())
 }
 
@@ -154,7 +154,9 @@ func TestParseRates(t *testing.T) {
 		{"", 3, "1,5,4"},
 		{"1,5,4", 0, "1,5,4"},
 		{" 1, 0.25 ,max", 0, "1,0.25,max"},
-		{"5", 0, "5"},
+		{"5", 0, "5,5,5"},
+		{"max", 0, "max,max,max"},
+		{"5", 1, "5"},
 		{"5", 4, "5,5,5,5"},
 		{"max", 2, "max,max"},
 		{"2,3", 2, "2,3"},
@@ -208,7 +210,9 @@ func TestParseRatesSaysWhatIsWrong(t *testing.T) {
 		{"1,,4", 0, `rates: rate "": want a number of ticks per second such as 5 or 0.25, or "max"`},
 		{"1-2-3", 0, `rates: rate "2-3": want a number of ticks per second such as 5 or 0.25, or "max"`},
 		{"6-1", 0, `rates: "6-1": 6 is above 1`},
-		{"1-max", 0, `rates: "1-max": max is no end of a range`},
+		{"1-max", 0, `rates: "1-max": max cannot be the end of a range`},
+		{"random", -1, "machines -1: want 1 to 134217728"},
+		{"5", 1 << 31, "machines 2147483648: want 1 to 134217728"},
 		{"0-5", 0, `rates: rate "0": must be above 0`},
 		{"-5", 0, `rates: rate "-5": must be above 0`},
 		{"zipf:1,2", 0, `rates: "zipf:1,2": there is no "zipf"; want "uniform:1,6" or "lognormal:3,0.5" (the median and the sigma)`},

@@ -33,8 +33,8 @@ func (e *SyntaxError) Error() string {
 }
 
 // Parse reads the plan of a run with so many machines, whose ids are 0, 1, 2, …
-// One fault stands on a line, or between semicolons; # begins a comment. An
-// error in the text is a *[SyntaxError].
+// One fault stands on a line, or between semicolons; # begins a comment; "none"
+// alone is no fault. An error in the text is a *[SyntaxError].
 func Parse(text string, machines int) (*Plan, error) {
 	p, _, err := parse(text, machines)
 	return p, err
@@ -60,6 +60,9 @@ func ParseWithin(text string, machines int, end time.Duration) (*Plan, error) {
 func parse(text string, machines int) (*Plan, []scanner, error) {
 	if machines < 1 || machines > maxMachines {
 		return nil, nil, fmt.Errorf("a plan for %d machines: a run has 1 to %d", machines, maxMachines)
+	}
+	if strings.TrimSpace(text) == "none" {
+		text = ""
 	}
 	var faults []*fault
 	var read []scanner // and what read them

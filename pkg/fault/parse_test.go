@@ -31,6 +31,7 @@ func TestParse(t *testing.T) {
 	for text, canonical := range map[string]string{
 		"":                                             "",
 		" \t \r\n;; # nothing\n;":                      "",
+		" none\n":                                      "",
 		"at 10s kill 1 for 2s":                         "at 10s kill 1 for 2s",
 		"at 10s kill 1 to 12s":                         "at 10s kill 1 for 2s",
 		"from 10s kill 1 for 2s":                       "at 10s kill 1 for 2s",

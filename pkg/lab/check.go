@@ -31,11 +31,11 @@ func (c Check) Run(_ context.Context, env *Env) error {
 	for _, dir := range c.Dirs {
 		v, err := c.dir(dir)
 		if err != nil {
-			_, _ = fmt.Fprintf(env.Err, "launcher: %v\n", err)
+			env.say("launcher: %v", err)
 			unreadable = true
 			continue
 		}
-		if err := c.write(env.Out, dir, v); err != nil {
+		if err := c.write(env, dir, v); err != nil {
 			return err
 		}
 		broken = broken || v.State == trace.Broken || v.State == trace.Incomplete && !c.AllowIncomplete
@@ -57,9 +57,9 @@ func (c *Check) dir(dir string) (*trace.Verdict, error) {
 	return run.Walk(trace.Options{All: c.All})
 }
 
-func (c *Check) write(w io.Writer, dir string, v *trace.Verdict) error {
+func (c *Check) write(env *Env, dir string, v *trace.Verdict) error {
 	if c.Format == "json" {
-		return json.NewEncoder(w).Encode(struct {
+		return json.NewEncoder(env.json()).Encode(struct {
 			Dir string `json:"dir"`
 			*trace.Verdict
 		}{dir, v})
@@ -79,7 +79,7 @@ func (c *Check) write(w io.Writer, dir string, v *trace.Verdict) error {
 	for _, o := range v.Open {
 		fmt.Fprintf(&b, "  %s\n", o)
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(env.text(), b.String())
 	return err
 }
 
@@ -105,7 +105,11 @@ func (s Stats) Run(_ context.Context, env *Env) error {
 		if i > 0 && (s.Format == "table" || s.Format == "markdown") {
 			_, _ = fmt.Fprintln(env.Out)
 		}
-		if err := report.Stats(env.Out, stats, s.Format); err != nil {
+		out := env.text()
+		if s.Format == "json" {
+			out = env.json()
+		}
+		if err := report.Stats(out, stats, s.Format); err != nil {
 			return err
 		}
 		broken = broken || stats.Verdict.State == trace.Broken

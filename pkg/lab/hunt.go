@@ -43,7 +43,7 @@ func (h Hunt) Run(ctx context.Context, env *Env) error {
 	took := time.Since(began).Round(time.Millisecond)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		_, _ = fmt.Fprintf(env.Out, "no law is broken in the first %d of %d runs with seed %d, in %v\n", tried, h.Runs, h.Seed, took)
+		_, _ = fmt.Fprintf(env.text(), "no law is broken in the first %d of %d runs with seed %d, in %v\n", tried, h.Runs, h.Seed, took)
 		return exit.With(exit.Interrupted, nil)
 	case err != nil:
 		return err
@@ -53,7 +53,7 @@ func (h Hunt) Run(ctx context.Context, env *Env) error {
 		}
 		return exit.With(exit.Broken, nil)
 	}
-	_, err = fmt.Fprintf(env.Out, "no law is broken in %d runs with seed %d, in %v\n", h.Runs, h.Seed, took)
+	_, err = fmt.Fprintf(env.text(), "no law is broken in %d runs with seed %d, in %v\n", h.Runs, h.Seed, took)
 	return err
 }
 
@@ -62,6 +62,6 @@ func (h *Hunt) write(env *Env, f *hunt.Finding, took time.Duration) error {
 	if h.Bug != "" { // no other command makes mistakes
 		again = fmt.Sprintf("launcher sim --hunt %d --seed %d --bug %s", f.Number, h.Seed, h.Bug)
 	}
-	_, err := fmt.Fprintf(env.Out, "run %d breaks a law, found in %v:\n%s\n\nagain: %s\n", f.Number, took, f.What, again)
+	_, err := fmt.Fprintf(env.text(), "run %d breaks a law, found in %v:\n%s\n\nagain: %s\n", f.Number, took, f.What, again)
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/progress"
 )
 
@@ -23,10 +24,22 @@ type Env struct {
 	Quiet   bool      // neither remarks nor progress
 }
 
+// text returns the standard output for what people read. Names and texts from files
+// that somebody else wrote cannot do anything to the terminal there.
+func (e *Env) text() io.Writer { return quote.Writer(e.Out) }
+
+// json returns the standard output for JSON.
+func (e *Env) json() io.Writer { return quote.JSONWriter(e.Out) }
+
+// say tells people what they have to know, in one line.
+func (e *Env) say(format string, args ...any) {
+	_, _ = fmt.Fprintln(e.Err, quote.Visible(fmt.Sprintf(format, args...)))
+}
+
 // remark tells people what is not a result.
 func (e *Env) remark(format string, args ...any) {
 	if !e.Quiet {
-		_, _ = fmt.Fprintf(e.Err, format+"\n", args...)
+		e.say(format, args...)
 	}
 }
 

@@ -45,14 +45,18 @@ func (e *Env) toOutput(ctx context.Context, dir, path string, write func(context
 
 // notes says on standard error what is to be known of an output.
 func (e *Env) notes(dir string, what []string) {
+	if len(what) > 0 {
+		e.say("launcher: %s: %s", dir, strings.Join(first(what), "; "))
+	}
+}
+
+// first returns a few of many remarks, and how many more there are.
+func first(what []string) []string {
 	const shown = 3
-	if len(what) == 0 {
-		return
-	}
 	if more := len(what) - shown; more > 0 {
-		what = append(what[:shown:shown], fmt.Sprintf("and %d more", more))
+		return append(what[:shown:shown], fmt.Sprintf("and %d more", more))
 	}
-	_, _ = fmt.Fprintf(e.Err, "launcher: %s: %s\n", dir, strings.Join(what, "; "))
+	return what
 }
 
 // output is where an export goes: to standard output as it comes, to a file

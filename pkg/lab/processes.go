@@ -134,7 +134,7 @@ func (e *Env) sumUp(dir string, machines iter.Seq[summary.Machine], n int) error
 		}
 	}
 	for range machines {
-		err := table.Write(e.Out, machines, table.Options{Machines: n})
+		err := table.Write(e.text(), machines, table.Options{Machines: n})
 		if err != nil && dir != "" {
 			return fmt.Errorf("the result cannot be printed (it is in %s): %w", filepath.Join(dir, rundir.SummaryName), err)
 		}
@@ -147,7 +147,7 @@ func (e *Env) sumUp(dir string, machines iter.Seq[summary.Machine], n int) error
 // worse for it.
 func (e *Env) latest(dir string) {
 	if err := rundir.MakeLatest(dir); err != nil {
-		_, _ = fmt.Fprintln(e.Err, err)
+		e.say("%v", err)
 	}
 }
 
@@ -162,7 +162,7 @@ func (e *Env) check(dir string) error {
 	if err != nil {
 		return exit.With(exit.Died, err)
 	}
-	if _, err := fmt.Fprintf(e.Out, "check        %v\n", v); err != nil {
+	if _, err := fmt.Fprintf(e.text(), "check        %v\n", v); err != nil {
 		return exit.With(exit.Died, err)
 	}
 	if v.State == trace.Broken {

@@ -1,20 +1,23 @@
 package lab
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 
+	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/rundir"
+	"github.com/scalemodel/lamport/pkg/sim"
 )
 
 // Rerun does a run once more, from its record.
@@ -69,85 +72,78 @@ func (r *Rerun) virtual(ctx context.Context, env *Env, record *rundir.Record) er
 		}
 		return fmt.Errorf("--%s is for processes, and %s ran in virtual time", name, r.Dir)
 	}
-	logs, err := rundir.Logs(r.Dir)
-	v := Virtual{Spec: record.Spec, Logs: err == nil, Dir: r.Out, Check: r.Check, MinFree: r.MinFree}
+	found, _ := rundir.Logs(r.Dir) // that there is none is said of each machine
+	v := Virtual{Spec: record.Spec, Logs: !record.NoLogs, Dir: r.Out, Check: r.Check, MinFree: r.MinFree}
+	if len(found) == 0 && len(v.Rates) > sim.MaxLogs {
+		v.Logs = false // of a release that did not record that
+	}
 	again, err := v.run(ctx, env)
-	if err != nil {
+	if err != nil || record.NoLogs {
 		return err
 	}
-	return compareAgain(env.Out, r.Dir, again, logs)
+	outcome, problems := compareAgain(record.Rates, found, again)
+	if n := len(problems); n > 0 {
+		return exit.With(exit.Broken, errors.New(strings.Join(first(problems), "; ")))
+	}
+	text := "the same bytes as in %s"
+	if outcome == replay.Stopped {
+		text += ", which was stopped before its end, up to there"
+	}
+	_, err = fmt.Fprintf(env.text(), "again        "+text+"\n", r.Dir)
+	return err
 }
 
-// compareAgain says whether the logs of a run in virtual time have come out the same.
-// One that was interrupted is only the beginning of what it is now.
-func compareAgain(stdout io.Writer, dir, again string, logs []rundir.Log) error {
-	differs, stopped := "", false
-	for _, log := range logs {
-		now := filepath.Join(again, filepath.Base(log.Path))
-		same, begins, goesOn, err := compareLogs(log.Path, now)
-		if err != nil {
-			return exit.With(exit.Died, err)
+// compareAgain holds the logs of a run in virtual time that was done again against those
+// found of its record: one for each machine, no more, and each must have come out the
+// same. The outcome is Same, or Stopped where the record was and is only the beginning
+// of what it is now. Nothing is the same that is not there or cannot be read: the
+// problems say what is not.
+func compareAgain(rates []clock.Rate, found []rundir.Log, again string) (outcome replay.Outcome, problems []string) {
+	byName := make(map[string]rundir.Log)
+	for _, log := range found {
+		byName[filepath.Base(log.Path)] = log
+	}
+	outcome = replay.Same
+	var last *replay.Comparison // of machines that had other messages left at the end
+	for id, rate := range rates {
+		name := logging.FileName(id, rate)
+		log, ok := byName[name]
+		if !ok {
+			log, ok = byName[name+logging.Gzipped]
 		}
-		if same {
+		if !ok {
+			problems = append(problems, fmt.Sprintf("%s is not there, so what machine %d did cannot be compared", name, id))
 			continue
 		}
-		stopped = stopped || goesOn
-		if differs == "" || !begins {
-			differs = now
-		}
-		if !begins {
-			stopped = false
-			break
+		delete(byName, filepath.Base(log.Path))
+		c, err := replay.Compare(log.Path, filepath.Join(again, name), replay.Exact)
+		switch {
+		case err != nil:
+			problems = append(problems, err.Error())
+			continue
+		case c.Outcome == replay.Same:
+		case c.Outcome == replay.Stopped:
+			outcome = replay.Stopped
+		case c.Outcome == replay.StopDiffers:
+			last = c
+		case c.Outcome == replay.BrokenOff:
+			problems = append(problems, fmt.Sprintf("%s breaks off after line %d; up to there it is the same", log.Path, c.Lines))
+		default:
+			problems = append(problems, notTheSame(c, again))
 		}
 	}
-	switch {
-	case stopped:
-		_, err := fmt.Fprintf(stdout, "again        the same bytes as in %s, which was stopped before its end, up to there\n", dir)
-		return err
-	case differs != "":
-		return exit.With(exit.Broken, fmt.Errorf("%s is not what it was in %s: \"launcher replay\" of both shows which is right", differs, dir))
-	case len(logs) > 0:
-		_, err := fmt.Fprintf(stdout, "again        the same bytes as in %s\n", dir)
-		return err
+	// Where no machine goes on, the record was not stopped, so nothing excuses these.
+	if last != nil && outcome != replay.Stopped {
+		problems = append(problems, notTheSame(last, again))
 	}
-	return nil
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		problems = append(problems, fmt.Sprintf("%s is the log of no machine of this run, or a second one", byName[name].Path))
+	}
+	return outcome, problems
 }
 
-// compareLogs compares two logs line by line. Where they are not the same, begins
-// says that all lines of the first but its last, which may be that of a stop, begin the
-// other, and goesOn that the other has an event where that last line is.
-func compareLogs(log, other string) (same, begins, goesOn bool, err error) {
-	f, err := os.Open(log)
-	if err != nil {
-		return false, false, false, err
-	}
-	defer f.Close()
-	g, err := os.Open(other)
-	if err != nil {
-		return false, false, false, err
-	}
-	defer g.Close()
-	const longest = 1 << 20 // a line of a log
-	was, is := bufio.NewReaderSize(f, longest), bufio.NewReaderSize(g, longest)
-	for {
-		a, err := was.ReadSlice('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return false, false, false, err
-		}
-		b, err := is.ReadSlice('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return false, false, false, err
-		}
-		if bytes.Equal(a, b) {
-			if len(a) > 0 {
-				continue
-			}
-			return true, false, false, nil
-		}
-		stop := []byte(": stop: ")
-		begins = len(a) == 0 || bytes.Contains(a, stop)
-		goesOn = len(b) > 0 && !bytes.Contains(b, stop)
-		_, err = was.ReadByte()
-		return false, begins && errors.Is(err, io.EOF), goesOn, nil
-	}
+func notTheSame(c *replay.Comparison, again string) string {
+	file := c.Difference.File
+	return fmt.Sprintf("%s is not what it was in %s: line %d differs; \"launcher replay\" of both shows which is right",
+		filepath.Join(again, strings.TrimSuffix(filepath.Base(file), logging.Gzipped)), filepath.Dir(file), c.Difference.Line)
 }

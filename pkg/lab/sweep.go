@@ -11,7 +11,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
-	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/internal/shell"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
@@ -66,6 +66,9 @@ type conductor struct {
 
 // prepare finds out what would keep a run from being done, before any is.
 func (c *conductor) prepare() (err error) {
+	if err := c.Grid.Check(); err != nil { // what is written down is read back
+		return err
+	}
 	if c.runs, err = c.Grid.Runs(); err != nil {
 		return err
 	}
@@ -147,7 +150,7 @@ func (c *conductor) conduct(ctx context.Context) error {
 		return exit.With(exit.Broken, fmt.Errorf("not correct: %s; \"launcher check %s\" shows where",
 			strings.Join(bad, "; "), filepath.Join(c.Dir, sweep.RunsName, strings.Fields(bad[0])[0])))
 	case failure != nil:
-		c.env.remark("stopped; to go on: launcher sweep --out %s", c.Dir)
+		c.env.remark("stopped; to go on: launcher sweep --out %s", shell.Quote(c.Dir))
 		return exit.With(exit.Interrupted, early(ctx))
 	}
 	return nil
@@ -274,20 +277,7 @@ func resultOf(run *sweep.Run, dir string, machines []summary.Machine) (*sweep.Re
 	if err != nil {
 		return nil, err
 	}
-	stats.Dir = ""
-	result := &sweep.Result{Format: 1, Name: run.Name, Point: run.Point.Number, Trial: run.Trial, Seed: run.Seed, Stats: stats}
-	if !run.Faults.Has(fault.Kill, fault.Pause) { // these stop machines, which is not the host's doing
-		result.Paces = sweep.Paces(machines)
-	}
-	for a := range run.Faults.Actions(run.Duration) {
-		if !a.Over {
-			if result.Struck == nil {
-				result.Struck = make(map[string]int)
-			}
-			result.Struck[a.Kind.String()]++
-		}
-	}
-	return result, nil
+	return sweep.NewResult(run, stats, machines), nil
 }
 
 // process does a run as processes.
@@ -352,7 +342,7 @@ func (c *conductor) write(r *sweep.Report) error {
 			return fmt.Errorf("what the sweep shows cannot be written: %w", err)
 		}
 	}
-	if _, err := c.env.Out.Write(r.Text()); err != nil {
+	if _, err := c.env.text().Write(r.Text()); err != nil {
 		return fmt.Errorf("the result cannot be printed (it is in %s): %w", c.Dir, err)
 	}
 	c.env.remark("what this shows: %s", filepath.Join(c.Dir, sweep.FindingsName))

@@ -60,7 +60,7 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 	}
 	var claimed *rundir.Dir
 	if dir != "" {
-		if claimed, err = rundir.Claim(dir, &rundir.Record{Version: env.Version, Spec: v.Spec}); err != nil {
+		if claimed, err = rundir.Claim(dir, &rundir.Record{Version: env.Version, Spec: v.Spec, NoLogs: !v.Logs}); err != nil {
 			return "", err
 		}
 	}

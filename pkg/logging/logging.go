@@ -123,8 +123,8 @@ func checkStart(s *Start) error {
 		return fmt.Errorf("run name %q: want printable characters without backslash", s.Run)
 	case s.Machines < 1 || s.Machines > maxID:
 		return fmt.Errorf("%d machines: want 1 to %d", s.Machines, maxID)
-	case !validRate(s.Rate):
-		return fmt.Errorf("rate %s: want above 0 and at most %s ticks per second, or max", s.Rate, clock.MaxRate)
+	case s.Rate.Check() != nil:
+		return s.Rate.Check()
 	case s.Die < 1:
 		return fmt.Errorf("a die with %d faces: want at least 1", s.Die)
 	}
@@ -151,8 +151,6 @@ func checkCounts(name string, counts []Count) error {
 	}
 	return nil
 }
-
-func validRate(r clock.Rate) bool { return r > 0 && r <= clock.MaxRate || r == clock.Unpaced }
 
 func validRun(name string) bool {
 	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool {

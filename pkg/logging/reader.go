@@ -12,6 +12,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/guarded"
 )
 
 // RecordKind is which field of a [Record] a line fills.
@@ -128,12 +129,24 @@ func (r *Reader) Next(rec *Record) error {
 	r.line++
 	s := scanner{line: line}
 	if !r.record(&s, rec) {
-		r.err = r.fail("expected "+s.want+", found "+found(line[s.pos:]), nil)
+		r.err = r.fail("expected "+s.want+", found "+found(line[s.pos:])+r.mangled(line), nil)
 		return r.err
 	}
 	rec.Line = r.line
 	r.done += int64(len(line)) + 1
 	return nil
+}
+
+// mangled says what a program that thinks this is text may have done to a line that
+// cannot be read; "" where nothing of it shows.
+func (r *Reader) mangled(line []byte) string {
+	switch {
+	case r.line == 1 && guarded.Marked(line):
+		return ": the file begins with a byte order mark, which a log does not"
+	case bytes.HasSuffix(line, []byte("\r")):
+		return ": the line ends in CR LF, and those of a log in LF"
+	}
+	return ""
 }
 
 func (r *Reader) fail(msg string, err error) *Error {

@@ -80,7 +80,7 @@ func TestReaderErrors(t *testing.T) {
 		{head + "internal: step=1 clock=1 queue=-1", "expected queue, " + ints + `"-1"`},
 		{head + "internal: step=1 clock=1 queue=9223372036854775808", "expected queue, " + ints + `"9223372036854775808"`},
 		{head + "internal: step=1 clock=1 queue=0 ", endOfLine + `" "`},
-		{head + "internal: step=1 clock=1 queue=0\r", endOfLine + `"\r"`},
+		{head + "internal: step=1 clock=1 queue=0\r", endOfLine + `"\r": the line ends in CR LF, and those of a log in LF`},
 		{head + "internal: step=1 clock=1 queue=0 to=1:1", endOfLine + `" to=1:1"`},
 		{head + "send: step=1 clock=1 queue=0", `expected " to=", found the end of the line`},
 		{head + "send: step=1 clock=1 queue=0 to=", "expected recipient, " + int32s + "the end of the line"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/internal/filelock"
+	"github.com/scalemodel/lamport/pkg/internal/guarded"
 )
 
 // ErrLocked says that another process has the log open: the machine lives.
@@ -25,7 +26,7 @@ var ErrLocked = errors.New("another process is writing this log")
 // the line's position.
 func Reopen(dir string, id int, rate clock.Rate, visit func(*Record) error) (*File, error) {
 	name := filepath.Join(dir, FileName(id, rate))
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_RDWR, 0)
+	f, err := guarded.OpenFile(name, os.O_APPEND|os.O_RDWR)
 	if err != nil {
 		return nil, fmt.Errorf("cannot reopen event log: %w", err)
 	}

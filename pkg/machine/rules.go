@@ -125,8 +125,12 @@ type Recipients struct {
 // Len returns how many machines are sent to.
 func (r Recipients) Len() int { return int(r.n) }
 
-// At returns the i-th of them, 0 ≤ i < Len.
+// At returns the i-th of them, 0 ≤ i < Len. It panics for any other i: nobody is
+// left out, or sent to, in silence.
 func (r Recipients) At(i int) int {
+	if uint(i) >= uint(r.n) {
+		panic("machine: no such recipient")
+	}
 	if i == 0 {
 		return int(r.a)
 	}

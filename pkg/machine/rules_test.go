@@ -57,3 +57,12 @@ func TestSaturatedStateStandsStill(t *testing.T) {
 func TestStateIsSmall(t *testing.T) {
 	assert.EqualValues(t, 32, unsafe.Sizeof(State{}))
 }
+
+func TestNoSuchRecipient(t *testing.T) {
+	one := Rules{Machines: 2, Die: 1}
+	to := one.Recipients(NewDice(42, 0), 0, 1)
+	assert.Equal(t, 1, to.Len())
+	assert.Equal(t, 1, to.At(0))
+	assert.Panics(t, func() { to.At(1) })
+	assert.Panics(t, func() { to.At(-1) })
+}

@@ -21,6 +21,32 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// tape keeps what is written to it.
+type tape struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (t *tape) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.buf.Write(p)
+}
+
+// String returns all of it, take what has come since the last take.
+func (t *tape) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.buf.String()
+}
+
+func (t *tape) take() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	defer t.buf.Reset()
+	return t.buf.String()
+}
+
 func itRuns() summary.Status {
 	return summary.Status{Phase: summary.Running, Start: time.Now(), Steps: 100, Clock: 1000, Queue: 7}
 }
@@ -28,7 +54,7 @@ func itRuns() summary.Status {
 // Each picture is drawn over the one before, whole, and the last one stays.
 func TestPicturesAreDrawnOverEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var terminal bytes.Buffer
+		var terminal tape
 		d := New(Out{Writer: &terminal}, []clock.Rate{clock.Hertz, clock.Hertz}, time.Minute)
 		synctest.Wait()
 		assert.Empty(t, terminal.String(), "there is nothing to show yet")
@@ -58,13 +84,13 @@ func TestPicturesAreDrawnOverEachOther(t *testing.T) {
 // Lines that are printed meanwhile stand above the picture.
 func TestLinesStandAboveThePicture(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var terminal bytes.Buffer
+		var terminal tape
 		screen := NewScreen(&terminal)
 		_, _ = io.WriteString(screen, "before\n")
 		d := NewMachine(Out{Writer: screen}, 7, clock.Hertz, time.Minute)
 		d.Update(7, itRuns())
 		synctest.Wait()
-		terminal.Reset()
+		terminal.take()
 		_, _ = io.WriteString(screen, "one\n")
 		_, _ = io.WriteString(screen, "two\n")
 		assert.Equal(t, "\x1b[4A\r\x1b[Jone\ntwo\n", terminal.String(), "the picture is wiped once")
@@ -72,7 +98,7 @@ func TestLinesStandAboveThePicture(t *testing.T) {
 		synctest.Wait()
 		assert.Contains(t, terminal.String(), "two\n\r1m0s left ", "and drawn again below")
 		d.Close()
-		terminal.Reset()
+		terminal.take()
 		_, _ = io.WriteString(screen, "after\n")
 		assert.Equal(t, "after\n", terminal.String(), "the last picture stays")
 	})
@@ -116,7 +142,7 @@ func TestLinesComeNowAndThen(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var out bytes.Buffer
+				var out tape
 				d := New(Out{Writer: &out, Lines: true}, []clock.Rate{clock.Hertz}, tt.duration)
 				d.Update(0, itRuns())
 				time.Sleep(tt.gone)
@@ -233,7 +259,7 @@ func TestSweep(t *testing.T) {
 		assert.Equal(t, "4 of 10 runs, 0 under way", counts)
 		s.Close()
 
-		var out bytes.Buffer
+		var out tape
 		s = NewSweep(Out{Writer: &out}, 4, 0, 0)
 		s.Begin("a")
 		time.Sleep(time.Second)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/clock"
@@ -68,16 +67,16 @@ func (c *Comparison) Err() error {
 // not there, cannot be read, or holds no whole line; or it is the later one, and its last
 // line is torn, which nothing does that ended well.
 func Compare(record, replayed string, mode Mode) (*Comparison, error) {
-	f, err := os.Open(record)
+	f, err := logging.Open(record)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	g, err := os.Open(replayed)
+	defer func() { _ = f.Close() }()
+	g, err := logging.Open(replayed)
 	if err != nil {
 		return nil, err
 	}
-	defer g.Close()
+	defer func() { _ = g.Close() }()
 	c := comparer{mode: mode, was: newLines(f, record), is: newLines(g, replayed)}
 	return c.compare()
 }

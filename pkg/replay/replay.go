@@ -15,12 +15,13 @@
 package replay
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"maps"
 	"slices"
 	"time"
 
@@ -36,7 +37,8 @@ type Result struct {
 	Events   uint64
 	Lasted   time.Duration // from the start to the last event, as recorded
 	Crashes  int           // after which a machine came back
-	Missing  []int         // machines without a log: their messages are taken from the record
+	Missing  []int         // machines without a log, the first 10: their messages are taken from the record
+	Further  int           // how many more have none
 	Unended  []int         // machines whose log has no end: they died for good
 	Left     []int         // machines that were gone when others still sent to them
 	Widest   int           // the most messages that a link held unreceived: processes need such a window
@@ -60,13 +62,14 @@ func Run(ctx context.Context, paths []string) (*Result, error) {
 
 // replayer is one replay.
 type replayer struct {
-	players []*player // by machine; nil: no log
+	players []*player // those that have a log, by machine
 	ready   players   // those that may go on, the earliest by global time first
 	result  Result
 }
 
 // player is one machine of it.
 type player struct {
+	id      int
 	track   *Track
 	machine *machine.Machine
 	turn    *Turn         // nil: the record has ended
@@ -90,10 +93,19 @@ func (l *link) pop() {
 
 func (r *replayer) close() {
 	for _, p := range r.players {
-		if p != nil {
-			p.track.Close()
-		}
+		p.track.Close()
 	}
+}
+
+// player returns a machine's player, nil where it has no log.
+func (r *replayer) player(id int) *player {
+	if id < len(r.players) && r.players[id].id == id { // no smaller one is missing
+		return r.players[id]
+	}
+	if i, ok := slices.BinarySearchFunc(r.players, id, func(p *player, id int) int { return p.id - id }); ok {
+		return r.players[i]
+	}
+	return nil
 }
 
 // maxMachines bounds what a forged first line can make this package allocate.
@@ -102,20 +114,20 @@ const maxMachines = 1 << 20
 // open opens the logs and makes their machines.
 func (r *replayer) open(paths []string) error {
 	var first *Track
+	seen := make(map[int]*Track)
 	for _, path := range paths {
 		t, err := Open(path)
 		if err != nil {
 			return err
 		}
-		p := &player{track: t, in: make(map[int32]*link)}
+		p := &player{id: t.ID(), track: t, in: make(map[int32]*link)}
+		r.players = append(r.players, p) // to be closed
 		start := t.Start()
 		if start.Machines > maxMachines {
-			t.Close()
 			return &logging.Error{File: path, Line: 1, Msg: fmt.Sprintf("expected at most %d machines, found %d", maxMachines, start.Machines)}
 		}
 		if first == nil {
 			first = t
-			r.players = make([]*player, start.Machines)
 			r.result.Machines = start.Machines
 		}
 		switch of := first.Start(); {
@@ -123,23 +135,27 @@ func (r *replayer) open(paths []string) error {
 			err = fmt.Errorf("%s is of run %q with %d machines, %s of run %q with %d: want the logs of one run", path, start.Run, start.Machines, first.Path(), of.Run, of.Machines)
 		case t.ID() >= start.Machines:
 			err = &logging.Error{File: path, Line: 1, Msg: fmt.Sprintf("machine %d in a run of %d", t.ID(), start.Machines)}
-		case r.players[t.ID()] != nil:
-			err = fmt.Errorf("%s and %s are both of machine %d", r.players[t.ID()].track.Path(), path, t.ID())
+		case seen[t.ID()] != nil:
+			err = fmt.Errorf("%s and %s are both of machine %d", seen[t.ID()].Path(), path, t.ID())
 		}
 		if err == nil {
 			p.machine, err = machine.New(machine.Config{ID: t.ID(), Machines: start.Machines, Die: start.Die, Seed: start.Seed})
 		}
 		if err != nil {
-			t.Close()
 			return err
 		}
-		r.players[t.ID()] = p
+		seen[t.ID()] = t
+		t.first.Start.Peers = nil // all logs' together are many
 	}
-	for id, p := range r.players {
-		if p == nil {
+	slices.SortFunc(r.players, func(a, b *player) int { return a.id - b.id })
+	const maxListed = 10
+	missing := r.result.Machines - len(r.players)
+	for id := 0; len(r.result.Missing) < min(missing, maxListed); id++ {
+		if r.player(id) == nil {
 			r.result.Missing = append(r.result.Missing, id)
 		}
 	}
+	r.result.Further = missing - len(r.result.Missing)
 	return nil
 }
 
@@ -147,10 +163,8 @@ func (r *replayer) open(paths []string) error {
 // is sent before it is received.
 func (r *replayer) run(ctx context.Context) error {
 	for _, p := range r.players {
-		if p != nil {
-			if err := r.advance(p); err != nil {
-				return err
-			}
+		if err := r.advance(p); err != nil {
+			return err
 		}
 	}
 	for n := 0; len(r.ready) > 0; n++ {
@@ -209,7 +223,7 @@ func (r *replayer) blocked(p *player) bool {
 		return false
 	}
 	l := p.link(m.From)
-	if m.Seq != l.seq || int(m.From) >= len(r.players) {
+	if m.Seq != l.seq || int(m.From) >= r.result.Machines {
 		return false
 	}
 	return len(l.stamps) == 0 || len(r.result.Missing) == 0 && p.here < p.turn.Here
@@ -228,7 +242,7 @@ func (p *player) link(from int32) *link {
 // trusted reports whether a machine has no log, so that its messages are only known
 // from those who received them.
 func (r *replayer) trusted(id int32) bool {
-	return int(id) < len(r.players) && r.players[id] == nil
+	return int(id) < r.result.Machines && r.player(int(id)) == nil
 }
 
 // take lets the machine at the front do what its turn says, and moves it on.
@@ -275,7 +289,7 @@ func (r *replayer) step(p *player) error {
 		return nil
 	}
 	for _, m := range ev.Messages() {
-		to := r.players[m.To]
+		to := r.player(int(m.To))
 		if to == nil {
 			continue
 		}
@@ -295,7 +309,7 @@ func (r *replayer) step(p *player) error {
 func (r *replayer) stuck() error {
 	var waiting players
 	for _, p := range r.players {
-		if p != nil && p.waits {
+		if p.waits {
 			waiting = append(waiting, p)
 		}
 	}
@@ -313,51 +327,48 @@ func (r *replayer) stuck() error {
 
 // ends holds the last lines against what is left on the links.
 func (r *replayer) ends() error {
-	for id, p := range r.players {
-		switch {
-		case p == nil:
-			continue
-		case p.stop == nil:
-			r.result.Unended = append(r.result.Unended, id)
+	left := make(map[int]bool)
+	for _, p := range r.players {
+		if p.stop == nil {
+			r.result.Unended = append(r.result.Unended, p.id)
 			continue
 		}
 		if err := p.track.CompareStop(r.stopOf(p)); err != nil {
 			return err
 		}
 		for _, c := range p.stop.Undelivered {
-			if !slices.Contains(r.result.Left, c.Peer) {
-				r.result.Left = append(r.result.Left, c.Peer)
-			}
+			left[c.Peer] = true
 		}
 	}
-	slices.Sort(r.result.Left)
+	r.result.Left = slices.Sorted(maps.Keys(left))
 	return nil
 }
 
 // stopOf returns the stop line of a machine after its last turn.
 func (r *replayer) stopOf(p *player) logging.Stop {
-	recorded := make(map[int]uint64)
-	for _, c := range p.stop.Pending {
-		recorded[c.Peer] = c.Messages
-	}
+	recorded := logging.ByPeer(p.stop.Pending)
 	pending := make(map[int]uint64)
-	waiting := uint64(0)
-	for from, sender := range r.players {
-		if from == p.track.ID() {
+	for from, n := range recorded { // it may be right
+		if r.trusted(int32(from)) && from != p.id {
+			pending[from] = n
+		}
+	}
+	for from, l := range p.in {
+		sender := r.player(int(from))
+		if sender == nil || sender == p {
 			continue
 		}
-		most := uint64(math.MaxUint64)
-		least := uint64(0)
-		if sender != nil {
-			most = uint64(len(p.link(int32(from)).stamps))
-			// What became of the last messages of a machine that died for
-			// good, or of those that could not be delivered, nobody knows.
-			if sender.stop != nil {
-				least = most - min(most, undelivered(sender.stop, p.track.ID()))
-			}
+		most, least := uint64(len(l.stamps)), uint64(0)
+		// What became of the last messages of a machine that died for
+		// good, or of those that could not be delivered, nobody knows.
+		if sender.stop != nil {
+			least = most - min(most, undelivered(sender.stop, p.id))
 		}
-		pending[from] = min(max(recorded[from], least), most)
-		waiting += pending[from]
+		pending[int(from)] = min(max(recorded[int(from)], least), most)
+	}
+	waiting := uint64(0)
+	for _, n := range pending {
+		waiting += n
 	}
 	return logging.Stop{
 		Step:        p.machine.Steps(),
@@ -369,12 +380,11 @@ func (r *replayer) stopOf(p *player) logging.Stop {
 }
 
 func undelivered(stop *logging.Stop, to int) uint64 {
-	for _, c := range stop.Undelivered {
-		if c.Peer == to {
-			return c.Messages
-		}
+	i, ok := slices.BinarySearchFunc(stop.Undelivered, to, func(c logging.Count, to int) int { return cmp.Compare(c.Peer, to) })
+	if !ok {
+		return 0
 	}
-	return 0
+	return stop.Undelivered[i].Messages
 }
 
 // players is a heap: the earliest turn first, of equal ones the lowest machine's.
@@ -386,7 +396,7 @@ func (h players) Less(i, j int) bool {
 	if a.turn.UnixMicro != b.turn.UnixMicro {
 		return a.turn.UnixMicro < b.turn.UnixMicro
 	}
-	return a.track.ID() < b.track.ID()
+	return a.id < b.id
 }
 func (h players) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 func (h *players) Push(x any)   { *h = append(*h, x.(*player)) }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
@@ -17,7 +16,7 @@ import (
 // It is not safe for concurrent use.
 type Track struct {
 	path   string
-	file   *os.File
+	file   io.ReadCloser
 	reader *logging.Reader
 	first  logging.Record
 	turn   Turn
@@ -41,13 +40,7 @@ type Turn struct {
 
 // Open opens the event log of one machine and reads its first line.
 func Open(path string) (*Track, error) {
-	// Opening something else than a file may wait for ever.
-	if info, err := os.Stat(path); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: expected an event log, found no regular file", path)
-	}
-	file, err := os.Open(path)
+	file, err := logging.Open(path)
 	if err != nil {
 		return nil, err
 	}

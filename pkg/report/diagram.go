@@ -24,6 +24,10 @@ type DiagramOptions struct {
 // maxDrawn is how many events a diagram can hold and still be read.
 const maxDrawn = 3000
 
+// maxQuiet is up to how many machines in a run each has its line, whether it does
+// anything in the part that is drawn or not. Of more, only those that do have one.
+const maxQuiet = 64
+
 // Diagram draws a run as a space-time diagram in SVG: a line per machine, global
 // time to the right, a mark per event with its clock above, an arrow per
 // message from its send to its receive, and the length of the queue below
@@ -40,21 +44,22 @@ func Diagram(w io.Writer, run *trace.Run, o DiagramOptions) error {
 // Drawing is a [trace.Visitor] that keeps what a diagram shows, and leaves the walk
 // when it has seen that.
 type Drawing struct {
-	from, to int64 // µs after the start
-	open     bool  // to is the end of the run, whenever that is
-	machines int
-	start    int64 // Unix µs
+	from, to int64       // µs after the start
+	open     bool        // to is the end of the run, whenever that is
+	machines int         // in the run
+	lanes    map[int]int // where the line of a machine is, from the top; when all is seen
+	start    int64       // Unix µs
 	last     int64
 	marks    []mark
 	arrows   []arrow
-	latest   []int64 // the last event of each machine so far, µs after the start
+	latest   []int64 // the last event so far of each machine that is there, µs after the start
 	crashes  []crash
 	failed   error // why there can be no diagram
 }
 
 // NewDrawing returns a Drawing for one walk over the run.
 func NewDrawing(run *trace.Run, o DiagramOptions) *Drawing {
-	d := &Drawing{from: o.From.Microseconds(), to: o.To.Microseconds(), machines: run.Machines, latest: make([]int64, run.Machines)}
+	d := &Drawing{from: o.From.Microseconds(), to: o.To.Microseconds(), machines: run.Machines, latest: make([]int64, len(run.Present()))}
 	if d.open = o.To == 0; d.open {
 		d.to = math.MaxInt64
 	}
@@ -76,8 +81,35 @@ func (d *Drawing) WriteSVG(w io.Writer) error {
 	for i := range d.crashes {
 		d.crashes[i].to = min(d.crashes[i].to, d.to)
 	}
-	_, err := io.WriteString(w, d.draw())
+	shown := d.shown()
+	d.lanes = make(map[int]int, len(shown))
+	for lane, id := range shown {
+		d.lanes[id] = lane
+	}
+	_, err := io.WriteString(w, d.draw(shown))
 	return err
+}
+
+// shown returns the machines that have a line, ascending.
+func (d *Drawing) shown() []int {
+	var ids []int
+	if d.machines <= maxQuiet {
+		for id := range d.machines {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	for _, m := range d.marks {
+		ids = append(ids, m.machine)
+	}
+	for _, a := range d.arrows {
+		ids = append(ids, a.from, a.to)
+	}
+	for _, c := range d.crashes {
+		ids = append(ids, c.machine)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // mark is an event.
@@ -108,9 +140,9 @@ func (d *Drawing) Visit(s *trace.Step) error {
 	at := s.Micro - d.start
 	switch {
 	case s.Event != nil:
-		d.latest[s.Machine] = at
-	case s.Other.Kind == logging.ResumeRecord && at >= d.from && d.latest[s.Machine] <= d.to:
-		d.crashes = append(d.crashes, crash{s.Machine, max(d.from, d.latest[s.Machine]), min(at, d.to)})
+		d.latest[s.Index] = at
+	case s.Other.Kind == logging.ResumeRecord && at >= d.from && d.latest[s.Index] <= d.to:
+		d.crashes = append(d.crashes, crash{s.Machine, max(d.from, d.latest[s.Index]), min(at, d.to)})
 	}
 	if s.Event == nil || at < d.from {
 		return nil
@@ -158,14 +190,14 @@ func (d *Drawing) x(at int64) float64 {
 	return marginLeft + drawWidth*float64(at-d.from)/float64(max(1, d.to-d.from))
 }
 
-func (d *Drawing) y(machine int) float64 { return marginTop + float64(machine)*laneHeight }
+func (d *Drawing) y(machine int) float64 { return marginTop + float64(d.lanes[machine])*laneHeight }
 
-func (d *Drawing) draw() string {
+func (d *Drawing) draw(shown []int) string {
 	var b strings.Builder
 	width := marginLeft + drawWidth + marginRight
-	height := marginTop + (d.machines-1)*laneHeight + queueHeight + 16 + axisHeight
+	height := marginTop + (len(shown)-1)*laneHeight + queueHeight + 16 + axisHeight
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="system-ui, sans-serif" role="img">
-<title>Space-time diagram of %d machines</title>
+<title>Space-time diagram of %s</title>
 <style>
  .paper { fill: #ffffff } .gap { stroke: #ffffff } .ink { fill: #24292f } .faint { fill: #57606a } .rule { stroke: #d0d7de }
  .hollow { fill: #ffffff }
@@ -177,7 +209,7 @@ func (d *Drawing) draw() string {
 </style>
 <rect class="paper" width="100%%" height="100%%"/>
 <defs><clipPath id="window"><rect x="%d" y="0" width="%d" height="%d"/></clipPath>
-`, width, height, width, height, d.machines, marginLeft-8, drawWidth+16, height)
+`, width, height, width, height, d.about(len(shown)), marginLeft-8, drawWidth+16, height)
 	for i := range min(d.machines, len(palette)) {
 		fmt.Fprintf(&b, `<marker id="head%d" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0.8 L8 4 L0 7.2 z" fill="%s"/></marker>`+"\n", i, palette[i])
 	}
@@ -185,7 +217,7 @@ func (d *Drawing) draw() string {
 	d.legend(&b)
 	d.axis(&b, height)
 	queues := d.queues()
-	for id := range d.machines {
+	for _, id := range shown {
 		d.lane(&b, id, queues)
 	}
 	b.WriteString(`<g clip-path="url(#window)" stroke-width="1.3" fill="none">` + "\n")
@@ -196,6 +228,14 @@ func (d *Drawing) draw() string {
 	d.events(&b)
 	b.WriteString("</svg>\n")
 	return b.String()
+}
+
+// about says how many machines are drawn.
+func (d *Drawing) about(shown int) string {
+	if shown < d.machines {
+		return fmt.Sprintf("%d of %d machines, those with an event or a message here", shown, d.machines)
+	}
+	return fmt.Sprintf("%d machines", shown)
 }
 
 func (d *Drawing) legend(b *strings.Builder) {
@@ -299,7 +339,7 @@ func (d *Drawing) arrow(b *strings.Builder, a arrow) {
 }
 
 func (d *Drawing) events(b *strings.Builder) {
-	labelled := make([]float64, d.machines) // where the last label of a machine ends
+	labelled := make(map[int]float64) // where the last label of a machine ends
 	for _, m := range d.marks {
 		x, y := d.x(m.at), d.y(m.machine)
 		fmt.Fprintf(b, `<g><title>%s</title>%s`, html.EscapeString(describe(m)), shape(m.event.Kind, x, y, colour(m.machine)))

@@ -9,6 +9,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -35,6 +36,20 @@ type Options struct {
 	// Vectors adds the vector clocks to [CSV] and [JSONL]. ShiViz always has
 	// them, Perfetto never.
 	Vectors bool
+	// VectorBytes bounds the memory for vector clocks, see [trace.Options].
+	VectorBytes int64
+}
+
+// VectorError says that an export ends early because its vector clocks would need more
+// memory than they may have.
+type VectorError struct {
+	Machines int   // that each of them has an entry for
+	Bytes    int64 // that all of messages in flight may take
+}
+
+func (e *VectorError) Error() string {
+	return fmt.Sprintf("more than %d messages are in flight at one time between %d machines: their vector clocks take more than %d MB",
+		e.Bytes/int64(8*e.Machines), e.Machines, e.Bytes>>20)
 }
 
 // Exported is what there is to say about an export.
@@ -58,7 +73,7 @@ func Export(w io.Writer, run *trace.Run, f Format, o Options) (*Exported, error)
 	if err != nil {
 		return nil, err
 	}
-	verdict, err := run.Walk(trace.Options{}, e)
+	verdict, err := run.Walk(trace.Options{VectorBytes: o.VectorBytes}, e)
 	notes, failed := e.End(verdict)
 	if failed != nil {
 		return nil, failed
@@ -74,8 +89,9 @@ type Exporter struct {
 	w       io.Writer
 	form    form
 	vectors bool
-	out     []byte // not yet written
-	failed  error  // w
+	tooMany VectorError // if the walk gives up vector clocks
+	out     []byte      // not yet written
+	failed  error       // w
 }
 
 // NewExporter returns an Exporter for one walk over the run, at the end of which stands
@@ -83,21 +99,23 @@ type Exporter struct {
 // [MaxVectors] machines.
 func NewExporter(w io.Writer, run *trace.Run, f Format, o Options) (*Exporter, error) {
 	e := &Exporter{w: w, vectors: o.Vectors && f != Perfetto || f == ShiViz}
+	present := run.Present()
 	if e.vectors && run.Machines > MaxVectors {
 		return nil, fmt.Errorf("%d machines: vector clocks are exported for at most %d", run.Machines, MaxVectors)
 	}
 	switch f {
 	case ShiViz:
-		e.form = newShiViz(run.Machines)
+		e.form = newShiViz(present)
 	case Perfetto:
-		e.form = newPerfetto(run.Machines)
+		e.form = newPerfetto(len(present))
 	case CSV:
-		e.form = newListing(run.Machines, csvRow{}, e.vectors)
+		e.form = newListing(run.Machines, present, csvRow{}, e.vectors)
 	case JSONL:
-		e.form = newListing(run.Machines, jsonRow{}, e.vectors)
+		e.form = newListing(run.Machines, present, jsonRow{}, e.vectors)
 	default:
 		return nil, fmt.Errorf("format %q: want one of %q", f, Formats)
 	}
+	e.tooMany = VectorError{Machines: len(present), Bytes: cmp.Or(o.VectorBytes, trace.DefaultVectorBytes)}
 	e.out = e.form.begin(make([]byte, 0, full+4096))
 	return e, nil
 }
@@ -108,8 +126,12 @@ const full = 64 << 10
 // WantsVectors reports whether vector clocks are exported.
 func (e *Exporter) WantsVectors() bool { return e.vectors }
 
-// Visit writes a line, now or later. It returns an error of the writer.
+// Visit writes a line, now or later. It returns an error of the writer, or a
+// [VectorError].
 func (e *Exporter) Visit(s *trace.Step) error {
+	if e.vectors && s.Event != nil && s.Vector == nil {
+		return &e.tooMany
+	}
 	if e.out = e.form.add(e.out, s); len(e.out) < full {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -18,8 +19,8 @@ import (
 // apart, in their order, and a receive after its send. A flow is written
 // whole, when its receive comes; a message that is still pending has none.
 type perfetto struct {
-	some   bool // something is written
-	lanes  []lane
+	some   bool   // something is written
+	lanes  []lane // of the machines that are there
 	flows  uint64
 	early  uint64 // receives before their sends, by the machines' clocks
 	shifts map[linkID][]shift
@@ -56,8 +57,8 @@ type shift struct {
 	ns  int64
 }
 
-func newPerfetto(machines int) *perfetto {
-	return &perfetto{lanes: make([]lane, machines), shifts: make(map[linkID][]shift)}
+func newPerfetto(present int) *perfetto {
+	return &perfetto{lanes: make([]lane, present), shifts: make(map[linkID][]shift)}
 }
 
 func (p *perfetto) begin(b []byte) []byte {
@@ -74,7 +75,7 @@ func (p *perfetto) next(b []byte) []byte {
 }
 
 func (p *perfetto) add(b []byte, s *trace.Step) []byte {
-	l := &p.lanes[s.Machine]
+	l := &p.lanes[s.Index]
 	if !p.some {
 		p.start = s.Micro
 	}
@@ -249,7 +250,7 @@ func (p *perfetto) end(b []byte, v *trace.Verdict) []byte {
 		meta = []byte("{}")
 	}
 	b = append(b, "\n],\"metadata\":"...)
-	b = append(b, meta...)
+	b = quote.AppendJSON(b, meta)
 	return append(b, "}\n"...)
 }
 

@@ -13,13 +13,13 @@ import (
 // ShiViz holds a log against rules of its own. Each host's own entry counts its events, from
 // 1 on; no entry names a host or an event that is not in the log.
 type shiviz struct {
-	keys []string // by machine: "vm-0":
+	keys []string // of the machines that are there: "vm-0":
 }
 
-func newShiViz(machines int) shiviz {
-	keys := make([]string, machines)
-	for i := range keys {
-		keys[i] = `"` + string(appendHost(nil, i)) + `":`
+func newShiViz(present []int) shiviz {
+	keys := make([]string, len(present))
+	for i, id := range present {
+		keys[i] = `"` + string(appendHost(nil, id)) + `":`
 	}
 	return shiviz{keys}
 }
@@ -55,9 +55,9 @@ func (v shiviz) add(b []byte, s *trace.Step) []byte {
 	b = append(b, '\n')
 	b = appendHost(b, s.Machine)
 	b = append(b, ' ', '{')
-	for machine, n := range s.Vector {
+	for i, n := range s.Vector {
 		if n > 0 {
-			b = append(appendUint(b, v.keys[machine], n), ',')
+			b = append(appendUint(b, v.keys[i], n), ',')
 		}
 	}
 	b[len(b)-1] = '}' // for the last comma: the machine's own entry is never 0

@@ -13,6 +13,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/internal/columns"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -31,9 +32,9 @@ func Stats(w io.Writer, s *trace.Stats, format string) error {
 	case "csv":
 		return statsCSV(w, s)
 	case "markdown":
-		return statsText(w, s, (*columns.Table).Markdown, "## ")
+		return statsText(w, s, (*columns.Table).Markdown, quote.Markdown, "## ")
 	default:
-		return statsText(w, s, (*columns.Table).Text, "")
+		return statsText(w, s, (*columns.Table).Text, quote.Visible, "")
 	}
 }
 
@@ -81,9 +82,9 @@ var groups = []group{
 		count("max", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.MaxQueue) }).As("queue_max"),
 		count("final", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Queue) }).As("queue_final"),
 		perSecond("growth", func(m *trace.MachineStats) float64 { return m.QueueGrowth }).As("queue_growth"),
-		perSecond("growth predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Growth }).As("queue_growth_predicted"),
+		perSecond("growth predicted", func(m *trace.MachineStats) float64 { return predicted(m, m.Predicted.Growth) }).As("queue_growth_predicted"),
 		perSecond("arrivals", func(m *trace.MachineStats) float64 { return m.Arrivals }).As("arrivals"),
-		perSecond("arrivals predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Arrivals }).As("arrivals_predicted"),
+		perSecond("arrivals predicted", func(m *trace.MachineStats) float64 { return predicted(m, m.Predicted.Arrivals) }).As("arrivals_predicted"),
 	}},
 }
 
@@ -109,6 +110,14 @@ func late(name string, of func(*trace.MachineStats) time.Duration) column {
 	})
 }
 
+// predicted returns a predicted figure where there is one.
+func predicted(m *trace.MachineStats, figure float64) float64 {
+	if !m.Predicted.Known() {
+		return math.NaN()
+	}
+	return figure
+}
+
 func optional(f *float64) float64 {
 	if f == nil {
 		return math.NaN()
@@ -116,10 +125,10 @@ func optional(f *float64) float64 {
 	return *f
 }
 
-func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, heading string) error {
+func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, quoted func(string) string, heading string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s on %s in %s (run %s, die %d)\n",
-		figure.Plural(s.Events, "event"), figure.Plural(len(s.Machines), "machine"), figure.Duration(s.Elapsed), s.Run, s.Die)
+	fmt.Fprintf(&b, "%s on %s in %s (run %s, die %d)%s\n",
+		figure.Plural(s.Events, "event"), figure.Plural(len(s.Machines), "machine"), figure.Duration(s.Elapsed), quoted(s.Run), s.Die, without(s.Missing))
 	for _, g := range append(slices.Clone(groups), jumps(s)) {
 		fmt.Fprintf(&b, "\n%s%s\n\n%s\n", heading, g.title, render(columns.New(append([]column{machineColumn}, g.columns...), s.Machines)))
 	}
@@ -129,6 +138,14 @@ func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, 
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// without says how many machines have no log.
+func without(machines int) string {
+	if machines == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s more, without a log", figure.Plural(machines, "machine"))
 }
 
 // jumps counts the jumps of each machine by size, 1, 2, 3–4, 5–8, ….

@@ -9,10 +9,10 @@ import (
 // listing writes one row per event.
 type listing struct {
 	rows    rows
-	vectors bool
+	present []int        // machines
 	some    bool         // there was a line
 	started int64        // when the first was written, Unix µs
-	clocks  []clock.Time // by machine
+	clocks  []clock.Time // of the machines that are there
 	row     row
 }
 
@@ -28,16 +28,20 @@ type row struct {
 	time    stamp // formats step.Micro
 	elapsed int64 // µs
 	jump    int64
-	latency int64 // µs
-	known   bool  // whether latency is
-	vectors bool
+	latency int64    // µs
+	known   bool     // whether latency is
+	vector  []uint64 // of all machines; nil: none is wanted
 }
 
-func newListing(machines int, r rows, vectors bool) *listing {
-	return &listing{rows: r, vectors: vectors, clocks: make([]clock.Time, machines)}
+func newListing(machines int, present []int, r rows, vectors bool) *listing {
+	t := &listing{rows: r, present: present, clocks: make([]clock.Time, len(present))}
+	if vectors {
+		t.row.vector = make([]uint64, machines)
+	}
+	return t
 }
 
-func (t *listing) begin(b []byte) []byte { return t.rows.header(b, t.vectors) }
+func (t *listing) begin(b []byte) []byte { return t.rows.header(b, t.row.vector != nil) }
 
 func (t *listing) add(b []byte, s *trace.Step) []byte {
 	if !t.some {
@@ -47,10 +51,15 @@ func (t *listing) add(b []byte, s *trace.Step) []byte {
 		return b
 	}
 	r := &t.row
-	r.step, r.vectors = s, t.vectors
+	r.step = s
+	if r.vector != nil {
+		for i, n := range s.Vector {
+			r.vector[t.present[i]] = n
+		}
+	}
 	r.elapsed = s.Micro - t.started
-	r.jump = int64(s.Event.Clock - t.clocks[s.Machine]) // negative for a clock that goes back
-	t.clocks[s.Machine] = s.Event.Clock
+	r.jump = int64(s.Event.Clock - t.clocks[s.Index]) // negative for a clock that goes back
+	t.clocks[s.Index] = s.Event.Clock
 	if r.known = s.Sent != nil; r.known {
 		r.latency = s.Micro - s.Sent.Micro
 	}
@@ -96,8 +105,8 @@ func (csvRow) row(b []byte, r *row) []byte {
 	if r.known {
 		b = appendInt(b, "", r.latency)
 	}
-	if r.vectors {
-		b = appendVector(append(b, `,"`...), r.step.Vector)
+	if r.vector != nil {
+		b = appendVector(append(b, `,"`...), r.vector)
 		b = append(b, '"')
 	}
 	return append(b, '\n')
@@ -129,8 +138,8 @@ func (jsonRow) row(b []byte, r *row) []byte {
 	if r.known {
 		b = appendInt(b, `,"latency_us":`, r.latency)
 	}
-	if r.vectors {
-		b = appendVector(append(b, `,"vector":`...), r.step.Vector)
+	if r.vector != nil {
+		b = appendVector(append(b, `,"vector":`...), r.vector)
 	}
 	return append(b, "}\n"...)
 }

@@ -11,7 +11,8 @@ import (
 	"strconv"
 )
 
-// Log is the event log of one machine, found by its name.
+// Log is the event log of one machine, found by its name. It may have been compressed
+// with gzip since it was written (vm_0_1.log.gz).
 type Log struct {
 	ID   int    // from the name
 	Path string // to open it by
@@ -21,7 +22,7 @@ type Log struct {
 // room for the peers of so many.
 const MaxMachines = 1 << 20
 
-var logName = regexp.MustCompile(`^vm_(0|[1-9][0-9]*)_[0-9a-z.]+\.log$`)
+var logName = regexp.MustCompile(`^vm_(0|[1-9][0-9]*)_[0-9a-z.]+\.log(\.gz)?$`)
 
 // Logs lists the event logs in a run's directory, by machine; two of one machine
 // stand side by side. They are found by their names alone: what is in them is not

@@ -5,26 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/internal/guarded"
 )
 
 // format is the version of a record's form.
 const format = 1
 
 // Record is everything that is needed to do a run again, and where and when it
-// was done. docs/log-format.md describes its JSON.
+// was done. docs/files.md describes its JSON.
 type Record struct {
 	Version string `json:"version"` // of the program
 	experiment.Spec
 	Ports   []int     `json:"ports,omitempty"`  // of processes
 	Restart bool      `json:"restart,omitzero"` // machines that die are started again
 	Sync    bool      `json:"sync,omitzero"`    // machines wait for the disk
+	NoLogs  bool      `json:"no_logs,omitzero"` // none were written, in virtual time
 	Host    string    `json:"host"`
 	System  string    `json:"system"` // operating system and architecture
 	CPUs    int       `json:"cpus"`
@@ -92,7 +93,7 @@ func (r *Record) UnmarshalJSON(b []byte) (err error) {
 		return err
 	}
 	if head.Format != format {
-		return &FormatError{head.Format, head.Version}
+		return &FormatError{head.Format, head.Version[:min(len(head.Version), maxText)]}
 	}
 	*r = Record{}
 	w := written{plain: (*plain)(r)}
@@ -118,6 +119,27 @@ func (r *Record) UnmarshalJSON(b []byte) (err error) {
 		}
 	}
 	return r.Check()
+}
+
+// maxText is how long the texts of a record can be that only people read, in bytes.
+const maxText = 4096
+
+// Check returns nil if the record can be that of a run. What is wrong with the run
+// itself is an [experiment.Error]; the rest only says where and how it was done.
+func (r *Record) Check() error {
+	for _, text := range []struct{ name, value string }{
+		{"version", r.Version}, {"host", r.Host}, {"system", r.System}, {"replay_of", r.ReplayOf},
+	} {
+		if len(text.value) > maxText {
+			return fmt.Errorf("%s of %d bytes: want at most %d", text.name, len(text.value), maxText)
+		}
+	}
+	for _, port := range r.Ports {
+		if port < 0 || port > 65535 {
+			return fmt.Errorf("port %d: want 0 to 65535", port)
+		}
+	}
+	return r.Spec.Check()
 }
 
 // FormatError says that a record is of a form that this release does not read.
@@ -148,12 +170,12 @@ const MaxRecord = 64 << 20
 // none the error wraps [fs.ErrNotExist].
 func ReadRecord(dir string) (*Record, error) {
 	name := filepath.Join(dir, RecordName)
-	b, err := readFile(name, MaxRecord)
+	b, err := guarded.ReadFile(name, MaxRecord)
 	if err != nil {
 		return nil, err
 	}
 	var r Record
-	err = json.Unmarshal(b, &r)
+	err = guarded.Unmarshal(b, &r)
 	var other *FormatError
 	switch {
 	case errors.As(err, &other):
@@ -162,28 +184,4 @@ func ReadRecord(dir string) (*Record, error) {
 		return nil, fmt.Errorf("%s: not the record of a run: %w", name, err)
 	}
 	return &r, nil
-}
-
-// readFile reads a whole file that somebody else may have written: only a regular
-// one, since opening another may wait for ever, and only up to a size.
-func readFile(name string, limit int64) ([]byte, error) {
-	info, err := os.Stat(name)
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
-	case info.Size() > limit:
-		return nil, fmt.Errorf("%s: %d bytes, want at most %d", name, info.Size(), limit)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1)) // it may have grown meanwhile
-	if err == nil && int64(len(b)) > limit {
-		err = fmt.Errorf("%s: more than %d bytes", name, limit)
-	}
-	return b, err
 }

@@ -132,9 +132,6 @@ func Owns(dir, file string) bool {
 	return false
 }
 
-// Path returns the directory's path, as it was given.
-func (d *Dir) Path() string { return d.path }
-
 // Create makes a file that is not there yet.
 func (d *Dir) Create(name string) (*os.File, error) {
 	path := filepath.Join(d.path, name)
@@ -175,7 +172,7 @@ func (d *Dir) Discard(all bool) {
 func MakeLatest(dir string) error {
 	latest := filepath.Join(filepath.Dir(dir), LatestName)
 	if info, err := os.Lstat(latest); err == nil && info.Mode()&fs.ModeSymlink == 0 {
-		return fmt.Errorf("%s does not point at this run: it is no link, and is left alone", latest)
+		return fmt.Errorf("%s does not point at this run: it is not a symbolic link, so it is left alone", latest)
 	}
 	fresh := filepath.Join(filepath.Dir(dir), "."+LatestName+"-"+filepath.Base(dir))
 	err := os.Symlink(filepath.Base(dir), fresh)

@@ -229,7 +229,7 @@ func TestMakeLatest(t *testing.T) {
 	require.NoError(t, os.Remove(latest))
 	require.NoError(t, os.WriteFile(latest, []byte("precious"), 0o666))
 	err := MakeLatest(filepath.Join(root, "three"))
-	require.EqualError(t, err, latest+" does not point at this run: it is no link, and is left alone")
+	require.EqualError(t, err, latest+" does not point at this run: it is not a symbolic link, so it is left alone")
 	b, err := os.ReadFile(latest)
 	require.NoError(t, err)
 	assert.Equal(t, "precious", string(b))

@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"path/filepath"
 
+	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/internal/guarded"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
 
@@ -22,42 +25,93 @@ func WriteSummary(dir string, machines iter.Seq[summary.Machine]) error {
 	return nil
 }
 
-func writeSummary(name string, machines iter.Seq[summary.Machine]) (err error) {
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	w := bufio.NewWriterSize(f, 1<<20)
-	before, after := "[\n  ", "[]\n"
-	for m := range machines {
-		b, err := json.MarshalIndent(m, "  ", "  ")
-		if err != nil {
-			return err
+func writeSummary(name string, machines iter.Seq[summary.Machine]) error {
+	return guarded.Replace(name, func(f *os.File) error {
+		w := bufio.NewWriterSize(f, 1<<20)
+		before, after := "[\n  ", "[]\n"
+		for m := range machines {
+			b, err := json.MarshalIndent(m, "  ", "  ")
+			if err != nil {
+				return err
+			}
+			_, _ = w.WriteString(before) // Flush returns the first error
+			_, _ = w.Write(b)
+			before, after = ",\n  ", "\n]\n"
 		}
-		_, _ = w.WriteString(before) // Flush returns the first error
-		_, _ = w.Write(b)
-		before, after = ",\n  ", "\n]\n"
-	}
-	_, _ = w.WriteString(after)
-	return w.Flush()
+		_, _ = w.WriteString(after)
+		return w.Flush()
+	})
 }
 
 // MaxSummary is the largest summary that is read, in bytes: a machine has about
 // one kilobyte.
 const MaxSummary = 1 << 30
 
-// ReadSummary reads what [WriteSummary] has written. Where there is none the error
-// wraps [fs.ErrNotExist].
+// ReadSummary reads what [WriteSummary] has written, one machine after the other.
+// Where there is none the error wraps [fs.ErrNotExist].
 func ReadSummary(dir string) ([]summary.Machine, error) {
 	name := filepath.Join(dir, SummaryName)
-	b, err := readFile(name, MaxSummary)
+	f, err := guarded.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	var machines []summary.Machine
-	if err := json.Unmarshal(b, &machines); err != nil {
+	defer f.Close()
+	if info, err := f.Stat(); err != nil {
+		return nil, err
+	} else if info.Size() > MaxSummary {
+		return nil, &guarded.SizeError{Name: name, Limit: MaxSummary}
+	}
+	machines, err := decodeSummary(io.LimitReader(f, MaxSummary))
+	if err != nil {
 		return nil, fmt.Errorf("%s: not the summary of a run: %w", name, err)
 	}
 	return machines, nil
+}
+
+// decodeSummary takes no machine that is shorter than the shortest that is written:
+// otherwise three bytes of the file, "{},", would take half a kilobyte of memory.
+func decodeSummary(r io.Reader) ([]summary.Machine, error) {
+	shortest, err := json.Marshal(summary.Machine{})
+	if err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(r)
+	if err := delimiter(d, '['); err != nil {
+		return nil, err
+	}
+	machines := []summary.Machine{}
+	for last := -1; d.More(); {
+		var m summary.Machine
+		from := d.InputOffset()
+		if err := d.Decode(&m); err != nil {
+			return nil, err
+		}
+		switch {
+		case d.InputOffset()-from < int64(len(shortest)):
+			return nil, fmt.Errorf("machine %d lacks figures", m.ID)
+		case m.ID <= last || m.ID >= experiment.MaxMachines:
+			return nil, fmt.Errorf("machine %d after %d: want them in ascending order, up to %d", m.ID, last, experiment.MaxMachines-1)
+		}
+		last = m.ID
+		machines = append(machines, m)
+	}
+	if err := delimiter(d, ']'); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows the last machine")
+	}
+	return machines, nil
+}
+
+// delimiter takes a bracket.
+func delimiter(d *json.Decoder, want json.Delim) error {
+	token, err := d.Token()
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err == nil && token != want {
+		err = fmt.Errorf("want %v, found something else", want)
+	}
+	return err
 }

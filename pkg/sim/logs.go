@@ -25,8 +25,8 @@ const (
 	// maxOpen is how many files are kept open; with more, each write opens and
 	// closes its file.
 	maxOpen = 256
-	// most, over all logs, is how many bytes may be held back.
-	maxHeld = 64 << 20
+	// maxHeld bounds the bytes held back, over all logs.
+	maxHeld  = 64 << 20
 	flushMin = 4 << 10
 	flushMax = 64 << 10
 )
@@ -36,16 +36,7 @@ const (
 func openLogs(e *engine) (*logs, error) {
 	n := e.machines
 	l := &logs{flushAt: min(max(maxHeld/n, flushMin), flushMax)}
-	peers := make([]int, 0, n)
-	for id := 1; id < n; id++ {
-		peers = append(peers, id)
-	}
 	for id, rate := range e.cfg.Rates {
-		// Log 0 names the peers 1, 2, 3, …; each further one names its
-		// predecessor instead of itself.
-		if id > 0 {
-			peers[id-1] = id - 1
-		}
 		f := &logFile{}
 		if e.cfg.LogDir != "" {
 			var err error
@@ -56,9 +47,7 @@ func openLogs(e *engine) (*logs, error) {
 		}
 		w := logging.NewWriter(f, id)
 		l.files, l.writers, l.links = append(l.files, f), append(l.writers, w), append(l.links, counter.New[uint32](n))
-		w.Start(instant(e.origin(id)), logging.Start{
-			Run: e.cfg.Run, Machines: n, Rate: rate, Seed: e.cfg.Seed, Die: e.cfg.Die, Peers: peers,
-		})
+		w.Start(instant(e.origin(id)), e.cfg.Start(id, n, rate))
 		if err := w.Flush(); err != nil {
 			l.close()
 			return nil, err

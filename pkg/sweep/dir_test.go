@@ -8,7 +8,26 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/pkg/sim"
+	"github.com/scalemodel/lamport/pkg/trace"
 )
+
+// simulate does a run in virtual time in a directory, and returns its result.
+func simulate(t testing.TB, dir string, run *Run) *Result {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(dir, 0o777))
+	_, err := sim.Run(t.Context(), sim.Config{Spec: run.Spec, LogDir: dir, Workers: 1})
+	require.NoError(t, err)
+	recorded, err := trace.Open(dir)
+	require.NoError(t, err)
+	stats, err := recorded.Stats()
+	require.NoError(t, err)
+	if len(stats.Verdict.Broken) == 0 {
+		stats.Verdict.Broken = nil // as it is read back
+	}
+	return NewResult(run, stats, nil)
+}
 
 func TestDir(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "b")
@@ -21,12 +40,13 @@ func TestDir(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, g, read)
 
-	m := invent(t, g, func(*Run, int) outcome { return outcome{jump: 1.1} })
-	run, result := &m.runs[0], m.results[0]
+	runs, err := g.Runs()
+	require.NoError(t, err)
+	run := &runs[0]
 	got, err := d.Result(run)
 	require.NoError(t, err)
 	assert.Nil(t, got, "not done")
-	require.NoError(t, os.Mkdir(d.RunDir(run), 0o777))
+	result := simulate(t, d.RunDir(run), run)
 	require.NoError(t, d.Save(run, result))
 	got, err = d.Result(run)
 	require.NoError(t, err)
@@ -76,12 +96,12 @@ func TestDirIsRefused(t *testing.T) {
 	other := grid()
 	other.Trials, other.Seed = 3, 8
 	_, err = Open(path, other)
-	assert.EqualError(t, err, path+" holds another sweep (other --trials, --seed)")
+	assert.EqualError(t, err, path+" holds another sweep (other trials, seed)")
 
 	foreign := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(foreign, "thesis.txt"), nil, 0o666))
 	_, err = Open(foreign, grid())
-	assert.EqualError(t, err, foreign+" holds something else than a sweep")
+	assert.EqualError(t, err, foreign+" holds something other than a sweep")
 	entries, err := os.ReadDir(foreign)
 	require.NoError(t, err)
 	assert.Len(t, entries, 1)
@@ -109,9 +129,10 @@ func TestDamagedFiles(t *testing.T) {
 	d, err := Open(path, grid())
 	require.NoError(t, err)
 	defer d.Close()
-	m := invent(t, grid(), func(*Run, int) outcome { return outcome{} })
-	run := &m.runs[0]
-	require.NoError(t, os.Mkdir(d.RunDir(run), 0o777))
+	runs, err := grid().Runs()
+	require.NoError(t, err)
+	run := &runs[0]
+	result := simulate(t, d.RunDir(run), run)
 	file := filepath.Join(d.RunDir(run), resultName)
 	write(file, `{"format":1`)
 	_, err = d.Result(run)
@@ -123,7 +144,7 @@ func TestDamagedFiles(t *testing.T) {
 		func(r *Result) { r.Seed++ },
 		func(r *Result) { r.Stats = nil },
 	} {
-		other := *m.results[0]
+		other := *result
 		wrong(&other)
 		require.NoError(t, d.Save(run, &other))
 		_, err = d.Result(run)

@@ -12,6 +12,7 @@ package sweep
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/internal/shell"
 	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 )
@@ -67,6 +69,20 @@ type Run struct {
 	Name  string // "p1-t1": of its directory
 }
 
+// Struck returns how often the fault plan strikes in the run, by kind of fault; nil if
+// never.
+func (r *Run) Struck() (struck map[string]int) {
+	for a := range r.Faults.Actions(r.Duration) {
+		if !a.Over {
+			if struck == nil {
+				struck = make(map[string]int)
+			}
+			struck[a.Kind.String()]++
+		}
+	}
+	return struck
+}
+
 // MaxMachines is how many machines a run of a sweep can have: every run is checked,
 // with all its logs open at once.
 const MaxMachines = 500
@@ -75,39 +91,12 @@ const MaxMachines = 500
 // then done as many of each point. All that could keep one of them from being done
 // is found out here, before any is; an error is mostly an [*experiment.Error].
 func (g *Grid) Runs() ([]Run, error) {
-	latencies, faults := atLeastOne(g.Latency), atLeastOne(g.Faults)
-	points := len(g.Rates) * len(g.Machines) * len(g.Die) * len(latencies) * len(faults)
-	switch {
-	case g.Trials < 1:
-		return nil, &experiment.Error{Field: "trials", Value: strconv.Itoa(g.Trials), Err: errors.New("want at least 1, and 5 for intervals that say something")}
-	case g.Duration <= 0:
-		return nil, &experiment.Error{Field: "duration", Value: g.Duration.String(), Err: errors.New("each run of a sweep needs an end, so want more than 0")}
-	case points == 0:
-		return nil, errors.New("there is nothing to vary")
-	case points > MaxRuns || g.Trials > MaxRuns/points:
-		return nil, fmt.Errorf("%s with %d trials each: want at most %d runs", figure.Plural(points, "point"), g.Trials, MaxRuns)
+	all, err := g.points()
+	if err != nil {
+		return nil, err
 	}
-	var all []Point
-	for _, rates := range g.Rates {
-		for _, machines := range g.Machines {
-			drawn, err := experiment.ParseRates(rates, machines, 0)
-			switch n := len(drawn); {
-			case err != nil:
-				return nil, err
-			case n > MaxMachines:
-				return nil, &experiment.Error{Field: "machines", Value: strconv.Itoa(n), Err: fmt.Errorf("want at most %d; a sweep checks every run, and reads all logs of one at once", MaxMachines)}
-			}
-			for _, die := range g.Die {
-				for _, latency := range latencies {
-					for _, plan := range faults {
-						all = append(all, Point{len(all) + 1, rates, len(drawn), die, latency, plan})
-					}
-				}
-			}
-		}
-	}
-	runs := make([]Run, 0, points*g.Trials)
-	wide, deep := len(strconv.Itoa(points)), len(strconv.Itoa(g.Trials))
+	runs := make([]Run, 0, len(all)*g.Trials)
+	wide, deep := len(strconv.Itoa(len(all))), len(strconv.Itoa(g.Trials))
 	for t, seed := range Seeds(g.Seed, g.Trials) {
 		for _, p := range all {
 			spec, err := g.spec(&p, seed)
@@ -118,6 +107,147 @@ func (g *Grid) Runs() ([]Run, error) {
 		}
 	}
 	return runs, nil
+}
+
+// points returns all combinations of the values, if there are not too many.
+func (g *Grid) points() (all []Point, err error) {
+	latencies, faults := atLeastOne(g.Latency), atLeastOne(g.Faults)
+	points := 1
+	for _, values := range []int{len(g.Rates), len(g.Machines), len(g.Die), len(latencies), len(faults)} {
+		points = min(points*values, math.MaxInt32) // no list is as long as to overflow
+	}
+	switch {
+	case g.Trials < 1:
+		return nil, &experiment.Error{Field: "trials", Value: strconv.Itoa(g.Trials), Err: errors.New("want at least 1, and 5 for intervals that say something")}
+	case g.Duration <= 0:
+		return nil, &experiment.Error{Field: "duration", Value: g.Duration.String(), Err: errors.New("each run of a sweep needs an end, so want more than 0")}
+	case points == 0:
+		return nil, errors.New("there is nothing to vary")
+	case points > MaxRuns || g.Trials > MaxRuns/points:
+		return nil, fmt.Errorf("%s with %d trials each: want at most %d runs", figure.Plural(points, "point"), g.Trials, MaxRuns)
+	}
+	for _, rates := range g.Rates {
+		for _, machines := range g.Machines {
+			n, err := machinesOf(rates, machines)
+			if err != nil {
+				return nil, err
+			}
+			for _, die := range g.Die {
+				for _, latency := range latencies {
+					for _, plan := range faults {
+						all = append(all, Point{len(all) + 1, rates, n, die, latency, plan})
+					}
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
+// machinesOf returns how many machines a list of rates is for, told how many there
+// are to be, 0 for as many as rates.
+func machinesOf(rates string, machines int) (int, error) {
+	tooMany := func(n int) error {
+		return &experiment.Error{Field: "machines", Value: strconv.Itoa(n), Err: fmt.Errorf("want at most %d; a sweep checks every run, and reads all logs of one at once", MaxMachines)}
+	}
+	switch {
+	case machines < 0:
+		return 0, &experiment.Error{Field: "machines", Value: strconv.Itoa(machines), Err: errors.New("want at least 1")}
+	case machines > MaxMachines:
+		return 0, tooMany(machines)
+	}
+	drawn, err := experiment.ParseRates(rates, machines, 0)
+	if err == nil && len(drawn) > MaxMachines {
+		err = tooMany(len(drawn))
+	}
+	return len(drawn), err
+}
+
+// Check returns nil if the grid is one that a sweep writes down: what its flags would
+// refuse is refused here in the same words, and what follows from the rest does follow.
+func (g *Grid) Check() error {
+	all, err := g.points()
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(g.Seeds, Seeds(g.Seed, g.Trials)) {
+		return errors.New("seeds: they are not those that the sweep's seed gives")
+	}
+	for _, p := range all {
+		if _, err := g.spec(&p, g.Seeds[0]); err != nil {
+			return err
+		}
+	}
+	if err := g.checkTexts(); err != nil {
+		return err
+	}
+	switch {
+	case hasTwice(g.Machines):
+		return &experiment.Error{Field: "machines", Value: numbers(g.Machines), Err: errors.New("a number is there twice")}
+	case hasTwice(g.Die):
+		return &experiment.Error{Field: "die", Value: numbers(g.Die), Err: errors.New("a number is there twice")}
+	case !g.Virtual && (len(g.Latency) > 0 || g.Phase != ""):
+		return errors.New("latency and phase are for virtual time")
+	case g.Virtual && g.Ports != "":
+		return errors.New("in virtual time there are no ports")
+	}
+	return nil
+}
+
+// maxText is how long a text of a grid can be, in bytes.
+const maxText = 64 << 10
+
+// checkTexts looks at what stands in tables as it is.
+func (g *Grid) checkTexts() error {
+	if len(g.Version) > maxText {
+		return fmt.Errorf("version of %d bytes: want at most %d", len(g.Version), maxText)
+	}
+	for _, list := range []struct {
+		field  string
+		values []string
+		form   func(string) string
+	}{
+		{"rates", g.Rates, strings.TrimSpace},
+		{"latency", g.Latency, strings.TrimSpace},
+		{"faults", g.Faults, OnePlan},
+		{"ports", []string{g.Ports}, strings.TrimSpace},
+	} {
+		for i, value := range list.values {
+			invalid := func(why string) error {
+				return &experiment.Error{Field: list.field, Value: strconv.Quote(quote.Short(value, 40)), Err: errors.New(why)}
+			}
+			switch {
+			case len(value) > maxText:
+				return invalid(fmt.Sprintf("want at most %d bytes", maxText))
+			case quote.Visible(value) != value || list.form(value) != value:
+				return invalid("want it on one line, without spaces around it, comments and characters that do not show")
+			case slices.Contains(list.values[:i], value):
+				return invalid("it is there twice")
+			}
+		}
+	}
+	return nil
+}
+
+func hasTwice(list []int) bool {
+	sorted := slices.Sorted(slices.Values(list))
+	return len(slices.Compact(sorted)) < len(list)
+}
+
+// OnePlan returns a fault plan on one line, as it stands in tables: without comments and
+// empty lines. That of "none" is "".
+func OnePlan(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		if line = strings.Trim(line, " \t\r\n;"); line != "" {
+			lines = append(lines, strings.Join(strings.Fields(line), " "))
+		}
+	}
+	if text = strings.Join(lines, "; "); text == "none" {
+		return ""
+	}
+	return text
 }
 
 // spec returns the run of a point with a seed. In virtual time it has the name that
@@ -168,7 +298,7 @@ func Seeds(seed uint64, trials int) []uint64 {
 	return seeds
 }
 
-// Differs says in which of its values, named as the flags are, g is not the sweep
+// Differs says in which of its values, named as in sweep.json, g is not the sweep
 // that other is; "" where it is the same. Versions may differ.
 func (g *Grid) Differs(other *Grid) string {
 	var names []string
@@ -176,17 +306,17 @@ func (g *Grid) Differs(other *Grid) string {
 		name string
 		same bool
 	}{
-		{"--virtual", g.Virtual == other.Virtual},
-		{"--rates", slices.Equal(g.Rates, other.Rates)},
-		{"--machines", slices.Equal(g.Machines, other.Machines)},
-		{"--die", slices.Equal(g.Die, other.Die)},
-		{"--latency", slices.Equal(g.Latency, other.Latency)},
-		{"--phase", g.Phase == other.Phase},
-		{"--faults", slices.Equal(g.Faults, other.Faults)},
-		{"--ports", g.Ports == other.Ports},
-		{"--duration", g.Duration == other.Duration},
-		{"--trials", g.Trials == other.Trials},
-		{"--seed", g.Seed == other.Seed},
+		{"virtual", g.Virtual == other.Virtual},
+		{"rates", slices.Equal(g.Rates, other.Rates)},
+		{"machines", slices.Equal(g.Machines, other.Machines)},
+		{"die", slices.Equal(g.Die, other.Die)},
+		{"latency", slices.Equal(g.Latency, other.Latency)},
+		{"phase", g.Phase == other.Phase},
+		{"faults", slices.Equal(g.Faults, other.Faults)},
+		{"ports", g.Ports == other.Ports},
+		{"duration", g.Duration == other.Duration},
+		{"trials", g.Trials == other.Trials},
+		{"seed", g.Seed == other.Seed},
 	} {
 		if !v.same {
 			names = append(names, v.name)

@@ -92,22 +92,22 @@ func TestDiffers(t *testing.T) {
 	same := grid()
 	same.Version = "another"
 	assert.Empty(t, grid().Differs(same))
-	for flag, change := range map[string]func(*Grid){
-		"--virtual":  func(g *Grid) { g.Virtual = false },
-		"--rates":    func(g *Grid) { g.Rates = []string{"1,5"} },
-		"--machines": func(g *Grid) { g.Machines = []int{3} },
-		"--die":      func(g *Grid) { g.Die = []int{10} },
-		"--latency":  func(g *Grid) { g.Latency = []string{"2ms"} },
-		"--phase":    func(g *Grid) { g.Phase = "random" },
-		"--faults":   func(g *Grid) { g.Faults = []string{""} },
-		"--ports":    func(g *Grid) { g.Ports = "1,2" },
-		"--duration": func(g *Grid) { g.Duration++ },
-		"--trials":   func(g *Grid) { g.Trials++ },
-		"--seed":     func(g *Grid) { g.Seed++ },
+	for name, change := range map[string]func(*Grid){
+		"virtual":  func(g *Grid) { g.Virtual = false },
+		"rates":    func(g *Grid) { g.Rates = []string{"1,5"} },
+		"machines": func(g *Grid) { g.Machines = []int{3} },
+		"die":      func(g *Grid) { g.Die = []int{10} },
+		"latency":  func(g *Grid) { g.Latency = []string{"2ms"} },
+		"phase":    func(g *Grid) { g.Phase = "random" },
+		"faults":   func(g *Grid) { g.Faults = []string{""} },
+		"ports":    func(g *Grid) { g.Ports = "1,2" },
+		"duration": func(g *Grid) { g.Duration++ },
+		"trials":   func(g *Grid) { g.Trials++ },
+		"seed":     func(g *Grid) { g.Seed++ },
 	} {
 		g := grid()
 		change(g)
-		assert.Equal(t, flag, grid().Differs(g))
+		assert.Equal(t, name, grid().Differs(g))
 	}
 }
 

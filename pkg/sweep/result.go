@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -23,6 +24,17 @@ type Result struct {
 	Struck map[string]int `json:"struck,omitempty"`
 	// Stats are from the logs alone; Dir is left out, since a sweep can be moved.
 	Stats *trace.Stats `json:"stats"`
+}
+
+// NewResult returns the result of a run from what its logs say, and, of machines that
+// were timed, what they said themselves.
+func NewResult(run *Run, stats *trace.Stats, machines []summary.Machine) *Result {
+	r := &Result{Format: 1, Name: run.Name, Point: run.Point.Number, Trial: run.Trial, Seed: run.Seed, Struck: run.Struck(), Stats: stats}
+	r.Stats.Dir = ""
+	if !run.Faults.Has(fault.Kill, fault.Pause) { // these stop machines, which is not the host's doing
+		r.Paces = Paces(machines)
+	}
+	return r
 }
 
 // Pace is how a machine kept its rate.

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -15,7 +16,8 @@ import (
 // order of the walk, and it remembers what the laws need: it orders nothing itself.
 type checker struct {
 	all      bool       // keep every violation
-	accounts []*account // by machine; nil: no log
+	roster   roster     // the machines that are there
+	accounts []*account // theirs, in that order
 	links    *links     // of these, the tallies are its own
 	first    *account   // whose start line the others must fit
 	verdict  Verdict
@@ -30,6 +32,7 @@ type account struct {
 	stray       int             // the machine that the last line names
 	last        prior
 	torn        bool // the line after last is
+	cut         bool // as it is in compressed data: more than that line may be missing
 }
 
 // prior is what a line must follow from.
@@ -46,18 +49,26 @@ type tally struct {
 }
 
 func newChecker(r *Run, links *links, all bool) *checker {
-	c := &checker{all: all, accounts: make([]*account, r.Machines), links: links}
+	c := &checker{all: all, roster: r.Present(), links: links}
 	c.verdict.Machines = r.Machines
 	c.verdict.Broken = make(map[Law]uint64)
 	for i := range r.Logs {
 		l := &r.Logs[i]
-		if a := c.accounts[l.ID]; a != nil {
-			c.violate(LawRun, fmt.Sprintf("machine %d has two logs; only the other one is checked", l.ID), place{log: l, line: 1}, a.at(1))
+		if n := len(c.accounts); n > 0 && c.accounts[n-1].id == l.ID {
+			c.violate(LawRun, fmt.Sprintf("machine %d has two logs; only the other one is checked", l.ID), place{log: l, line: 1}, c.accounts[n-1].at(1))
 			continue
 		}
-		c.accounts[l.ID] = &account{id: l.ID, log: l, stray: l.ID}
+		c.accounts = append(c.accounts, &account{id: l.ID, log: l, stray: l.ID})
 	}
 	return c
+}
+
+// account returns what is remembered of a machine, nil where it has no log.
+func (c *checker) account(id int) *account {
+	if i, ok := c.roster.index(id); ok {
+		return c.accounts[i]
+	}
+	return nil
 }
 
 func (a *account) at(line int) place { return place{log: a.log, line: line} }
@@ -75,7 +86,7 @@ func (a *account) receives(from int, seq uint64) place {
 // line takes in the next line of the walk. It says of itself that it is of machine
 // id; passages are what becomes of an event's messages.
 func (c *checker) line(s *Step, id int, passages []passage) {
-	a := c.accounts[s.Machine]
+	a := c.accounts[s.Index]
 	if s.Other != nil {
 		c.other(a, s, id)
 	} else {
@@ -83,11 +94,12 @@ func (c *checker) line(s *Step, id int, passages []passage) {
 	}
 }
 
-// torn takes in that the next line of a machine's log, its last one, breaks off.
-func (c *checker) torn(machine int) {
-	a := c.accounts[machine]
-	a.torn = true
-	if a.hasStopped() {
+// torn takes in that the next line of a log, its last one, breaks off, or in
+// compressed data that something does after the last line.
+func (c *checker) torn(index int, err error) {
+	a := c.accounts[index]
+	a.torn, a.cut = true, errors.Is(err, logging.ErrBreaksOff)
+	if a.hasStopped() && !a.cut {
 		c.violate(LawRun, "the log goes on after its stop line", a.at(a.last.line+1), a.at(a.stop.Line))
 	}
 }
@@ -101,7 +113,7 @@ func (c *checker) cycle(hops []hop) {
 	var what []string
 	var places []place
 	for _, h := range hops[:min(len(hops), maxShown)] {
-		a := c.accounts[h.machine]
+		a := c.account(h.machine)
 		what = append(what, fmt.Sprintf("machine %d receives message %d of machine %d before it sends message %d to machine %d",
 			h.machine, h.received, h.from, h.sent, h.to))
 		places = append(places, a.at(h.line), a.sends(h.to, h.sent))
@@ -262,7 +274,7 @@ func (c *checker) sent(a *account, s *Step, m *event.Message, p *passage) {
 	c.verdict.Sent++
 	to := int(m.To)
 	if p.outcome == foreign {
-		c.violate(LawMatch, fmt.Sprintf("a message to machine %d, which is no other machine of this run of %d", to, len(c.accounts)), a.at(s.Line))
+		c.violate(LawMatch, fmt.Sprintf("a message to machine %d, which is no other machine of this run of %d", to, c.verdict.Machines), a.at(s.Line))
 		return
 	}
 	l := &p.link.tally
@@ -280,7 +292,7 @@ func (c *checker) sent(a *account, s *Step, m *event.Message, p *passage) {
 	}
 	l.lastSent = m.Seq
 	if p.outcome == answered {
-		c.pair(a, s.Line, s.Event.Clock, c.accounts[to], *p.early)
+		c.pair(a, s.Line, s.Event.Clock, c.account(to), *p.early)
 	}
 }
 
@@ -302,7 +314,7 @@ func (c *checker) received(a *account, s *Step, m *event.Message, p *passage) {
 	}
 	from := int(m.From)
 	if p.outcome == foreign {
-		c.violate(LawMatch, fmt.Sprintf("a message from machine %d, which is no other machine of this run of %d", from, len(c.accounts)), a.at(s.Line))
+		c.violate(LawMatch, fmt.Sprintf("a message from machine %d, which is no other machine of this run of %d", from, c.verdict.Machines), a.at(s.Line))
 		return
 	}
 	l := &p.link.tally
@@ -311,7 +323,7 @@ func (c *checker) received(a *account, s *Step, m *event.Message, p *passage) {
 		c.violate(LawFIFO, fmt.Sprintf("message %d of machine %d is received a second time", m.Seq, from), a.at(s.Line), a.receives(from, m.Seq))
 		return
 	}
-	sender := c.accounts[from]
+	sender := c.account(from)
 	if !follows(m.Seq, l.lastReceived) {
 		what, places := fmt.Sprintf("message %d of machine %d is received", m.Seq, from), []place{a.at(s.Line)}
 		if l.receives > 1 {

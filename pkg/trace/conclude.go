@@ -3,7 +3,6 @@ package trace
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/logging"
@@ -32,19 +31,13 @@ func (c *checker) conclude() (*Verdict, error) {
 
 // open lists what is missing, and what cannot be said for that reason.
 func (c *checker) open() (open []string) {
-	const maxListed = 10
-	var missing []string
-	broken, stopped, logs := 0, 0, 0
-	for id, a := range c.accounts {
-		if a == nil {
-			if len(missing) < maxListed {
-				missing = append(missing, strconv.Itoa(id))
-			}
-			continue
-		}
-		logs++
+	broken, stopped := 0, 0
+	for _, a := range c.accounts {
 		if a.stop != nil {
 			stopped++
+			if a.cut {
+				open = append(open, fmt.Sprintf("%v:%d: %v after the stop line: whether that is the end is not known", a.log.Name, a.last.line, logging.ErrBreaksOff))
+			}
 			continue
 		}
 		if broken++; broken <= maxListed {
@@ -54,8 +47,8 @@ func (c *checker) open() (open []string) {
 	if broken > maxListed {
 		open = append(open, fmt.Sprintf("%d more logs break off", broken-maxListed))
 	}
-	machines := len(c.accounts)
-	switch n := machines - logs; {
+	machines := c.verdict.Machines
+	switch n, missing := c.roster.missing(machines); {
 	case n == 1:
 		open = append(open, fmt.Sprintf("the log of machine %s is missing: what it did is not known", missing[0]))
 	case n > maxListed:
@@ -80,6 +73,10 @@ func (c *checker) open() (open []string) {
 func (a *account) breaksOff() string {
 	after := fmt.Sprintf("what machine %d did after step %d is not known", a.id, a.last.step)
 	switch {
+	case a.cut && a.last.line == 0:
+		return fmt.Sprintf("%v: %v before the first line: what machine %d did is not known", a.log.Name, logging.ErrBreaksOff, a.id)
+	case a.cut:
+		return fmt.Sprintf("%v:%d: %v after this line: %s", a.log.Name, a.last.line, logging.ErrBreaksOff, after)
 	case a.torn:
 		return fmt.Sprintf("%v:%d: the last line is torn: %s", a.log.Name, a.last.line+1, after)
 	case a.last.line == 0:
@@ -91,7 +88,7 @@ func (a *account) breaksOff() string {
 
 // isOther reports whether id is a machine of this run that a's can have a link
 // with.
-func (c *checker) isOther(id int, a *account) bool { return id < len(c.accounts) && id != a.id }
+func (c *checker) isOther(id int, a *account) bool { return id < c.verdict.Machines && id != a.id }
 
 // conserved checks each link whose two ends have stopped: nothing is lost, and
 // nothing appears.
@@ -101,7 +98,7 @@ func (c *checker) isOther(id int, a *account) bool { return id < len(c.accounts)
 func (c *checker) conserved() {
 	pending, undelivered := make(map[*link]uint64), make(map[*link]uint64)
 	for _, a := range c.accounts {
-		if a == nil || a.stop == nil {
+		if a.stop == nil {
 			continue
 		}
 		s := &a.stop.Stop
@@ -123,7 +120,7 @@ func (c *checker) conserved() {
 		}
 	}
 	for _, l := range c.links.all() {
-		from, to := c.accounts[l.from], c.accounts[l.to]
+		from, to := c.account(l.from), c.account(l.to)
 		if from == nil || from.stop == nil || to == nil || to.stop == nil {
 			continue
 		}

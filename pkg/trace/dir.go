@@ -1,11 +1,11 @@
 package trace
 
 import (
-	"fmt"
 	"io"
-	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/rundir"
 )
 
@@ -18,9 +18,7 @@ func Open(dir string) (*Run, error) {
 	}
 	logs := make([]Log, len(found))
 	for i, f := range found {
-		if logs[i], err = fileLog(f); err != nil {
-			return nil, err
-		}
+		logs[i] = fileLog(f)
 	}
 	run, err := New(logs...)
 	if err != nil {
@@ -31,14 +29,8 @@ func Open(dir string) (*Run, error) {
 }
 
 // fileLog returns the log in a file.
-func fileLog(f rundir.Log) (Log, error) {
-	// Opening something else than a file may wait for ever.
-	if info, err := os.Stat(f.Path); err != nil {
-		return Log{}, err
-	} else if !info.Mode().IsRegular() {
-		return Log{}, fmt.Errorf("%s: expected an event log, found no regular file", f.Path)
-	}
-	l := TextLog(f.ID, f.Path, func() (io.ReadCloser, error) { return os.Open(f.Path) })
-	l.File = filepath.Base(f.Path)
-	return l, nil
+func fileLog(f rundir.Log) Log {
+	l := TextLog(f.ID, f.Path, func() (io.ReadCloser, error) { return logging.Open(f.Path) })
+	l.File = strings.TrimSuffix(filepath.Base(f.Path), logging.Gzipped)
+	return l
 }

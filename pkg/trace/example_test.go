@@ -10,7 +10,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
-// A run is proved from its logs.
+// A run is checked from its own logs.
 func ExampleRun_Walk() {
 	run, err := trace.Open("testdata/small")
 	if err != nil {

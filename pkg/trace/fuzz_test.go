@@ -1,7 +1,9 @@
 package trace_test
 
 import (
+	"encoding/json"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -40,6 +42,12 @@ func FuzzWalk(f *testing.F) {
 	f.Add("", "", "", uint8(3))
 	f.Add("x", "\n", "\xff", uint8(3))
 	f.Add(strings.Replace(good["vm_0_1.log"], "machines=3", "machines=1000", 1), "", "", uint8(1))
+	late := maps.Clone(good) // its times are as far apart as they can be
+	late["vm_1_2.log"] = regexp.MustCompile(`(?m)^.{10}(T.*step=3 .*)$`).ReplaceAllString(late["vm_1_2.log"], "9999-12-31$1")
+	add(late)
+	late["vm_1_2.log"] = strings.Replace(late["vm_1_2.log"], "2026-", "1970-", 1)
+	add(late)
+	add(logs{"vm_0_1.log": strings.NewReplacer("clock=", "clock=1844674407370955161", "rate=1 ", "rate=1000000 ").Replace(good["vm_0_1.log"])})
 
 	shelf := &shelf{f.TempDir(), make(logs)}
 	f.Fuzz(func(t *testing.T, a, b, c string, n uint8) {
@@ -61,6 +69,15 @@ func FuzzWalk(f *testing.F) {
 		require.NoError(t, naiveErr)
 		require.Equal(t, state, v.State, "%v but %v", v, laws)
 		require.Equal(t, laws, slices.Sorted(maps.Keys(v.Broken)))
+		// Figures of nonsense are nonsense, but they are had and can be written.
+		stats, err := run.Stats()
+		if run.Machines > 1<<16 {
+			require.Error(t, err)
+			return
+		}
+		require.NoError(t, err)
+		_, err = json.Marshal(stats)
+		require.NoError(t, err)
 	})
 }
 

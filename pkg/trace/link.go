@@ -84,7 +84,8 @@ func (l *link) take(seq uint64) *Flight {
 	return &inFlight[i]
 }
 
-// links finds the link of two machines: in an array while that is small.
+// links finds the link of two machines: in an array while that is small, and most of
+// them are there.
 type links struct {
 	n     int
 	dense []link
@@ -93,8 +94,9 @@ type links struct {
 
 const denseMachines = 256
 
-func newLinks(n int) *links {
-	if n > denseMachines {
+// newLinks returns the links of n machines, so many of which have logs.
+func newLinks(n, present int) *links {
+	if n > denseMachines || n > 2*present {
 		return &links{n: n, some: make(map[[2]int]*link)}
 	}
 	ls := &links{n: n, dense: make([]link, n*n)}

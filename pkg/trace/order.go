@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
@@ -43,29 +44,25 @@ func (d *Disorder) Error() string { return fmt.Sprintf("%v: %s: %s", d.Events[0]
 // and are not known. It says nothing of an order that visit ends.
 func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 	stop := make(chan struct{})
-	present := make([]*queue, r.Machines)
+	present := make([]*queue, 0, len(r.Logs))
 	defer func() {
 		close(stop)
 		for _, q := range present {
-			if q != nil {
-				q.feed.wait()
-			}
+			q.feed.wait()
 		}
 	}()
 	for i := range r.Logs {
-		l := &r.Logs[i]
-		if q := present[l.ID]; q != nil {
+		l, n := &r.Logs[i], len(present)
+		if n > 0 && present[n-1].id == l.ID {
+			q := present[n-1]
 			return nil, disorder(LawRun, fmt.Sprintf("machine %d has two logs in this directory", l.ID),
 				Ref{File: l.Name, Line: 1}, Ref{File: q.feed.log.Name, Line: 1})
 		}
-		present[l.ID] = &queue{id: l.ID, feed: newFeed(l, batchSize(len(r.Logs)), stop), started: math.MaxInt64}
+		present = append(present, &queue{id: l.ID, feed: newFeed(l, batchSize(len(r.Logs)), stop), started: math.MaxInt64})
 	}
 	var m merge
 	started := int64(math.MaxInt64)
 	for _, q := range present {
-		if q == nil {
-			continue
-		}
 		if err := q.advance(); err != nil {
 			return nil, err
 		}
@@ -95,13 +92,17 @@ func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 		}
 		m.fix()
 	}
-	for id, q := range present {
-		switch {
-		case q == nil:
-			open = append(open, fmt.Sprintf("the log of machine %d is missing", id))
-		case !q.stopped:
+	for _, q := range present {
+		if !q.stopped {
 			open = append(open, q.feed.log.Name+" breaks off")
 		}
+	}
+	n, missing := roster(r.Present()).missing(r.Machines)
+	if n > len(missing) {
+		return append(open, fmt.Sprintf("the logs of %d machines are missing, %s, …", n, strings.Join(missing, ", "))), nil
+	}
+	for _, id := range missing {
+		open = append(open, fmt.Sprintf("the log of machine %s is missing", id))
 	}
 	return open, nil
 }
@@ -129,6 +130,9 @@ type queue struct {
 	clock clock.Time // of the event before head
 	line  int
 }
+
+// stamp returns the place of the head in the total order.
+func (q *queue) stamp() clock.Stamp { return clock.Stamp{Time: q.head.event.Clock, ID: q.id} }
 
 // advance makes the log's next event its head.
 func (q *queue) advance() error {
@@ -181,8 +185,7 @@ func (q *queue) check(e *entry) error {
 type merge []*queue
 
 func (m merge) less(i, j int) bool {
-	a, b := m[i].head.event.Clock, m[j].head.event.Clock
-	return a < b || a == b && m[i].id < m[j].id
+	return m[i].stamp().Compare(m[j].stamp()) < 0
 }
 
 func (m merge) init() {

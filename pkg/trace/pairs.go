@@ -16,7 +16,8 @@ type pairs struct {
 	ties   ties
 	// clocks are the machines' last timestamps.
 	clocks []clock.Time
-	since  int // events since ties was last trimmed
+	since  int  // events since ties was last trimmed
+	blind  bool // the walk keeps no vector clocks any more
 }
 
 func newPairs(machines int) *pairs {
@@ -28,12 +29,15 @@ func newPairs(machines int) *pairs {
 }
 
 func (p *pairs) add(s *Step) {
+	if p.blind = p.blind || s.Vector == nil; p.blind {
+		return
+	}
 	for _, n := range s.Vector {
 		p.before += n
 	}
-	p.before -= s.Vector[s.Machine]
-	p.events[s.Machine]++
-	p.clocks[s.Machine] = s.Event.Clock
+	p.before -= s.Vector[s.Index]
+	p.events[s.Index]++
+	p.clocks[s.Index] = s.Event.Clock
 	p.ties.add(s.Event.Clock)
 	if p.since++; p.since == 1<<12 {
 		p.since = 0
@@ -47,6 +51,9 @@ func (p *pairs) add(s *Step) {
 
 // result returns the counts, or why there are none.
 func (p *pairs) result() (*Concurrency, string) {
+	if p.blind {
+		return nil, fmt.Sprintf("the vector clocks of messages in flight would take more than %d MB", DefaultVectorBytes>>20)
+	}
 	if p.ties.lost {
 		return nil, fmt.Sprintf("the clocks are more than %d apart", maxTies)
 	}

@@ -10,6 +10,9 @@ type Prediction struct {
 	Growth   float64 `json:"growth"`   // of its queue, messages per second; 0 unless saturated
 }
 
+// Known reports whether there is a prediction.
+func (p Prediction) Known() bool { return p.Takes > 0 }
+
 // Saturated reports whether more messages arrive than the machine can take.
 func (p Prediction) Saturated() bool { return p.Growth > 0 }
 

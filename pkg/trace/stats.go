@@ -24,7 +24,10 @@ type Stats struct {
 	Start    time.Time      `json:"start"`
 	Elapsed  time.Duration  `json:"elapsed_ns"` // from the first start to the last line
 	Events   uint64         `json:"events"`
-	Machines []MachineStats `json:"machines"`
+	Machines []MachineStats `json:"machines"` // those that have a log, by ID
+	// Missing is how many machines have none. Then nothing is predicted, for their
+	// rates are not known.
+	Missing int `json:"missing,omitzero"`
 	// Concurrency is nil where it cannot be counted; Why then says why not.
 	Concurrency *Concurrency `json:"concurrency,omitempty"`
 	Why         string       `json:"why_no_concurrency,omitempty"`
@@ -52,8 +55,8 @@ type MachineStats struct {
 	// QueueGrowth is the slope of the queue's length over time, by least
 	// squares, in messages per second.
 	QueueGrowth float64    `json:"queue_growth"`
-	Arrivals    float64    `json:"arrivals"` // messages received or pending, per second
-	Predicted   Prediction `json:"predicted"`
+	Arrivals    float64    `json:"arrivals"`           // messages received or pending, per second
+	Predicted   Prediction `json:"predicted,omitzero"` // zero: not known
 
 	// Resumes is how often the machine came back from its log.
 	Resumes int `json:"resumes,omitzero"`
@@ -95,13 +98,18 @@ func (r *Run) Stats() (*Stats, error) {
 // Collector is a [Visitor] that gathers the figures of a run.
 type Collector struct {
 	dir      string
-	machines []*gathered
+	present  []int       // machines, ascending
+	machines []*gathered // theirs
+	missing  int
 	start    *logging.Record // the first
 	from, to int64           // global time, µs
 	largest  clock.Time      // of all machines, now
 	pairs    *pairs          // nil: too many machines
 
-	// The drift of all machines is sampled at fixed instants.
+	// The drift of all machines is sampled at fixed instants. It is the same of all
+	// that have not had an event, so these have one histogram together.
+	heard       []*gathered // the others
+	silent      *hdrhistogram.Histogram
 	sampleEvery int64
 	nextSample  int64
 	area        integral // of the largest clock over time
@@ -116,8 +124,8 @@ type gathered struct {
 	steps    uint64
 	clock    clock.Time
 	queue    int
-	jumps    *hdrhistogram.Histogram
-	drift    *hdrhistogram.Histogram
+	jumps    *hdrhistogram.Histogram // nil: it has had no event
+	drift    *hdrhistogram.Histogram // nil: so far that of the silent
 	maxDrift uint64
 	buckets  [65]uint64
 	area     integral // of the clock over time
@@ -128,16 +136,20 @@ type gathered struct {
 
 // NewCollector returns a Collector for one walk over the run.
 func NewCollector(r *Run) *Collector {
+	present := r.Present()
 	c := &Collector{
 		dir:         r.Dir,
-		machines:    make([]*gathered, r.Machines),
-		sampleEvery: max(10_000, int64(r.Machines)*100),
+		present:     present,
+		machines:    make([]*gathered, len(present)),
+		missing:     r.Machines - len(present),
+		silent:      newHistogram(),
+		sampleEvery: max(10_000, int64(len(present))*100),
 	}
 	for i := range c.machines {
-		c.machines[i] = &gathered{jumps: newHistogram(), drift: newHistogram()}
+		c.machines[i] = new(gathered)
 	}
-	if r.Machines <= maxVectors {
-		c.pairs = newPairs(r.Machines)
+	if len(present) <= maxVectors {
+		c.pairs = newPairs(len(present))
 	}
 	return c
 }
@@ -149,7 +161,7 @@ func (c *Collector) WantsVectors() bool { return c.pairs != nil }
 
 // Visit takes in a line.
 func (c *Collector) Visit(s *Step) error {
-	m := c.machines[s.Machine]
+	m := c.machines[s.Index]
 	if c.from == 0 {
 		c.from, c.to = s.Micro, s.Micro
 		c.nextSample = c.from + c.sampleEvery
@@ -159,10 +171,10 @@ func (c *Collector) Visit(s *Step) error {
 		c.other(m, s.Other)
 		return nil
 	}
-	for ; c.nextSample <= s.Micro; c.nextSample += c.sampleEvery {
-		for _, each := range c.machines {
-			_ = each.drift.RecordValue(int64(min(uint64(c.largest-each.clock), math.MaxInt64)))
-		}
+	c.sample(s.Micro)
+	if m.jumps == nil {
+		m.jumps, m.drift = newHistogram(), hdrhistogram.Import(c.silent.Export())
+		c.heard = append(c.heard, m)
 	}
 	ev := s.Event
 	at := s.Micro - c.from
@@ -178,6 +190,28 @@ func (c *Collector) Visit(s *Step) error {
 		c.pairs.add(s)
 	}
 	return nil
+}
+
+// sample takes the drifts at all instants before the next event. Nothing changes
+// between events, so these are of one value each, however far apart events are.
+func (c *Collector) sample(until int64) {
+	if until < c.nextSample {
+		return
+	}
+	instants := (until-c.nextSample)/c.sampleEvery + 1
+	c.nextSample += instants * c.sampleEvery
+	drift := func(now clock.Time) int64 { return int64(min(uint64(c.largest-now), math.MaxInt64)) }
+	_ = c.silent.RecordValues(drift(0), instants)
+	for _, m := range c.heard {
+		_ = m.drift.RecordValues(drift(m.clock), instants)
+	}
+}
+
+// nanoseconds returns the time between two times of a log, in µs. The largest times
+// that a log can hold are further apart than a Duration can be.
+func nanoseconds(from, to int64) int64 {
+	const most = math.MaxInt64 / 2000
+	return min(max(to-from, -most), most) * 1000
 }
 
 func (c *Collector) other(m *gathered, rec *logging.Record) {
@@ -213,7 +247,7 @@ func (m *gathered) observe(ev *event.Event, micro int64) {
 	const patience = int64(100 * time.Millisecond)
 	rate := m.start.Start.Rate
 	// The log holds whole microseconds; the end of one is what can be said.
-	now := (micro-m.start.UnixMicro)*1000 + 999
+	now := nanoseconds(m.start.UnixMicro, micro) + 999
 	tick := m.steps + m.missed
 	if late := now - rate.Due(tick); late > patience && now > rate.Due(tick+1) {
 		missed := rate.Ticks(now) - tick
@@ -227,19 +261,19 @@ func (m *gathered) observe(ev *event.Event, micro int64) {
 // Stats returns the figures of the run when the walk has come to its end, with
 // this verdict.
 func (c *Collector) Stats(verdict *Verdict) *Stats {
-	s := &Stats{Dir: c.dir, Verdict: verdict, Events: verdict.Events}
+	s := &Stats{Dir: c.dir, Verdict: verdict, Events: verdict.Events, Missing: c.missing}
 	if c.start != nil {
 		s.Run, s.Die, s.Start = c.start.Start.Run, c.start.Start.Die, c.start.Time()
 	}
-	s.Elapsed = time.Duration(c.to-c.from) * time.Microsecond
+	s.Elapsed = time.Duration(nanoseconds(c.from, c.to))
 	c.area.until(c.to-c.from, float64(c.largest))
 	var rates []float64
-	for id, m := range c.machines {
-		ms := m.stats(id, c)
+	for i, m := range c.machines {
+		ms := m.stats(c.present[i], c)
 		rates = append(rates, ms.rate())
 		s.Machines = append(s.Machines, ms)
 	}
-	if s.Die > 0 {
+	if s.Die > 0 && s.Missing == 0 {
 		for i, p := range Predict(rates, s.Die) {
 			s.Machines[i].Predicted = p
 		}
@@ -283,7 +317,7 @@ func (m *gathered) stats(id int, c *Collector) MachineStats {
 	if m.start != nil {
 		s.Summary.Started = m.start.Time()
 		if rate == clock.Unpaced && m.steps > 0 {
-			s.Summary.Elapsed = time.Duration(m.lastTick-m.start.UnixMicro) * time.Microsecond
+			s.Summary.Elapsed = time.Duration(nanoseconds(m.start.UnixMicro, m.lastTick))
 		}
 	}
 	if m.stop != nil {
@@ -292,7 +326,11 @@ func (m *gathered) stats(id int, c *Collector) MachineStats {
 	}
 	s.AchievedRate = known(s.Summary.AchievedRate())
 	s.RateError = known(s.Summary.RateError())
-	s.Jumps = distribution(m.jumps, s.Summary.MeanJump, s.Summary.MaxJump)
+	drift := c.silent
+	if m.jumps != nil {
+		drift = m.drift
+		s.Jumps = distribution(m.jumps, s.Summary.MeanJump, s.Summary.MaxJump)
+	}
 	for i := len(m.buckets) - 1; i >= 0; i-- {
 		if m.buckets[i] > 0 {
 			s.JumpHistogram = m.buckets[:i+1]
@@ -306,7 +344,7 @@ func (m *gathered) stats(id int, c *Collector) MachineStats {
 	if span > 0 {
 		meanDrift = (c.area.sum - m.area.sum) / float64(span)
 	}
-	s.Drift = distribution(m.drift, meanDrift, max(m.maxDrift, s.FinalDrift))
+	s.Drift = distribution(drift, meanDrift, max(m.maxDrift, s.FinalDrift))
 	s.QueueGrowth = m.slope.value()
 	if span > 0 {
 		s.Arrivals = float64(s.Summary.Receives+uint64(queue)) / (float64(span) / 1e6)
@@ -345,6 +383,10 @@ func distribution(h *hdrhistogram.Histogram, mean float64, largest uint64) Distr
 // what was seen.
 func (m *MachineStats) Explain() string {
 	p := m.Predicted
+	if !p.Known() {
+		return fmt.Sprintf("machine %d: what to expect is not known, for machines are missing; seen: %s arrive, the queue grows by %s/s",
+			m.ID, perSecond(m.Arrivals), perSecond(m.QueueGrowth))
+	}
 	if p.Saturated() {
 		return fmt.Sprintf("machine %d is saturated: %s messages/s are expected to arrive, it takes %s/s, so its queue should grow by %s/s; seen: %s arrive, the queue grows by %s/s",
 			m.ID, perSecond(p.Arrivals), perSecond(p.Takes), perSecond(p.Growth), perSecond(m.Arrivals), perSecond(m.QueueGrowth))

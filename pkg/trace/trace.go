@@ -1,4 +1,4 @@
-// Package trace reads a recorded run and proves it, or shows where it is wrong.
+// Package trace reads a recorded run and checks it against the laws.
 //
 // A [Run] is put together from the logs of its machines: by [Open] from the files
 // in a directory, by [New] from any [Source] of records. [Run.Walk] goes through
@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 
 	"github.com/scalemodel/lamport/pkg/logging"
 )
@@ -80,6 +81,45 @@ type Run struct {
 	// names, or that the logs' IDs need. 1 at least.
 	Machines int
 }
+
+// Present returns the machines that have a log, ascending. A name or a first line can
+// claim a million of which there are three: whoever keeps something by machine
+// does it for these, at [Step.Index].
+func (r *Run) Present() []int {
+	ids := make([]int, 0, len(r.Logs))
+	for i := range r.Logs {
+		if id := r.Logs[i].ID; len(ids) == 0 || ids[len(ids)-1] != id {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// roster are the machines that are there, as [Run.Present] lists them.
+type roster []int
+
+// index returns where a machine stands in the roster, false where it does not.
+func (r roster) index(id int) (int, bool) {
+	if id < len(r) && r[id] == id { // no smaller one is missing
+		return id, true
+	}
+	return slices.BinarySearch(r, id)
+}
+
+// missing returns how many of the machines of a run are not there, and the first of
+// those, but for which a list would be too long.
+func (r roster) missing(machines int) (n int, first []string) {
+	n = machines - len(r)
+	for id := 0; len(first) < min(n, maxListed); id++ {
+		if _, ok := r.index(id); !ok {
+			first = append(first, strconv.Itoa(id))
+		}
+	}
+	return n, first
+}
+
+// maxListed is how many things of a kind are listed where there may be many.
+const maxListed = 10
 
 // maxMachines bounds what a forged name or first line can make this package
 // allocate. A start line has no room for the peers of so many.

@@ -5,6 +5,7 @@ import "slices"
 // track is one machine's way through its log.
 type track struct {
 	id    int
+	index int // among the machines that are there
 	log   *Log
 	feed  *feed
 	head  *entry // the next line
@@ -14,6 +15,7 @@ type track struct {
 
 	waitsFor int // the machine whose send the head needs, -1: none
 	waitsSeq uint64
+	awaited  int    // by how many others
 	mustGo   bool   // the head is to go without its send
 	whole    *whole // nil: not known
 

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -12,6 +13,7 @@ import (
 // Step is one line of a run, as a walk shows it.
 type Step struct {
 	Machine int
+	Index   int   // of the machine in [Run.Present]
 	Line    int   // in the machine's log
 	Micro   int64 // global time, Unix microseconds
 	// Exactly one of these is set.
@@ -21,7 +23,9 @@ type Step struct {
 	// Sent is the send that a receive belongs to, nil where it is not known.
 	Sent *Flight
 	// Vector is the machine's vector clock after an event, where vector clocks
-	// are kept: how many events of each machine happened before it or are it.
+	// are kept: how many events of each machine in [Run.Present] happened before it
+	// or are it. Of the others no event is known. It is nil from the event on with which
+	// they would take more than [Options.VectorBytes].
 	Vector []uint64
 }
 
@@ -58,10 +62,16 @@ type Options struct {
 	// Vectors keeps vector clocks though no [VectorVisitor] wants them. They cost
 	// memory for each message in flight, in proportion to the machines.
 	Vectors bool
+	// VectorBytes is how many bytes the vector clocks of messages in flight may take,
+	// 0: DefaultVectorBytes. With more, none are kept any longer.
+	VectorBytes int64
 	// Unchecked leaves the laws aside. Then there is no verdict, and the walk ends
 	// when all visitors have left it.
 	Unchecked bool
 }
+
+// DefaultVectorBytes is the default of [Options.VectorBytes].
+const DefaultVectorBytes = 1 << 30
 
 // Walk goes through all lines of the run in an order that respects
 // happened-before: those of a machine in their order, and every receive after
@@ -97,8 +107,11 @@ type walker struct {
 	checker  *checker      // nil: the laws are left aside
 	visitors []Visitor     // those that have not left
 	stop     chan struct{} // closed when the feeds are no longer wanted
-	tracks   []*track      // by machine; nil: no log
-	present  []*track      // those that are not nil
+	machines int           // that the run has, with a log or without
+	roster   roster        // those with one
+	tracks   []*track      // theirs, in that order
+	spare    int64         // bytes that vector clocks of messages in flight may still take
+	landed   [][]uint64    // such clocks, to be used again
 	links    *links
 	ready    heap // the tracks that may go, as far as is known
 
@@ -140,41 +153,52 @@ type earlyReceive struct {
 }
 
 func newWalker(r *Run, o Options, visitors []Visitor) *walker {
+	present := r.Present()
 	w := &walker{
 		visitors: visitors,
 		stop:     make(chan struct{}),
-		links:    newLinks(r.Machines),
-		tracks:   make([]*track, r.Machines),
+		machines: r.Machines,
+		roster:   present,
+		tracks:   make([]*track, 0, len(present)),
+		links:    newLinks(r.Machines, len(present)),
+		spare:    cmp.Or(o.VectorBytes, DefaultVectorBytes),
 	}
 	if !o.Unchecked {
 		w.checker = newChecker(r, w.links, o.All)
 	}
 	for i := range r.Logs {
-		l := &r.Logs[i]
-		if w.tracks[l.ID] != nil {
-			continue
+		l, n := &r.Logs[i], len(w.tracks)
+		if n > 0 && w.tracks[n-1].id == l.ID {
+			continue // the checker says so
 		}
-		t := &track{id: l.ID, log: l, feed: newFeed(l, batchSize(len(r.Logs)), w.stop), waitsFor: -1}
+		t := &track{id: l.ID, index: n, log: l, feed: newFeed(l, batchSize(len(r.Logs)), w.stop), waitsFor: -1}
 		if o.Vectors {
-			t.vector = make([]uint64, r.Machines)
+			t.vector = make([]uint64, len(present))
 		}
-		w.tracks[l.ID] = t
-		w.present = append(w.present, t)
+		w.tracks = append(w.tracks, t)
 	}
 	return w
+}
+
+// track returns a machine's track, nil where it has no log.
+func (w *walker) track(id int) *track {
+	if i, ok := w.roster.index(id); ok {
+		return w.tracks[i]
+	}
+	return nil
 }
 
 // close ends the feeds.
 func (w *walker) close() {
 	close(w.stop)
-	for _, t := range w.present {
+	for _, t := range w.tracks {
 		t.feed.wait()
 	}
 }
 
 // walk runs through the logs, as far as anybody wants to see them.
 func (w *walker) walk() error {
-	for _, t := range w.present {
+	for _, t := range w.tracks {
 		if err := w.advance(t); err != nil {
 			return err
 		}
@@ -200,7 +224,7 @@ func (w *walker) walk() error {
 // take processes the head of a track and moves it on.
 func (w *walker) take(t *track) error {
 	e := t.head
-	w.step = Step{Machine: t.id, Line: e.line, Micro: e.micro}
+	w.step = Step{Machine: t.id, Index: t.index, Line: e.line, Micro: e.micro}
 	w.passages = w.passages[:0]
 	if e.other != nil {
 		w.step.Other = e.other
@@ -214,6 +238,11 @@ func (w *walker) take(t *track) error {
 	}
 	if err := w.show(); err != nil {
 		return err
+	}
+	if f := w.step.Sent; f != nil && f.Vector != nil {
+		w.spare += vectorBytes(f.Vector)
+		w.landed = append(w.landed, f.Vector)
+		f.Vector = nil
 	}
 	return w.advance(t)
 }
@@ -240,7 +269,7 @@ func (w *walker) show() error {
 // event sends and receives the messages of an event.
 func (w *walker) event(t *track, e *entry) {
 	if t.vector != nil {
-		t.vector[t.id]++
+		t.vector[t.index]++
 		w.step.Vector = t.vector
 	}
 	messages := e.event.Messages()
@@ -268,16 +297,43 @@ func (w *walker) send(t *track, e *entry, m *event.Message) passage {
 		early := r // so that r is no allocation where there is none
 		return passage{outcome: answered, link: l, early: &early}
 	}
+	r := w.track(to)
+	if r == nil || r.ended {
+		return passage{outcome: underway, link: l} // what nobody will ask for is not kept
+	}
 	f := Flight{Seq: m.Seq, Clock: e.event.Clock, Micro: e.micro, Line: e.line}
 	if t.vector != nil {
-		f.Vector = append(f.Vector, t.vector...)
+		f.Vector = w.inFlight(t.vector)
 	}
 	l.push(f)
-	if r := w.tracks[to]; r != nil && r.waitsFor == t.id && r.waitsSeq == m.Seq {
+	if r.waitsFor == t.id && r.waitsSeq == m.Seq {
 		w.wake(r)
 	}
 	return passage{outcome: underway, link: l}
 }
+
+// inFlight returns a vector clock for a message to carry. Where that would be too much
+// for all together, none is kept from now on.
+func (w *walker) inFlight(vector []uint64) []uint64 {
+	w.spare -= vectorBytes(vector)
+	n := len(w.landed)
+	switch {
+	case w.spare >= 0 && n > 0:
+		used := w.landed[n-1]
+		w.landed = w.landed[:n-1]
+		copy(used, vector)
+		return used
+	case w.spare >= 0:
+		return slices.Clone(vector)
+	}
+	for _, t := range w.tracks {
+		t.vector = nil
+	}
+	w.step.Vector, w.landed = nil, nil
+	return nil
+}
+
+func vectorBytes(vector []uint64) int64 { return 8 * int64(len(vector)) }
 
 // receive takes a message from its link, and what its sender knew with it.
 func (w *walker) receive(t *track, m *event.Message) passage {
@@ -291,15 +347,17 @@ func (w *walker) receive(t *track, m *event.Message) passage {
 	}
 	if f := l.take(m.Seq); f != nil {
 		w.step.Sent = f
-		for i, n := range f.Vector {
-			t.vector[i] = max(t.vector[i], n)
+		if t.vector != nil {
+			for i, n := range f.Vector {
+				t.vector[i] = max(t.vector[i], n)
+			}
 		}
 		return passage{outcome: arrived, link: l}
 	}
 	if _, ok := l.early[m.Seq]; ok {
 		return passage{outcome: hasty, link: l}
 	}
-	if sender := w.tracks[from]; sender != nil && sender.neverSends(l, m.Seq) {
+	if sender := w.track(from); sender != nil && sender.neverSends(l, m.Seq) {
 		return passage{outcome: orphan, link: l}
 	}
 	return passage{outcome: unknown, link: l}
@@ -320,11 +378,14 @@ func (w *walker) advance(t *track) error {
 		return err
 	}
 	if torn && w.checker != nil {
-		w.checker.torn(t.id)
+		w.checker.torn(t.index, err)
 	}
 	t.ended = true
 	w.ready.remove(t)
-	for _, other := range w.present {
+	if t.awaited == 0 {
+		return nil
+	}
+	for _, other := range w.tracks {
 		if other.waitsFor == t.id {
 			w.wake(other)
 		}
@@ -344,7 +405,8 @@ func (w *walker) mayGo(t *track) bool {
 	if !w.isOther(from, t) {
 		return true
 	}
-	if sender := w.tracks[from]; sender == nil || sender.ended {
+	sender := w.track(from)
+	if sender == nil || sender.ended {
 		return true
 	}
 	// A message that was received before, which is a violation, waits for nothing.
@@ -352,14 +414,16 @@ func (w *walker) mayGo(t *track) bool {
 		return true
 	}
 	t.waitsFor, t.waitsSeq = from, m.Seq
+	sender.awaited++
 	return false
 }
 
 // isOther reports whether id is a machine of this run that t's can have a link
 // with.
-func (w *walker) isOther(id int, t *track) bool { return id < len(w.tracks) && id != t.id }
+func (w *walker) isOther(id int, t *track) bool { return id < w.machines && id != t.id }
 
 func (w *walker) wake(t *track) {
+	w.track(t.waitsFor).awaited--
 	t.waitsFor = -1
 	w.ready.fix(t)
 }
@@ -370,7 +434,7 @@ func (w *walker) wake(t *track) {
 // come, which are let go; or there is a cycle, which is broken up.
 func (w *walker) unlock() (going bool, err error) {
 	var waiting *track
-	for _, t := range w.present {
+	for _, t := range w.tracks {
 		if t.waitsFor < 0 {
 			continue
 		}
@@ -402,7 +466,7 @@ func (w *walker) unlock() (going bool, err error) {
 // comes reports whether the send that a track waits for stands further down in
 // its sender's log. That log is read to its end to know, once in a walk.
 func (w *walker) comes(t *track) (bool, error) {
-	sender := w.tracks[t.waitsFor]
+	sender := w.track(t.waitsFor)
 	if sender.whole == nil {
 		whole := &whole{sent: make(map[int]*numbers)}
 		err := sender.log.lines(func(rec *logging.Record) {
@@ -439,12 +503,12 @@ func (w *walker) cycle(t *track) (earliest *track) {
 	seen := make(map[*track]bool)
 	for !seen[t] {
 		seen[t] = true
-		t = w.tracks[t.waitsFor]
+		t = w.track(t.waitsFor)
 	}
 	// t is on the cycle. Go round it once.
 	var hops []hop
 	for waiting := t; ; {
-		sender := w.tracks[waiting.waitsFor]
+		sender := w.track(waiting.waitsFor)
 		if earliest == nil || sender.before(earliest) {
 			earliest = sender
 		}

@@ -56,6 +56,9 @@ func (n *Node) accept() {
 		case n.ctx.Err() != nil || errors.Is(err, net.ErrClosed):
 			return
 		default: // out of file descriptors, most likely: some may come free
+			if n.lacksDescriptors(err) {
+				return
+			}
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 			n.log.Error("cannot accept connections", "error", err, "again-in", pause)
 			select {
@@ -77,7 +80,7 @@ func (n *Node) receive(conn net.Conn) {
 	defer conn.Close()
 	stop := context.AfterFunc(n.ctx, func() { _ = conn.Close() })
 	defer stop()
-	_ = conn.SetDeadline(time.Now().Add(HelloTimeout))
+	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
 	frames := newFrameReader(conn, MaxHello)
 	h, err := readHello(frames)
 	if !n.gate.leave(conn) {
@@ -188,7 +191,7 @@ func (l *inLink) attach(conn net.Conn, incarnation uint64) (*session, error) {
 	l.inSession = inSession{acked: l.consumed}
 	l.due = setOf(frameClosed)
 	l.mu.Unlock()
-	_ = conn.SetDeadline(time.Now().Add(HelloTimeout))
+	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
 	if _, err := conn.Write(w.frame()); err != nil {
 		return nil, err
 	}

@@ -29,9 +29,29 @@ const (
 	LastWordTimeout = time.Second      // for the last frame of a connection to arrive
 
 	// DefaultPingInterval is after how long a silent connection is tried, where
-	// Config.PingInterval does not say otherwise.
+	// Config.PingInterval does not say otherwise, and machines are not many.
 	DefaultPingInterval = 2 * time.Second
 	// SilentIntervals is for how many of these intervals a connection may be
 	// silent before it is closed.
 	SilentIntervals = 3
+
+	// MaxDials is how many connections a node makes at one time while it starts.
+	MaxDials = 32
 )
+
+// Descriptors returns how many files a process with one of so many machines has open
+// once all its links stand: two for each peer, and at most so many for itself.
+func Descriptors(machines int) int { return 2*(machines-1) + 16 }
+
+// All machines of a run may be on one host, whose work is then that of all links:
+// as many as the pairs.
+
+// pingInterval returns the default for so many machines: with more than about 140,
+// all links of one host together are tried 10,000 times a second.
+func pingInterval(machines int) time.Duration {
+	return max(DefaultPingInterval, time.Duration(machines*machines)*100*time.Microsecond)
+}
+
+// hundreds returns how many times as long as one of a hundred machines, one of so many
+// waits for a HELLO or WELCOME.
+func hundreds(machines int) time.Duration { return time.Duration(max(1, (machines+99)/100)) }

@@ -228,6 +228,9 @@ func (l *outLink) run() {
 		l.why = plainDialError(err)
 		met := l.count > 0
 		l.mu.Unlock()
+		if l.n.lacksDescriptors(err) {
+			return
+		}
 		var refused *RefusedError
 		switch isRefused := errors.As(err, &refused); {
 		case established:
@@ -266,15 +269,33 @@ func plainDialError(err error) error {
 // connect makes a connection and serves it until it ends. It returns nil when
 // the peer has said its last word on this link.
 func (l *outLink) connect() (established bool, err error) {
-	ctx, cancel := context.WithTimeout(l.n.ctx, WelcomeTimeout)
-	conn, err := l.n.cfg.Dial(ctx, "tcp", l.addr)
-	cancel()
+	var s *session
+	var frames *frameReader
+	err = l.n.paced(func() error {
+		s, frames, err = l.open()
+		return err
+	})
 	if err != nil {
 		return false, err
 	}
-	defer conn.Close()
+	defer s.conn.Close()
+	// A node that is closed must not wait for what a peer says.
+	stop := context.AfterFunc(l.n.ctx, func() { _ = s.conn.Close() })
+	defer stop()
+	return true, l.converse(s, l.write, func() error { return l.read(s, frames) })
+}
+
+// open makes a connection, and makes it the link's by HELLO and WELCOME.
+func (l *outLink) open() (*session, *frameReader, error) {
+	n := l.n
+	ctx, cancel := context.WithTimeout(n.ctx, hundreds(len(n.in))*WelcomeTimeout)
+	conn, err := n.cfg.Dial(ctx, "tcp", l.addr)
+	cancel()
+	if err != nil {
+		return nil, nil, err
+	}
 	// A node that is closed must not wait for a peer's WELCOME.
-	stop := context.AfterFunc(l.n.ctx, func() { _ = conn.Close() })
+	stop := context.AfterFunc(n.ctx, func() { _ = conn.Close() })
 	defer stop()
 	frames := newFrameReader(conn, MaxFrame)
 	var s *session
@@ -287,15 +308,16 @@ func (l *outLink) connect() (established bool, err error) {
 			sayError(conn, e)
 			linger(conn)
 		}
-		return false, err
+		_ = conn.Close()
+		return nil, nil, err
 	}
-	return true, l.converse(s, l.write, func() error { return l.read(s, frames) })
+	return s, frames, nil
 }
 
 // greet says HELLO and returns the peer's WELCOME.
 func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 	n := l.n
-	_ = conn.SetDeadline(time.Now().Add(WelcomeTimeout))
+	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * WelcomeTimeout))
 	defer conn.SetDeadline(time.Time{})
 	to := uint32(anyID)
 	if l.id != AnyID {

@@ -27,6 +27,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -53,9 +54,10 @@ type Config struct {
 	// Window is the most messages per link that may be unconsumed,
 	// DefaultWindow if 0. Of two ends' windows the smaller holds.
 	Window int
-	// PingInterval is after how long a silent connection is tried,
-	// DefaultPingInterval if 0; one that stays silent for SilentIntervals of
-	// these is closed and dialled again.
+	// PingInterval is after how long a silent connection is tried, 0:
+	// DefaultPingInterval, or longer where there are many machines. One that stays
+	// silent for SilentIntervals of these is closed and dialled again; none is in
+	// Connect and Barrier.
 	PingInterval time.Duration
 	// Dial makes a connection, a net.Dialer's DialContext if nil.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -114,6 +116,12 @@ type Node struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+	dials  chan struct{} // as many as may be made at one time, while the node starts
+
+	// While all gather, in Connect and Barrier, no connection is tried or found too
+	// silent: the others may be held up by their own start.
+	gathering atomic.Bool
+	gathered  atomic.Int64 // when that ended, as now
 
 	out []*outLink // one per peer, in the order of Config.Peers
 	in  []*inLink  // by machine id; nil for this machine
@@ -194,7 +202,7 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		cfg.Window = DefaultWindow
 	}
 	if cfg.PingInterval == 0 {
-		cfg.PingInterval = DefaultPingInterval
+		cfg.PingInterval = pingInterval(machines)
 	}
 	if cfg.Dial == nil {
 		cfg.Dial = new(net.Dialer).DialContext
@@ -211,6 +219,7 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		in:     make([]*inLink, machines),
 		byID:   make([]*outLink, machines),
 		failed: make(chan struct{}),
+		dials:  make(chan struct{}, MaxDials),
 		past:   make(map[int]Past),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
@@ -254,6 +263,7 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 // matter. It fails with a [RefusedError] where a peer does not belong to this
 // run, and when ctx ends, naming who is missing.
 func (n *Node) Connect(ctx context.Context) error {
+	defer n.gather()()
 	n.open()
 	standing := func() bool {
 		return all(n.out, func(l *outLink) bool { return l.stands() && l.measured().synced }) &&
@@ -291,8 +301,41 @@ func (n *Node) Rejoin(ctx context.Context, start time.Time) error {
 func (n *Node) open() {
 	n.wg.Go(n.accept)
 	n.wg.Go(n.keep)
-	for _, l := range n.out {
-		n.wg.Go(l.run)
+	// Each machine begins with another one, so that they do not all meet at the first.
+	for i := range n.out {
+		n.wg.Go(n.out[(i+n.cfg.ID)%len(n.out)].run)
+	}
+}
+
+// gather begins a time in which all gather, and returns what ends it.
+func (n *Node) gather() (end func()) {
+	n.gathering.Store(true)
+	return func() {
+		n.gathered.Store(int64(n.now()))
+		n.gathering.Store(false)
+	}
+}
+
+// starting reports whether the run has not begun yet, as far as this machine knows.
+func (n *Node) starting() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.stage == stageStarting
+}
+
+// paced calls dial, while the node starts not for more than MaxDials peers at once:
+// all machines of a run start together, and a host that is given all its
+// connections at one instant answers none of them in time.
+func (n *Node) paced(dial func() error) error {
+	if !n.starting() {
+		return dial()
+	}
+	select {
+	case n.dials <- struct{}{}:
+		defer func() { <-n.dials }()
+		return dial()
+	case <-n.ctx.Done():
+		return n.ctx.Err()
 	}
 }
 
@@ -325,6 +368,7 @@ func (n *Node) missing() string {
 // machine needs to be special. A proposal from a host whose clock differs is
 // moved by the difference, as far as it was measured to be one.
 func (n *Node) Barrier(ctx context.Context) (time.Time, error) {
+	defer n.gather()()
 	// All must have heard of the last proposal before its instant comes.
 	margin := 20*time.Millisecond + time.Duration(len(n.in))*time.Millisecond
 	for _, l := range n.out {
@@ -545,6 +589,30 @@ func (n *Node) fail(err error, met bool) (final bool) {
 	return final
 }
 
+// DescriptorsError says that a process may not have as many files open as the links
+// of its machine need.
+type DescriptorsError struct {
+	Machines int   // in the run
+	Err      error // the system's
+}
+
+func (e *DescriptorsError) Error() string {
+	return fmt.Sprintf("%v: in a run of %d machines, each needs %d file descriptors", e.Err, e.Machines, Descriptors(e.Machines))
+}
+
+func (e *DescriptorsError) Unwrap() error { return e.Err }
+
+// lacksDescriptors reports whether an error is that of a process with too many files
+// open, and ends the node's start with it: others would wait for this machine in vain.
+// In a run that has begun, some may come free.
+func (n *Node) lacksDescriptors(err error) bool {
+	var number syscall.Errno
+	if !errors.As(err, &number) || number != syscall.EMFILE && number != syscall.ENFILE {
+		return false
+	}
+	return n.fail(&DescriptorsError{Machines: len(n.in), Err: number}, true)
+}
+
 // learn notes that the peer behind l is machine id.
 func (n *Node) learn(l *outLink, said uint32) error {
 	n.mu.Lock()
@@ -581,7 +649,13 @@ func (n *Node) keep() {
 			return
 		case <-tick.C:
 		}
+		if n.gathering.Load() {
+			continue
+		}
 		oldest := n.now() - SilentIntervals*n.cfg.PingInterval
+		if oldest < time.Duration(n.gathered.Load()) {
+			oldest = 0 // until then, nobody was asked for a word
+		}
 		for _, l := range n.out {
 			l.keep(oldest)
 		}

@@ -64,7 +64,7 @@ func TestInboxKnowsTheClock(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = r.file.Discard() }()
 	s := r.steps
-	s.journal.log.Start(time.Now(), r.identity())
+	s.journal.log.Start(time.Now(), r.cfg.Start(r.cfg.ID, len(r.cfg.Peers)+1, r.cfg.Rate))
 	require.Error(t, s.inbox.Deliver(1, 1, [][]byte{appendPayload(nil, 11)}))
 	for range 5 {
 		var ev event.Event

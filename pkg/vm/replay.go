@@ -15,13 +15,14 @@ var ErrCrash = errors.New("the record has the machine crash here")
 
 // checkRecord says where a configuration is not that of its record.
 func checkRecord(cfg *Config) error {
-	t, s := cfg.Replay, cfg.Replay.Start()
+	t, s, recorded := cfg.Replay, cfg.Replay.Start(), cfg.Common
+	recorded.Adopt(s)
 	switch {
 	case cfg.Duration != 0:
 		return fmt.Errorf("duration %v: a replay is over when its record is", cfg.Duration)
 	case len(cfg.Peers)+1 != s.Machines:
 		return fmt.Errorf("%s is of a run of %d machines: want %d peers, not %d", t.Path(), s.Machines, s.Machines-1, len(cfg.Peers))
-	case cfg.ID != t.ID() || cfg.Run != s.Run || cfg.Rate != s.Rate || cfg.Seed != s.Seed || cfg.Die != s.Die:
+	case cfg.ID != t.ID() || cfg.Rate != s.Rate || cfg.Common != recorded:
 		return fmt.Errorf("%s is of another machine: its id, run, rate, seed and die must be the record's", t.Path())
 	}
 	own := filepath.Join(cfg.LogDir, logging.FileName(cfg.ID, cfg.Rate))

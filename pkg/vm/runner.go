@@ -206,7 +206,7 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	if r.past.begun() {
 		r.mode.comeBack()
 	} else {
-		s.journal.log.Start(start, r.identity())
+		s.journal.log.Start(start, r.cfg.Start(r.cfg.ID, len(r.cfg.Peers)+1, r.cfg.Rate))
 	}
 	if err := s.commit(); err != nil {
 		return err
@@ -229,30 +229,6 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	}
 	r.ran = time.Duration(min(s.pacer.now(), s.end))
 	return err
-}
-
-// identity is what the start line says.
-func (r *runner) identity() logging.Start {
-	return logging.Start{
-		Version:  logging.Version,
-		Run:      r.cfg.Run,
-		Machines: len(r.cfg.Peers) + 1,
-		Rate:     r.cfg.Rate,
-		Seed:     r.cfg.Seed,
-		Die:      r.cfg.Die,
-		Peers:    r.peerIDs(),
-	}
-}
-
-// peerIDs returns the other machines' ids, ascending.
-func (r *runner) peerIDs() []int {
-	ids := make([]int, 0, len(r.cfg.Peers))
-	for id := range len(r.cfg.Peers) + 1 {
-		if id != r.cfg.ID {
-			ids = append(ids, id)
-		}
-	}
-	return ids
 }
 
 // end closes the run.

@@ -74,7 +74,7 @@ func check(cfg *Config) error {
 	if err := cfg.Check(); err != nil {
 		return err
 	}
-	if err := experiment.CheckRate(cfg.Rate); err != nil {
+	if err := cfg.Rate.Check(); err != nil {
 		return err
 	}
 	switch {

@@ -71,13 +71,7 @@ func (r Run) Write(dir string) error {
 		}
 		cfg.Machines = append(cfg.Machines, all[id])
 		writers[id] = logging.NewWriter(f, id)
-		var peers []int
-		for p := range n {
-			if p != id {
-				peers = append(peers, p)
-			}
-		}
-		writers[id].Start(experiment.Epoch, logging.Start{Run: r.Run, Machines: n, Rate: rate, Seed: r.Seed, Die: r.Die, Peers: peers})
+		writers[id].Start(experiment.Epoch, r.Start(id, n, rate))
 	}
 	err := naive.Run(cfg, func(id int, at int64, ev *event.Event) {
 		writers[id].Event(experiment.Epoch.Add(time.Duration(at)), ev)

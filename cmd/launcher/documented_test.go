@@ -1,0 +1,95 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// shown are the command lines of the launcher and of vm that the documentation and the
+// help texts show, by where that is.
+func shown(t *testing.T) map[string][]string {
+	pages, err := filepath.Glob("../../docs/*.md")
+	require.NoError(t, err)
+	texts := make(map[string]string)
+	for _, page := range append(pages, "../../README.md") {
+		texts[filepath.Base(page)] = readFile(t, page)
+	}
+	for _, program := range []string{"launcher", "vm"} {
+		texts[program+" --help"] = helpOf(t, program)
+	}
+	for _, c := range []string{"run", "sim", "check", "stats", "order", "export", "diagram", "replay", "rerun", "sweep"} {
+		texts["launcher "+c+" --help"] = helpOf(t, "launcher", c)
+	}
+	lines := make(map[string][]string)
+	onALine := regexp.MustCompile(`(?m)^ *(?:\$ )?(?:bin/)?((?:launcher|vm) .*[^ …]) *$`)
+	inline := regexp.MustCompile("`(?:bin/)?((?:launcher|vm) [^`]+)`")
+	for name, text := range texts {
+		for _, m := range append(onALine.FindAllStringSubmatch(text, -1), inline.FindAllStringSubmatch(text, -1)...) {
+			line, _, _ := strings.Cut(m[1], "   (on host") // as in the help of vm
+			if !isForm.MatchString(line) {
+				lines[name] = append(lines[name], line)
+			}
+		}
+	}
+	return lines
+}
+
+// isForm finds what is no command line but the form of one, or a line of the help's own.
+var isForm = regexp.MustCompile(`\[|\.\.\.|…|[A-Z]{2,}|DIR| - |^(launcher|vm)( \w+)? --[\w-]+$`)
+
+func helpOf(t *testing.T, program string, command ...string) string {
+	p := prepare(t, t.TempDir(), filepath.Join(bin, program), append(command, "--help")...).start()
+	require.Equal(t, "0", p.wait())
+	return p.out.String()
+}
+
+// The programs understand every command line that is shown somewhere; those that read a
+// run, or run in virtual time, do what they say.
+func TestShownCommandLines(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, run := range []string{"runs/latest", "runs/small"} {
+		p := launcher(t, dir, "sim", "--seed", "42", "--duration", "30s", "--out", run).start()
+		require.Equal(t, "0", p.wait())
+	}
+	all := shown(t)
+	require.Greater(t, len(all["README.md"]), 10)
+	require.Greater(t, len(all["vm --help"]), 2)
+	seen := make(map[string]bool)
+	for where, lines := range all {
+		for _, line := range lines {
+			if seen[line] {
+				continue
+			}
+			seen[line] = true
+			asked := shell(t, dir, line, ` --help`)
+			assert.Equal(t, "0", asked.wait(), "%s shows %s\n%s", where, line, asked.errors)
+			words := strings.Fields(line)
+			reads := []string{"check", "stats", "order", "export", "diagram", "replay"}
+			if !slices.Contains(reads, words[1]) || strings.Contains(line, "--processes") || !regexp.MustCompile(` runs/(latest|small)\b`).MatchString(line) {
+				continue
+			}
+			done := shell(t, dir, line, "")
+			assert.Equal(t, "0", done.wait(), "%s shows %s\n%s", where, line, done.errors)
+		}
+	}
+	assert.FileExists(t, filepath.Join(dir, "small.csv"), "a redirection of docs/exports.md")
+}
+
+// shell has the shell read a command line, with something behind the arguments of our
+// programs.
+func shell(t *testing.T, dir, line, behind string) *program {
+	script := `launcher() { "` + filepath.Join(bin, "launcher") + `" "$@"` + behind + `; }; vm() { "` + filepath.Join(bin, "vm") + `" "$@"` + behind + `; }; ` + line
+	p := prepare(t, dir, "/bin/sh", "-c", script)
+	p.cmd.Env = append(p.cmd.Env, "PATH="+os.Getenv("PATH"))
+	return p.start()
+}
