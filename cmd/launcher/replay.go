@@ -65,7 +65,7 @@ func rerunCommand() *cli.Command {
 		Description: `Starts a run again with what its run.json says, in a new directory. A run in virtual
 time must come out with the same bytes, which is checked (exit code 1: it did not).
 Processes throw the same dice, but their messages arrive at other instants; "launcher
-replay" repeats those too.`,
+replay" repeats those too. The other exit codes are those of "launcher run".`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`DIR` for the run", DefaultText: "runs/<time>-<name>"},
 			&cli.StringFlag{Name: "ports", Usage: "ports of the processes: a `LIST`, or auto for free ones", DefaultText: "as recorded"},

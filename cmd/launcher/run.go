@@ -28,7 +28,10 @@ it takes to repeat the run), summary.json and the processes' diagnostics. Ctrl-C
 the run in an orderly way; a second Ctrl-C kills it.
 
 The machines run in real time: a seed repeats their dice, but not the instants at which
-messages arrive.`,
+messages arrive.
+
+Exit code 0: the run is correct; 1: it is broken, or incomplete; 2: it could not begin;
+3: a machine died; 130: it was interrupted.`,
 		Flags:  runFlags(),
 		Action: command.PipedToTheEnd(action(runOptions)),
 	}

@@ -26,7 +26,10 @@ same commands read it. Ctrl-C stops the run in an orderly way.
 
   launcher sim --machines 1000000 --duration 60s --logs=false
 
---hunt looks for a run that breaks a law, and prints the command that repeats it.`,
+--hunt looks for a run that breaks a law, and prints the command that repeats it.
+
+Exit code 0: the run is correct; 1: it is broken, or incomplete; 2: it could not begin;
+130: it was interrupted.`,
 		Flags:  simFlags(),
 		Action: command.PipedToTheEnd(action(simOptions)),
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/exit"
@@ -27,7 +28,7 @@ type Check struct {
 // Run prints the verdict on each run. An error says that a run is not correct, or
 // that a log cannot be read; the other runs are no worse for it.
 func (c Check) Run(_ context.Context, env *Env) error {
-	broken, unreadable := false, false
+	code, unreadable := exit.OK, false
 	for _, dir := range c.Dirs {
 		v, err := c.dir(dir)
 		if err != nil {
@@ -38,13 +39,53 @@ func (c Check) Run(_ context.Context, env *Env) error {
 		if err := c.write(env, dir, v); err != nil {
 			return err
 		}
-		broken = broken || v.State == trace.Broken || v.State == trace.Incomplete && !c.AllowIncomplete
+		code = max(code, exitCode(v, c.AllowIncomplete))
 	}
+	if unreadable {
+		code = exit.Misused
+	}
+	if code != exit.OK {
+		return exit.With(code, nil)
+	}
+	return nil
+}
+
+// exitCode is the one rule by which a verdict on a run decides how a command ends: in
+// order where the run is correct, or incomplete and that is allowed.
+func exitCode(v *trace.Verdict, allowIncomplete bool) int {
+	if v.State == trace.Correct || v.State == trace.Incomplete && allowIncomplete {
+		return exit.OK
+	}
+	return exit.Broken
+}
+
+// check holds a run that has just been done against the laws and prints the verdict.
+// Its error says what is wrong. A run that was interrupted may be incomplete.
+func (e *Env) check(dir string, interrupted bool) error {
+	run, err := trace.Open(dir)
+	if err != nil {
+		return exit.With(exit.Died, err)
+	}
+	v, err := run.Walk(trace.Options{})
+	if err != nil {
+		return exit.With(exit.Died, err)
+	}
+	if _, err := fmt.Fprintf(e.Out, "check        %v\n", v); err != nil {
+		return exit.With(exit.Died, err)
+	}
+	if !interrupted { // which whoever did it knows
+		for _, r := range v.Remarks {
+			e.remark("%s", r)
+		}
+	}
+	code := exitCode(v, interrupted)
 	switch {
-	case unreadable:
-		return exit.With(exit.Misused, nil)
-	case broken:
-		return exit.With(exit.Broken, nil)
+	case v.State == trace.Broken:
+		return exit.With(code, fmt.Errorf("the run breaks a law; \"launcher check %s\" shows where", dir))
+	case code != exit.OK:
+		return exit.With(code, fmt.Errorf("the run is incomplete: %s", strings.Join(v.Open, "; ")))
+	case v.State == trace.Incomplete:
+		e.remark("the run is incomplete: %s", strings.Join(v.Open, "; "))
 	}
 	return nil
 }
@@ -76,7 +117,7 @@ func (c *Check) write(env *Env, dir string, v *trace.Verdict) error {
 		}
 		b.WriteByte('\n')
 	}
-	for _, o := range v.Open {
+	for _, o := range slices.Concat(v.Open, v.Remarks) {
 		fmt.Fprintf(&b, "  %s\n", o)
 	}
 	_, err := io.WriteString(env.text(), b.String())
@@ -92,7 +133,7 @@ type Stats struct {
 // Run prints the figures of each run. An error says that a law is broken somewhere,
 // or that a log cannot be read.
 func (s Stats) Run(_ context.Context, env *Env) error {
-	broken := false
+	code := exit.OK
 	for i, dir := range s.Dirs {
 		run, err := trace.Open(dir)
 		if err != nil {
@@ -112,10 +153,10 @@ func (s Stats) Run(_ context.Context, env *Env) error {
 		if err := report.Stats(out, stats, s.Format); err != nil {
 			return err
 		}
-		broken = broken || stats.Verdict.State == trace.Broken
+		code = max(code, exitCode(stats.Verdict, true))
 	}
-	if broken {
-		return exit.With(exit.Broken, errors.New("a law is broken, so the figures may mean nothing: see \"launcher check\""))
+	if code != exit.OK {
+		return exit.With(code, errors.New("a law is broken, so the figures may mean nothing: see \"launcher check\""))
 	}
 	return nil
 }

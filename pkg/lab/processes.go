@@ -14,7 +14,6 @@ import (
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/summary/table"
-	"github.com/scalemodel/lamport/pkg/trace"
 )
 
 const (
@@ -77,7 +76,7 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 		return exit.With(exit.Died, errors.Join(err, summaryErr))
 	}
 	if p.Check {
-		if err := env.check(p.Dir); err != nil {
+		if err := env.check(p.Dir, ctx.Err() != nil); err != nil {
 			return err
 		}
 	}
@@ -149,24 +148,4 @@ func (e *Env) latest(dir string) {
 	if err := rundir.MakeLatest(dir); err != nil {
 		e.say("%v", err)
 	}
-}
-
-// check holds a run against the laws and prints the verdict. What it finds broken is
-// a defect of this program.
-func (e *Env) check(dir string) error {
-	run, err := trace.Open(dir)
-	if err != nil {
-		return exit.With(exit.Died, err)
-	}
-	v, err := run.Walk(trace.Options{})
-	if err != nil {
-		return exit.With(exit.Died, err)
-	}
-	if _, err := fmt.Fprintf(e.text(), "check        %v\n", v); err != nil {
-		return exit.With(exit.Died, err)
-	}
-	if v.State == trace.Broken {
-		return exit.With(exit.Broken, fmt.Errorf("the run breaks a law; \"launcher check %s\" shows where", dir))
-	}
-	return nil
 }

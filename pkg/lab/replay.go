@@ -49,6 +49,9 @@ func (r Replay) Run(ctx context.Context, env *Env) error {
 	}
 	var paths []string
 	for _, l := range logs {
+		if err := named(l); err != nil {
+			return err
+		}
 		paths = append(paths, l.Path)
 	}
 	interruptible, stop := exit.OnInterrupt(ctx, nil)
@@ -62,6 +65,20 @@ func (r Replay) Run(ctx context.Context, env *Env) error {
 	}
 	_, err = fmt.Fprintf(env.text(), "%s: the same again: %s%s\n", r.Dir, replayed(result), reservations(result))
 	return err
+}
+
+// named refuses a log under the name of another machine's. The replay would go by what
+// is in it, but whoever named it has mixed something up.
+func named(l rundir.Log) error {
+	t, err := replay.Open(l.Path)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	if t.ID() != l.ID {
+		return fmt.Errorf("%s: its start line is that of machine %d, not %d: want each log under its own name", l.Path, t.ID(), l.ID)
+	}
+	return nil
 }
 
 // otherVersion says if a run was recorded by another version.

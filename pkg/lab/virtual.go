@@ -96,7 +96,7 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 		return dir, exit.With(exit.Died, err)
 	}
 	if v.Logs && v.Check && len(v.Rates) <= maxChecked {
-		if err := env.check(dir); err != nil {
+		if err := env.check(dir, stopped); err != nil {
 			return dir, err
 		}
 	}

@@ -20,7 +20,8 @@ import (
 type File struct {
 	f         disk
 	name      string
-	size      int64
+	size      int64 // of the whole lines
+	cut       bool  // what follows them has to be cut off first
 	torn      error // sticky: a torn line stays at the end
 	synced    bool  // the directory, by the first Sync
 	closed    bool
@@ -93,6 +94,9 @@ func (f *File) Write(p []byte) (int, error) {
 	if f.torn != nil {
 		return 0, f.torn
 	}
+	if err := f.trim(); err != nil {
+		return 0, err
+	}
 	n, err := f.f.Write(p)
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite
@@ -112,6 +116,18 @@ func (f *File) Write(p []byte) (int, error) {
 	}
 	f.size += int64(whole)
 	return whole, fmt.Errorf("event log: %w", err)
+}
+
+// trim cuts off what follows the whole lines of a log that was opened again.
+func (f *File) trim() error {
+	if !f.cut {
+		return nil
+	}
+	if err := f.f.Truncate(f.size); err != nil {
+		return fmt.Errorf("event log: the torn last line cannot be cut off: %w", err)
+	}
+	f.cut = false
+	return nil
 }
 
 // Sync waits until everything written would survive a loss of power; the
@@ -140,6 +156,10 @@ func syncDir(dir string) error {
 
 // Close closes the file. It does not sync it.
 func (f *File) Close() error {
+	return errors.Join(f.trim(), f.release())
+}
+
+func (f *File) release() error {
 	f.closed = true
 	if err := f.f.Close(); err != nil {
 		return fmt.Errorf("event log: %w", err)
@@ -153,7 +173,7 @@ func (f *File) Close() error {
 func (f *File) Discard() error {
 	var err error
 	if !f.closed {
-		err = f.Close()
+		err = f.release()
 	}
 	if f.size > 0 || f.discarded {
 		return err

@@ -59,7 +59,9 @@ type Record struct {
 func (r *Record) Time() time.Time { return time.UnixMicro(r.UnixMicro).UTC() }
 
 // ErrTorn says that the last line has no newline: its writer was stopped in the
-// middle of it. All records before it are good.
+// middle of it. Zeros may follow what there is of it, or stand in its place, as many as
+// they are: so ends a file that lost its power before all of it was on the disk. All
+// records before it are good.
 var ErrTorn = errors.New("the last line is torn")
 
 // Error says which line of a log cannot be read, and why.
@@ -166,6 +168,9 @@ func (r *Reader) next() ([]byte, error) {
 		}
 		searched = len(unread)
 		switch {
+		case searched >= MaxLine && unread[searched-1] == 0:
+			r.line++
+			return nil, r.zeros()
 		case searched >= MaxLine:
 			r.line++
 			return nil, r.fail(fmt.Sprintf("expected a line of at most %d bytes, found %s without an end",
@@ -182,6 +187,23 @@ func (r *Reader) next() ([]byte, error) {
 			return nil, r.fail("expected a newline after the last line, found it torn: "+found(unread), ErrTorn)
 		}
 	}
+}
+
+// zeros reads the zeros with which a torn line goes on, however many there are, to the
+// end of the file. It returns the error that says so, or that they do not end it.
+func (r *Reader) zeros() error {
+	torn := "expected a newline after the last line, found it torn: " + found(r.buf[r.pos:r.end])
+	for r.readErr == nil {
+		r.pos = r.end
+		r.fill()
+		if rest := bytes.TrimLeft(r.buf[r.pos:r.end], "\x00"); len(rest) > 0 {
+			return r.fail("expected nothing after zeros, found "+found(rest), nil)
+		}
+	}
+	if !errors.Is(r.readErr, io.EOF) {
+		return r.fail("cannot read on: "+r.readErr.Error(), r.readErr)
+	}
+	return r.fail(torn, ErrTorn)
 }
 
 // fill reads once more, behind what is not yet taken.

@@ -16,9 +16,10 @@ import (
 var ErrLocked = errors.New("another process is writing this log")
 
 // Reopen opens the log of a machine that comes back after a crash, so that it can
-// be written on. It shows visit every record first, and cuts off a last line
-// that is torn: that line had not been handed over whole, so nothing that it
-// says has been seen outside.
+// be written on. It shows visit every record first. A last line that is torn is
+// cut off by the first Write, or by Close: that line had not been handed over whole, so
+// nothing that it says has been seen outside. A log that is discarded instead, since its
+// machine may not go on, stays as it is.
 //
 // A log that is damaged elsewhere is refused with an [Error] that names the
 // line, one that does not exist with an error that wraps [fs.ErrNotExist], one
@@ -30,18 +31,19 @@ func Reopen(dir string, id int, rate clock.Rate, visit func(*Record) error) (*Fi
 	if err != nil {
 		return nil, fmt.Errorf("cannot reopen event log: %w", err)
 	}
-	size, err := readBack(f, name, visit)
+	size, torn, err := readBack(f, name, visit)
 	if err != nil {
 		_ = f.Close()
 		return nil, err
 	}
-	return &File{f: dataFile{f}, name: name, size: size}, nil
+	return &File{f: dataFile{f}, name: name, size: size, cut: torn}, nil
 }
 
-// readBack reads the whole of a log and returns where it ends.
-func readBack(f *os.File, name string, visit func(*Record) error) (size int64, err error) {
+// readBack reads the whole of a log and returns where it ends, and whether a torn line
+// follows.
+func readBack(f *os.File, name string, visit func(*Record) error) (size int64, torn bool, err error) {
 	if !filelock.Try(f) {
-		return 0, fmt.Errorf("event log %q: %w", name, ErrLocked)
+		return 0, false, fmt.Errorf("event log %q: %w", name, ErrLocked)
 	}
 	r := NewReader(f, name)
 	var rec Record
@@ -49,17 +51,14 @@ func readBack(f *os.File, name string, visit func(*Record) error) (size int64, e
 		err := r.Next(&rec)
 		switch {
 		case errors.Is(err, io.EOF):
-			return r.Offset(), nil
+			return r.Offset(), false, nil
 		case errors.Is(err, ErrTorn):
-			if err := f.Truncate(r.Offset()); err != nil {
-				return 0, fmt.Errorf("event log: the torn last line cannot be cut off: %w", err)
-			}
-			return r.Offset(), nil
+			return r.Offset(), true, nil
 		case err != nil:
-			return 0, err
+			return 0, false, err
 		}
 		if err := visit(&rec); err != nil {
-			return 0, &Error{File: name, Line: rec.Line, Msg: err.Error(), Err: err}
+			return 0, false, &Error{File: name, Line: rec.Line, Msg: err.Error(), Err: err}
 		}
 	}
 }

@@ -1,10 +1,12 @@
 package logging_test
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -63,6 +65,62 @@ func TestReopenCutsATornLineAtEveryByte(t *testing.T) {
 		assert.Equal(t, lines+1, seen, "what was written on is whole")
 		require.NoError(t, f.Close())
 	}
+}
+
+// A file that lost its power before all of it was on the disk ends in zeros. So many as they
+// may be, they are a torn line; text behind them says that lines are missing.
+func TestReopenCutsZeros(t *testing.T) {
+	dir := t.TempDir()
+	path := writeLog(t, dir, 3)
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for _, text := range []string{"", "2026-11-26T12:00:00.0"} {
+		for _, zeros := range []int{1, 4096, logging.MaxLine - 1 - len(text), logging.MaxLine - len(text), logging.MaxLine + 1, 3<<20 + 7} {
+			dirty := slices.Concat(whole, []byte(text), make([]byte, zeros))
+			require.NoError(t, os.WriteFile(path, dirty, 0o644))
+			var seen int
+			f, err := logging.Reopen(dir, 0, clock.Hertz, count(&seen))
+			require.NoError(t, err, "%q and %d zeros", text, zeros)
+			assert.Equal(t, 3, seen)
+			require.NoError(t, f.Close())
+			after, err := os.ReadFile(path)
+			require.NoError(t, err)
+			assert.Equal(t, string(whole), string(after), "%q and %d zeros", text, zeros)
+
+			for _, behind := range []string{"x", "\n", string(whole)} {
+				damaged := append(slices.Clone(dirty), behind...)
+				if behind == "x" && len(text)+zeros+1 < logging.MaxLine {
+					continue // which is a torn line like any other
+				}
+				require.NoError(t, os.WriteFile(path, damaged, 0o644))
+				_, err = logging.Reopen(dir, 0, clock.Hertz, count(&seen))
+				var at *logging.Error
+				require.ErrorAs(t, err, &at, "%q, %d zeros and %q", text, zeros, behind)
+				require.NotErrorIs(t, err, logging.ErrTorn)
+				assert.Equal(t, 4, at.Line)
+				after, err := os.ReadFile(path)
+				require.NoError(t, err)
+				assert.True(t, bytes.Equal(damaged, after), "a refused log is not touched")
+			}
+		}
+	}
+}
+
+// A machine that may not go on after all leaves its log as it was, torn line and all.
+func TestReopenThatIsDiscarded(t *testing.T) {
+	dir := t.TempDir()
+	path := writeLog(t, dir, 3)
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	torn := append(whole, "2026-11-26T12"...)
+	require.NoError(t, os.WriteFile(path, torn, 0o644))
+	var seen int
+	f, err := logging.Reopen(dir, 0, clock.Hertz, count(&seen))
+	require.NoError(t, err)
+	require.NoError(t, f.Discard())
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, string(torn), string(after))
 }
 
 func TestReopenRefuses(t *testing.T) {

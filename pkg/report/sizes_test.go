@@ -85,7 +85,7 @@ func TestStatsOfMissingMachines(t *testing.T) {
 	s, err := run.Stats()
 	require.NoError(t, err)
 	for format, want := range map[string]string{
-		"table": "events on 2 machines in 1.00 s (run test, die 10); 1 machine more, without a log\n",
+		"table": "events on 3 machines in 1.00 s (run test, die 10); 1 of them without a log\n",
 		"json":  `"missing": 1`,
 	} {
 		var b bytes.Buffer

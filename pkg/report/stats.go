@@ -48,13 +48,13 @@ type group struct {
 
 var groups = []group{
 	{"Pace (ticks per second)", []column{
-		columns.Nominal("", "nominal", func(m *trace.MachineStats) clock.Rate { return m.Summary.Rate }).As("rate"),
+		columns.Nominal("", "nominal", func(m *trace.MachineStats) clock.Rate { return m.Summary.Rate }).As("rate").Where(hasRate),
 		columns.Number("", "achieved", figure.Rate, func(m *trace.MachineStats) float64 { return optional(m.AchievedRate) }).As("achieved_rate"),
 		columns.Number("", "error", figure.PPM, func(m *trace.MachineStats) float64 { return optional(m.RateError) }).As("rate_error_ppm"),
 		late("late p50", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.P50 }).As("late_p50_us"),
 		late("late p99", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.P99 }).As("late_p99_us"),
 		late("late max", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.Max }).As("late_max_us"),
-		count("missed", func(m *trace.MachineStats) uint64 { return m.Summary.Missed }).As("missed"),
+		count("missed", func(m *trace.MachineStats) uint64 { return m.Summary.Missed }).As("missed").Where(hasTimes),
 	}},
 	{"Events and messages", []column{
 		count("internal", func(m *trace.MachineStats) uint64 { return m.Summary.Internal }).As("internal"),
@@ -72,31 +72,39 @@ var groups = []group{
 		count("jump p99", func(m *trace.MachineStats) uint64 { return m.Jumps.P99 }).As("jump_p99"),
 		count("jump max", func(m *trace.MachineStats) uint64 { return m.Jumps.Max }).As("jump_max"),
 		count("gaps", func(m *trace.MachineStats) uint64 { return m.Summary.Gaps }).As("gaps"),
-		mean("drift mean", func(m *trace.MachineStats) float64 { return m.Drift.Mean }).As("drift_mean"),
-		count("drift p99", func(m *trace.MachineStats) uint64 { return m.Drift.P99 }).As("drift_p99"),
-		count("drift max", func(m *trace.MachineStats) uint64 { return m.Drift.Max }).As("drift_max"),
-		count("drift final", func(m *trace.MachineStats) uint64 { return m.FinalDrift }).As("drift_final"),
+		mean("drift mean", func(m *trace.MachineStats) float64 { return m.Drift.Mean }).As("drift_mean").Where(hasDrift),
+		count("drift p99", func(m *trace.MachineStats) uint64 { return m.Drift.P99 }).As("drift_p99").Where(hasDrift),
+		count("drift max", func(m *trace.MachineStats) uint64 { return m.Drift.Max }).As("drift_max").Where(hasDrift),
+		count("drift final", func(m *trace.MachineStats) uint64 { return *m.FinalDrift }).As("drift_final").Where(hasFinalDrift),
 	}},
 	{"Queues (messages; growth and arrivals per second)", []column{
 		mean("mean", func(m *trace.MachineStats) float64 { return m.Summary.MeanQueue }).As("queue_mean"),
 		count("max", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.MaxQueue) }).As("queue_max"),
 		count("final", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Queue) }).As("queue_final"),
-		perSecond("growth", func(m *trace.MachineStats) float64 { return m.QueueGrowth }).As("queue_growth"),
-		perSecond("growth predicted", func(m *trace.MachineStats) float64 { return predicted(m, m.Predicted.Growth) }).As("queue_growth_predicted"),
-		perSecond("arrivals", func(m *trace.MachineStats) float64 { return m.Arrivals }).As("arrivals"),
-		perSecond("arrivals predicted", func(m *trace.MachineStats) float64 { return predicted(m, m.Predicted.Arrivals) }).As("arrivals_predicted"),
+		perSecond("growth", func(m *trace.MachineStats) float64 { return optional(m.QueueGrowth) }).As("queue_growth"),
+		perSecond("growth predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Growth }).As("queue_growth_predicted").Where(isPredicted),
+		perSecond("arrivals", func(m *trace.MachineStats) float64 { return optional(m.Arrivals) }).As("arrivals"),
+		perSecond("arrivals predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Arrivals }).As("arrivals_predicted").Where(isPredicted),
 	}},
 }
 
 // machineColumn names the rows of a table.
 var machineColumn = columns.Words("machine", func(m *trace.MachineStats) string { return "vm-" + strconv.Itoa(m.ID) })
 
+// What is known of a machine.
+func hasRate(m *trace.MachineStats) bool       { return m.Summary.Rate != 0 }
+func hasLog(m *trace.MachineStats) bool        { return !m.Missing }
+func hasTimes(m *trace.MachineStats) bool      { return m.NotKnown == "" }
+func hasDrift(m *trace.MachineStats) bool      { return m.Drift != nil }
+func hasFinalDrift(m *trace.MachineStats) bool { return m.FinalDrift != nil }
+func isPredicted(m *trace.MachineStats) bool   { return m.Predicted != nil }
+
 func count(name string, of func(*trace.MachineStats) uint64) column {
-	return columns.Count("", name, of)
+	return columns.Count("", name, of).Where(hasLog)
 }
 
 func mean(name string, of func(*trace.MachineStats) float64) column {
-	return columns.Number("", name, figure.Mean, of)
+	return columns.Number("", name, figure.Mean, of).Where(hasLog)
 }
 
 func perSecond(name string, of func(*trace.MachineStats) float64) column {
@@ -110,14 +118,6 @@ func late(name string, of func(*trace.MachineStats) time.Duration) column {
 	})
 }
 
-// predicted returns a predicted figure where there is one.
-func predicted(m *trace.MachineStats, figure float64) float64 {
-	if !m.Predicted.Known() {
-		return math.NaN()
-	}
-	return figure
-}
-
 func optional(f *float64) float64 {
 	if f == nil {
 		return math.NaN()
@@ -127,8 +127,12 @@ func optional(f *float64) float64 {
 
 func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, quoted func(string) string, heading string) error {
 	var b strings.Builder
+	elapsed := "a time that is not known"
+	if s.Elapsed > 0 || s.Events == 0 {
+		elapsed = figure.Duration(s.Elapsed)
+	}
 	fmt.Fprintf(&b, "%s on %s in %s (run %s, die %d)%s\n",
-		figure.Plural(s.Events, "event"), figure.Plural(len(s.Machines), "machine"), figure.Duration(s.Elapsed), quoted(s.Run), s.Die, without(s.Missing))
+		figure.Plural(s.Events, "event"), figure.Plural(s.Verdict.Machines, "machine"), elapsed, quoted(s.Run), s.Die, without(s.Missing))
 	for _, g := range append(slices.Clone(groups), jumps(s)) {
 		fmt.Fprintf(&b, "\n%s%s\n\n%s\n", heading, g.title, render(columns.New(append([]column{machineColumn}, g.columns...), s.Machines)))
 	}
@@ -140,12 +144,12 @@ func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, 
 	return err
 }
 
-// without says how many machines have no log.
-func without(machines int) string {
-	if machines == 0 {
+// without says how many of the machines have no log.
+func without(missing int) string {
+	if missing == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %s more, without a log", figure.Plural(machines, "machine"))
+	return fmt.Sprintf("; %s of them without a log", figure.Count(missing))
 }
 
 // jumps counts the jumps of each machine by size, 1, 2, 3–4, 5–8, ….
@@ -180,10 +184,20 @@ func bucketName(i int) string {
 func findings(s *trace.Stats) []string {
 	var lines []string
 	for i := range s.Machines {
-		if s.Die > 0 {
-			lines = append(lines, s.Machines[i].Explain()+".")
+		if m := &s.Machines[i]; s.Die > 0 || m.Missing {
+			lines = append(lines, m.Explain()+".")
 		}
 	}
+	for i := range s.Machines {
+		switch m := &s.Machines[i]; {
+		case m.NotKnown != "" && !m.Missing:
+			lines = append(lines, fmt.Sprintf("The pace of machine %d is not known: %s.", m.ID, m.NotKnown))
+		case m.Summary.Missed > 0:
+			lines = append(lines, fmt.Sprintf("Machine %d missed %s (%s): it was held up, or it ran at a lower rate than its start line names.",
+				m.ID, figure.Plural(m.Summary.Missed, "tick"), share(m.Summary.Missed, m.Summary.Missed+m.Summary.Steps)))
+		}
+	}
+	lines = append(lines, clockSteps(s.ClockSteps)...)
 	if c := s.Concurrency; c != nil && c.Pairs > 0 {
 		lines = append(lines, fmt.Sprintf(
 			"Of %s of events on different machines, %s (%s) are concurrent: neither could have influenced the other. The clock values nevertheless order %s of these (%s).",
@@ -193,6 +207,23 @@ func findings(s *trace.Stats) []string {
 		lines = append(lines, "Concurrent pairs of events were not counted: "+s.Why+".")
 	}
 	return append(lines, "The run is "+s.Verdict.String()+".")
+}
+
+// clockSteps says where clocks were set, the first of them only.
+func clockSteps(steps []trace.ClockStep) (lines []string) {
+	const maxShown = 10
+	for i, step := range steps {
+		if i == maxShown {
+			return append(lines, fmt.Sprintf("System clocks were set %s more.", figure.Plural(len(steps)-i, "time")))
+		}
+		way := "forward"
+		if step.By < 0 {
+			way = "back"
+		}
+		lines = append(lines, fmt.Sprintf("The system clock of machine %d was set %s by %s at step %s.",
+			step.Machine, way, figure.Duration(step.By.Abs()), figure.Count(step.Step)))
+	}
+	return lines
 }
 
 // share writes part of a whole, in per cent; of nothing, it is none.

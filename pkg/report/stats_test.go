@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -74,7 +75,7 @@ func TestStatsFormats(t *testing.T) {
 	assert.Equal(t, s.Machines, back.Machines)
 	assert.Equal(t, s.Concurrency, back.Concurrency)
 
-	assert.Contains(t, written["table"], "machine 0 is saturated: 1.50 messages/s are expected to arrive, it takes 1/s, so its queue should grow by 0.50/s")
+	assert.Contains(t, written["table"], "machine 0 is saturated: 1.50 messages/s are expected to arrive, it takes 1.00/s, so its queue should grow by 0.50/s")
 	assert.Contains(t, written["table"], "The run is correct")
 }
 
@@ -163,4 +164,90 @@ func TestDiagramRefusesWhatCannotBeDrawn(t *testing.T) {
 	run := laboratory(t)
 	err := report.Diagram(io.Discard, run, report.DiagramOptions{From: 2 * time.Minute})
 	require.EqualError(t, err, "no event lies in the part of the run that is to be drawn")
+}
+
+// What the logs do not let anybody know is left out, in every format.
+func TestStatsWithoutALog(t *testing.T) {
+	run := laboratory(t)
+	require.NoError(t, os.Remove(run.Logs[2].Name))
+	run, err := trace.Open(run.Dir)
+	require.NoError(t, err)
+	s, err := run.Stats()
+	require.NoError(t, err)
+	written := make(map[string]string)
+	for _, format := range report.StatsFormats {
+		var b bytes.Buffer
+		require.NoError(t, report.Stats(&b, s, format))
+		written[format] = b.String()
+	}
+	golden(t, "stats_missing.txt", []byte(written["table"]))
+	golden(t, "stats_missing.csv", []byte(written["csv"]))
+	assert.Contains(t, written["markdown"], "\n| vm-2 | - | - | - | - | - | - | - |\n")
+	for _, words := range []string{"keeps up", "saturated", "is at the edge"} {
+		assert.NotContains(t, written["table"], words, "that rests on all rates")
+	}
+
+	var all struct{ Machines []map[string]any }
+	require.NoError(t, json.Unmarshal([]byte(written["json"]), &all))
+	assert.Equal(t, map[string]any{"id": 2.0, "missing": true, "not_known": "the log of machine 2 is missing"}, all.Machines[2])
+	for _, m := range all.Machines[:2] {
+		assert.Contains(t, m, "summary")
+		for _, absent := range []string{"drift", "final_drift", "predicted", "not_known"} {
+			assert.NotContains(t, m, absent)
+		}
+	}
+}
+
+// What is said of a queue is what the rates and the times let be said.
+func TestExplain(t *testing.T) {
+	seen := 3.0
+	for _, tt := range []struct {
+		predicted *trace.Prediction
+		want      string
+	}{
+		{&trace.Prediction{Arrivals: 3, Takes: 3}, "machine 1 is at the edge: 3.00 messages/s are expected to arrive, as many as it takes; " +
+			"they come in bunches, so its queue should grow without bound, though ever more slowly; seen: 3.00 arrive, the queue grows by 3.00/s"},
+		{&trace.Prediction{Arrivals: 2.99, Takes: 3, Idle: 0.01}, "machine 1 keeps up: 2.99 messages/s are expected to arrive, it takes 3.00/s and is idle in 0.3 % of its steps; seen: 3.00 arrive, the queue grows by 3.00/s"},
+		{&trace.Prediction{Arrivals: 3.25, Takes: 3, Growth: 0.25}, "machine 1 is saturated: 3.25 messages/s are expected to arrive, it takes 3.00/s, so its queue should grow by 0.25/s; seen: 3.00 arrive, the queue grows by 3.00/s"},
+		{&trace.Prediction{Takes: 3, Idle: 3}, "machine 1 keeps up: 0.00 messages/s are expected to arrive, it takes 3.00/s and is idle in 100.0 % of its steps; seen: 3.00 arrive, the queue grows by 3.00/s"},
+		{nil, "machine 1: what to expect is not known, since the rates of all machines are not; seen: 3.00 arrive, the queue grows by 3.00/s"},
+	} {
+		m := trace.MachineStats{ID: 1, Predicted: tt.predicted, Arrivals: &seen, QueueGrowth: &seen}
+		assert.Equal(t, tt.want, m.Explain())
+	}
+}
+
+// A clock that was set is named, and missed ticks are.
+func TestStatsNameWhatHappened(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, tracetest.Record(dir, tracetest.Config{
+		Rates: tracetest.Hertz(1, 5, 4), Duration: time.Minute, Seed: 7,
+		Time: func(machine int, elapsed time.Duration) time.Duration {
+			if elapsed > 20*time.Second && machine < 2 {
+				elapsed += time.Hour
+			}
+			if elapsed > 40*time.Second && machine == 2 {
+				elapsed -= 3 * time.Second
+			}
+			return elapsed
+		},
+	}))
+	run, err := trace.Open(dir)
+	require.NoError(t, err)
+	s, err := run.Stats()
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, report.Stats(&b, s, "table"))
+	assert.Contains(t, b.String(), "600 events on 3 machines in 60.0 s ")
+	for _, line := range []string{
+		"- The system clock of machine 0 was set forward by 1h0m0s at step 21.\n",
+		"- The system clock of machine 1 was set forward by 1h0m0s at step 101.\n",
+		"- The system clock of machine 2 was set back by 3.00 s at step 161.\n",
+	} {
+		assert.Contains(t, b.String(), line)
+	}
+	s.Machines[1].Summary.Missed = 100
+	b.Reset()
+	require.NoError(t, report.Stats(&b, s, "table"))
+	assert.Contains(t, b.String(), "- Machine 1 missed 100 ticks (25.0 %): it was held up, or it ran at a lower rate than its start line names.\n")
 }

@@ -119,8 +119,9 @@ func inRange(m *trace.MachineStats, n int) bool {
 			return false
 		}
 	}
-	for _, x := range []float64{s.MeanJump, s.MeanQueue, m.Jumps.Mean, m.Drift.Mean, m.QueueGrowth, m.Arrivals,
-		m.Predicted.Arrivals, m.Predicted.Takes, m.Predicted.Growth, m.Predicted.Idle} {
+	drift, predicted := given(m.Drift), given(m.Predicted)
+	for _, x := range []float64{s.MeanJump, s.MeanQueue, m.Jumps.Mean, drift.Mean, given(m.QueueGrowth), given(m.Arrivals),
+		predicted.Arrivals, predicted.Takes, predicted.Growth, predicted.Idle} {
 		if math.Abs(x) > 1e30 { // a sum of squares of larger ones could have no value
 			return false
 		}
@@ -134,6 +135,14 @@ func inRange(m *trace.MachineStats, n int) bool {
 	}
 	const buckets = 65 // of as many bits as a jump has, and one for jumps of 1
 	return len(m.JumpHistogram) <= buckets && s.Queue >= 0 && s.MaxQueue >= 0 && s.Elapsed >= 0 && m.Resumes >= 0
+}
+
+// given returns what a figure is, if there is one.
+func given[T any](figure *T) (v T) {
+	if figure != nil {
+		v = *figure
+	}
+	return v
 }
 
 // checkFigures holds the figures of one of n machines of a correct run against each
@@ -156,12 +165,12 @@ func checkFigures(m *trace.MachineStats, n int, largest clock.Time) error {
 		{s.Sends <= s.Sent && s.Sent <= s.Sends*uint64(max(n-1, 1)), "it cannot have sent so many messages"},
 		{jumps == s.Steps && len(m.JumpHistogram) == last && s.Gaps == jumps-ones, "its jumps do not add up"},
 		{m.Jumps.Mean == s.MeanJump && m.Jumps.Max == s.MaxJump && s.MaxJump <= uint64(s.Clock), "its jumps do not fit its clock"},
-		{ordered(m.Jumps) && ordered(m.Drift), "a quantile is above the largest value"},
-		{m.FinalDrift == uint64(largest-s.Clock) && m.FinalDrift <= m.Drift.Max, "its final drift is not the largest clock minus its own"},
+		{ordered(m.Jumps) && ordered(given(m.Drift)), "a quantile is above the largest value"},
+		{m.FinalDrift != nil && *m.FinalDrift == uint64(largest-s.Clock) && (m.Drift == nil || *m.FinalDrift <= m.Drift.Max), "its final drift is not the largest clock minus its own"},
 		{0 <= s.MeanQueue && notAbove(s.MeanQueue, float64(s.MaxQueue)), "its mean queue is above the largest"},
 		{s.Lateness.Late <= s.Lateness.Ticks && s.Lateness.Ticks <= s.Steps && s.Lateness.P99 >= 0 && s.Lateness.Max >= 0,
 			"more ticks were late than there were"},
-		{same(m.AchievedRate, s.AchievedRate()) && same(m.RateError, s.RateError()), "its rate is not its steps by its time"},
+		{m.NotKnown != "" && m.AchievedRate == nil && m.RateError == nil || same(m.AchievedRate, s.AchievedRate()) && same(m.RateError, s.RateError()), "its rate is not its steps by its time"},
 	} {
 		if !rule.holds {
 			return errors.New(rule.what)

@@ -42,13 +42,43 @@ var allMeasures = [measures]measure{
 	jumpMean:          {"mean jump", "jump", func(m *trace.MachineStats) float64 { return m.Jumps.Mean }, false},
 	jumpMax:           {"largest jump", "jump max", func(m *trace.MachineStats) float64 { return float64(m.Jumps.Max) }, true},
 	gaps:              {"gaps, % of the events", "gaps %", gapShare, false},
-	driftMean:         {"mean drift", "drift", func(m *trace.MachineStats) float64 { return m.Drift.Mean }, false},
-	driftMax:          {"largest drift", "drift max", func(m *trace.MachineStats) float64 { return float64(m.Drift.Max) }, true},
-	growth:            {"growth of the queue, messages/s", "growth/s", func(m *trace.MachineStats) float64 { return m.QueueGrowth }, false},
+	driftMean:         {"mean drift", "drift", func(m *trace.MachineStats) float64 { return drift(m).Mean }, false},
+	driftMax:          {"largest drift", "drift max", largestDrift, true},
+	growth:            {"growth of the queue, messages/s", "growth/s", func(m *trace.MachineStats) float64 { return known(m.QueueGrowth) }, false},
 	queueMax:          {"longest queue", "queue max", longest, true},
-	growthPredicted:   {"predicted growth", "predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Growth }, false},
-	arrivals:          {"arrivals per second", "arrivals/s", func(m *trace.MachineStats) float64 { return m.Arrivals }, false},
-	arrivalsPredicted: {"predicted arrivals", "predicted", func(m *trace.MachineStats) float64 { return m.Predicted.Arrivals }, false},
+	growthPredicted:   {"predicted growth", "predicted", func(m *trace.MachineStats) float64 { return predicted(m).Growth }, false},
+	arrivals:          {"arrivals per second", "arrivals/s", func(m *trace.MachineStats) float64 { return known(m.Arrivals) }, false},
+	arrivalsPredicted: {"predicted arrivals", "predicted", func(m *trace.MachineStats) float64 { return predicted(m).Arrivals }, false},
+}
+
+// known returns a figure, NaN where it is not known.
+func known(f *float64) float64 {
+	if f == nil {
+		return math.NaN()
+	}
+	return *f
+}
+
+func drift(m *trace.MachineStats) trace.Distribution {
+	if m.Drift == nil {
+		return trace.Distribution{Mean: math.NaN()}
+	}
+	return *m.Drift
+}
+
+func largestDrift(m *trace.MachineStats) float64 {
+	if m.Drift == nil {
+		return math.NaN()
+	}
+	return float64(m.Drift.Max)
+}
+
+func predicted(m *trace.MachineStats) trace.Prediction {
+	if m.Predicted == nil {
+		nan := math.NaN()
+		return trace.Prediction{Arrivals: nan, Takes: nan, Idle: nan, Growth: nan}
+	}
+	return *m.Predicted
 }
 
 func gapShare(m *trace.MachineStats) float64 {
@@ -86,8 +116,8 @@ func figuresOf(machines []*trace.MachineStats) *figures {
 		}
 		f.clock += float64(m.Summary.Clock)
 		f.rate += m.Summary.Rate.PerSecond()
-		f.takes += m.Predicted.Takes
-		if m.Predicted.Saturated() {
+		f.takes += predicted(m).Takes
+		if predicted(m).Saturated() {
 			f.full++
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -51,9 +52,10 @@ func invent(t testing.TB, g *Grid, f func(r *Run, machine int) outcome) *made {
 				ID:          id,
 				Summary:     summary.Machine{ID: id, Rate: rate, Steps: 100, Gaps: x.gaps, MaxQueue: x.queueMax, Clock: clock.Time(300 - x.missing)},
 				Jumps:       trace.Distribution{Mean: x.jump, Max: uint64(x.jumpMax)},
-				Drift:       trace.Distribution{Mean: x.drift, Max: uint64(x.driftMax)},
-				QueueGrowth: x.growth,
-				Predicted:   trace.Prediction{Arrivals: 1.5, Takes: rate.PerSecond(), Growth: x.predicted},
+				Drift:       &trace.Distribution{Mean: x.drift, Max: uint64(x.driftMax)},
+				QueueGrowth: &x.growth,
+				Arrivals:    new(float64),
+				Predicted:   &trace.Prediction{Arrivals: 1.5, Takes: rate.PerSecond(), Growth: x.predicted},
 			}
 			stats.Machines = append(stats.Machines, ms)
 		}
@@ -419,4 +421,20 @@ func TestManyRates(t *testing.T) {
 	text := invent(t, lists(3, []string{"1,2,3,4,5,6,7"}, 10), func(*Run, int) outcome { return outcome{jump: 1} }).findings()
 	assert.Contains(t, text, "(slowest), 1 ± 0 (between), 1 ± 0 (fastest)")
 	assert.Contains(t, text, "**Queue of the machines between.**")
+}
+
+// A machine of which something is not known has no such figure, and no run without
+// one stops the sweep from being summed up.
+func TestFiguresThatAreNotKnown(t *testing.T) {
+	m := invent(t, lists(2, []string{"1,5,4"}, 10), func(*Run, int) outcome { return outcome{jump: 2, drift: 3, growth: 1} })
+	for i := range m.results[0].Stats.Machines {
+		x := &m.results[0].Stats.Machines[i]
+		x.Drift, x.Arrivals, x.QueueGrowth, x.Predicted, x.NotKnown = nil, nil, nil, nil, "its times are not"
+	}
+	assert.NotEmpty(t, m.findings())
+	f := figuresOf([]*trace.MachineStats{&m.results[0].Stats.Machines[0]})
+	for _, k := range []int{driftMean, growth, arrivals, growthPredicted, arrivalsPredicted} {
+		assert.True(t, math.IsNaN(f.value[k]), allMeasures[k].name)
+	}
+	assert.InDelta(t, 2, f.value[jumpMean], 0)
 }

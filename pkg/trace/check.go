@@ -6,22 +6,28 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/logging"
 )
 
 // checker holds a run against the laws. A walk tells it what there is, in the
 // order of the walk, and it remembers what the laws need: it orders nothing itself.
 type checker struct {
-	all      bool       // keep every violation
-	roster   roster     // the machines that are there
-	accounts []*account // theirs, in that order
-	links    *links     // of these, the tallies are its own
-	first    *account   // whose start line the others must fit
+	all      bool          // keep every violation
+	roster   roster        // the machines that are there
+	accounts []*account    // theirs, in that order
+	links    *links        // of these, the tallies are its own
+	first    *account      // whose start line the others must fit
+	plan     plan          // of the run, as its record has it
+	ran      time.Duration // how long it has lasted at least, by the ticks that were executed
 	verdict  Verdict
 	findings []finding
+
+	undelivered []string // by link, how many messages
 }
 
 // account is what the laws remember of a machine.
@@ -33,6 +39,12 @@ type account struct {
 	last        prior
 	torn        bool // the line after last is
 	cut         bool // as it is in compressed data: more than that line may be missing
+
+	micro   int64 // global time of the last event, or of the start line
+	setBack bool  // it has gone back by more than patience
+	end     end
+	marked  int64  // when the run's progress was last looked at
+	haste   *haste // nil: no pace, or none that is known to be kept
 }
 
 // prior is what a line must follow from.
@@ -49,7 +61,10 @@ type tally struct {
 }
 
 func newChecker(r *Run, links *links, all bool) *checker {
-	c := &checker{all: all, roster: r.Present(), links: links}
+	c := &checker{all: all, roster: r.Present(), links: links, plan: newPlan(r.Record)}
+	if r.unreadable != nil {
+		c.verdict.Remarks = append(c.verdict.Remarks, fmt.Sprintf("what the run was to be is not known: %v", r.unreadable))
+	}
 	c.verdict.Machines = r.Machines
 	c.verdict.Broken = make(map[Law]uint64)
 	for i := range r.Logs {
@@ -152,11 +167,12 @@ func (c *checker) other(a *account, s *Step, id int) {
 	case logging.ResumeRecord:
 		r := s.Other.Resume
 		c.repeats(a, s, "resume", r.Step, r.Clock)
+		c.goesOn(a, s.Micro)
 	case logging.StopRecord:
 		stop := &s.Other.Stop
 		c.repeats(a, s, "stop", stop.Step, stop.Clock)
 		if pending := sum(stop.Pending); pending != uint64(stop.Queue) {
-			c.violate(LawConservation, fmt.Sprintf("queue=%d, but pending lists %s", stop.Queue, plural(pending, "message")), a.at(s.Line))
+			c.violate(LawConservation, fmt.Sprintf("queue=%d, but pending lists %s", stop.Queue, figure.Plural(pending, "message")), a.at(s.Line))
 		}
 		if a.stop == nil {
 			a.stop = s.Other
@@ -172,11 +188,16 @@ func (c *checker) started(a *account, s *Step) {
 	kept.Start.Peers = nil // all logs' together are many
 	a.start = &kept
 	start := &s.Other.Start
+	a.micro = s.Micro
+	c.fits(a, s.Line)
+	if c.plan.keepsPace() {
+		a.haste = newHaste(start.Rate, s.Micro)
+	}
 	if name := logging.FileName(a.id, start.Rate); a.log.File != "" && a.log.File != name {
 		c.violate(LawRun, fmt.Sprintf("the log of machine %d with rate %v is called %s, not %s", a.id, start.Rate, name, a.log.File), a.at(s.Line))
 	}
 	if a.id >= start.Machines {
-		c.violate(LawRun, fmt.Sprintf("machine %d in a run of %s: the last is %d", a.id, plural(uint64(start.Machines), "machine"), start.Machines-1), a.at(s.Line))
+		c.violate(LawRun, fmt.Sprintf("machine %d in a run of %s: the last is %d", a.id, figure.Plural(start.Machines, "machine"), start.Machines-1), a.at(s.Line))
 	} else if !isAllOthers(start.Peers, a.id, start.Machines) {
 		c.violate(LawRun, fmt.Sprintf("the peers of machine %d are not the %d others of 0 to %d", a.id, start.Machines-1, start.Machines-1), a.at(s.Line))
 	}
@@ -190,10 +211,10 @@ func (c *checker) started(a *account, s *Step) {
 		differs = append(differs, fmt.Sprintf("run %q here, %q there", start.Run, f.Run))
 	}
 	if start.Machines != f.Machines {
-		differs = append(differs, fmt.Sprintf("%s here, %d there", plural(uint64(start.Machines), "machine"), f.Machines))
+		differs = append(differs, fmt.Sprintf("%s here, %d there", figure.Plural(start.Machines, "machine"), f.Machines))
 	}
 	if start.Die != f.Die {
-		differs = append(differs, fmt.Sprintf("a die of %s here, %d there", plural(uint64(start.Die), "face"), f.Die))
+		differs = append(differs, fmt.Sprintf("a die of %s here, %d there", figure.Plural(start.Die, "face"), f.Die))
 	}
 	if differs != nil {
 		c.violate(LawRun, "two logs are not of one run: "+strings.Join(differs, ", "), a.at(s.Line), c.first.at(c.first.start.Line))
@@ -259,6 +280,12 @@ func (c *checker) event(a *account, s *Step, id int, passages []passage) {
 		}
 	}
 	a.last = prior{step: ev.Step, clock: uint64(ev.Clock), line: s.Line}
+	a.setBack = a.setBack || s.Micro < a.micro-patience.Microseconds()
+	a.micro = s.Micro
+	c.goesOn(a, s.Micro)
+	if a.haste != nil {
+		a.haste.step(s.Line, s.Micro)
+	}
 }
 
 // next says in words what follows n.

@@ -3,8 +3,8 @@ package trace
 import (
 	"fmt"
 	"math"
-	"strings"
 
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/logging"
 )
 
@@ -13,7 +13,8 @@ import (
 func (c *checker) conclude() (*Verdict, error) {
 	v := &c.verdict
 	c.conserved()
-	v.Open = c.open()
+	c.hasty()
+	v.Open = append(c.open(), c.early()...)
 	switch {
 	case len(v.Broken) > 0:
 		v.State = Broken
@@ -45,26 +46,26 @@ func (c *checker) open() (open []string) {
 		}
 	}
 	if broken > maxListed {
-		open = append(open, fmt.Sprintf("%d more logs break off", broken-maxListed))
+		open = append(open, fmt.Sprintf("%s more logs break off", figure.Count(broken-maxListed)))
 	}
 	machines := c.verdict.Machines
 	switch n, missing := c.roster.missing(machines); {
 	case n == 1:
-		open = append(open, fmt.Sprintf("the log of machine %s is missing: what it did is not known", missing[0]))
+		open = append(open, fmt.Sprintf("the log of machine %d is missing: what it did is not known", missing[0]))
 	case n > maxListed:
-		open = append(open, fmt.Sprintf("the logs of %d machines are missing, %s, …: what they did is not known", n, strings.Join(missing, ", ")))
+		open = append(open, fmt.Sprintf("the logs of %s are missing, %s, …: what they did is not known", figure.Plural(n, "machine"), listed(missing)))
 	case n > 1:
-		open = append(open, fmt.Sprintf("the logs of machines %s are missing: what they did is not known", strings.Join(missing, ", ")))
+		open = append(open, fmt.Sprintf("the logs of machines %s are missing: what they did is not known", listed(missing)))
 	}
 	if n := c.verdict.Unmatched; n > 0 {
-		open = append(open, fmt.Sprintf("receives that cannot be held against their sends, which these logs do not show: %d", n))
+		open = append(open, fmt.Sprintf("receives that cannot be held against their sends, which these logs do not show: %s", figure.Count(n)))
 	}
 	if stopped < machines && machines > 1 {
-		open = append(open, fmt.Sprintf("whether messages were lost can be said for %d of %d links, those between machines that stopped",
-			stopped*(stopped-1), machines*(machines-1)))
+		open = append(open, fmt.Sprintf("whether messages were lost can be said for %s of %s, those between machines that stopped",
+			figure.Count(stopped*(stopped-1)), figure.Plural(machines*(machines-1), "link")))
 	}
-	if n := c.verdict.Undelivered; n > 0 {
-		open = append(open, fmt.Sprintf("messages that never reached their recipients, which had left or were cut off: %d", n))
+	if c.undelivered != nil {
+		open = append(open, "messages that never reached their recipients, which had left or were cut off: "+figure.List(c.undelivered, maxListed))
 	}
 	return open
 }
@@ -94,7 +95,8 @@ func (c *checker) isOther(id int, a *account) bool { return id < c.verdict.Machi
 // nothing appears.
 //
 // What a stop line calls undelivered is exact where the recipient had left, and
-// an upper bound where it could not be asked; so it bounds what may be missing.
+// an upper bound where it could not be asked. So it bounds what may be missing;
+// how much is, the two logs decide.
 func (c *checker) conserved() {
 	pending, undelivered := make(map[*link]uint64), make(map[*link]uint64)
 	for _, a := range c.accounts {
@@ -103,7 +105,6 @@ func (c *checker) conserved() {
 		}
 		s := &a.stop.Stop
 		c.verdict.Pending = add(c.verdict.Pending, sum(s.Pending))
-		c.verdict.Undelivered = add(c.verdict.Undelivered, sum(s.Undelivered))
 		for _, n := range s.Pending {
 			if !c.isOther(n.Peer, a) {
 				c.violate(LawConservation, fmt.Sprintf("pending messages of machine %d, which is no other machine of this run", n.Peer), a.at(a.stop.Line))
@@ -131,16 +132,26 @@ func (c *checker) conserved() {
 		case there > l.sends:
 			why = fmt.Sprintf("%d too many", there-l.sends)
 			clue = to.receives(l.from, l.lastReceived)
-		case l.sends-there > undelivered[l]:
+		case l.sends-there <= undelivered[l]:
+			c.missing(l, l.sends-there)
+			continue
+		default:
 			why = fmt.Sprintf("%d lost", l.sends-there-undelivered[l])
 			// Those that are pending are the oldest; behind them is the first
 			// of which there is no trace.
 			clue = from.sends(l.to, add(add(l.lastReceived, pending[l]), 1))
-		default:
-			continue
 		}
 		c.violate(LawConservation, fmt.Sprintf("machine %d sent %s to machine %d, where %d are received and %d pending, with %d undelivered: %s",
-			l.from, plural(l.sends, "message"), l.to, l.receives, pending[l], undelivered[l], why), to.at(to.stop.Line), from.at(from.stop.Line), clue)
+			l.from, figure.Plural(l.sends, "message"), l.to, l.receives, pending[l], undelivered[l], why), to.at(to.stop.Line), from.at(from.stop.Line), clue)
+	}
+}
+
+// missing takes in that n messages of a link never reached their recipient, as
+// their sender has said of at least as many.
+func (c *checker) missing(l *link, n uint64) {
+	if n > 0 {
+		c.verdict.Undelivered = add(c.verdict.Undelivered, n)
+		c.undelivered = append(c.undelivered, fmt.Sprintf("%s from machine %d to machine %d", figure.Count(n), l.from, l.to))
 	}
 }
 

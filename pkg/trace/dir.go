@@ -1,7 +1,9 @@
 package trace
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -9,8 +11,8 @@ import (
 	"github.com/scalemodel/lamport/pkg/rundir"
 )
 
-// Open finds the event logs in a run's directory. It reads no more than their
-// first lines.
+// Open finds the event logs in a run's directory, and its record. Of the logs it reads
+// no more than the first lines.
 func Open(dir string) (*Run, error) {
 	found, err := rundir.Logs(dir)
 	if err != nil {
@@ -25,6 +27,9 @@ func Open(dir string) (*Run, error) {
 		return nil, err
 	}
 	run.Dir = dir
+	if run.Record, err = rundir.ReadRecord(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		run.unreadable = err // the logs speak for themselves
+	}
 	return run, nil
 }
 

@@ -3,6 +3,8 @@ package trace
 import (
 	"fmt"
 	"strings"
+
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 )
 
 // Law is a statement that holds in every correct run.
@@ -13,7 +15,8 @@ const (
 	// LawRun: all logs are of one run. There is one for each machine. It
 	// opens with its only start line, which fits the file's name, holds
 	// lines of that machine only, and nothing stands behind its stop line.
-	// The run's name, machines and die are the same in all.
+	// The run's name, machines and die are the same in all. Where the run has
+	// a record, all of this fits it, and no machine was faster than its rate.
 	//
 	// Seeds may differ: machines that are started by hand draw their own.
 	LawRun Law = "run"
@@ -91,10 +94,12 @@ type Verdict struct {
 	State    State `json:"state"`
 	Machines int   `json:"machines"`
 
-	Events      uint64 `json:"events"`
-	Sent        uint64 `json:"sent"` // messages
-	Received    uint64 `json:"received"`
-	Pending     uint64 `json:"pending"`
+	Events   uint64 `json:"events"`
+	Sent     uint64 `json:"sent"` // messages
+	Received uint64 `json:"received"`
+	Pending  uint64 `json:"pending"`
+	// Undelivered is how many messages never reached their recipient, as far as
+	// both ends of their link have stopped: then their two logs know.
 	Undelivered uint64 `json:"undelivered"`
 	// Unmatched is how many receives name a send that the sender's log, which
 	// is missing or breaks off, does not show.
@@ -104,6 +109,8 @@ type Verdict struct {
 	Violations []Violation    `json:"violations,omitempty"`
 	// Open lists what is missing and what cannot be said for that reason.
 	Open []string `json:"open,omitempty"`
+	// Remarks are what is to be known of the run, and takes nothing from it.
+	Remarks []string `json:"remarks,omitempty"`
 }
 
 // Violated returns how many violations there are in all.
@@ -117,28 +124,20 @@ func (v *Verdict) Violated() uint64 {
 
 // String says the verdict in one line. What is open it does not list.
 func (v *Verdict) String() string {
-	what := plural(v.Events, "event") + " on " + plural(uint64(v.Machines), "machine")
+	what := figure.Plural(v.Events, "event") + " on " + figure.Plural(v.Machines, "machine")
 	switch v.State {
 	case Correct:
-		return fmt.Sprintf("correct: all laws hold for %s; %s sent = %d received + %d pending",
-			what, plural(v.Sent, "message"), v.Received, v.Pending)
+		return fmt.Sprintf("correct: all laws hold for %s; %s sent = %s received + %s pending",
+			what, figure.Plural(v.Sent, "message"), figure.Count(v.Received), figure.Count(v.Pending))
 	case Incomplete:
 		return fmt.Sprintf("incomplete: no law is broken by %s, but not all can be said", what)
 	default:
 		var laws []string
 		for _, l := range Laws {
 			if n := v.Broken[l]; n > 0 {
-				laws = append(laws, fmt.Sprintf("%s (%d)", l, n))
+				laws = append(laws, fmt.Sprintf("%s (%s)", l, figure.Count(n)))
 			}
 		}
-		return fmt.Sprintf("BROKEN: %s among %s: %s", plural(v.Violated(), "violation"), what, strings.Join(laws, ", "))
+		return fmt.Sprintf("BROKEN: %s among %s: %s", figure.Plural(v.Violated(), "violation"), what, strings.Join(laws, ", "))
 	}
-}
-
-// plural returns "1 event", "2 events".
-func plural(n uint64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

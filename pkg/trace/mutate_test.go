@@ -257,6 +257,9 @@ var uncaught = []mutation{
 		name := rapid.SampledFrom(l.names()).Draw(t, "log")
 		lines := l.lines(name)
 		i := rapid.IntRange(0, len(lines)-1).Draw(t, "line")
+		if len(lines[i]) < 4 { // another mutation has torn it
+			return changed{}
+		}
 		lines[i] = fmt.Sprintf("%04d%s", rapid.IntRange(1970, 9999).Draw(t, "year"), lines[i][4:])
 		l.setLines(name, lines)
 		return changed{name, i + 1}

@@ -287,6 +287,7 @@ func (n *naive) conservation() {
 			if missing.Sign() < 0 || missing.Cmp(count(a.stop().Stop.Undelivered, to)) > 0 {
 				n.broken[trace.LawConservation] = true
 			}
+			n.open = n.open || missing.Sign() > 0
 		}
 	}
 	for id, l := range n.logs {
@@ -310,7 +311,6 @@ func (n *naive) conservation() {
 				n.broken[trace.LawConservation] = true
 			}
 		}
-		n.open = n.open || len(stop.Stop.Undelivered) > 0
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
@@ -99,10 +98,10 @@ func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 	}
 	n, missing := roster(r.Present()).missing(r.Machines)
 	if n > len(missing) {
-		return append(open, fmt.Sprintf("the logs of %d machines are missing, %s, …", n, strings.Join(missing, ", "))), nil
+		return append(open, fmt.Sprintf("the logs of %d machines are missing, %s, …", n, listed(missing))), nil
 	}
 	for _, id := range missing {
-		open = append(open, fmt.Sprintf("the log of machine %s is missing", id))
+		open = append(open, fmt.Sprintf("the log of machine %d is missing", id))
 	}
 	return open, nil
 }

@@ -10,11 +10,15 @@ type Prediction struct {
 	Growth   float64 `json:"growth"`   // of its queue, messages per second; 0 unless saturated
 }
 
-// Known reports whether there is a prediction.
-func (p Prediction) Known() bool { return p.Takes > 0 }
-
 // Saturated reports whether more messages arrive than the machine can take.
 func (p Prediction) Saturated() bool { return p.Growth > 0 }
+
+// OnEdge reports whether just as many messages arrive as the machine can take.
+// Then its queue is that of a random walk without a drift: it has no mean.
+func (p Prediction) OnEdge() bool {
+	const exact = 1e-6 // of the rate, to which the rates are solved
+	return p.Arrivals > 0 && math.Abs(p.Arrivals-p.Takes) <= exact*p.Takes
+}
 
 // Predict returns, for machines with these rates in ticks per second and dice
 // with this many faces, the fixed point of

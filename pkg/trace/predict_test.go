@@ -73,3 +73,15 @@ func TestPredictedMessagesAgreeWithTheMachine(t *testing.T) {
 		}
 	}
 }
+
+// Three machines of which the first is sent just as much as it takes: 3 = 9·0.4/1.2.
+func TestOnEdge(t *testing.T) {
+	for other, want := range map[float64]string{9: "edge", 8.99: "below", 9.01: "above"} {
+		p := Predict([]float64{3, other, 9}, 10)[0]
+		assert.Equal(t, want == "edge", p.OnEdge(), other)
+		if want != "edge" {
+			assert.Equal(t, want == "above", p.Saturated(), other)
+		}
+	}
+	assert.False(t, Prediction{Takes: 3, Idle: 3}.OnEdge(), "nothing arrives")
+}

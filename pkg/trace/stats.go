@@ -4,59 +4,72 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
 
 // Stats are the figures of a run, taken from its logs alone.
 type Stats struct {
-	Dir      string         `json:"dir"`
-	Run      string         `json:"run"`
-	Die      int            `json:"die"`
-	Start    time.Time      `json:"start"`
-	Elapsed  time.Duration  `json:"elapsed_ns"` // from the first start to the last line
-	Events   uint64         `json:"events"`
-	Machines []MachineStats `json:"machines"` // those that have a log, by ID
-	// Missing is how many machines have none. Then nothing is predicted, for their
+	Dir     string        `json:"dir"`
+	Run     string        `json:"run"`
+	Die     int           `json:"die"`
+	Start   time.Time     `json:"start"`
+	Elapsed time.Duration `json:"elapsed_ns,omitzero"` // from the first start to the last line; 0: not known
+	Events  uint64        `json:"events"`
+	// Machines are those that have a log, by ID, and among them those without one, if
+	// these are few.
+	Machines []MachineStats `json:"machines"`
+	// Missing is how many machines have no log. Then nothing is predicted, for their
 	// rates are not known.
 	Missing int `json:"missing,omitzero"`
+	// ClockSteps are where system clocks were set while machines ran. The figures
+	// are what they would be without, unless a machine's NotKnown says otherwise.
+	ClockSteps []ClockStep `json:"clock_steps,omitempty"`
 	// Concurrency is nil where it cannot be counted; Why then says why not.
 	Concurrency *Concurrency `json:"concurrency,omitempty"`
 	Why         string       `json:"why_no_concurrency,omitempty"`
 	Verdict     *Verdict     `json:"verdict"`
 }
 
-// MachineStats are the figures of one machine. Rates are per second.
+// MachineStats are the figures of one machine. Rates are per second. What is nil is
+// not known.
 type MachineStats struct {
-	ID      int             `json:"id"`
-	Summary summary.Machine `json:"summary"` // as the machine itself would have counted
+	ID int `json:"id"`
+	// NotKnown says why figures of the machine are missing below, if they are: all
+	// of them where Missing is true, else those that rest on its times.
+	NotKnown string `json:"not_known,omitempty"`
+	Missing  bool   `json:"missing,omitempty"` // there is no log
+
+	Summary summary.Machine `json:"summary,omitzero"` // as the machine itself would have counted
 	// AchievedRate is in ticks per second and RateError in parts per million;
 	// both are nil where they cannot be had.
 	AchievedRate *float64 `json:"achieved_rate,omitempty"`
 	RateError    *float64 `json:"rate_error_ppm,omitempty"`
 
-	Jumps Distribution `json:"jumps"`
+	Jumps Distribution `json:"jumps,omitzero"`
 	// JumpHistogram counts jumps of 1, 2, 3–4, 5–8, 9–16, … : up to 2^i.
-	JumpHistogram []uint64 `json:"jump_histogram"`
+	JumpHistogram []uint64 `json:"jump_histogram,omitempty"`
 
 	// Drift is the largest clock of any machine minus the machine's own:
 	// Mean over time, Max exact, P50 and P99 sampled every few milliseconds.
-	Drift      Distribution `json:"drift"`
-	FinalDrift uint64       `json:"final_drift"`
+	// Where a log is missing, nobody's is known: its machine may be ahead.
+	Drift      *Distribution `json:"drift,omitempty"`
+	FinalDrift *uint64       `json:"final_drift,omitempty"`
 
 	// QueueGrowth is the slope of the queue's length over time, by least
 	// squares, in messages per second.
-	QueueGrowth float64    `json:"queue_growth"`
-	Arrivals    float64    `json:"arrivals"`           // messages received or pending, per second
-	Predicted   Prediction `json:"predicted,omitzero"` // zero: not known
+	QueueGrowth *float64 `json:"queue_growth,omitempty"`
+	Arrivals    *float64 `json:"arrivals,omitempty"` // messages received or pending, per second
+	// Predicted rests on the rates of all machines.
+	Predicted *Prediction `json:"predicted,omitempty"`
 
 	// Resumes is how often the machine came back from its log.
 	Resumes int `json:"resumes,omitzero"`
@@ -85,22 +98,39 @@ type Concurrency struct {
 // kept: their cost per message grows with it.
 const maxVectors = 256
 
-// Stats goes through the run, as [Run.Walk] does, and gathers its figures.
+// Stats goes through the run, as [Run.Walk] does, and gathers its figures. Where it
+// turns out that system clocks were set, it goes through it once more, with the times
+// as they would have been without.
 func (r *Run) Stats() (*Stats, error) {
 	c := NewCollector(r)
 	verdict, err := r.Walk(Options{}, c)
 	if err != nil {
 		return nil, err
 	}
-	return c.Stats(verdict), nil
+	steps, _ := c.clockSteps()
+	if steps == nil {
+		return c.Stats(verdict), nil
+	}
+	corrected := r.without(steps)
+	c = NewCollector(corrected)
+	if _, err := corrected.Walk(Options{Unchecked: true}, c); err != nil {
+		return nil, err
+	}
+	s := c.Stats(verdict)
+	s.ClockSteps = append(steps, s.ClockSteps...)
+	return s, nil
 }
 
-// Collector is a [Visitor] that gathers the figures of a run.
+// Collector is a [Visitor] that gathers the figures of a run. It sees where system
+// clocks were set, but by then what came afterwards is counted: [Run.Stats] can leave
+// that out of the figures, which a Collector by itself only marks.
 type Collector struct {
 	dir      string
-	present  []int       // machines, ascending
-	machines []*gathered // theirs
-	missing  int
+	oneHost  bool            // all machines ran on one
+	present  []int           // machines, ascending
+	machines []*gathered     // theirs
+	absent   []int           // the first of those without a log
+	missing  int             // how many of those there are
 	start    *logging.Record // the first
 	from, to int64           // global time, µs
 	largest  clock.Time      // of all machines, now
@@ -117,6 +147,7 @@ type Collector struct {
 
 // gathered is what is known of one machine.
 type gathered struct {
+	id       int
 	start    *logging.Record
 	stop     *logging.Record
 	figures  summary.Collector
@@ -132,6 +163,8 @@ type gathered struct {
 	slope    slope    // of the queue over time
 	lastTick int64    // µs
 	resumes  int
+	offsets  *offsets
+	haste    *haste
 }
 
 // NewCollector returns a Collector for one walk over the run.
@@ -139,15 +172,16 @@ func NewCollector(r *Run) *Collector {
 	present := r.Present()
 	c := &Collector{
 		dir:         r.Dir,
+		oneHost:     r.Record != nil,
 		present:     present,
 		machines:    make([]*gathered, len(present)),
-		missing:     r.Machines - len(present),
 		silent:      newHistogram(),
 		sampleEvery: max(10_000, int64(len(present))*100),
 	}
 	for i := range c.machines {
-		c.machines[i] = new(gathered)
+		c.machines[i] = &gathered{id: present[i]}
 	}
+	c.missing, c.absent = roster(present).missing(r.Machines)
 	if len(present) <= maxVectors {
 		c.pairs = newPairs(len(present))
 	}
@@ -185,6 +219,7 @@ func (c *Collector) Visit(s *Step) error {
 		c.largest = ev.Clock
 	}
 	m.observe(ev, s.Micro)
+	m.times(s, c)
 	m.slope.add(float64(at)/1e6, float64(ev.Queue))
 	if c.pairs != nil {
 		c.pairs.add(s)
@@ -207,24 +242,22 @@ func (c *Collector) sample(until int64) {
 	}
 }
 
-// nanoseconds returns the time between two times of a log, in µs. The largest times
-// that a log can hold are further apart than a Duration can be.
-func nanoseconds(from, to int64) int64 {
-	const most = math.MaxInt64 / 2000
-	return min(max(to-from, -most), most) * 1000
-}
-
 func (c *Collector) other(m *gathered, rec *logging.Record) {
 	switch rec.Kind {
 	case logging.StartRecord:
 		if m.start == nil {
 			m.start = rec
+			m.offsets = newOffsets(rec.Start.Rate, rec.UnixMicro)
+			m.haste = newHaste(rec.Start.Rate, rec.UnixMicro)
 		}
 		if c.start == nil {
 			c.start = rec
 		}
 	case logging.ResumeRecord:
 		m.resumes++
+		if m.offsets != nil {
+			m.offsets.resumed()
+		}
 	case logging.StopRecord:
 		m.stop = rec
 	}
@@ -244,12 +277,11 @@ func (m *gathered) observe(ev *event.Event, micro int64) {
 	if m.start == nil || m.start.Start.Rate == clock.Unpaced {
 		return
 	}
-	const patience = int64(100 * time.Millisecond)
 	rate := m.start.Start.Rate
 	// The log holds whole microseconds; the end of one is what can be said.
-	now := nanoseconds(m.start.UnixMicro, micro) + 999
+	now := int64(between(m.start.UnixMicro, micro)) + 999
 	tick := m.steps + m.missed
-	if late := now - rate.Due(tick); late > patience && now > rate.Due(tick+1) {
+	if late := now - rate.Due(tick); late > int64(patience) && now > rate.Due(tick+1) {
 		missed := rate.Ticks(now) - tick
 		m.missed += missed
 		m.figures.Missed(missed)
@@ -258,6 +290,87 @@ func (m *gathered) observe(ev *event.Event, micro int64) {
 	m.figures.Tick(time.Duration(max(0, now-999-rate.Due(tick))))
 }
 
+// times looks at what the times say besides: whether the system's clock was set, and
+// whether the machine is too fast.
+func (m *gathered) times(s *Step, c *Collector) {
+	if m.start == nil {
+		return
+	}
+	if begins := m.offsets.tick(s.Machine, s); begins != nil {
+		begins.seen = c.seen(begins)
+	}
+	if m.haste != nil {
+		m.haste.step(s.Line, s.Micro)
+	}
+}
+
+// seen reports whether another machine kept its pace while the times of one rose: it
+// ticked after the next tick of that one was due, and has had no rise itself.
+func (c *Collector) seen(r *rise) bool {
+	due := r.from + (r.period + 10*grain).Microseconds()
+	for _, m := range c.machines {
+		if o := m.offsets; o != nil && m.id != r.machine && o.micro > due && o.open == nil &&
+			(len(o.rises) == 0 || o.rises[len(o.rises)-1].to <= r.from) {
+			return true
+		}
+	}
+	return false
+}
+
+// clockSteps returns where clocks were set, and by machine what cannot be told.
+func (c *Collector) clockSteps() (steps []ClockStep, doubts map[int]string) {
+	var rises []*rise
+	for _, m := range c.machines {
+		if m.offsets == nil || m.hasty() {
+			continue
+		}
+		if m.offsets.open != nil {
+			m.offsets.close()
+		}
+		for i := range m.offsets.rises {
+			rises = append(rises, &m.offsets.rises[i])
+		}
+	}
+	settle(rises, c.oneHost)
+	for _, r := range rises {
+		switch r.cause {
+		case clockSet:
+			steps = append(steps, ClockStep{Machine: r.machine, Line: r.line, Step: r.step, By: r.by()})
+		case uncertain:
+			if doubts == nil {
+				doubts = make(map[int]string)
+			}
+			doubts[r.machine] = r.doubt()
+		}
+	}
+	return append(steps, c.atStops(rises)...), doubts
+}
+
+// atStops returns where a clock was set between the last step of a machine and its
+// stop line, as the ticks of others show.
+func (c *Collector) atStops(rises []*rise) (steps []ClockStep) {
+	for _, m := range c.machines {
+		if m.stop == nil || m.steps == 0 {
+			continue
+		}
+		tail := between(m.lastTick, m.stop.UnixMicro)
+		for _, r := range rises {
+			by := r.by()
+			if r.cause != clockSet || r.machine == m.id || by > 0 && tail < by-r.noise || by < 0 && tail > 0 {
+				continue
+			}
+			if max(r.from, m.lastTick) <= min(r.to, m.stop.UnixMicro)-by.Microseconds() {
+				steps = append(steps, ClockStep{Machine: m.id, Line: m.stop.Line, Step: m.steps, By: by})
+				break
+			}
+		}
+	}
+	return steps
+}
+
+// hasty reports whether the machine was faster than its rate.
+func (m *gathered) hasty() bool { return m.haste != nil && m.haste.proven != nil }
+
 // Stats returns the figures of the run when the walk has come to its end, with
 // this verdict.
 func (c *Collector) Stats(verdict *Verdict) *Stats {
@@ -265,46 +378,111 @@ func (c *Collector) Stats(verdict *Verdict) *Stats {
 	if c.start != nil {
 		s.Run, s.Die, s.Start = c.start.Start.Run, c.start.Start.Die, c.start.Time()
 	}
-	s.Elapsed = time.Duration(nanoseconds(c.from, c.to))
+	var doubts map[int]string
+	s.ClockSteps, doubts = c.clockSteps()
+	for _, step := range s.ClockSteps { // whose figures are those with it
+		if doubts == nil {
+			doubts = make(map[int]string)
+		}
+		doubts[step.Machine] = "its system clock was set, and the figures are not without that"
+	}
+	whole := c.incomplete() == ""
+	if doubts == nil {
+		s.Elapsed = between(c.from, c.to)
+	}
 	c.area.until(c.to-c.from, float64(c.largest))
-	var rates []float64
-	for i, m := range c.machines {
-		ms := m.stats(c.present[i], c)
-		rates = append(rates, ms.rate())
+	for _, m := range c.machines {
+		if m.isEmpty() {
+			s.Machines = append(s.Machines, MachineStats{ID: m.id, NotKnown: emptyLog(m.id), Missing: true})
+			continue
+		}
+		ms := m.stats()
+		if whole {
+			ms.FinalDrift = ptr(uint64(c.largest - m.clock))
+		}
+		if span := c.to - c.from; doubts == nil {
+			m.overTime(&ms, span)
+			if whole {
+				ms.Drift = ptr(c.driftOf(m, span))
+			}
+		}
+		m.pace(&ms, doubts[m.id])
 		s.Machines = append(s.Machines, ms)
 	}
-	if s.Die > 0 && s.Missing == 0 {
-		for i, p := range Predict(rates, s.Die) {
-			s.Machines[i].Predicted = p
+	if c.missing == len(c.absent) { // else there are too many to be listed
+		for _, id := range c.absent {
+			s.Machines = append(s.Machines, MachineStats{ID: id, NotKnown: missingLog(id), Missing: true})
+		}
+		slices.SortFunc(s.Machines, func(a, b MachineStats) int { return a.ID - b.ID })
+	}
+	s.predict()
+	s.Concurrency, s.Why = c.concurrency(verdict)
+	return s
+}
+
+// isEmpty reports whether nothing is known of a machine that has a log.
+func (m *gathered) isEmpty() bool { return m.start == nil && m.steps == 0 }
+
+func emptyLog(id int) string   { return fmt.Sprintf("the log of machine %d is empty", id) }
+func missingLog(id int) string { return fmt.Sprintf("the log of machine %d is missing", id) }
+
+// incomplete says why nothing can be said that needs all logs, "" if it can.
+func (c *Collector) incomplete() string {
+	if c.missing > 0 {
+		return missingLog(c.absent[0])
+	}
+	for _, m := range c.machines {
+		if m.isEmpty() {
+			return emptyLog(m.id)
 		}
 	}
+	return ""
+}
+
+func (c *Collector) concurrency(verdict *Verdict) (*Concurrency, string) {
 	switch {
 	case c.pairs == nil:
-		s.Why = fmt.Sprintf("more than %d machines", maxVectors)
+		return nil, fmt.Sprintf("more than %d machines", maxVectors)
 	case verdict.State == Broken:
-		s.Why = "the run is broken"
+		return nil, "the run is broken"
 	case verdict.Unmatched > 0:
-		s.Why = "sends are missing"
-	default:
-		s.Concurrency, s.Why = c.pairs.result()
+		return nil, "sends are missing"
+	case c.incomplete() != "":
+		return nil, c.incomplete()
 	}
-	return s
+	return c.pairs.result()
+}
+
+// predict adds what the rates lead to, if all of them are known.
+func (s *Stats) predict() {
+	var rates []float64
+	for i := range s.Machines {
+		rate, ok := s.Machines[i].rate()
+		if !ok || s.Die == 0 {
+			return
+		}
+		rates = append(rates, rate)
+	}
+	for i, p := range Predict(rates, s.Die) {
+		s.Machines[i].Predicted = &p
+	}
 }
 
 // rate returns the rate to predict from: the nominal one, or what an unpaced
 // machine reached.
-func (m *MachineStats) rate() float64 {
+func (m *MachineStats) rate() (perSecond float64, ok bool) {
 	switch {
 	case m.Summary.Rate != 0 && m.Summary.Rate != clock.Unpaced:
-		return m.Summary.Rate.PerSecond()
+		return m.Summary.Rate.PerSecond(), true
 	case m.AchievedRate != nil:
-		return *m.AchievedRate
+		return *m.AchievedRate, true
 	}
-	return 1
+	return 0, false
 }
 
-func (m *gathered) stats(id int, c *Collector) MachineStats {
-	s := MachineStats{ID: id, Resumes: m.resumes}
+// stats returns the figures that rest on no time.
+func (m *gathered) stats() MachineStats {
+	s := MachineStats{ID: m.id, Resumes: m.resumes}
 	var rate clock.Rate
 	if m.start != nil {
 		rate = m.start.Start.Rate
@@ -313,22 +491,18 @@ func (m *gathered) stats(id int, c *Collector) MachineStats {
 	if m.stop != nil {
 		queue = m.stop.Stop.Queue
 	}
-	s.Summary = m.figures.Machine(id, rate, queue)
+	s.Summary = m.figures.Machine(m.id, rate, queue)
 	if m.start != nil {
 		s.Summary.Started = m.start.Time()
 		if rate == clock.Unpaced && m.steps > 0 {
-			s.Summary.Elapsed = time.Duration(nanoseconds(m.start.UnixMicro, m.lastTick))
+			s.Summary.Elapsed = between(m.start.UnixMicro, m.lastTick)
 		}
 	}
 	if m.stop != nil {
-		s.Summary.Pending = byPeer(m.stop.Stop.Pending)
-		s.Summary.Undelivered = byPeer(m.stop.Stop.Undelivered)
+		s.Summary.Pending = logging.ByPeer(m.stop.Stop.Pending)
+		s.Summary.Undelivered = logging.ByPeer(m.stop.Stop.Undelivered)
 	}
-	s.AchievedRate = known(s.Summary.AchievedRate())
-	s.RateError = known(s.Summary.RateError())
-	drift := c.silent
 	if m.jumps != nil {
-		drift = m.drift
 		s.Jumps = distribution(m.jumps, s.Summary.MeanJump, s.Summary.MaxJump)
 	}
 	for i := len(m.buckets) - 1; i >= 0; i-- {
@@ -337,31 +511,46 @@ func (m *gathered) stats(id int, c *Collector) MachineStats {
 			break
 		}
 	}
-	span := c.to - c.from
-	m.area.until(span, float64(m.clock))
-	s.FinalDrift = uint64(c.largest - m.clock)
-	meanDrift := 0.0
-	if span > 0 {
-		meanDrift = (c.area.sum - m.area.sum) / float64(span)
-	}
-	s.Drift = distribution(drift, meanDrift, max(m.maxDrift, s.FinalDrift))
-	s.QueueGrowth = m.slope.value()
-	if span > 0 {
-		s.Arrivals = float64(s.Summary.Receives+uint64(queue)) / (float64(span) / 1e6)
-	}
 	return s
 }
 
-func byPeer(counts []logging.Count) map[int]uint64 {
-	if len(counts) == 0 {
-		return nil
+// pace adds how well the machine kept its rate, unless its times are in doubt, or say
+// that it did not try to.
+func (m *gathered) pace(s *MachineStats, doubt string) {
+	if m.hasty() {
+		doubt = "it executed its steps faster than its rate allows: it was replayed, or its rate was another"
 	}
-	m := make(map[int]uint64, len(counts))
-	for _, c := range counts {
-		m[c.Peer] = c.Messages
+	if s.NotKnown = doubt; doubt != "" {
+		s.Summary.Lateness, s.Summary.Missed, s.Summary.Elapsed = summary.Lateness{}, 0, 0
+		return
 	}
-	return m
+	s.AchievedRate = known(s.Summary.AchievedRate())
+	s.RateError = known(s.Summary.RateError())
 }
+
+// overTime adds the figures of the queue that rest on how long the run lasted, in µs.
+func (m *gathered) overTime(s *MachineStats, span int64) {
+	s.QueueGrowth, s.Arrivals = ptr(m.slope.value()), ptr(0.0)
+	if span > 0 {
+		*s.Arrivals = float64(s.Summary.Receives+uint64(s.Summary.Queue)) / (float64(span) / 1e6)
+	}
+}
+
+// driftOf returns the drift of a machine in the whole run.
+func (c *Collector) driftOf(m *gathered, span int64) Distribution {
+	m.area.until(span, float64(m.clock))
+	mean := 0.0
+	if span > 0 {
+		mean = (c.area.sum - m.area.sum) / float64(span)
+	}
+	drift := m.drift
+	if drift == nil {
+		drift = c.silent
+	}
+	return distribution(drift, mean, max(m.maxDrift, uint64(c.largest-m.clock)))
+}
+
+func ptr[T any](v T) *T { return &v }
 
 func known(f float64) *float64 {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
@@ -383,28 +572,28 @@ func distribution(h *hdrhistogram.Histogram, mean float64, largest uint64) Distr
 // what was seen.
 func (m *MachineStats) Explain() string {
 	p := m.Predicted
-	if !p.Known() {
-		return fmt.Sprintf("machine %d: what to expect is not known, for machines are missing; seen: %s arrive, the queue grows by %s/s",
-			m.ID, perSecond(m.Arrivals), perSecond(m.QueueGrowth))
+	switch {
+	case m.Missing:
+		return fmt.Sprintf("machine %d: not known: %s; so nobody's drift is known either, since its clock may be the largest", m.ID, m.NotKnown)
+	case p == nil:
+		return fmt.Sprintf("machine %d: what to expect is not known, since the rates of all machines are not; seen: %s", m.ID, m.seen())
+	case p.OnEdge():
+		return fmt.Sprintf("machine %d is at the edge: %s messages/s are expected to arrive, as many as it takes; they come in bunches, so its queue should grow without bound, though ever more slowly; seen: %s",
+			m.ID, figure.PerSecond(p.Arrivals), m.seen())
+	case p.Saturated():
+		return fmt.Sprintf("machine %d is saturated: %s messages/s are expected to arrive, it takes %s/s, so its queue should grow by %s/s; seen: %s",
+			m.ID, figure.PerSecond(p.Arrivals), figure.PerSecond(p.Takes), figure.PerSecond(p.Growth), m.seen())
 	}
-	if p.Saturated() {
-		return fmt.Sprintf("machine %d is saturated: %s messages/s are expected to arrive, it takes %s/s, so its queue should grow by %s/s; seen: %s arrive, the queue grows by %s/s",
-			m.ID, perSecond(p.Arrivals), perSecond(p.Takes), perSecond(p.Growth), perSecond(m.Arrivals), perSecond(m.QueueGrowth))
-	}
-	return fmt.Sprintf("machine %d keeps up: %s messages/s are expected to arrive, it takes %s/s and is idle in %.0f %% of its steps; seen: %s arrive, the queue grows by %s/s",
-		m.ID, perSecond(p.Arrivals), perSecond(p.Takes), 100*p.Idle/p.Takes, perSecond(m.Arrivals), perSecond(m.QueueGrowth))
+	return fmt.Sprintf("machine %d keeps up: %s messages/s are expected to arrive, it takes %s/s and is idle in %s of its steps; seen: %s",
+		m.ID, figure.PerSecond(p.Arrivals), figure.PerSecond(p.Takes), figure.Percent(p.Idle, p.Takes), m.seen())
 }
 
-func perSecond(f float64) string {
-	places := 2
-	if math.Abs(f) >= 1000 {
-		places = 0
+// seen says what became of the queue.
+func (m *MachineStats) seen() string {
+	if m.Arrivals == nil || m.QueueGrowth == nil {
+		return "not known per second, since the times are not"
 	}
-	s := strings.TrimSuffix(strconv.FormatFloat(f, 'f', places, 64), ".00")
-	if s == "-0" {
-		return "0"
-	}
-	return s
+	return fmt.Sprintf("%s arrive, the queue grows by %s/s", figure.PerSecond(*m.Arrivals), figure.PerSecond(*m.QueueGrowth))
 }
 
 // integral adds up a step function over time.

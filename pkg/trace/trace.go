@@ -16,8 +16,10 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/rundir"
 )
 
 // Source reads what one machine recorded, from the first line to the last. It is
@@ -80,6 +82,10 @@ type Run struct {
 	// Machines is the largest number of machines that any log's first line
 	// names, or that the logs' IDs need. 1 at least.
 	Machines int
+	// Record says what the run was to be, where its directory does; nil: nothing
+	// is known of that. The logs have to fit it.
+	Record     *rundir.Record
+	unreadable error // why it is nil although there is one
 }
 
 // Present returns the machines that have a log, ascending. A name or a first line can
@@ -108,14 +114,23 @@ func (r roster) index(id int) (int, bool) {
 
 // missing returns how many of the machines of a run are not there, and the first of
 // those, but for which a list would be too long.
-func (r roster) missing(machines int) (n int, first []string) {
+func (r roster) missing(machines int) (n int, first []int) {
 	n = machines - len(r)
 	for id := 0; len(first) < min(n, maxListed); id++ {
 		if _, ok := r.index(id); !ok {
-			first = append(first, strconv.Itoa(id))
+			first = append(first, id)
 		}
 	}
 	return n, first
+}
+
+// listed writes ids as "0, 2, 5".
+func listed(ids []int) string {
+	words := make([]string, len(ids))
+	for i, id := range ids {
+		words[i] = strconv.Itoa(id)
+	}
+	return strings.Join(words, ", ")
 }
 
 // maxListed is how many things of a kind are listed where there may be many.

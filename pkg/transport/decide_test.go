@@ -66,7 +66,7 @@ func TestInTake(t *testing.T) {
 		{"PING", nil, framePing, []uint64{9}, nil, setOf(framePong), ""},
 		{"a short PING", nil, framePing, nil, nil, 0, "PING of 0 bytes, want 8"},
 		{"READY", nil, frameReady, []uint64{9}, nil, 0, ""},
-		{"STARTED", nil, frameStarted, []uint64{9}, nil, 0, ""},
+		{"STARTED", nil, frameStarted, []uint64{9, 5}, nil, 0, ""},
 		{"FIN", nil, frameFin, []uint64{5}, func(s *inState) { s.phase = phaseFinished }, setOf(frameHeld), ""},
 		{"FIN too early", nil, frameFin, []uint64{6}, nil, 0, "FIN after 6 messages, but 5 are here"},
 		{"FIN too late", nil, frameFin, []uint64{4}, nil, 0, "FIN after 4 messages, but 5 are here"},

@@ -624,3 +624,21 @@ func (n *Node) Finish(ctx context.Context) map[int]uint64 {
 	n.Settle(ctx)
 	return undelivered
 }
+
+// rejoin comes back to a run that began at start, without hearing what the peers say.
+func (n *Node) rejoin(ctx context.Context, start time.Time) error {
+	if _, err := n.Rejoin(ctx, cancelled()); err != nil {
+		return err
+	}
+	n.Resume(start, time.Since(start))
+	return nil
+}
+
+// hearStarted hears that the run began so long ago, and returns at which instant.
+func (p *puppet) hearStarted(elapsed time.Duration) (start uint64) {
+	p.t.Helper()
+	var ago uint64
+	require.NoError(p.t, parseNumbers(frameStarted, p.hear(frameStarted), &start, &ago))
+	require.InDelta(p.t, elapsed, time.Duration(ago), float64(time.Second))
+	return start
+}

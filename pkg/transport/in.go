@@ -27,6 +27,7 @@ type inLink struct {
 	// The peer, whatever the connection.
 	incarnation uint64   // of its newest process
 	start       proposal // when that would start; zero: it is not ready
+	met         bool     // it has said something: so it does not contradict what it was told in WELCOME
 
 	inSession // what there is to know of the newest connection
 }
@@ -205,6 +206,9 @@ func (l *inLink) attach(conn net.Conn, incarnation uint64) (*session, error) {
 	}
 	l.incarnation = incarnation
 	l.mu.Unlock()
+	if out := n.to(l.from); out != nil && incarnation > known {
+		out.redial()
+	}
 	n.changes.notify()
 	return s, nil
 }
@@ -247,6 +251,9 @@ func (l *inLink) serve(s *session, frames *frameReader) {
 			by = "peer"
 		}
 		l.n.log.Error("connection closed", "machine", l.from, "by", by, "reason", refused)
+		if refused.heard && refused.Code == CodeStale {
+			l.n.fail(refused, l.answered())
+		}
 	}
 }
 
@@ -417,13 +424,17 @@ func (l *inLink) take(t frameType, body []byte) (over bool, err error) {
 		return false, err
 	}
 	changed := step.phase != l.phase
-	l.inState = step.inState
+	changed = changed || !l.met
+	l.inState, l.met = step.inState, true
 	l.due |= step.due
 	switch t {
 	case framePing:
 		l.pinged, l.pingedAt = step.says[0], time.Now()
 	case frameReady, frameStarted:
-		l.start = proposal{at: int64(step.says[0]), agreed: t == frameStarted}
+		l.start = proposal{at: int64(step.says[0])}
+		if t == frameStarted {
+			l.start.agreed, l.start.began = true, l.n.now()-time.Duration(step.says[1])
+		}
 		changed = true
 	}
 	l.mu.Unlock()
@@ -436,7 +447,7 @@ func (l *inLink) take(t frameType, body []byte) (over bool, err error) {
 
 // change changes what the life of the link depends on, and lets a peer go that has
 // nothing to wait for any more.
-func (l *inLink) change(f func(s *inState)) phase {
+func (l *inLink) change(f func(s *inState)) {
 	l.mu.Lock()
 	was := l.phase
 	f(&l.inState)
@@ -447,12 +458,11 @@ func (l *inLink) change(f func(s *inState)) phase {
 		l.work.Signal()
 		l.n.changes.notify()
 	}
-	return now
 }
 
-// freeze takes nothing more on the link, and returns the phase that it is in then.
-func (l *inLink) freeze() phase {
-	return l.change(func(s *inState) { s.phase = s.phase.moved(moveFreeze) })
+// freeze takes nothing more on the link.
+func (l *inLink) freeze() {
+	l.change(func(s *inState) { s.phase = s.phase.moved(moveFreeze) })
 }
 
 // close takes nothing more on the link and tells the peer how far it has come.
@@ -500,6 +510,14 @@ func (l *inLink) awaitsBye() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.phase == phaseClosed && !l.peerLeft
+}
+
+// answered reports whether the peer has heard what this process has of its messages, and
+// goes on.
+func (l *inLink) answered() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.met
 }
 
 // proposed returns when the peer would start.

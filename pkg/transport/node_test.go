@@ -68,7 +68,7 @@ func TestSendAll(t *testing.T) {
 		assert.EqualValues(t, 8, d.SendAll(1, payloads(8, 10)))
 		assert.EqualValues(t, 11, d.Send(1, numbered(11)))
 		assert.EqualValues(t, 11, d.Stats().Messages)
-		assert.EqualValues(t, 5, d.byID[1].undelivered())
+		assert.EqualValues(t, 5, d.byID[1].end().undelivered())
 	})
 }
 

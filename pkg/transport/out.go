@@ -15,6 +15,7 @@ import (
 type outLink struct {
 	addr string
 	line
+	again chan struct{} // a token: the peer has called, so it can be reached now
 
 	// All of the following is guarded by line.mu.
 	phase phase
@@ -49,7 +50,7 @@ type outSession struct {
 }
 
 func newOutLink(n *Node, p Peer) *outLink {
-	l := &outLink{line: line{n: n}, addr: p.Addr, id: p.ID, box: newOutbox(), window: uint64(n.cfg.Window)}
+	l := &outLink{line: line{n: n}, again: make(chan struct{}, 1), addr: p.Addr, id: p.ID, box: newOutbox(), window: uint64(n.cfg.Window)}
 	l.work.L = &l.mu
 	return l
 }
@@ -151,11 +152,18 @@ func (l *outLink) restore(p Past) {
 	l.highest, l.past = p.Sent, p.Sent
 }
 
-// undelivered returns how many messages the peer is not known to hold.
-func (l *outLink) undelivered() uint64 {
+// end returns what is known of the messages of the link.
+func (l *outLink) end() outEnd {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.box.next - 1 - max(l.held, l.box.acked)
+	return outEnd{
+		phase:    l.phase,
+		sent:     l.box.next - 1,
+		acked:    l.box.acked,
+		held:     l.held,
+		standing: l.session != nil,
+		met:      l.count > 0,
+	}
 }
 
 // stands reports whether the link is connected, or needs not be any more.
@@ -244,16 +252,46 @@ func (l *outLink) run() {
 			}
 			l.n.log.Warn("refused by peer", "addr", l.addr, "reason", refused)
 		}
-		// Full jitter: machines that lost each other at one instant
-		// should not come back at one instant.
-		timer := time.NewTimer(rand.N(pause) + time.Millisecond)
-		select {
-		case <-l.n.ctx.Done():
-			timer.Stop()
+		called, closed := l.rest(pause)
+		if closed {
 			return
-		case <-timer.C:
+		}
+		if called {
+			pause = redialFirst
 		}
 		pause = min(2*pause, redialMax)
+	}
+}
+
+// rest pauses before the next dial, for no longer than that and a moment. It reports
+// whether the peer has called meanwhile, so that the pause was short, and whether the
+// node was closed.
+func (l *outLink) rest(pause time.Duration) (called, closed bool) {
+	// Full jitter: machines that lost each other at one instant
+	// should not come back at one instant.
+	timer := time.NewTimer(rand.N(pause) + time.Millisecond)
+	defer timer.Stop()
+	for {
+		select {
+		case <-l.n.ctx.Done():
+			return called, true
+		case <-l.again:
+			called = true
+			timer.Reset(time.Millisecond)
+		case <-timer.C:
+			return called, false
+		}
+	}
+}
+
+// redial cuts the pause before the next dial short, if there is one.
+func (l *outLink) redial() {
+	if l.connected() {
+		return
+	}
+	select {
+	case l.again <- struct{}{}:
+	default:
 	}
 }
 
@@ -456,16 +494,14 @@ func (l *outLink) dueNow() frameSet {
 func (l *outLink) controls(b []byte) (_ []byte, frames uint64) {
 	now := l.dueNow()
 	l.due &^= now
-	if now.has(framePing) {
-		b = appendNumbers(b, framePing, uint64(time.Now().UnixNano()))
+	// It goes first: whoever comes back to the run has heard of its time with the
+	// first frame.
+	if now.has(frameReady) {
+		b = l.n.start.Load().append(b, l.n.now())
 		frames++
 	}
-	if now.has(frameReady) {
-		start, t := l.n.start.Load(), frameReady
-		if start.agreed {
-			t = frameStarted
-		}
-		b = appendNumbers(b, t, uint64(start.at))
+	if now.has(framePing) {
+		b = appendNumbers(b, framePing, uint64(time.Now().UnixNano()))
 		frames++
 	}
 	if now.has(frameFin) {

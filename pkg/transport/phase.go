@@ -155,6 +155,10 @@ func (p phase) String() string {
 // closed reports whether the peer takes nothing more of a sending end.
 func (p phase) closed() bool { return !phases[p].sends.has(frameData) }
 
+// finished reports whether the peer has finished, at a receiving end that still takes
+// messages, or nothing more is taken.
+func (p phase) finished() bool { return p >= phaseFinished }
+
 // ignores reports whether a frame changes nothing.
 func (p phase) ignores(t frameType) bool { return phases[p].ignores.has(t) }
 

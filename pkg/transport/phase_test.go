@@ -107,6 +107,8 @@ func frame(typ frameType) []byte {
 		return appendData(nil, 3, numbered(3))
 	case framePong:
 		return appendNumbers(nil, typ, 1, 2, 3)
+	case frameStarted:
+		return appendNumbers(nil, typ, 2, 3)
 	case frameBye:
 		return appendNumbers(nil, typ)
 	case frameError:
@@ -157,7 +159,7 @@ var lives = map[phase]func(t *testing.T, d *duet){
 	phaseDrained: func(t *testing.T, d *duet) {
 		d.out.say(frameFin, 2)
 		d.out.hear(frameHeld)
-		d.Drain(t.Context())
+		d.Drain(cancelled())
 	},
 	phaseClosed: func(t *testing.T, d *duet) {
 		d.Settle(cancelled())
@@ -300,6 +302,9 @@ func (d *duet) hearOut(t *testing.T, p phase, typ frameType) {
 		d.out.hear(framePong)
 	case typ == frameReady || typ == frameStarted:
 		want.peer = proposal{at: 2, agreed: typ == frameStarted}
+		if want.peer.agreed {
+			want.peer.began = d.now() - 3
+		}
 	case typ == frameFin && !ignored:
 		assert.EqualValues(t, 2, d.out.hearNumber(frameHeld))
 	case typ == frameError || typ == frameBye:

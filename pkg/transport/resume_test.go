@@ -104,7 +104,7 @@ func TestClosedAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := startDuet(t, func(c *Config) { c.Past = []Past{{Peer: 1, Consumed: 2, Sent: 4}} })
 		rejoined := make(chan error)
-		go func() { rejoined <- d.Rejoin(within(t), time.Now()) }()
+		go func() { rejoined <- d.rejoin(within(t), time.Now()) }()
 		d.accept(t, welcome{window: 10, consumed: 3, held: 4})
 		require.NoError(t, <-rejoined)
 		d.in.hear(frameStarted)
@@ -152,7 +152,7 @@ func TestUndeliveredByWhatIsHeld(t *testing.T) {
 	assert.Equal(t, map[int]uint64{1: 4}, drain(t, func(*testing.T, *duet) {}))
 	assert.Equal(t, map[int]uint64{1: 2}, drain(t, func(_ *testing.T, d *duet) { d.in.say(frameHeld, 3) }))
 	assert.Empty(t, drain(t, func(_ *testing.T, d *duet) { d.in.say(frameHeld, 5) }))
-	assert.Empty(t, drain(t, func(_ *testing.T, d *duet) { d.out.say(frameFin, 0) }), "it waits for them at its own end")
+	assert.Equal(t, map[int]uint64{1: 4}, drain(t, func(_ *testing.T, d *duet) { d.out.say(frameFin, 0) }), "that it has finished says nothing of what it holds")
 	assert.Equal(t, map[int]uint64{1: 3}, drain(t, func(_ *testing.T, d *duet) { d.in.say(frameClosed, 2) }), "it has left")
 	assert.Equal(t, map[int]uint64{1: 4}, drain(t, func(t *testing.T, d *duet) {
 		// It has died with its queue, and not heard the rest again.
@@ -181,11 +181,15 @@ func TestPast(t *testing.T) {
 			}
 			start := time.Now().Add(-time.Minute)
 			rejoined := make(chan error)
-			go func() { rejoined <- d.Rejoin(within(t), start) }()
+			go func() { rejoined <- d.rejoin(within(t), start) }()
 			d.accept(t, welcome{window: 10, consumed: 8, held: 10})
-			assert.Equal(t, start.UnixNano(), int64(d.in.hearNumber(frameStarted)), "it does not propose another start")
 			require.NoError(t, <-rejoined)
-			d.in.hearData(11, 12)
+			if known == AnyID { // the link stands before the run's time is known
+				d.in.hearDataAndStarted(t, start)
+			} else {
+				assert.Equal(t, start.UnixNano(), int64(d.in.hearStarted(time.Minute)), "it does not propose another start")
+				d.in.hearData(11, 12)
+			}
 			d.in.hearNothing()
 			assert.EqualValues(t, 13, d.Send(1, numbered(13)))
 			d.in.hearData(13, 13)
@@ -209,13 +213,32 @@ func TestPast(t *testing.T) {
 	}
 }
 
+// hearDataAndStarted hears messages 11 and 12, and when the run began, in some order.
+func (p *puppet) hearDataAndStarted(t *testing.T, start time.Time) {
+	t.Helper()
+	var got []frameType
+	for len(got) < 3 {
+		typ, body := p.next()
+		if typ == framePing {
+			continue
+		}
+		got = append(got, typ)
+		if typ == frameStarted {
+			var at, ago uint64
+			require.NoError(t, parseNumbers(typ, body, &at, &ago))
+			assert.EqualValues(t, start.UnixNano(), at, "it does not propose another start")
+		}
+	}
+	assert.ElementsMatch(t, []frameType{frameStarted, frameData, frameData}, got)
+}
+
 // A machine that had noted what stood in its queue when it ended is not sent it
 // again, and can say CLOSED at once.
 func TestPastThatHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := startDuet(t, func(c *Config) { c.Past = []Past{{Peer: 1, Consumed: 7, Held: 9, Sent: 4}} })
 		rejoined := make(chan error)
-		go func() { rejoined <- d.Rejoin(within(t), time.Now()) }()
+		go func() { rejoined <- d.rejoin(within(t), time.Now()) }()
 		d.accept(t, welcome{window: 10, consumed: 4, held: 4})
 		require.NoError(t, <-rejoined)
 		settled := make(chan bool)
@@ -243,7 +266,7 @@ func TestRejoinRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := startDuet(t, nil)
 		rejoined := make(chan error)
-		go func() { rejoined <- d.Rejoin(within(t), time.Now()) }()
+		go func() { rejoined <- d.rejoin(within(t), time.Now()) }()
 		require.NoError(t, <-rejoined, "who is where is known")
 		d.accept(t, welcome{window: 10, consumed: 1, held: 1})
 		_ = d.in.hearError()
@@ -253,7 +276,7 @@ func TestRejoinRefused(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		d := startDuet(t, nil)
-		require.NoError(t, d.Rejoin(within(t), time.Now()))
+		require.NoError(t, d.rejoin(within(t), time.Now()))
 		d.accept(t, welcome{window: 10})
 		synctest.Wait()
 		d.in.conn.Close()
@@ -273,7 +296,7 @@ func TestBarrierOfARunThatGoesOn(t *testing.T) {
 		const ahead = time.Hour
 		d := newDuetAhead(t, ahead, 10, nil)
 		began := time.Now().Add(-time.Minute)
-		d.out.say(frameStarted, uint64(began.Add(ahead).UnixNano()))
+		d.out.say(frameStarted, uint64(began.Add(ahead).UnixNano()), uint64(time.Minute))
 		start, err := d.Barrier(within(t))
 		require.NoError(t, err)
 		assert.True(t, start.Equal(began), "%v, want %v", start, began)
@@ -281,7 +304,7 @@ func TestBarrierOfARunThatGoesOn(t *testing.T) {
 		// From now on it says so itself.
 		d.in.conn.Close()
 		d.accept(t, welcome{window: 10})
-		assert.EqualValues(t, began.UnixNano(), d.in.hearNumber(frameStarted))
+		assert.EqualValues(t, began.UnixNano(), d.in.hearStarted(time.Minute))
 	})
 }
 
@@ -412,7 +435,7 @@ func (m *mortal) live(incarnation uint64) *life {
 		assert.NoError(m.t, err)
 		m.start = start
 	} else {
-		assert.NoError(m.t, l.node.Rejoin(m.t.Context(), m.start))
+		assert.NoError(m.t, l.node.rejoin(m.t.Context(), m.start))
 	}
 	return l
 }
@@ -506,4 +529,116 @@ func TestKilledAgainAndAgain(t *testing.T) {
 		})
 		require.False(t, t.Failed(), "seed %d", seed)
 	}
+}
+
+// A machine that comes back hears every peer on both links: what it has of the peer may be
+// contradicted on the one that it accepts. Until then it says whom it waits for.
+func TestRejoinHearsEveryPeer(t *testing.T) {
+	type result struct {
+		elapsed []time.Duration
+		err     error
+	}
+	begin := func(t *testing.T, patience time.Duration) (d *duet, log *diary, ended chan result) {
+		log, ended = new(diary), make(chan result, 1)
+		d = startDuet(t, func(c *Config) { c.Past, c.Logger = []Past{{Peer: 1, Consumed: 7, Sent: 4}}, log.logger() })
+		hear, cancel := context.WithTimeout(t.Context(), patience)
+		t.Cleanup(cancel)
+		go func() {
+			elapsed, err := d.Rejoin(t.Context(), hear)
+			ended <- result{elapsed, err}
+		}()
+		return d, log, ended
+	}
+	t.Run("it has heard of the run's time", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d, log, ended := begin(t, time.Hour)
+			d.accept(t, welcome{window: 10, consumed: 4, held: 4})
+			time.Sleep(5 * time.Second)
+			assert.Equal(t, 2, log.count("waiting: for=machine 1 has not connected to this one"))
+			d.call(t, 1)
+			synctest.Wait()
+			require.Empty(t, ended, "the peer may find that this machine lacks messages")
+			d.out.send(append((&proposal{at: 1, agreed: true, began: 0}).append(nil, time.Minute), appendNumbers(nil, framePing, 1)...))
+			assert.Equal(t, result{[]time.Duration{time.Minute}, nil}, <-ended)
+		})
+	})
+	t.Run("the peer comes back, too", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d, _, ended := begin(t, time.Hour)
+			d.call(t, 1)
+			d.out.say(framePing, 1)
+			synctest.Wait()
+			require.Empty(t, ended)
+			d.accept(t, welcome{window: 10, consumed: 4, held: 4})
+			assert.Equal(t, result{}, <-ended)
+		})
+	})
+	t.Run("contradicted on the link that it accepts", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d, _, ended := begin(t, time.Hour)
+			d.accept(t, welcome{window: 10, consumed: 4, held: 4})
+			d.call(t, 1)
+			d.out.send(errorFrame(refuse(CodeStale, "machine 0 holds 7 messages of machine 1 but had consumed 9")))
+			r := <-ended
+			require.EqualError(t, r.err, "machine 0 holds 7 messages of machine 1 but had consumed 9")
+			assert.Equal(t, r.err, d.Err())
+		})
+	})
+	t.Run("contradicted when it has gone on", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d, log, ended := begin(t, 5*time.Second)
+			d.accept(t, welcome{window: 10, consumed: 4, held: 4})
+			assert.Equal(t, result{}, <-ended)
+			assert.Equal(t, 1, log.count("going on without an answer of all peers: missing=machine 1 has not connected"))
+			d.Resume(time.Now(), time.Minute)
+			d.call(t, 1)
+			d.out.send(errorFrame(refuse(CodeStale, "but had consumed 9")))
+			<-d.Failed()
+			require.EqualError(t, d.Err(), "but had consumed 9")
+		})
+	})
+	t.Run("once they have agreed, it is a refusal like any other", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d, _, ended := begin(t, time.Hour)
+			d.accept(t, welcome{window: 10, consumed: 4, held: 4})
+			d.call(t, 1)
+			d.out.say(framePing, 1)
+			d.out.hear(framePong)
+			require.NoError(t, (<-ended).err)
+			d.out.send(errorFrame(refuse(CodeStale, "machine 1 was started again without its log")))
+			d.out.hearEnd()
+			synctest.Wait()
+			require.NoError(t, d.Err())
+		})
+	})
+}
+
+// A machine that has died in its start and finds a run that goes on hears for how long it
+// has been going on, whatever the peer's clock was set to since.
+func TestBarrierOfARunWhoseClockWasSet(t *testing.T) {
+	for _, set := range []time.Duration{time.Hour, -time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDuet(t, 10, nil)
+			began := time.Now().Add(-time.Minute)
+			d.out.say(frameStarted, uint64(began.Add(set).UnixNano()), uint64(time.Minute))
+			start, err := d.Barrier(within(t))
+			require.NoError(t, err)
+			assert.True(t, start.Equal(began), "%v, want %v", start, began)
+		})
+	}
+}
+
+// Whoever comes back is called at once by peers that have found nobody for a while.
+func TestWhoIsCalledCallsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := startDuet(t, nil)
+		require.NoError(t, d.ln.Close())
+		go func() { _ = d.Connect(t.Context()) }()
+		time.Sleep(time.Minute)
+		d.ln = d.net.listen("1")
+		d.call(t, 1)
+		began := time.Now()
+		d.accept(t, welcome{window: 10})
+		assert.LessOrEqual(t, time.Since(began), 2*time.Millisecond)
+	})
 }

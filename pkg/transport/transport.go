@@ -101,9 +101,11 @@ type Handler interface {
 
 const (
 	underWay         = time.Second // what takes longer was not sent before
+	sameClock        = time.Second // by which what two clocks say may differ before one of them was set
 	redialFirst      = 10 * time.Millisecond
 	redialMax        = time.Second
 	stillWaitingTick = 10 * time.Second
+	rejoiningTick    = 2 * time.Second
 )
 
 // Node is one machine's end of its links.
@@ -144,8 +146,18 @@ type Node struct {
 
 // proposal is an instant at which a machine would start, or has started.
 type proposal struct {
-	at     int64 // Unix ns; 0: none
-	agreed bool  // it is the run's
+	at     int64         // Unix ns, by the clock of who proposes it, as that stood then; 0: none
+	agreed bool          // it is the run's
+	began  time.Duration // where it is agreed: when it came or comes, as Node.now
+}
+
+// append appends the frame that says it, at this instant. How long ago the run began does
+// not depend on anybody's system clock, which may have been set since.
+func (p *proposal) append(b []byte, now time.Duration) []byte {
+	if !p.agreed {
+		return appendNumbers(b, frameReady, uint64(p.at))
+	}
+	return appendNumbers(b, frameStarted, uint64(p.at), uint64(max(now-p.began, 0)))
 }
 
 // stage is how far a node has come.
@@ -269,32 +281,80 @@ func (n *Node) Connect(ctx context.Context) error {
 		return all(n.out, func(l *outLink) bool { return l.stands() && l.measured().synced }) &&
 			all(n.in, func(l *inLink) bool { return l.connected() })
 	}
-	for {
-		tick, cancel := context.WithTimeout(ctx, stillWaitingTick)
-		err := n.await(tick, standing)
-		cancel()
-		if !errors.Is(err, context.DeadlineExceeded) {
-			return err
-		}
-		if ctx.Err() != nil {
-			return errors.New(n.missing())
-		}
-		n.log.Info("waiting", "for", n.missing())
-	}
+	return n.awaitAloud(ctx, stillWaitingTick, standing)
 }
 
-// Rejoin is [Node.Connect] for a machine that was started again in a run that
-// began at start. It does not wait for links to stand, only to know which peer
-// is behind which address. What becomes of a refusal later tells [Node.Failed].
-func (n *Node) Rejoin(ctx context.Context, start time.Time) error {
-	n.start.Store(&proposal{at: start.UnixNano(), agreed: true})
+// Rejoin is [Node.Connect] for a machine that was started again in a run that has
+// begun. It fails where a peer contradicts what this machine says of the past, which
+// can show on either link, and when ctx ends before it is known which peer is behind
+// which address.
+//
+// It returns when every peer has answered on both links, or when hear ends. A peer
+// that was not heard by then is still contacted; [Node.Failed] tells if it has
+// something to say against this machine after all.
+//
+// It returns for how long the run has been going on, by those peers that know,
+// ascending. None of them takes that from a clock that can be set.
+func (n *Node) Rejoin(ctx, hear context.Context) (elapsed []time.Duration, err error) {
 	n.mu.Lock()
 	n.stage = stageRejoined
 	n.mu.Unlock()
 	n.open()
-	return n.await(ctx, func() bool {
+	err = n.await(ctx, func() bool {
 		return all(n.in, func(l *inLink) bool { return n.to(l.from) != nil })
 	})
+	if err != nil {
+		return nil, err
+	}
+	err = n.awaitAloud(hear, rejoiningTick, func() bool {
+		return all(n.out, func(l *outLink) bool { return l.end().answered() }) &&
+			all(n.in, func(l *inLink) bool { return l.answered() })
+	})
+	if failed := n.Err(); failed != nil {
+		return nil, failed
+	}
+	if err != nil {
+		n.log.Warn("going on without an answer of all peers", "missing", err)
+	}
+	for _, l := range n.in {
+		if l == nil {
+			continue
+		}
+		if p := l.proposed(); p.agreed {
+			elapsed = append(elapsed, n.now()-p.began)
+		}
+	}
+	slices.Sort(elapsed)
+	return elapsed, nil
+}
+
+// Resume says, after [Node.Rejoin], when the run began: at start, by the log of this
+// machine, and so long ago.
+func (n *Node) Resume(start time.Time, elapsed time.Duration) {
+	n.start.Store(&proposal{at: start.UnixNano(), agreed: true, began: n.now() - elapsed})
+	for _, l := range n.out {
+		l.ready()
+	}
+}
+
+// awaitAloud is await for what can take long: now and then it says who is missing, and so
+// does its error when ctx ends.
+func (n *Node) awaitAloud(ctx context.Context, every time.Duration, ok func() bool) error {
+	for {
+		tick, cancel := context.WithTimeout(ctx, every)
+		err := n.await(tick, ok)
+		cancel()
+		switch {
+		case err == nil, n.Err() != nil:
+			return err
+		case ctx.Err() == nil:
+			n.log.Info("waiting", "for", n.missing())
+		case errors.Is(ctx.Err(), context.DeadlineExceeded):
+			return errors.New(n.missing())
+		default:
+			return err
+		}
+	}
 }
 
 // open begins to accept and to dial.
@@ -393,6 +453,10 @@ func (n *Node) Barrier(ctx context.Context) (time.Time, error) {
 		theirs := p.at - int64(n.to(id).measured().ahead())
 		if p.agreed { // the run goes on already; this machine has died in its start
 			start = theirs
+			// That clock may have been set since.
+			if ago := n.now() - p.began; (time.Since(time.Unix(0, start)) - ago).Abs() > sameClock {
+				start = time.Now().Add(-ago).UnixNano()
+			}
 			break
 		}
 		start = max(start, theirs)
@@ -400,7 +464,8 @@ func (n *Node) Barrier(ctx context.Context) (time.Time, error) {
 	n.mu.Lock()
 	n.stage = stageRunning
 	n.mu.Unlock()
-	n.start.Store(&proposal{at: start, agreed: true})
+	now := time.Now()
+	n.start.Store(&proposal{at: start, agreed: true, began: n.now() + time.Duration(start-now.UnixNano())})
 	return time.Unix(0, start), nil
 }
 
@@ -430,44 +495,42 @@ func (n *Node) Room(to int) int { return n.byID[to].room() }
 // consumed and need not be sent again.
 func (n *Node) Consumed(from int, seq uint64) { n.in[from].consume(seq) }
 
-// Drain says on all links that nothing follows, and returns when all that the
-// peers have sent is here, or when ctx ends. From then on nothing more is
+// Drain says on all links that nothing follows, and returns when in each direction all
+// that was sent is known to have come, or when ctx ends. From then on nothing more is
 // delivered.
 //
 // It returns how many messages to each machine must be taken for lost: what was
-// sent to a machine that had left before (an exact number), or to one that has
-// not come to its own end in time (an upper bound). A peer that has come
-// to its end waits there for the rest of this machine's messages.
+// sent to a machine that had left before (an exact number), or is not known to have
+// come in time (an upper bound).
 func (n *Node) Drain(ctx context.Context) (undelivered map[int]uint64) {
 	for _, l := range n.out {
 		l.finish()
 	}
-	rejoined := n.rejoined()
-	// An error here means that somebody did not answer in time; the counts
-	// below say what follows from that.
-	_ = n.await(ctx, func() bool {
-		// A machine that was started again must hear first what its peers
-		// know of it: they may contradict its log.
-		return all(n.in, func(l *inLink) bool { return l.life() >= phaseFinished }) &&
-			(!rejoined || all(n.out, func(l *outLink) bool { return l.stands() }))
+	err := n.await(ctx, func() (settled bool) {
+		var wait bool
+		wait, undelivered = settle(n.ends(), false)
+		return !wait
 	})
-	undelivered = make(map[int]uint64)
-	for id, l := range n.in {
-		if l == nil {
-			continue
-		}
-		// A peer that has finished, and takes messages still, waits at its end
-		// for the rest of them.
-		out := n.to(id)
-		finished := l.freeze() == phaseDrained
-		if out == nil || finished && !out.life().closed() {
-			continue
-		}
-		if lost := out.undelivered(); lost > 0 {
-			undelivered[id] = lost
+	for _, l := range n.in {
+		if l != nil {
+			l.freeze()
 		}
 	}
+	if err != nil { // somebody did not answer in time
+		_, undelivered = settle(n.ends(), true)
+	}
 	return undelivered
+}
+
+// ends returns what is known of the links with each peer.
+func (n *Node) ends() []ends {
+	var all []ends
+	for id, l := range n.in {
+		if l != nil {
+			all = append(all, ends{peer: id, in: l.life(), out: n.to(id).end()})
+		}
+	}
+	return all
 }
 
 // Settle tells the peers, after [Node.Drain], that all that came from them is

@@ -357,7 +357,7 @@ func TestBrokenRules(t *testing.T) {
 		{"a short DATA", out, func(p *puppet) { p.send([]byte{0, 0, 0, 8, byte(frameData), 1, 2, 3, 4, 5, 6, 7}) }, "DATA of 7 bytes"},
 		{"a short PING", out, func(p *puppet) { p.say(framePing) }, "PING of 0 bytes, want 8"},
 		{"a short READY", out, func(p *puppet) { p.say(frameReady) }, "READY of 0 bytes, want 8"},
-		{"a short STARTED", out, func(p *puppet) { p.say(frameStarted) }, "STARTED of 0 bytes, want 8"},
+		{"a short STARTED", out, func(p *puppet) { p.say(frameStarted) }, "STARTED of 0 bytes, want 16"},
 		{"a long FIN", out, func(p *puppet) { p.say(frameFin, 1, 2) }, "FIN of 16 bytes, want 8"},
 		{"a wrong FIN", out, func(p *puppet) { p.say(frameFin, 1) }, "FIN after 1 messages, but 0 are here"},
 		{"a frame of the other way", out, func(p *puppet) { p.say(frameAck, 0) }, "unexpected ACK on a link"},

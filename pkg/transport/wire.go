@@ -39,7 +39,7 @@ const (
 	frameClosed                       // ← I hold all up to here and take nothing more
 	frameBye                          // → I have read your CLOSED
 	frameError                        // both: why I close
-	frameStarted                      // → the run has begun, at this instant
+	frameStarted                      // → the run has begun, at this instant, so long ago
 	frameHeld                         // ← I hold all up to here
 )
 
@@ -201,7 +201,7 @@ type numbers [3]uint64
 // bodies has how many numbers the body of a control frame is.
 var bodies = [...]int{
 	frameAck: 1, framePing: 1, framePong: 3, frameReady: 1, frameFin: 1,
-	frameClosed: 1, frameStarted: 1, frameHeld: 1,
+	frameClosed: 1, frameStarted: 2, frameHeld: 1,
 }
 
 // parseControl reads the body of a control frame. What an ERROR says is an error.

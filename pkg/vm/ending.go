@@ -76,7 +76,7 @@ func (e *ending) writeStop(ctx context.Context) (*logging.Stop, error) {
 		Pending:     logging.Counts(e.machine.Pending()),
 		Undelivered: logging.Counts(undelivered),
 	}
-	e.journal.log.Stop(time.Now(), stop)
+	e.journal.log.Stop(e.wall(), stop)
 	if err := e.commit(); err != nil {
 		return nil, err
 	}

@@ -51,6 +51,13 @@ func newFleet(t testing.TB, rates []string, edit func(id int, cfg *Config)) *fle
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
+	return newParallelFleet(t, rates, edit)
+}
+
+// newParallelFleet is newFleet for a test among others at the same time, whose
+// goroutines cannot be told from this one's.
+func newParallelFleet(t testing.TB, rates []string, edit func(id int, cfg *Config)) *fleet {
+	t.Helper()
 	n := len(rates)
 	f := &fleet{t: t, results: make([]*summary.Machine, n), errs: make([]error, n)}
 	for range n {

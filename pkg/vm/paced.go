@@ -43,7 +43,7 @@ func (p *paced) drive() error {
 		}
 		now := time.Now()
 		p.tick(now, ev.Step)
-		p.record(now, &ev)
+		p.record(p.wall(), &ev)
 		// A burst is committed at once.
 		if p.schedule.due() > p.pacer.now() || p.journal.full() {
 			if err := p.commit(); err != nil {

@@ -16,14 +16,14 @@ type pacer struct {
 // up to a millisecond late but can be interrupted, for the system's own.
 const coarse = 1500 * time.Microsecond
 
-// newPacer returns a pacer for a start given by the system's clock. From
-// then on only the monotonic clock counts: a correction of the system's time
+// newPacer returns a pacer for a start given by the system's clock, or with a reading of
+// the monotonic one. From then on only the monotonic clock counts: a correction of the system's time
 // while the machine runs does not change its rate. With exact, the calling
 // goroutine is bound to its thread until it closes the pacer.
 func newPacer(start time.Time, exact bool) *pacer {
 	now := time.Now()
 	p := &pacer{
-		start: now.Add(start.Sub(now.Round(0))),
+		start: now.Add(start.Sub(now)),
 		timer: time.NewTimer(time.Hour),
 		sleep: time.Sleep,
 		close: func() {},

@@ -121,7 +121,7 @@ func (r *recorded) execute(turn *replay.Turn) (going bool, err error) {
 	if err := r.turns.track.Compare(&ev); err != nil {
 		return false, err
 	}
-	r.record(time.Now(), &ev)
+	r.record(r.wall(), &ev)
 	if r.journal.full() {
 		return true, r.commit()
 	}

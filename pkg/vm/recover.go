@@ -19,6 +19,7 @@ import (
 type past struct {
 	lines int           // in all
 	start time.Time     // agreed; zero: the run had not begun
+	last  time.Time     // of the last line
 	stop  *logging.Stop // nil: the run had not ended
 	// sent are, by recipient, the stamps of the last messages: at least those
 	// that may be unconsumed, which the link's window bounds.
@@ -79,7 +80,7 @@ func (r *recovery) reopen() (*logging.File, error) {
 
 // redo takes in one record of the log.
 func (r *recovery) redo(rec *logging.Record) error {
-	r.past.lines = rec.Line
+	r.past.lines, r.past.last = rec.Line, rec.Time()
 	switch {
 	case rec.ID != r.cfg.ID:
 		return fmt.Errorf("a line of machine %d", rec.ID)

@@ -3,6 +3,7 @@ package vm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -35,6 +36,9 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = hclog.NewNullLogger()
 	}
+	if cfg.wall == nil {
+		cfg.wall = time.Now
+	}
 	r := &runner{cfg: cfg, faults: faultconn.New(cfg.Faults, cfg.ID)}
 	defer func() {
 		if err != nil && r.file != nil {
@@ -51,7 +55,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 		}
 	}
 	r.past = back.past
-	r.steps = &stepper{machine: back.machine, figures: back.figures, inbox: newInbox(cfg.ID, cfg.MaxJump), watcher: newWatcher(cfg.Watch)}
+	r.steps = &stepper{machine: back.machine, figures: back.figures, inbox: newInbox(cfg.ID, cfg.MaxJump), watcher: newWatcher(cfg.Watch), wall: cfg.wall}
 	if r.mode, err = newMode(&r.cfg, r.steps, &r.past); err != nil {
 		return nil, err
 	}
@@ -169,14 +173,53 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 	return start, err
 }
 
+// hearingTime is how long a machine that comes back waits for peers that do not answer. They
+// may know that its log has lost lines, so it should hear them before it writes one. A
+// peer that was killed with it is back within this time, and so are all where a whole
+// cluster is started again; one that is gone for good must not keep the others.
+const hearingTime = 5 * time.Second
+
 // rejoin finds the peers of a run that goes on already.
 func (r *runner) rejoin(ctx context.Context) (time.Time, error) {
-	start := r.past.start
-	r.faults.Since(start) // the links are to be made in the run
+	r.faults.Since(time.Now().Add(-r.elapsed(nil))) // the links are to be made in the run
 	r.cfg.Logger.Info("resuming", "step", r.steps.machine.Steps(), "clock", r.steps.machine.Clock())
-	ctx, cancel := r.connecting(ctx)
+	find, cancel := r.connecting(ctx)
 	defer cancel()
-	return start, r.node.Rejoin(ctx, start)
+	hear, giveUp := r.hearing(ctx)
+	defer giveUp()
+	peers, err := r.node.Rejoin(find, hear)
+	if err != nil {
+		return time.Time{}, err
+	}
+	elapsed := r.elapsed(peers)
+	start := time.Now().Add(-elapsed)
+	r.node.Resume(r.past.start, elapsed)
+	return start, nil
+}
+
+// elapsed returns for how long the run has been going on, where these peers say so.
+func (r *runner) elapsed(peers []time.Duration) time.Duration {
+	return evidence{
+		peers: peers,
+		log:   r.past.proven(r.cfg.Rate, r.steps.machine.Steps()),
+		wall:  r.cfg.wall().Sub(r.past.start),
+	}.elapsed()
+}
+
+// hearing bounds the time in which all peers should answer. A machine that is stopped
+// meanwhile still waits for as long as it lingers: its stop line is a line, too.
+func (r *runner) hearing(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.past.stop != nil { // nothing will be written
+		done, cancel := context.WithCancel(context.Background())
+		cancel()
+		return done, cancel
+	}
+	patience, giveUp := lingering{r.cfg.Linger, true}.wait(ctx, func() bool { return false })
+	hear, cancel := context.WithTimeout(patience, hearingTime)
+	return hear, func() {
+		cancel()
+		giveUp()
+	}
 }
 
 // passGate waits at the gate, if there is one.
@@ -226,6 +269,10 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	var err error
 	if !r.past.begun() || s.pacer.now() < s.end { // else the run has ended meanwhile
 		err = r.mode.drive()
+		// Its peers still count on it, and a stop line would say that all is well.
+		if early := s.end - s.pacer.now(); err == nil && early > 0 && ctx.Err() == nil && r.cfg.Replay == nil {
+			err = fmt.Errorf("the machine has come to rest at step %d, before its time, and nobody has stopped it", s.machine.Steps())
+		}
 	}
 	r.ran = time.Duration(min(s.pacer.now(), s.end))
 	return err

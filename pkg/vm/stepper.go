@@ -20,6 +20,7 @@ type stepper struct {
 	journal *journal
 	figures summary.Collector
 	watcher *watcher
+	wall    func() time.Time // the system's clock, for stamps
 	// take is given each message that has come, in the order of its link. The
 	// mode delivers it to the machine, or holds it until its turn.
 	take func(event.Message)
@@ -71,7 +72,7 @@ func (s *stepper) record(at time.Time, ev *event.Event) {
 
 // resume notes that an earlier process of the machine has come as far as this.
 func (s *stepper) resume() {
-	s.journal.log.Resume(time.Now(), logging.Resume{Step: s.machine.Steps(), Clock: s.machine.Clock()})
+	s.journal.log.Resume(s.wall(), logging.Resume{Step: s.machine.Steps(), Clock: s.machine.Clock()})
 }
 
 // collect takes in what has come.

@@ -48,7 +48,7 @@ func (u *unpaced) burst() (going bool, err error) {
 		if going, err := u.step(&ev); !going || err != nil {
 			return false, err
 		}
-		u.record(time.Now(), &ev)
+		u.record(u.wall(), &ev)
 		if u.journal.full() {
 			break
 		}

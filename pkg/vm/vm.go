@@ -68,6 +68,10 @@ type Config struct {
 	// if that is not 0: one call at a time, and no phase after a later one.
 	Watch      func(summary.Status)
 	WatchEvery time.Duration
+
+	// wall is the system's clock, which may be set at any time: it stamps lines, and no
+	// more. time.Now if nil.
+	wall func() time.Time
 }
 
 func check(cfg *Config) error {

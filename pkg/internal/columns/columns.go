@@ -32,6 +32,33 @@ func (c Column[R]) As(field string) Column[R] {
 	return c
 }
 
+// Where returns the column as one that has no figure of the rows for which ok reports
+// false.
+func (c Column[R]) Where(ok func(row *R) bool) Column[R] {
+	only := c
+	only.cell = func(row *R) string {
+		if !ok(row) {
+			return figure.Absent
+		}
+		return c.cell(row)
+	}
+	only.exact = func(row *R) string {
+		if !ok(row) {
+			return ""
+		}
+		return c.exact(row)
+	}
+	if c.value != nil {
+		only.value = func(row *R) float64 {
+			if !ok(row) {
+				return math.NaN()
+			}
+			return c.value(row)
+		}
+	}
+	return only
+}
+
 // Cell returns the figure of a row as people read it.
 func (c Column[R]) Cell(row *R) string { return c.cell(row) }
 

@@ -97,3 +97,19 @@ func TestTextIsTheSameInEveryLanguage(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, text, string(out))
 }
+
+// A column of some rows has nothing of the others, in any form.
+func TestWhere(t *testing.T) {
+	for _, c := range machineColumns {
+		some := c.Where(func(m *machine) bool { return m.name != "vm-10" })
+		assert.Equal(t, figure.Absent, some.Cell(&machines[1]))
+		assert.Empty(t, some.Exact(&machines[1]))
+		assert.Equal(t, c.Cell(&machines[0]), some.Cell(&machines[0]))
+		assert.Equal(t, c.Exact(&machines[0]), some.Exact(&machines[0]))
+		assert.Equal(t, c.Field, some.Field)
+		if c.value != nil {
+			assert.True(t, math.IsNaN(some.Value(&machines[1])))
+			assert.InDelta(t, c.Value(&machines[0]), some.Value(&machines[0]), 0)
+		}
+	}
+}

@@ -93,7 +93,7 @@ func (w *wired) arrived() (all []arrival) {
 func TestNothingBreaksBeforeTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wireUp(t, "at 0s cut 0->1 for 1h; from 0s delay 0->1 1h")
-		w.f.clock.begun.Store(0)
+		w.f.clock.begun.Store(nil)
 		w.say(t, "a")
 		w.f.Since(time.Now().Add(time.Second)) // the start is agreed, but to come
 		w.say(t, "b")

@@ -125,8 +125,13 @@ func (n *notes) lines(run *summary.Run) []line {
 	if len(n.left) > 0 {
 		add("left early", "%s", n.leavers())
 	}
-	if len(n.undelivered) > 0 {
-		add("undelivered", "%s", n.links())
+	// The bounds say where, as long as anything is missing.
+	if len(n.undelivered) > 0 && (undelivered(run) > 0 || len(missing) > 0) {
+		atMost := ""
+		if undelivered(run) < run.Undelivered {
+			atMost = "at most "
+		}
+		add("undelivered", "%s%s", atMost, n.links())
 	}
 	return lines
 }
@@ -143,8 +148,7 @@ func events(run *summary.Run) string {
 func balance(run *summary.Run, incomplete bool) string {
 	sent := figure.Count(run.Sent) + " sent"
 	fate := figure.Count(run.Receives) + " received + " + figure.Count(run.Queue) + " pending"
-	there := run.Receives + run.Queue
-	undelivered := min(run.Undelivered, max(run.Sent, there)-there) // of those that may be
+	undelivered := undelivered(run)
 	if undelivered > 0 {
 		fate += " + " + figure.Count(undelivered) + " undelivered"
 	}
@@ -161,6 +165,13 @@ func balance(run *summary.Run, incomplete bool) string {
 		text += fmt.Sprintf(", though %s could not be asked about", figure.Count(run.Undelivered-undelivered))
 	}
 	return text
+}
+
+// undelivered returns how many messages are missing, of those that senders say may
+// be: where a recipient could not be asked, that is a bound.
+func undelivered(run *summary.Run) uint64 {
+	there := run.Receives + run.Queue
+	return min(run.Undelivered, max(run.Sent, there)-there)
 }
 
 // missing returns the machines of the run that gave no summary.

@@ -354,3 +354,29 @@ func BenchmarkWrite(b *testing.B) {
 		})
 	}
 }
+
+// A bound on what did not arrive is said for what it is, and not at all where all
+// messages are accounted for.
+func TestUndeliveredIsWhatIsMissing(t *testing.T) {
+	for _, tt := range []struct {
+		received uint64
+		want     string // the line, "" for none
+	}{
+		{10, ""},
+		{9, "undelivered  at most 4 from vm-0 to vm-1\n"},
+		{6, "undelivered  4 from vm-0 to vm-1\n"},
+	} {
+		machines := []summary.Machine{
+			{ID: 0, Steps: 10, Sends: 10, Sent: 10, Undelivered: map[int]uint64{1: 4}},
+			{ID: 1, Steps: tt.received, Receives: tt.received},
+		}
+		var b bytes.Buffer
+		require.NoError(t, Write(&b, slices.Values(machines), Options{}))
+		if tt.want == "" {
+			assert.NotContains(t, b.String(), "\nundelivered ")
+		} else {
+			assert.Contains(t, b.String(), tt.want)
+		}
+		assert.Contains(t, b.String(), "every message is accounted for")
+	}
+}

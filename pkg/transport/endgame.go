@@ -1,0 +1,67 @@
+package transport
+
+// When the end of a run is settled is decided here, from what is known of each
+// link, by functions that touch nothing. [Node.Drain] carries it out.
+
+// ends are a machine's two links with a peer, as they stand at the end.
+type ends struct {
+	peer int
+	in   phase // of the link from the peer
+	out  outEnd
+}
+
+// outEnd is what is known of the messages to a peer.
+// Invariant: acked ≤ sent, held ≤ sent.
+type outEnd struct {
+	phase phase
+	sent  uint64 // the last message
+	acked uint64 // the peer's log says that it has consumed all up to here
+	held  uint64 // the peer's process at the other end of the connection has all up to here
+	// standing says that there is that connection. Without it, the process may have
+	// died since, and what it had not consumed is gone.
+	standing bool
+	// met says that the peer has told what it has of this machine's messages, which
+	// may contradict the log of one that was started again.
+	met bool
+}
+
+// undelivered returns how many messages the peer is not known to have: no fewer than
+// it lacks, and exactly these where it has said CLOSED.
+func (e outEnd) undelivered() uint64 {
+	known := e.acked
+	if e.standing || e.phase.closed() {
+		known = max(known, e.held)
+	}
+	return e.sent - known
+}
+
+// answered reports whether the peer has heard of this machine's messages, and has nothing
+// against what it heard.
+func (e outEnd) answered() bool { return e.met || e.phase.closed() }
+
+// settled reports whether there is nothing to wait for: the peer has all, or takes no
+// more.
+func (e outEnd) settled() bool {
+	return e.met && e.undelivered() == 0 || e.phase.closed()
+}
+
+// settled reports whether both directions are. That the one is says nothing of the
+// other: a peer's FIN may be here, and the peer wait in vain for messages of a
+// link that will never stand again.
+func (e ends) settled() bool { return e.in.finished() && e.out.settled() }
+
+// settle decides about the end of a machine that has these links: whether it waits
+// on, and if not, how many messages to each peer it takes for lost. A machine that
+// has waited for long enough does not wait.
+func settle(links []ends, enough bool) (wait bool, undelivered map[int]uint64) {
+	undelivered = make(map[int]uint64)
+	for _, e := range links {
+		if !enough && !e.settled() {
+			return true, nil
+		}
+		if lost := e.out.undelivered(); lost > 0 {
+			undelivered[e.peer] = lost
+		}
+	}
+	return false, undelivered
+}

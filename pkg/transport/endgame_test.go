@@ -1,0 +1,410 @@
+package transport
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func TestSettle(t *testing.T) {
+	all := outEnd{phase: phaseFinishing, sent: 9, acked: 4, held: 9, standing: true, met: true}
+	for _, c := range []struct {
+		name        string
+		in          phase
+		edit        func(e *outEnd)
+		wait        bool // unless it has waited for long enough
+		undelivered uint64
+	}{
+		{"both directions are settled", phaseFinished, func(*outEnd) {}, false, 0},
+		{"the peer may send more", phaseReceiving, func(*outEnd) {}, true, 0},
+		{"it does not hold all", phaseFinished, func(e *outEnd) { e.held = 7 }, true, 2},
+		{"it held all, and may have died since", phaseFinished, func(e *outEnd) { e.standing = false }, true, 5},
+		{"it has consumed all, and may have died since", phaseFinished, func(e *outEnd) { e.acked, e.standing = 9, false }, false, 0},
+		{"nothing was sent", phaseFinished, func(e *outEnd) { *e = outEnd{phase: phaseFinishing, met: true} }, false, 0},
+		{"it was never there", phaseFinished, func(e *outEnd) { *e = outEnd{phase: phaseFinishing} }, true, 0},
+		{"it has come to its end", phaseFinished, func(e *outEnd) { e.phase, e.held, e.standing = phaseDone, 7, false }, false, 2},
+		{"it has left, and not finished", phaseReceiving, func(e *outEnd) { e.phase, e.held = phaseLeft, 7 }, true, 2},
+	} {
+		out := all
+		c.edit(&out)
+		links := []ends{{peer: 1, in: phaseFinished, out: all}, {peer: 2, in: c.in, out: out}}
+		want := map[int]uint64{}
+		if c.undelivered > 0 {
+			want[2] = c.undelivered
+		}
+		wait, undelivered := settle(links, false)
+		assert.Equal(t, c.wait, wait, c.name)
+		if !c.wait {
+			assert.Equal(t, want, undelivered, c.name)
+		}
+		wait, undelivered = settle(links, true)
+		assert.False(t, wait, c.name)
+		assert.Equal(t, want, undelivered, c.name)
+	}
+}
+
+// world is a run that comes to its end: the decisions of all machines, and between
+// them a network that does what it likes. What happens next is for the test to say.
+type world struct {
+	machines int
+	ends     [3]worldEnd
+	links    [3][3]worldLink // by sender and recipient
+	breaks   int             // connections that may still break, and be made again
+	messages uint64          // of each link, at most
+}
+
+// worldEnd is how far a machine has come.
+type worldEnd struct {
+	over   bool // its run; it sends and consumes nothing more
+	enough bool // it has waited for long enough
+	// stopped says that the stop line is written. These are its figures, by peer.
+	stopped              bool
+	pending, undelivered [3]uint64
+}
+
+// worldLink is a link, with both its ends.
+type worldLink struct {
+	out       outState
+	in        inState
+	fwd, back []worldFrame // on their way
+	mortal    bool         // the connection can die, and will not be made again
+	broken    bool         // there is none, and the sender knows
+	dead      bool         // nothing is carried any more
+}
+
+type worldFrame struct {
+	t   frameType
+	seq uint64
+}
+
+func newWorld(machines, breaks int, messages uint64, mortal func(from, to int) bool) *world {
+	w := &world{machines: machines, breaks: breaks, messages: messages}
+	for i := range machines {
+		for j := range machines {
+			w.links[i][j] = worldLink{
+				out:    outState{phase: phaseSending},
+				in:     inState{phase: phaseReceiving, window: messages},
+				mortal: i != j && mortal(i, j),
+			}
+		}
+	}
+	return w
+}
+
+func (w *world) clone() *world {
+	c := *w
+	for i := range c.links {
+		for j := range c.links[i] {
+			l := &c.links[i][j]
+			l.fwd, l.back = slices.Clone(l.fwd), slices.Clone(l.back)
+		}
+	}
+	return &c
+}
+
+// peers calls f for each other machine.
+func (w *world) peers(i int, f func(j int)) {
+	for j := range w.machines {
+		if j != i {
+			f(j)
+		}
+	}
+}
+
+func (l *worldLink) say(t frameType, seq uint64) {
+	if !l.dead && phases[l.out.phase].sends.has(t) {
+		l.fwd = append(l.fwd, worldFrame{t, seq})
+	}
+}
+
+func (l *worldLink) answer(t frameType, seq uint64) {
+	if !l.dead && phases[l.in.phase].sends.has(t) {
+		l.back = append(l.back, worldFrame{t, seq})
+	}
+}
+
+// ends is what machine i knows of its links.
+func (w *world) known(i int) (links []ends) {
+	w.peers(i, func(j int) {
+		l := &w.links[i][j]
+		links = append(links, ends{peer: j, in: w.links[j][i].in.phase, out: outEnd{
+			phase: l.out.phase, sent: l.out.sent, acked: l.out.acked, held: l.out.held, standing: !l.broken, met: true,
+		}})
+	})
+	return links
+}
+
+// happens returns all that can happen next, but that a machine waits no longer.
+func (w *world) happens() (events []func(w *world)) {
+	for i := range w.machines {
+		if m := &w.ends[i]; !m.over {
+			events = append(events, func(w *world) { w.over(i) })
+		} else if wait, _ := settle(w.known(i), m.enough); !m.stopped && !wait {
+			events = append(events, func(w *world) { w.stop(i) })
+		}
+		w.peers(i, func(j int) {
+			l := &w.links[i][j]
+			if !w.ends[i].over && l.out.sent < w.messages {
+				events = append(events, func(w *world) {
+					l := &w.links[i][j]
+					l.out.sent++
+					l.say(frameData, l.out.sent)
+				})
+			}
+			if !w.ends[j].over && l.in.consumed < l.in.held {
+				events = append(events, func(w *world) {
+					l := &w.links[i][j]
+					l.in.consumed++
+					w.change(i, j, l.in)
+					l.answer(frameAck, l.in.consumed)
+				})
+			}
+			if len(l.fwd) > 0 {
+				events = append(events, func(w *world) { w.forth(i, j) })
+			}
+			if len(l.back) > 0 {
+				events = append(events, func(w *world) { w.back(i, j) })
+			}
+			if l.mortal && !l.dead {
+				events = append(events, func(w *world) {
+					l := &w.links[i][j]
+					l.dead, l.fwd, l.back = true, nil, nil
+				})
+			}
+			if l.dead && !l.broken { // which is noticed later, or never
+				events = append(events, func(w *world) { w.links[i][j].broken = true })
+			}
+			if w.breaks > 0 && !l.dead && !l.out.phase.closed() {
+				events = append(events, func(w *world) { w.reconnect(i, j) })
+			}
+		})
+	}
+	return events
+}
+
+// over ends the run of machine i.
+func (w *world) over(i int) {
+	w.ends[i].over = true
+	w.peers(i, func(j int) {
+		l := &w.links[i][j]
+		l.out.phase = l.out.phase.moved(moveFinish)
+		l.say(frameFin, l.out.sent)
+	})
+}
+
+// stop writes machine i's stop line and says CLOSED.
+func (w *world) stop(i int) {
+	m := &w.ends[i]
+	_, undelivered := settle(w.known(i), m.enough)
+	m.stopped = true
+	w.peers(i, func(j int) {
+		in := w.links[j][i].in
+		in.phase = in.phase.moved(moveFreeze)
+		m.pending[j], m.undelivered[j] = in.held-in.consumed, undelivered[j]
+		in.phase = in.phase.moved(moveClose)
+		w.change(j, i, in)
+	})
+}
+
+// change sets the state of the receiving end of i → j.
+func (w *world) change(i, j int, to inState) {
+	l := &w.links[i][j]
+	was := l.in.phase
+	l.in = to.released()
+	l.closed(was)
+}
+
+// closed says CLOSED where the receiving end has come to it.
+func (l *worldLink) closed(was phase) {
+	if l.in.phase != was && l.in.phase == phaseClosed {
+		l.answer(frameClosed, l.in.held)
+	}
+}
+
+// forth carries a frame from i to j.
+func (w *world) forth(i, j int) {
+	l := &w.links[i][j]
+	f := l.fwd[0]
+	l.fwd = l.fwd[1:]
+	if f.t == frameData {
+		if taken, err := l.in.takeData(f.seq); err != nil {
+			panic(err)
+		} else if taken {
+			l.in.held = f.seq
+		}
+		return
+	}
+	step, err := l.in.take(f.t, body([]uint64{f.seq}))
+	if err != nil {
+		panic(err)
+	}
+	was := l.in.phase
+	l.in = step.inState
+	if step.due.has(frameHeld) {
+		l.answer(frameHeld, l.in.held)
+	}
+	l.closed(was)
+}
+
+// back carries an answer from j to i.
+func (w *world) back(i, j int) {
+	l := &w.links[i][j]
+	f := l.back[0]
+	l.back = l.back[1:]
+	step, err := l.out.take(f.t, body([]uint64{f.seq}))
+	if err != nil {
+		panic(err)
+	}
+	l.out = step.outState
+	if l.out.phase.closed() { // nothing more is said or heard
+		l.say(frameBye, 0)
+		l.fwd, l.back = slices.DeleteFunc(l.fwd, func(f worldFrame) bool { return f.t != frameBye }), nil
+		if l.out.phase == phaseLeft {
+			in := w.links[j][i].in
+			in.peerLeft = true
+			w.change(j, i, in)
+		}
+	}
+}
+
+// reconnect breaks the connection of i → j and makes the next.
+func (w *world) reconnect(i, j int) {
+	w.breaks--
+	l := &w.links[i][j]
+	l.out.held = l.in.held
+	l.out.acked = max(l.out.acked, l.in.consumed)
+	l.fwd, l.back = nil, nil
+	for seq := l.in.held + 1; seq <= l.out.sent; seq++ {
+		l.say(frameData, seq)
+	}
+	l.say(frameFin, l.out.sent)
+	l.answer(frameClosed, l.in.held)
+}
+
+// conserved holds the stop lines of each two machines that have stopped against what
+// was sent, as the law of conservation does.
+func (w *world) conserved() error {
+	for i := range w.machines {
+		for j := range w.machines {
+			if i == j || !w.ends[i].stopped || !w.ends[j].stopped {
+				continue
+			}
+			l := &w.links[i][j]
+			there, undelivered := l.in.consumed+w.ends[j].pending[i], w.ends[i].undelivered[j]
+			if there > l.out.sent || l.out.sent > there+undelivered {
+				return fmt.Errorf("machine %d sent %d messages to machine %d, where %d are received or pending, with %d undelivered", i, l.out.sent, j, there, undelivered)
+			}
+		}
+	}
+	return nil
+}
+
+// finish has everybody wait for long enough, and returns what is wrong with the end.
+func (w *world) finish() error {
+	for i := range w.machines {
+		w.ends[i].enough = true
+	}
+	for i := range w.machines {
+		if wait, _ := settle(w.known(i), true); wait {
+			return fmt.Errorf("machine %d waits for longer than it may", i)
+		}
+		if !w.ends[i].stopped {
+			w.stop(i)
+		}
+	}
+	return w.conserved()
+}
+
+// whole returns what is wrong with an end at which nothing was missing.
+func (w *world) whole() error {
+	for i := range w.machines {
+		if m := &w.ends[i]; !m.stopped || m.undelivered != [3]uint64{} {
+			return fmt.Errorf("machine %d: %+v", i, *m)
+		}
+	}
+	return nil
+}
+
+// Two machines, and everything that can happen to them, in every order: each link may
+// die at any instant, or only the one, or none.
+func TestEveryEndOfTwo(t *testing.T) {
+	for dead := range 4 {
+		t.Run(fmt.Sprintf("%02b", dead), func(t *testing.T) {
+			start := newWorld(2, 0, 1, func(i, _ int) bool { return dead&(1<<i) != 0 })
+			for i := range 2 { // a message is under way on each link, and all that there will be
+				l := &start.links[i][1-i]
+				l.out.sent = 1
+				l.say(frameData, 1)
+			}
+			seen := map[string]bool{}
+			ends := 0
+			var explore func(w *world)
+			explore = func(w *world) {
+				key := fmt.Sprint(w.ends, w.links)
+				if seen[key] {
+					return
+				}
+				seen[key] = true
+				require.NoError(t, w.conserved())
+				events := w.happens()
+				if len(events) == 0 {
+					ends++
+					if dead == 0 && !w.ends[0].enough && !w.ends[1].enough {
+						require.NoError(t, w.whole())
+					}
+					require.NoError(t, w.clone().finish())
+				}
+				for i := range 2 { // it waits no longer, whatever the others do
+					if m := &w.ends[i]; m.over && !m.stopped {
+						next := w.clone()
+						next.ends[i].enough = true
+						next.stop(i)
+						explore(next)
+					}
+				}
+				for _, event := range events {
+					next := w.clone()
+					event(next)
+					explore(next)
+				}
+			}
+			explore(start)
+			t.Logf("%d states, %d ends", len(seen), ends)
+			assert.Greater(t, len(seen), 1000)
+		})
+	}
+}
+
+// Three machines have six links. Whichever of them die, at whatever instants, and in
+// whatever order all else happens: no stop line claims too much, nobody waits for
+// longer than it may, and where all links live nothing is missing.
+func TestEveryEndOfThree(t *testing.T) {
+	links := [][2]int{{0, 1}, {0, 2}, {1, 0}, {1, 2}, {2, 0}, {2, 1}}
+	for dead := range 1 << len(links) {
+		rapid.Check(t, func(t *rapid.T) {
+			w := newWorld(3, 2, 2, func(i, j int) bool { return dead&(1<<slices.Index(links, [2]int{i, j})) != 0 })
+			impatient := dead != 0 && rapid.Bool().Draw(t, "impatient")
+			for {
+				events := w.happens()
+				for i := range 3 {
+					if m := &w.ends[i]; impatient && m.over && !m.enough {
+						events = append(events, func(w *world) { w.ends[i].enough = true })
+					}
+				}
+				if len(events) == 0 {
+					break
+				}
+				events[rapid.IntRange(0, len(events)-1).Draw(t, "event")](w)
+				require.NoError(t, w.conserved(), "dead links: %06b", dead)
+			}
+			if dead == 0 {
+				require.NoError(t, w.whole())
+			}
+			require.NoError(t, w.finish(), "dead links: %06b", dead)
+		})
+	}
+}

@@ -1,0 +1,219 @@
+package vm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/summary"
+	"github.com/scalemodel/lamport/pkg/transport"
+)
+
+func TestElapsed(t *testing.T) {
+	const s = time.Second
+	for _, c := range []struct {
+		name      string
+		peers     []time.Duration
+		log, wall time.Duration
+		want      time.Duration
+	}{
+		{"the clock agrees with the peers", []time.Duration{9900 * time.Millisecond, 10 * s}, 5 * s, 10*s + 1, 10*s + 1},
+		{"the clock was put forward", []time.Duration{10 * s}, 5 * s, time.Hour, 10 * s},
+		{"the clock was put back", []time.Duration{10 * s}, 5 * s, -time.Hour, 10 * s},
+		{"one of two peers is wrong", []time.Duration{10 * s, time.Hour}, 5 * s, time.Hour, 10 * s},
+		{"one of three peers is wrong", []time.Duration{s, 10 * s, 11 * s}, 5 * s, s, 10 * s},
+		{"the log knows better than a peer", []time.Duration{3 * s}, 5 * s, 0, 5 * s},
+		{"nobody answers", nil, 5 * s, 7 * s, 7 * s},
+		{"nobody answers, and the clock was put back", nil, 5 * s, 3 * s, 5 * s},
+	} {
+		assert.Equal(t, c.want, evidence{c.peers, c.log, c.wall}.elapsed(), c.name)
+	}
+}
+
+var errKilled = errors.New("killed")
+
+// mortal starts machine 0. The returned function breaks it off, as a kill does, and
+// returns when it is gone: nothing more is in its log, and nobody has heard a goodbye.
+func (f *fleet) mortal() (kill func()) {
+	var killed atomic.Bool
+	f.startWith(func([]byte) error {
+		if killed.Load() {
+			return errKilled
+		}
+		return nil
+	})
+	return func() {
+		f.t.Helper()
+		killed.Store(true)
+		soon(f.t, "the end of the process", f.ended[0])
+		require.ErrorIs(f.t, f.errs[0], errKilled)
+	}
+}
+
+// comeBack starts machine 0 again, where it was.
+func (f *fleet) comeBack() {
+	f.t.Helper()
+	ln, err := net.Listen("tcp", f.lns[0].Addr().String())
+	require.NoError(f.t, err)
+	f.t.Cleanup(func() { _ = ln.Close() })
+	f.lns[0], f.ended[0], f.cfgs[0].Resume = ln, make(chan struct{}), true
+	f.start(0)
+}
+
+// A log that lacks whole lines that a peer knows of is refused before a line is written,
+// on whichever link the peer says so: one that lacks sends on the link that the machine
+// dials, one that lacks nothing but receives on the one that it accepts.
+func TestLogWithoutItsLastLines(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		die  int // of the machine; 1: it does nothing but send, where nothing has come
+		want string
+	}{
+		{"sends", 1, "machine 0 was started again without its log"},
+		{"receives", 1_000_000, "machine 0 was started again without its log"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			watch, there := after(200)
+			f := newFleet(t, []string{"1000", "500"}, func(id int, cfg *Config) {
+				cfg.Duration, cfg.Linger = 0, 100*time.Millisecond
+				cfg.Die = []int{c.die, 3}[id]
+				if id == 0 {
+					cfg.Watch, cfg.WatchEvery = watch, time.Millisecond
+				}
+			})
+			kill := f.mortal()
+			f.start(1)
+			soon(t, "some events", there)
+			kill()
+			f.cfgs[0].Watch = nil
+			b, err := os.ReadFile(f.logName(0))
+			require.NoError(t, err)
+			b = b[:lastLines(b, 60)]
+			require.NoError(t, os.WriteFile(f.logName(0), b, 0o666))
+			f.comeBack()
+			soon(t, "its end", f.ended[0])
+			require.ErrorContains(t, f.errs[0], c.want)
+			after, err := os.ReadFile(f.logName(0))
+			require.NoError(t, err)
+			assert.True(t, bytes.Equal(b, after), "the log is as it was")
+			f.stops[1](StopWithin{time.Millisecond})
+			f.wait()
+		})
+	}
+}
+
+// The system's clock is set during a run, then a machine dies and comes back: it does the
+// rest of the run, and no more.
+func TestClockIsSetInARun(t *testing.T) {
+	for _, step := range []time.Duration{time.Hour, -time.Hour} {
+		t.Run(step.String(), func(t *testing.T) {
+			const duration = 2 * time.Second
+			watch, there := after(100)
+			var set atomic.Int64
+			f := newFleet(t, []string{"200", "100"}, func(id int, cfg *Config) {
+				cfg.Duration = duration
+				if id == 0 {
+					cfg.Watch, cfg.WatchEvery = watch, time.Millisecond
+					cfg.wall = func() time.Time { // without a monotonic reading, which cannot be set
+						return time.Now().Round(0).Add(time.Duration(set.Load()))
+					}
+				}
+			})
+			kill := f.mortal()
+			f.start(1)
+			soon(t, "some events", there)
+			set.Store(int64(step))
+			kill()
+			began := read(t, f.logName(0))[0].Time()
+			var start time.Time
+			f.cfgs[0].Watch = func(s summary.Status) {
+				if s.Phase == summary.Running {
+					start = s.Start
+				}
+			}
+			f.comeBack()
+			f.wait()
+			require.NoError(t, errors.Join(f.errs...))
+			assert.GreaterOrEqual(t, time.Since(began), duration, "it has not ended before its time")
+			assert.WithinDuration(t, began, start, sameTime)
+			assert.EqualValues(t, 400, f.results[0].Steps+f.results[0].Missed)
+			assert.Greater(t, f.results[0].Steps, uint64(150))
+			requireCorrect(t, f.cfgs[0].LogDir)
+		})
+	}
+}
+
+// A machine that comes back to a run and finds nobody is stopped by the first word, like
+// any other: where it can go on without its peers, in an order that its log shows.
+func TestStoppedWhileItResumes(t *testing.T) {
+	prepare := func(t *testing.T, id int) *fleet {
+		watch, there := after(5)
+		f := newFleet(t, []string{"200", "100"}, func(_ int, cfg *Config) {
+			cfg.Duration, cfg.Linger, cfg.Watch, cfg.WatchEvery = 0, 100*time.Millisecond, watch, time.Millisecond
+		})
+		kill := f.mortal()
+		f.start(1)
+		soon(t, "some events", there)
+		kill()
+		f.stops[1](StopWithin{time.Millisecond})
+		soon(t, "the peer's end", f.ended[1])
+		f.cfgs[0].Watch = nil
+		f.cfgs[0].Peers[0].ID = id
+		return f
+	}
+	t.Run("peers that are known", func(t *testing.T) {
+		f := prepare(t, 1)
+		f.comeBack()
+		waitsIn(t, "transport.(*Node).await")
+		began := time.Now()
+		f.stops[0](context.Canceled)
+		soon(t, "its end", f.ended[0])
+		require.NoError(t, f.errs[0])
+		assert.Less(t, time.Since(began), hearingTime)
+		records := read(t, f.logName(0))
+		assert.Equal(t, f.results[0].Steps, records[len(records)-1].Stop.Step)
+	})
+	t.Run("peers whose ids are not known", func(t *testing.T) {
+		f := prepare(t, transport.AnyID)
+		before, err := os.ReadFile(f.logName(0))
+		require.NoError(t, err)
+		f.comeBack()
+		waitsIn(t, "transport.(*Node).await")
+		f.stops[0](context.Canceled)
+		soon(t, "its end", f.ended[0])
+		require.ErrorIs(t, f.errs[0], context.Canceled)
+		after, err := os.ReadFile(f.logName(0))
+		require.NoError(t, err)
+		assert.Equal(t, string(before), string(after))
+	})
+}
+
+// idle is a mode that does nothing of what it should.
+type idle struct{ mode }
+
+func (idle) drive() error { return nil }
+
+// A machine that stops before its time, and was not told to, has failed: it writes no stop
+// line.
+func TestStopBeforeItsTime(t *testing.T) {
+	for _, duration := range []time.Duration{0, time.Hour} {
+		f := newFleet(t, []string{"100"}, func(_ int, cfg *Config) { cfg.Duration = duration })
+		r, err := newRunner(f.cfgs[0], f.lns[0])
+		require.NoError(t, err)
+		r.mode = idle{r.mode}
+		_, err = r.run(t.Context())
+		require.EqualError(t, err, "the machine has come to rest at step 0, before its time, and nobody has stopped it")
+		assert.NotErrorAs(t, err, new(*StartError), "it had begun")
+		records := read(t, f.logName(0))
+		assert.Equal(t, logging.StartRecord, records[len(records)-1].Kind)
+	}
+}
