@@ -89,3 +89,20 @@ func oneOf(choices []string) string {
 	}
 	return strings.Join(choices[:last], ", ") + " or " + choices[last]
 }
+
+// minFreeFlag is --min-free.
+func minFreeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "min-free", Usage: "end in order before less than this `SIZE` of the disk is free: 500MB, 2GiB, 5%; 0: never",
+		DefaultText: "1GiB or 2%, whichever is less", EnvVars: []string{"LAUNCHER_MIN_FREE"}}
+}
+
+func minFree(c *cli.Context) (lab.MinFree, error) {
+	if !c.IsSet("min-free") {
+		return lab.DefaultMinFree(), nil
+	}
+	m, err := lab.ParseMinFree(c.String("min-free"))
+	if err != nil {
+		err = command.Usage("--min-free %w", err)
+	}
+	return m, err
+}

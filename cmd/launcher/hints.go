@@ -8,6 +8,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/lab"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
@@ -28,6 +29,7 @@ var hints = []struct {
 	{cluster.ErrMemory, ` (take fewer --machines, or run them in virtual time with "launcher sim")`},
 	{rundir.ErrUsed, ": choose another --out, or move it away"},
 	{rundir.ErrUnwritable, " (choose another --out)"},
+	{lab.ErrLowDisk, " (--min-free says how much; 0 keeps nothing free)"},
 	{sim.ErrTooManyLogs, ", and more with --logs=false"},
 	{sweep.ErrNotASweep, ": choose another --out"},
 	{sweep.ErrOtherSweep, ": choose another --out, or leave all flags but --out away to go on with it"},

@@ -33,7 +33,7 @@ func app(program string) *cli.App {
 		Metadata:             map[string]any{programKey: program},
 		Flags:                runFlags(),
 		Before:               flagsBehindCommand,
-		Action:               action(runOptions),
+		Action:               command.PipedToTheEnd(action(runOptions)),
 		Commands: []*cli.Command{
 			runCommand(), simCommand(), checkCommand(), statsCommand(), orderCommand(), exportCommand(), diagramCommand(),
 			replayCommand(), rerunCommand(), sweepCommand(),

@@ -71,15 +71,19 @@ replay" repeats those too. The other exit codes are those of "launcher run".`,
 			&cli.StringFlag{Name: "ports", Usage: "ports of the processes: a `LIST`, or auto for free ones", DefaultText: "as recorded"},
 			&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "next to this one"},
 			&cli.BoolFlag{Name: "check", Usage: "check the logs against the laws at the end (--check=false skips it)", Value: true},
+			minFreeFlag(),
 			&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress"},
 		}, lookFlags()...),
-		Action: action(rerunOptions),
+		Action: command.PipedToTheEnd(action(rerunOptions)),
 	}
 }
 
 func rerunOptions(c *cli.Context) (o lab.Rerun, err error) {
 	o.Ports, o.VM, o.Check = c.String("ports"), c.String("vm"), c.Bool("check")
 	if o.Dir, err = runDir(c); err != nil {
+		return o, err
+	}
+	if o.MinFree, err = minFree(c); err != nil {
 		return o, err
 	}
 	o.Out, err = outDir(c)

@@ -33,7 +33,7 @@ messages arrive.
 Exit code 0: the run is correct; 1: it is broken, or incomplete; 2: it could not begin;
 3: a machine died; 130: it was interrupted.`,
 		Flags:  runFlags(),
-		Action: action(runOptions),
+		Action: command.PipedToTheEnd(action(runOptions)),
 	}
 }
 
@@ -54,6 +54,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "faults", Usage: "fault `PLAN`: what breaks, and when (docs/faults.md); or a file that holds one", EnvVars: env("FAULTS")},
 		&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
 		&cli.BoolFlag{Name: "check", Usage: "check the logs against the laws at the end (--check=false skips it)", Value: true, EnvVars: env("CHECK")},
+		minFreeFlag(),
 		&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress", EnvVars: env("QUIET")},
 	}, lookFlags()...)
 }
@@ -82,6 +83,9 @@ func runOptions(c *cli.Context) (o lab.Processes, err error) {
 		return o, command.Usage("--log-level %q: want trace, debug, info, warn, error or off", o.LogLevel)
 	}
 	if o.Dir, err = outDir(c); err != nil {
+		return o, err
+	}
+	if o.MinFree, err = minFree(c); err != nil {
 		return o, err
 	}
 	if o.Spec, err = spec(c, experiment.NewName()); err != nil {

@@ -31,7 +31,7 @@ same commands read it. Ctrl-C stops the run in an orderly way.
 Exit code 0: the run is correct; 1: it is broken, or incomplete; 2: it could not begin;
 130: it was interrupted.`,
 		Flags:  simFlags(),
-		Action: action(simOptions),
+		Action: command.PipedToTheEnd(action(simOptions)),
 	}
 }
 
@@ -40,7 +40,7 @@ func simFlags() []cli.Flag {
 	var flags []cli.Flag
 	for _, f := range runFlags() {
 		switch f.Names()[0] {
-		case "machines", "rates", "die", "duration", "seed", "faults", "out", "check", "quiet", "wide", "color":
+		case "machines", "rates", "die", "duration", "seed", "faults", "out", "check", "min-free", "quiet", "wide", "color":
 			flags = append(flags, f)
 		}
 	}
@@ -71,6 +71,9 @@ func simOptions(c *cli.Context) (job, error) {
 	}
 	var err error
 	if o.Dir, err = outDir(c); err != nil {
+		return nil, err
+	}
+	if o.MinFree, err = minFree(c); err != nil {
 		return nil, err
 	}
 	virtual := new(experiment.Virtual)

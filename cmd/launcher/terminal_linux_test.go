@@ -7,10 +7,12 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -69,7 +71,8 @@ var paint = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
 // seen is what was written to the terminal, without what moves the cursor.
 func seen(p *program) string {
-	return strings.ReplaceAll(escape.ReplaceAllString(p.out.String(), ""), "\r\n", "\n")
+	text := strings.ReplaceAll(escape.ReplaceAllString(p.out.String(), ""), "\r\n", "\n")
+	return strings.ReplaceAll(text, "\r", "")
 }
 
 func TestTerminal(t *testing.T) {
@@ -84,15 +87,15 @@ func TestTerminal(t *testing.T) {
 	var last strings.Builder // the last picture stays, and the table follows it
 	events := uint64(0)
 	for _, m := range summaryOf(t, dir) {
-		fmt.Fprintf(&last, `vm-%d  rate %-3v  done +clock +%d  events +%d  queue +%d\s*\n`, m.ID, m.Rate, m.Clock, m.Steps, m.Queue)
+		fmt.Fprintf(&last, `vm-%d +%v +done +%d +\d+ +%d +#* +%d +%d +%d\n`, m.ID, m.Rate, m.Clock, m.Queue, m.Sent, m.Receives, m.Steps)
 		events += m.Steps
 	}
 	for _, want := range []string{
 		`^run \w{6}: 3 machines, rates 10,20,0\.5, die 10, seed \d+, 2s; logs in run\n`,
-		`\n[12]s left +\[=+>? *\] +\d+ events, clock \d+, \d+ waiting`,
-		`\nvm-0  rate 10   running +clock +\d+  events +\d+  queue +\d+`,
-		`\nvm-2  rate 0\.5  running `,
-		fmt.Sprintf(`\n2s +\[=+\] +%d events, clock \d+, \d+ waiting\s*\n`, events) + last.String() + `\n +ticks/s`,
+		`\n[12]s left +\[=+>? *\].*\n\d+ events, clock \d+, \d+ waiting\n`,
+		`\nvm-0 +10 +running +\d+ +\d+ +\d+ +#* +\d+ +\d+ +\d+\n`,
+		`\nvm-2 +0\.5 +running `,
+		fmt.Sprintf(`\n2s +\[=+\](?:  logs .*)?\n%d events, clock \d+, \d+ waiting\nvm .*\n`, events) + last.String() + `\n +ticks/s`,
 	} {
 		assert.Regexp(t, want, text)
 	}
@@ -100,17 +103,17 @@ func TestTerminal(t *testing.T) {
 	requireCorrect(t, dir)
 }
 
-// Of many machines the display shows the sum.
+// Of many machines the display shows some, and the sum of the rest.
 func TestTerminalWithManyMachines(t *testing.T) {
 	t.Parallel()
-	p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "500ms", "--machines", "17")
+	p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "500ms", "--machines", "18")
 	look(p, onTerminal(t, p))
 	p.start()
 	require.Equal(t, "0", p.wait())
 	eventually(t, func() bool { return strings.Contains(seen(p), "\nevents ") }, "the terminal shows all")
 	text := seen(p)
 	assert.Regexp(t, ` events, clock \d+, \d+ waiting`, text)
-	assert.NotContains(t, text, "vm-0  rate")
+	assert.Regexp(t, `\n2 more: .*, queue up to \d+, behind up to \d+\n`, text)
 	requireCorrect(t, filepath.Join(p.cmd.Dir, "run"))
 }
 
@@ -132,25 +135,82 @@ func TestTerminalCtrlC(t *testing.T) {
 	requireCorrect(t, dir)
 }
 
-// The terminal goes away, as when a connection breaks: the machines stop in
-// order.
-func TestTerminalHangsUp(t *testing.T) {
-	t.Parallel()
-	// Under nohup the signal would be ignored by all that is started here, too.
+// hangUp closes a terminal once its program has written so many events: as when a
+// window is closed, or a connection breaks.
+func hangUp(t *testing.T, p *program, person *os.File, dir string, machines, events int) {
+	t.Helper()
+	_ = p.cmd.Stdin.(*os.File).Close() // ours; the program has the last one
+	waitForEvents(t, dir, machines, events)
+	require.NoError(t, person.Close())
+}
+
+// heedHangUps keeps this process from ignoring hang-ups, which under nohup all that is
+// started here would do too.
+func heedHangUps(t *testing.T) {
 	hangUps := make(chan os.Signal, 1)
 	signal.Notify(hangUps, syscall.SIGHUP)
-	defer signal.Stop(hangUps)
+	t.Cleanup(func() { signal.Stop(hangUps) })
+}
+
+// The terminal goes away: the run ends in order, as after Ctrl-C, and its result is
+// in its directory.
+func TestTerminalHangsUp(t *testing.T) {
+	t.Parallel()
+	heedHangUps(t)
 	p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "0", "--rates", "50,60,70")
 	person := onTerminal(t, p)
 	p.start()
-	_ = p.cmd.Stdin.(*os.File).Close() // ours; the launcher has the last one
 	dir := filepath.Join(p.cmd.Dir, "run")
 	waitForEvents(t, dir, 3, 20)
 	machines := processes(t, p, 3)
-	require.NoError(t, person.Close())
-	assert.NotEqual(t, "0", p.wait())
+	hangUp(t, p, person, dir, 3, 20)
+	assert.Equal(t, "130", p.wait())
 	requireGone(t, machines)
+	assert.Len(t, summaryOf(t, dir), 3)
+	text := readFile(t, filepath.Join(dir, "summary.txt"))
+	assert.Contains(t, text, "every message is accounted for")
+	assert.Contains(t, text, "check        correct: ")
 	requireCorrect(t, dir)
+}
+
+func TestTerminalHangsUpInVirtualTime(t *testing.T) {
+	t.Parallel()
+	heedHangUps(t)
+	p := launcher(t, t.TempDir(), "sim", "--out", "run", "--duration", "0", "--machines", "2")
+	person := onTerminal(t, p)
+	p.start()
+	dir := filepath.Join(p.cmd.Dir, "run")
+	hangUp(t, p, person, dir, 2, 20)
+	assert.Equal(t, "130", p.wait())
+	assert.Len(t, summaryOf(t, dir), 2)
+	assert.Contains(t, readFile(t, filepath.Join(dir, "summary.txt")), "check        correct: ")
+	requireCorrect(t, dir)
+}
+
+// A sweep keeps what is done, and goes on from there.
+func TestTerminalHangsUpInASweep(t *testing.T) {
+	t.Parallel()
+	heedHangUps(t)
+	args := []string{"sweep", "--rates", "50", "--machines", "2", "--trials", "2", "--jobs", "1", "--duration", "1s", "--out", "sweep"}
+	p := launcher(t, t.TempDir(), args...)
+	person := onTerminal(t, p)
+	p.start()
+	hangUp(t, p, person, filepath.Join(p.cmd.Dir, "sweep", "runs", "p1-t2"), 2, 2)
+	assert.Equal(t, "130", p.wait())
+	assert.Equal(t, 2, strings.Count(readFile(t, filepath.Join(p.cmd.Dir, "sweep", "sweep.csv")), "\np1-t1,"), "what is done is written")
+	again := launcher(t, p.cmd.Dir, args...).start()
+	require.Equal(t, "0", again.wait())
+}
+
+func TestTerminalHangsUpByHand(t *testing.T) {
+	t.Parallel()
+	heedHangUps(t)
+	p := prepare(t, t.TempDir(), filepath.Join(bin, "vm"), "--id", "0", "--port", strconv.Itoa(freePorts(t, 1)[0]), "--rate", "50", "--duration", "0")
+	person := onTerminal(t, p)
+	p.start()
+	hangUp(t, p, person, p.cmd.Dir, 1, 20)
+	assert.Equal(t, "130", p.wait())
+	requireCorrect(t, p.cmd.Dir)
 }
 
 // A terminal that is held (Ctrl-S) holds the display, and nothing else.
@@ -237,8 +297,8 @@ func TestTerminalSweep(t *testing.T) {
 	text := seen(p)
 	for _, want := range []string{
 		`^sweep of 3 runs of 500ms as processes: 1 point × 3 trials, seed \d+; in sweep\n`,
-		`\ds left +\[=+>? *\]  [12] of 3 runs, [01] under way`,
-		`\ds +\[=+\]  3 of 3 runs, 0 under way\s*\n\n1 point × 3 trials of 500ms as processes`,
+		`\ds left +\[=+>? *\]\n[12] of 3 runs, [01] under way\n`,
+		`\ds +\[=+\]\n3 of 3 runs, 0 under way\n\n1 point × 3 trials of 500ms as processes`,
 	} {
 		assert.Regexp(t, want, text)
 	}
@@ -261,4 +321,54 @@ func TestTerminalLaboratoryCtrlC(t *testing.T) {
 		return strings.Contains(seen(p), "stopped; to go on: "+filepath.Join(bin, "launcher")+" sweep --out lab\n")
 	}, "it says how to go on")
 	assert.Empty(t, files(t, runs))
+}
+
+// The picture says what has become of machines that the plan pauses and kills.
+func TestTerminalShowsFaults(t *testing.T) {
+	t.Parallel()
+	p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "4s", "--rates", "10,20,30",
+		"--faults", "at 500ms kill 1 for 2500ms; at 1s pause 2 for 2s")
+	look(p, onTerminal(t, p))
+	p.start()
+	require.Equal(t, "0", p.wait())
+	eventually(t, func() bool { return strings.Contains(seen(p), "\nevents ") }, "the terminal shows all")
+	assert.Regexp(t, `\nvm-1 +20 +down 1s .*\nvm-2 +30 +paused \ds `, seen(p))
+	requireCorrect(t, filepath.Join(p.cmd.Dir, "run"))
+}
+
+// A machine by hand says when it starts, and shows how it stands with it below what
+// else it says.
+func TestTerminalByHand(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, t.TempDir(), filepath.Join(bin, "vm"), "--id", "0", "--port", strconv.Itoa(freePorts(t, 1)[0]), "--rate", "50", "--duration", "1s")
+	look(p, onTerminal(t, p))
+	p.start()
+	require.Equal(t, "0", p.wait())
+	eventually(t, func() bool { return strings.Contains(seen(p), "\nmessages: ") }, "the terminal shows all")
+	assert.Regexp(t, `: all start together: at=\d\d:\d\d:\d\d\.\d{3} duration=1s\n`, seen(p))
+	assert.Regexp(t, `\n1s left +\[=+> *\]\n\d+ events, clock \d+, 0 waiting\nvm .*\nvm-0 +50 +running `, seen(p))
+	assert.Regexp(t, `\n1s +\[=+\]\n50 events, clock 50, 0 waiting\nvm .*\nvm-0 +50 +done .*\n\nmachine: `, seen(p))
+}
+
+// drawn is a line of a picture.
+var drawn = regexp.MustCompile(`\r([^\r\n]*)\x1b\[K\r?\n`)
+
+// However narrow the terminal is, no line of a picture reaches its edge. One that does
+// not know its width counts as one of 80.
+func TestTerminalOfAnyWidth(t *testing.T) {
+	t.Parallel()
+	for cols, want := range map[uint16]int{0: 80, 20: 20, 60: 60} {
+		p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "500ms", "--machines", "5", "--rates", "max")
+		person := onTerminal(t, p)
+		require.NoError(t, unix.IoctlSetWinsize(int(p.cmd.Stdin.(*os.File).Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: cols / 2, Col: cols}))
+		look(p, person)
+		p.start()
+		require.Equal(t, "0", p.wait())
+		eventually(t, func() bool { return strings.Contains(seen(p), "\nevents ") }, "the terminal shows all")
+		lines := drawn.FindAllStringSubmatch(p.out.String(), -1)
+		assert.Greater(t, len(lines), 8)
+		for _, line := range lines {
+			assert.Less(t, utf8.RuneCountInString(line[1]), want, "%q", line[1])
+		}
+	}
 }

@@ -15,7 +15,9 @@ import (
 	"github.com/scalemodel/lamport/pkg/control"
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/replay"
+	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/transport"
 	"github.com/scalemodel/lamport/pkg/vm"
 )
@@ -29,7 +31,11 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 		}
 		defer cfg.Replay.Close()
 	}
-	cfg.Logger = hinting{logging.Diagnostics(stderr, "vm-"+strconv.Itoa(cfg.ID), o.level)}
+	// Whoever reads what this process prints may be gone before us; their death must
+	// not cut our log short.
+	signal.Ignore(syscall.SIGPIPE)
+	screen := progress.NewScreen(stderr)
+	cfg.Logger = hinting{logging.Diagnostics(screen, "vm-"+strconv.Itoa(cfg.ID), o.level)}
 	ln, err := o.listener()
 	if err != nil {
 		return err
@@ -39,7 +45,21 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	}
 	ctx, stop := exit.OnInterrupt(ctx, nil)
 	defer stop()
-	return runMachine(ctx, cfg, ln, stdout)
+	done := func() {}
+	if progress.Draws(stderr) {
+		done = show(&cfg, screen)
+	}
+	return runMachine(ctx, cfg, ln, done, stdout)
+}
+
+// show has a machine show how it stands with it, until the returned function is
+// called.
+func show(cfg *vm.Config, screen *progress.Screen) (done func()) {
+	const every = 200 * time.Millisecond
+	display := progress.NewMachine(progress.Out{Writer: screen}, cfg.ID, cfg.Rate, cfg.Duration)
+	cfg.WatchEvery = every
+	cfg.Watch = func(s summary.Status) { display.Update(cfg.ID, s) }
+	return display.Close
 }
 
 // openRecord has the machine do again what a record says.
@@ -73,8 +93,6 @@ func (o *options) listener() (net.Listener, error) {
 
 // supervised runs the machine tied to its launcher.
 func (o *options) supervised(ctx context.Context, cfg vm.Config, ln net.Listener, stdin io.Reader, stdout io.Writer) error {
-	// The launcher may be gone before us; its death must not cut our log short.
-	signal.Ignore(syscall.SIGPIPE)
 	// More signals than one say nothing new, while by hand the second one kills:
 	// when a launcher is killed, the kernel sends one for each of its threads that
 	// was this process's parent in turn. To kill, the launcher kills.
@@ -88,7 +106,7 @@ func (o *options) supervised(ctx context.Context, cfg vm.Config, ln net.Listener
 	}
 	withLinger := func(linger time.Duration) error { return vm.StopWithin{Linger: linger} }
 	err := session.Run(ctx, cfg.Linger, withLinger, func(ctx context.Context) error {
-		return runMachine(ctx, cfg, ln, io.Discard) // its result is a report
+		return runMachine(ctx, cfg, ln, func() {}, io.Discard) // its result is a report
 	})
 	if _, ok := errors.AsType[*control.OverdueError](err); ok {
 		return exit.With(exit.Died, err)
@@ -96,13 +114,14 @@ func (o *options) supervised(ctx context.Context, cfg vm.Config, ln net.Listener
 	return err
 }
 
-// runMachine runs the machine to its end and prints what it did.
-func runMachine(ctx context.Context, cfg vm.Config, ln net.Listener, stdout io.Writer) error {
+// runMachine runs the machine to its end, calls done, and prints what it did.
+func runMachine(ctx context.Context, cfg vm.Config, ln net.Listener, done func(), stdout io.Writer) error {
 	result, err := vm.Run(ctx, cfg, ln)
+	done()
 	if err != nil {
 		return withCode(err)
 	}
-	if err := result.WriteText(stdout); err != nil {
+	if err := result.WriteText(stdout); err != nil && !exit.HungUp(ctx) {
 		return exit.With(exit.Died, err)
 	}
 	if ctx.Err() != nil {

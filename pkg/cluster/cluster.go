@@ -180,7 +180,8 @@ func (c *Cluster) Ports() []int {
 
 // Run starts the machines and waits for their end: when their duration is over,
 // or after ctx has ended. It is called once. watch, if not nil, is called with
-// what they report, one call at a time.
+// what they report, and when something becomes of their processes, one call at a
+// time.
 //
 // Run returns what each machine did, by id; for one that has died there may be no
 // result, and the error is the first [Death]. Where no machine has begun, there

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/control"
+	"github.com/scalemodel/lamport/pkg/summary"
 )
 
 // stage is how far a run is. It only moves forward.
@@ -94,6 +95,8 @@ type supervised struct {
 	// From the first death on.
 	death *Death    // the latest
 	died  time.Time // when it did
+	// heldAt is, when held, since when.
+	heldAt time.Time
 	// restartAt is, when down, before when no due counts: one may be on its
 	// way that was asked for before the plan killed the machine once more.
 	restartAt time.Time
@@ -104,6 +107,21 @@ func (m *supervised) become(next phase) {
 		panic(fmt.Sprintf("cluster: a machine that is %v cannot become %v", m.phase, next))
 	}
 	m.phase = next
+}
+
+// process says how it stands with the machine's process, as far as its end is known.
+func (m *supervised) process() summary.Process {
+	switch m.phase {
+	case held:
+		return summary.Process{State: summary.Paused, Since: m.heldAt}
+	case felled:
+		return summary.Process{State: summary.Down, Since: m.died}
+	case down, starting:
+		return summary.Process{State: summary.Restarting, Since: m.died}
+	case lost:
+		return summary.Process{State: summary.Lost, Since: m.died}
+	}
+	return summary.Process{}
 }
 
 // revive takes in how a process has died, and returns after what pause its machine

@@ -17,7 +17,8 @@ type conductor struct {
 	*Cluster
 	supervisor *supervisor
 	watch      func(id int, s summary.Status)
-	watching   sync.Mutex // held while watch is called
+	watching   sync.Mutex       // held while watch is called
+	known      []summary.Status // the last that watch was told, by machine; guarded by watching
 
 	events  chan event
 	over    chan struct{} // closed when no event is waited for any more
@@ -36,6 +37,7 @@ func (c *Cluster) newConductor(watch func(id int, s summary.Status)) *conductor 
 		Cluster:    c,
 		supervisor: newSupervisor(&c.cfg, c.limits),
 		watch:      watch,
+		known:      make([]summary.Status, len(c.cfg.Rates)),
 		events:     make(chan event, len(c.cfg.Rates)),
 		over:       make(chan struct{}),
 		overdue:    time.NewTimer(0),
@@ -109,7 +111,31 @@ func (r *conductor) report(p *process, s summary.Status) {
 	}
 	r.watching.Lock()
 	defer r.watching.Unlock()
+	s.Process = r.known[p.id].Process
+	r.known[p.id] = s
 	r.watch(p.id, s)
+}
+
+// tell tells who watches what the supervisor knows of the processes, where that is
+// new.
+func (r *conductor) tell() {
+	r.watching.Lock()
+	defer r.watching.Unlock()
+	for id := range r.known {
+		s := &r.known[id]
+		now := r.supervisor.machines[id].process()
+		if now == s.Process {
+			continue
+		}
+		s.Process = now
+		switch now.State {
+		case summary.Down, summary.Restarting, summary.Lost:
+			// What it last said is true no more; when it is back, it has its
+			// peers to find.
+			s.Phase, s.Late, s.Stalled = summary.Connecting, 0, false
+		}
+		r.watch(id, *s)
+	}
 }
 
 // conduct takes the run from the start of its machines to the end of the last.
@@ -140,6 +166,7 @@ func (r *conductor) carryOut(actions []action) {
 		}
 		r.act(a)
 	}
+	r.tell()
 }
 
 func (r *conductor) act(a action) {

@@ -226,7 +226,7 @@ func (s *supervisor) struck(now time.Time, a fault.Action) {
 		case a.Kind == fault.Kill:
 			s.recall(now, id)
 		case a.Kind == fault.Pause:
-			s.hold(id, !a.Over)
+			s.hold(now, id, !a.Over)
 		}
 	}
 }
@@ -252,10 +252,11 @@ func (s *supervisor) recall(now time.Time, id int) {
 
 // hold is done to a process in any phase: where there is none, the faults' log is
 // to say so.
-func (s *supervisor) hold(id int, on bool) {
+func (s *supervisor) hold(now time.Time, id int, on bool) {
 	switch m := &s.machines[id]; {
 	case on && m.phase == up:
 		m.become(held)
+		m.heldAt = now
 	case !on && m.phase == held:
 		m.become(up)
 	}
@@ -289,7 +290,7 @@ func (s *supervisor) lift(now time.Time) {
 	for id := range s.machines {
 		switch s.machines[id].phase {
 		case held:
-			s.hold(id, false)
+			s.hold(now, id, false)
 		case felled:
 			s.bringBack(id, now)
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 	"testing"
 	"time"
@@ -85,6 +86,44 @@ func TestFirstInterruptEndsTheContext(t *testing.T) {
 		t.Fatal("the context goes on")
 	}
 	require.ErrorIs(t, ctx.Err(), context.Canceled)
+}
+
+// When a terminal goes, several may say so.
+func TestHangUp(t *testing.T) {
+	// Under nohup there would be none.
+	hangUps := make(chan os.Signal, 10)
+	signal.Notify(hangUps, syscall.SIGHUP)
+	defer signal.Stop(hangUps)
+	ctx, stop := OnInterrupt(t.Context(), func() { t.Error("killed") })
+	for range 3 {
+		require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+		<-hangUps
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Minute):
+			t.Fatal("the context goes on")
+		}
+	}
+	require.ErrorIs(t, ctx.Err(), context.Canceled)
+	assert.True(t, HungUp(ctx))
+	stop()
+
+	ctx, stop = OnInterrupt(t.Context(), nil)
+	defer stop()
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGINT))
+	<-ctx.Done()
+	assert.False(t, HungUp(ctx))
+}
+
+// Under nohup the end of the terminal is no reason to stop.
+func TestHangUpIsIgnored(t *testing.T) {
+	signal.Ignore(syscall.SIGHUP)
+	defer signal.Reset(syscall.SIGHUP)
+	ctx, stop := OnInterrupt(t.Context(), nil)
+	defer stop()
+	assert.True(t, signal.Ignored(syscall.SIGHUP))
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+	require.NoError(t, ctx.Err())
 }
 
 func TestInterruptsCanBeLetGo(t *testing.T) {

@@ -11,10 +11,10 @@ package lab
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/internal/terminal"
+	"github.com/scalemodel/lamport/pkg/progress"
 )
 
 // Env is what a command is carried out in.
@@ -81,5 +81,13 @@ func (e *Env) remark(format string, args ...any) {
 // draws reports whether progress is to be drawn: on a terminal that can be drawn
 // over.
 func (e *Env) draws() bool {
-	return !e.Quiet && terminal.Of(e.Err, terminal.Never).Person && os.Getenv("TERM") != "dumb"
+	return !e.Quiet && progress.Draws(e.Err)
+}
+
+// progress returns where progress is shown: as a picture, or else line by line.
+func (e *Env) progress() progress.Out {
+	if e.Quiet {
+		return progress.Out{}
+	}
+	return progress.Out{Writer: e.Err, Lines: !e.draws()}
 }

@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"path/filepath"
 	"time"
@@ -16,8 +15,12 @@ import (
 	"github.com/scalemodel/lamport/pkg/summary/table"
 )
 
-// statusEvery is how often machines report that are watched.
-const statusEvery = 200 * time.Millisecond
+const (
+	// statusEvery is how often machines report that are watched.
+	statusEvery = 200 * time.Millisecond
+	// lineStatusEvery is how often where there is only a line now and then.
+	lineStatusEvery = time.Second
+)
 
 // Processes is a run whose machines are processes of this host.
 type Processes struct {
@@ -25,6 +28,8 @@ type Processes struct {
 	// runs/latest points at it; where its VM is "", the vm program is looked for.
 	cluster.Config
 	Check bool // hold the logs against the laws at the end
+	// MinFree is how much of the disk stays free: before that, the run is ended.
+	MinFree MinFree
 }
 
 // Run does the run, sums it up and checks it.
@@ -33,16 +38,19 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 	if err := p.complete(env); err != nil {
 		return err
 	}
-	show, done := func(int, summary.Status) {}, func() {}
-	if env.draws() {
-		show, done = p.display(env, p.Duration)
+	guard := newGuard(p.Dir, p.MinFree)
+	if err := guard.admit(); err != nil {
+		return err
 	}
+	display := p.display(env, p.Duration)
 	run, err := cluster.New(p.Config)
 	if err != nil {
 		return err
 	}
 	ctx, stop := exit.OnInterrupt(ctx, run.Kill)
 	defer stop()
+	guard.tell = display.Disk
+	ctx, unwatch := guard.watch(ctx)
 	env.remark("run %s: %s, die %d, seed %d, %s; logs in %s", p.Config.Run, p.Describe(), p.Die, p.Seed, p.Lasts(), p.Dir)
 
 	linked, name := placed, p.Dir
@@ -52,10 +60,12 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 			linked = true
 			name, unlinked = latest(p.Dir)
 		}
-		show(id, s)
+		display.Update(id, s)
 	})
-	done()
+	unwatch()
+	display.Close()
 	env.unlinked(unlinked) // now that nothing is drawn over it
+	env = env.unattended(ctx)
 	switch {
 	case errors.Is(err, cluster.ErrNotBegun):
 		return exit.With(exit.Interrupted, err)
@@ -73,7 +83,7 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 		}
 		env.next("stats", name)
 		if ctx.Err() != nil {
-			return exit.With(exit.Interrupted, nil)
+			return exit.With(exit.Interrupted, early(ctx))
 		}
 		return nil
 	})
@@ -93,24 +103,17 @@ func (p *Processes) complete(env *Env) (err error) {
 	return nil
 }
 
-// display lets the machines report often enough to be watched, and returns what
-// shows their reports on the terminal and what ends that. Nothing is drawn before
-// the first one.
-func (p *Processes) display(env *Env, lasts time.Duration) (show func(int, summary.Status), done func()) {
-	p.StatusEvery = statusEvery
-	var d *progress.Display
-	show = func(id int, s summary.Status) {
-		if d == nil {
-			d = progress.New(env.Err, p.Rates, lasts)
-		}
-		d.Update(id, s)
+// display lets the machines report often enough to be watched, and returns what shows
+// their reports.
+func (p *Processes) display(env *Env, lasts time.Duration) *progress.Display {
+	switch out := env.progress(); {
+	case out.Writer == nil:
+	case !out.Lines:
+		p.StatusEvery = statusEvery
+	case progress.HasLines(lasts):
+		p.StatusEvery = lineStatusEvery
 	}
-	return show, func() {
-		if d != nil {
-			d.Close()
-			_, _ = fmt.Fprintln(env.Err) // the result stands apart
-		}
-	}
+	return progress.New(env.progress(), p.Rates, lasts)
 }
 
 // present leaves out the machines that have died, of which there is no result.

@@ -153,9 +153,11 @@ func (r *Replay) processes(ctx context.Context, env *Env, paths []string, result
 	if err := p.complete(env); err != nil {
 		return err
 	}
-	show, done := func(int, summary.Status) {}, func() {}
-	if r.AtPace && env.draws() {
-		show, done = p.display(env, result.Lasted)
+	var show func(int, summary.Status)
+	done := func() {}
+	if r.AtPace {
+		display := p.display(env, result.Lasted)
+		show, done = display.Update, display.Close
 	}
 	run, err := cluster.New(p.Config)
 	if err != nil {

@@ -27,6 +27,8 @@ type Rerun struct {
 	Ports string // of processes, as [cluster.ParsePorts] reads them; "": as recorded
 	VM    string // the vm program, "": it is looked for
 	Check bool
+
+	MinFree MinFree // how much of the disk stays free: before that, the run is ended
 }
 
 // Run does the run. What ran in virtual time must come out with the same bytes.
@@ -49,8 +51,9 @@ func (r Rerun) Run(ctx context.Context, env *Env) error {
 
 func (r *Rerun) processes(ctx context.Context, env *Env, record *rundir.Record) (err error) {
 	p := Processes{
-		Config: cluster.Config{Spec: record.Spec, Ports: record.Ports, Dir: r.Out, VM: r.VM, Restart: record.Restart, Sync: record.Sync},
-		Check:  r.Check,
+		Config:  cluster.Config{Spec: record.Spec, Ports: record.Ports, Dir: r.Out, VM: r.VM, Restart: record.Restart, Sync: record.Sync},
+		Check:   r.Check,
+		MinFree: r.MinFree,
 	}
 	p.Config.Run = experiment.NewName()
 	if r.Ports != "" {
@@ -70,7 +73,7 @@ func (r *Rerun) virtual(ctx context.Context, env *Env, record *rundir.Record) er
 		return fmt.Errorf("--%s is for processes, and %s ran in virtual time", name, r.Dir)
 	}
 	found, _ := rundir.Logs(r.Dir) // that there is none is said of each machine
-	v := Virtual{Spec: record.Spec, Logs: !record.NoLogs, Dir: r.Out, Check: r.Check}
+	v := Virtual{Spec: record.Spec, Logs: !record.NoLogs, Dir: r.Out, Check: r.Check, MinFree: r.MinFree}
 	if len(found) == 0 && len(v.Rates) > sim.MaxLogs {
 		v.Logs = false // of a release that did not record that
 	}

@@ -26,6 +26,8 @@ type Sweep struct {
 	Dir  string // made, or that of the same sweep to go on with
 	Jobs int    // runs side by side; 0: as many as the cores bear without being late
 	VM   string // the vm program, "": it is looked for
+	// MinFree is how much of the disk stays free: before that, the sweep is stopped.
+	MinFree MinFree
 }
 
 // Run does the runs that are not done yet, and writes what the sweep shows. An error
@@ -33,6 +35,10 @@ type Sweep struct {
 func (s Sweep) Run(ctx context.Context, env *Env) error {
 	c := &conductor{Sweep: s, env: env, clusters: make(map[*cluster.Cluster]bool)}
 	if err := c.prepare(); err != nil {
+		return err
+	}
+	c.guard = newGuard(s.Dir, s.MinFree)
+	if err := c.guard.admit(); err != nil {
 		return err
 	}
 	var err error
@@ -50,6 +56,7 @@ type conductor struct {
 	runs []sweep.Run
 	dir  *sweep.Dir
 
+	guard    *guard
 	capacity float64
 	load     func(*sweep.Run) float64
 
@@ -114,6 +121,10 @@ func (c *conductor) conduct(ctx context.Context) error {
 	c.announce(len(todo))
 	ctx, stop := exit.OnInterrupt(ctx, c.kill)
 	defer stop()
+	// Nobody looks at the logs of all its runs every second; what they do to the
+	// disk, the disk says.
+	c.guard.logged = func(string) uint64 { return 0 }
+	ctx, unwatch := c.guard.watch(ctx)
 
 	watch, closeDisplay := c.watch(len(todo), len(results))
 	failure := sweep.Do(ctx, todo, c.capacity, c.load, c.one, func(step sweep.Step) {
@@ -122,7 +133,9 @@ func (c *conductor) conduct(ctx context.Context) error {
 		}
 		watch(step)
 	})
+	unwatch()
 	closeDisplay()
+	c.env = c.env.unattended(ctx)
 
 	report := sweep.NewReport(&c.Grid, c.runs, results)
 	if len(results) > 0 {
@@ -138,7 +151,7 @@ func (c *conductor) conduct(ctx context.Context) error {
 			strings.Join(bad, "; "), c.env.commandLine("check", filepath.Join(c.Dir, sweep.RunsName, strings.Fields(bad[0])[0]))))
 	case failure != nil:
 		c.env.command("stopped; to go on: ", "sweep", "--out", c.Dir)
-		return exit.With(exit.Interrupted, nil)
+		return exit.With(exit.Interrupted, early(ctx))
 	}
 	return nil
 }
@@ -174,17 +187,14 @@ func (c *conductor) watch(todo, done int) (watch func(sweep.Step), closeDisplay 
 	if c.Grid.Virtual {
 		each = 0
 	}
-	display := progress.NewSweep(c.env.Err, len(c.runs), done, each)
+	display := progress.NewSweep(c.env.progress(), len(c.runs), done, each)
 	return func(step sweep.Step) {
-			if step.Result == nil {
-				display.Begin(step.Run.Name)
-			} else {
-				display.Done(step.Run.Name)
-			}
-		}, func() {
-			display.Close()
-			_, _ = fmt.Fprintln(c.env.Err) // the result stands apart
+		if step.Result == nil {
+			display.Begin(step.Run.Name)
+		} else {
+			display.Done(step.Run.Name)
 		}
+	}, display.Close
 }
 
 func lateText(r *sweep.Result) string {

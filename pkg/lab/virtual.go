@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/exit"
@@ -21,6 +20,9 @@ type Virtual struct {
 	Dir     string // "": with Logs the default one, at which runs/latest then points; else none
 	Workers int    // cores to use, 0: all
 	Check   bool   // hold the logs against the laws at the end, if there are not too many
+	// MinFree is how much of the disk stays free: before that, a run with logs is
+	// ended.
+	MinFree MinFree
 }
 
 // maxChecked is up to how many machines a run is checked unasked: the checker has
@@ -50,6 +52,13 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 	if err := cfg.Check(); err != nil {
 		return "", err
 	}
+	if !v.Logs {
+		v.MinFree = MinFree{}
+	}
+	guard := newGuard(dir, v.MinFree)
+	if err := guard.admit(); err != nil {
+		return "", err
+	}
 	var claimed *rundir.Dir
 	if dir != "" {
 		if claimed, err = rundir.Claim(dir, &rundir.Record{Version: env.Version, Spec: v.Spec, NoLogs: !v.Logs}); err != nil {
@@ -60,9 +69,15 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 		v.Spec.Run, v.Describe(), v.Die, v.Seed, v.Latency, v.Lasts(), where)
 
 	began := time.Now()
-	done := v.display(env, &cfg, began)
+	display := v.display(env, &cfg, began)
+	unwatch := func() {}
+	if v.Logs {
+		guard.tell = display.Disk
+		ctx, unwatch = guard.watch(ctx)
+	}
 	result, err := sim.Run(ctx, cfg)
-	done()
+	unwatch()
+	display.Close()
 	stopped := errors.Is(err, sim.ErrStopped)
 	if err != nil && !stopped {
 		if claimed != nil {
@@ -70,6 +85,7 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 		}
 		return dir, exit.With(exit.Misused, err)
 	}
+	env = env.unattended(ctx)
 	took := time.Since(began)
 	env.remark("%s of virtual time in %s: %s, %s per second",
 		figure.Exact(result.At()), figure.Duration(took), figure.Plural(result.Events(), "event"), figure.PerSecond(float64(result.Events())/took.Seconds()))
@@ -91,32 +107,16 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 			env.next("stats", name)
 		}
 		if stopped {
-			return exit.With(exit.Interrupted, nil)
+			return exit.With(exit.Interrupted, early(ctx))
 		}
 		return nil
 	})
 }
 
-// display shows how far the run is, if it takes long enough to be looked at. The
-// result ends that.
-func (v *Virtual) display(env *Env, cfg *sim.Config, began time.Time) (done func()) {
-	if !env.draws() {
-		return func() {}
-	}
-	var d *progress.Virtual
+// display has the run tell how far it is, and returns what shows that.
+func (v *Virtual) display(env *Env, cfg *sim.Config, began time.Time) *progress.Virtual {
+	d := progress.NewVirtual(env.progress(), began, v.Duration)
 	cfg.WatchEvery = statusEvery
-	cfg.Watch = func(p sim.Progress) {
-		if d == nil && time.Since(began) > time.Second {
-			d = progress.NewVirtual(env.Err, began, v.Duration)
-		}
-		if d != nil {
-			d.Update(p.At, p.Events)
-		}
-	}
-	return func() {
-		if d != nil {
-			d.Close()
-			_, _ = fmt.Fprintln(env.Err) // the result stands apart
-		}
-	}
+	cfg.Watch = func(p sim.Progress) { d.Update(p.At, p.Events) }
+	return d
 }

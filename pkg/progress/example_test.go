@@ -10,7 +10,7 @@ import (
 )
 
 func Example() {
-	display := progress.New(os.Stderr, []clock.Rate{1 * clock.Hertz, 5 * clock.Hertz}, time.Minute)
+	display := progress.New(progress.Out{Writer: os.Stderr}, []clock.Rate{1 * clock.Hertz, 5 * clock.Hertz}, time.Minute)
 	defer display.Close()
 
 	// Then, for everything that a machine reports:

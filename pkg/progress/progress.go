@@ -1,133 +1,101 @@
-// Package progress shows a run on a terminal while it goes on: the time that is
-// left, and how far each machine is.
+// Package progress shows a run while it goes on: the time that is left, how far each
+// machine is, and how it stands with it. On a terminal it is a picture that is drawn
+// over and over, elsewhere a line now and then.
+//
+// What is shown is a pure function of what is known, the time, and the room that
+// there is; a goroutine draws it. A terminal that is slow, held or gone holds up
+// nothing else.
 package progress
 
 import (
-	"fmt"
-	"io"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
-	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
 
-// maxLines is how many machines get a line of their own. Of more, one line adds
-// them up.
-const maxLines = 16
-
-// Display is the picture of one run. Its methods may be called by many
-// goroutines.
+// Display shows one run. Its methods may be called by many goroutines.
 type Display struct {
-	picture  *picture
-	duration time.Duration
+	out Out
 
-	idWidth, rateWidth int
-
-	mu     sync.Mutex // guards what follows
-	status []summary.Status
-	start  time.Time // agreed; zero: not yet
-	end    time.Time // of the display; zero: not yet
+	mu    sync.Mutex // guards what follows
+	board board
+	stop  func() // nil: nothing is shown yet
 }
 
-// New draws a run of machines with these rates on a terminal. A duration of 0 is
-// one without end.
-func New(terminal io.Writer, rates []clock.Rate, duration time.Duration) *Display {
-	d := &Display{duration: duration, status: make([]summary.Status, len(rates))}
-	// All that is drawn must be known before the first bar is.
-	for id, rate := range rates {
-		d.idWidth = max(d.idWidth, len(strconv.Itoa(id)))
-		d.rateWidth = max(d.rateWidth, len(rate.String()))
-	}
-	d.picture = newPicture(terminal, int64(duration), d.clockText, d.totalText)
-	if len(rates) <= maxLines {
-		for id, rate := range rates {
-			d.picture.line(func() string { return d.machineText(id, rate) })
-		}
+// New returns the display of a run of machines with these rates, the first of which
+// is machine 0. A duration of 0 is one without end. Something is shown from the first
+// [Display.Update] on; until [Display.Close], the writer is the display's alone.
+func New(out Out, rates []clock.Rate, duration time.Duration) *Display {
+	return newDisplay(out, 0, rates, duration)
+}
+
+// NewMachine returns the display of one machine of a run.
+func NewMachine(out Out, id int, rate clock.Rate, duration time.Duration) *Display {
+	return newDisplay(out, id, []clock.Rate{rate}, duration)
+}
+
+func newDisplay(out Out, first int, rates []clock.Rate, duration time.Duration) *Display {
+	d := &Display{out: out, board: board{first: first, machines: make([]sighting, len(rates)), duration: duration}}
+	for i, rate := range rates {
+		d.board.machines[i].rate = rate
 	}
 	return d
 }
 
-// Update takes in what a machine says of itself.
+// Update takes in what is known of a machine.
 func (d *Display) Update(id int, s summary.Status) {
+	now := time.Now()
 	d.mu.Lock()
-	d.status[id] = s
-	if s.Start.After(d.start) {
-		d.start = s.Start
+	defer d.mu.Unlock()
+	d.board.update(id, s, now)
+	if d.stop == nil && d.board.end.IsZero() {
+		d.stop = d.out.show(locked{&d.mu, &d.board})
 	}
-	elapsed := d.elapsed()
-	d.mu.Unlock()
-	d.picture.fill(int64(elapsed))
 }
 
-// Close draws the last picture and leaves it on the terminal. What comes after
-// it is not drawn.
+// Disk takes in what the logs do to the disk.
+func (d *Display) Disk(disk Disk) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.board.disk = disk
+}
+
+// Close shows the last picture and leaves it there. What comes after it is not
+// shown.
 func (d *Display) Close() {
 	d.mu.Lock()
-	d.end = time.Now()
-	whole := d.elapsed() == d.duration
+	if d.board.end.IsZero() {
+		d.board.end = time.Now()
+	}
+	stop := d.stop
 	d.mu.Unlock()
-	d.picture.close(whole)
+	if stop != nil {
+		stop()
+	}
 }
 
-// elapsed returns how long the run has gone on; mu is held.
-func (d *Display) elapsed() time.Duration {
-	if d.start.IsZero() {
-		return 0
-	}
-	elapsed := time.Since(d.start)
-	if !d.end.IsZero() {
-		elapsed = d.end.Sub(d.start)
-	}
-	elapsed = max(0, elapsed)
-	if d.duration > 0 {
-		elapsed = min(elapsed, d.duration)
-	}
-	return elapsed
+// locked is a view that others change meanwhile.
+type locked struct {
+	mu *sync.Mutex
+	v  view
 }
 
-// clockText says how far the run is. It always has the same width, or the bar
-// would move.
-func (d *Display) clockText() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var text string
-	elapsed := d.elapsed().Round(time.Second)
-	switch {
-	case d.start.IsZero():
-		text = "connecting"
-	case !d.end.IsZero():
-		text = elapsed.String()
-	case d.duration == 0:
-		text = elapsed.String() + ", Ctrl-C stops"
-	case d.elapsed() == d.duration:
-		text = "ending"
-	default:
-		text = (d.duration - d.elapsed()).Round(time.Second).String() + " left"
-	}
-	return fmt.Sprintf("%-11s ", text)
+func (l locked) picture(now time.Time, width, height int) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.v.picture(now, width, height)
 }
 
-func (d *Display) totalText() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var events uint64
-	var largest clock.Time
-	queue := 0
-	for _, s := range d.status {
-		events += s.Steps
-		largest = max(largest, s.Clock)
-		queue += s.Queue
-	}
-	return fmt.Sprintf(" %s, clock %s, %s waiting", figure.Plural(events, "event"), figure.Count(largest), figure.Count(queue))
+func (l locked) line(now time.Time) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.v.line(now)
 }
 
-func (d *Display) machineText(id int, rate clock.Rate) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	s := d.status[id]
-	return fmt.Sprintf("vm-%-*d  rate %-*v  %-10s  clock %9d  events %9d  queue %7d",
-		d.idWidth, id, d.rateWidth, rate, s.Phase, s.Clock, s.Steps, s.Queue)
+func (l locked) long() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.v.long()
 }

@@ -99,6 +99,12 @@ func (c *Collector) Machine(id int, rate clock.Rate, queue int) Machine {
 	return m
 }
 
+// Messages returns how many messages were sent and how many received so far.
+func (c *Collector) Messages() (sent, received uint64) {
+	received = c.events[event.Receive]
+	return c.messages - received, received
+}
+
 func (c *Collector) steps() uint64 {
 	return c.events[event.Internal] + c.events[event.Send] + c.events[event.Receive]
 }

@@ -269,6 +269,9 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 		return err
 	}
 	s.watcher.run(start)
+	if !r.past.begun() {
+		r.cfg.Logger.Info("all start together", "at", start.UTC().Format("15:04:05.000"), "duration", r.cfg.Duration)
+	}
 	s.begin(start, r.cfg.Duration, r.mode.exact(), ctx.Done())
 	defer s.pacer.close()
 	if !s.until(0) {

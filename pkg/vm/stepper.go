@@ -30,6 +30,7 @@ type stepper struct {
 	end   int64           // nanoseconds since the start
 	stop  <-chan struct{} // closed: it ends now
 
+	late    time.Duration // how late the last tick was, of a schedule
 	stalls  uint64
 	stalled time.Duration
 }
@@ -84,7 +85,7 @@ func (s *stepper) commit() error {
 		return fmt.Errorf("the event log cannot be written, so the machine stops at step %d (nothing that is not logged was sent or acknowledged): %w", s.machine.Steps(), err)
 	}
 	s.inbox.clock.Store(uint64(s.machine.Clock()))
-	s.watcher.reached(s.machine)
+	s.watcher.reached(s.machine, &s.figures, s.late)
 	return nil
 }
 
@@ -113,7 +114,11 @@ func (s *stepper) stall() (going bool, err error) {
 	}
 	s.stalls++
 	began := time.Now()
-	defer func() { s.stalled += time.Since(began) }()
+	s.watcher.stalled.Store(true)
+	defer func() {
+		s.watcher.stalled.Store(false)
+		s.stalled += time.Since(began)
+	}()
 	var over <-chan time.Time // nil: never
 	if s.end != math.MaxInt64 {
 		timer := time.NewTimer(time.Duration(s.end - s.pacer.now()))

@@ -21,6 +21,10 @@ type watcher struct {
 	steps     atomic.Uint64
 	clock     atomic.Uint64
 	queue     atomic.Int64
+	sent      atomic.Uint64
+	received  atomic.Uint64
+	late      atomic.Int64 // ns
+	stalled   atomic.Bool
 }
 
 func newWatcher(tell func(summary.Status)) *watcher {
@@ -41,11 +45,16 @@ func (w *watcher) run(start time.Time) {
 	w.enter(summary.Running)
 }
 
-// reached notes where a machine is; the next report says it.
-func (w *watcher) reached(m *machine.Machine) {
+// reached notes where a machine is, what it has done, and how late its last tick
+// was; the next report says it.
+func (w *watcher) reached(m *machine.Machine, figures *summary.Collector, late time.Duration) {
 	w.steps.Store(m.Steps())
 	w.clock.Store(uint64(m.Clock()))
 	w.queue.Store(int64(m.QueueLen()))
+	sent, received := figures.Messages()
+	w.sent.Store(sent)
+	w.received.Store(received)
+	w.late.Store(int64(late))
 }
 
 // done reports the result, the last that is ever said.
@@ -63,11 +72,15 @@ func (w *watcher) report(result *summary.Machine) {
 	w.reporting.Lock()
 	defer w.reporting.Unlock()
 	s := summary.Status{
-		Phase:   w.phase.Load().(summary.Phase),
-		Steps:   w.steps.Load(),
-		Clock:   clock.Time(w.clock.Load()),
-		Queue:   int(w.queue.Load()),
-		Machine: result,
+		Phase:    w.phase.Load().(summary.Phase),
+		Steps:    w.steps.Load(),
+		Clock:    clock.Time(w.clock.Load()),
+		Queue:    int(w.queue.Load()),
+		Sent:     w.sent.Load(),
+		Received: w.received.Load(),
+		Late:     time.Duration(w.late.Load()),
+		Stalled:  w.stalled.Load(),
+		Machine:  result,
 	}
 	if ns := w.start.Load(); ns != 0 {
 		s.Start = time.Unix(0, ns)

@@ -33,7 +33,10 @@ func TestWatcherTells(t *testing.T) {
 		m.Deliver(event.Message{Sent: 41})
 		var ev event.Event
 		require.NoError(t, m.Step(&ev))
-		w.reached(m)
+		var figures summary.Collector
+		figures.Observe(&ev)
+		w.reached(m, &figures, 3*time.Millisecond)
+		w.stalled.Store(true)
 		time.Sleep(time.Second)
 		stop()
 		stop() // a second time does nothing
@@ -43,8 +46,8 @@ func TestWatcherTells(t *testing.T) {
 		start := time.Unix(0, began.UnixNano())
 		assert.Equal(t, []summary.Status{
 			{Phase: summary.Running, Start: start},
-			{Phase: summary.Running, Start: start, Steps: 1, Clock: 1, Queue: 1},
-			{Phase: summary.Done, Start: start, Steps: 1, Clock: 1, Queue: 1, Machine: &summary.Machine{ID: 7}},
+			{Phase: summary.Running, Start: start, Steps: 1, Clock: 1, Queue: 1, Received: 1, Late: 3 * time.Millisecond, Stalled: true},
+			{Phase: summary.Done, Start: start, Steps: 1, Clock: 1, Queue: 1, Received: 1, Late: 3 * time.Millisecond, Stalled: true, Machine: &summary.Machine{ID: 7}},
 		}, told)
 		assert.Equal(t, []time.Duration{1500 * time.Millisecond, 2 * time.Second, 2500 * time.Millisecond}, at)
 	})
