@@ -30,7 +30,7 @@ func shown(t *testing.T) map[string][]string {
 		texts["launcher "+c+" --help"] = helpOf(t, "launcher", c)
 	}
 	lines := make(map[string][]string)
-	onALine := regexp.MustCompile(`(?m)^ *(?:\$ )?(?:bin/)?((?:launcher|vm) .*[^ …]) *$`)
+	onALine := regexp.MustCompile(`(?m)^ *(?:\$ )?(?:bin/)?((?:launcher|vm) \S.*[^ …]) *$`)
 	inline := regexp.MustCompile("`(?:bin/)?((?:launcher|vm) [^`]+)`")
 	for name, text := range texts {
 		for _, m := range append(onALine.FindAllStringSubmatch(text, -1), inline.FindAllStringSubmatch(text, -1)...) {

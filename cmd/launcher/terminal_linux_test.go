@@ -168,7 +168,7 @@ func TestTerminalHangsUp(t *testing.T) {
 	requireGone(t, machines)
 	assert.Len(t, summaryOf(t, dir), 3)
 	text := readFile(t, filepath.Join(dir, "summary.txt"))
-	assert.Contains(t, text, "every message is accounted for")
+	assert.Contains(t, text, "all accounted for")
 	assert.Contains(t, text, "check        correct: ")
 	requireCorrect(t, dir)
 }
