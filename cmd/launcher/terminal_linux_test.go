@@ -364,7 +364,7 @@ func TestTerminalOfAnyWidth(t *testing.T) {
 		look(p, person)
 		p.start()
 		require.Equal(t, "0", p.wait())
-		eventually(t, func() bool { return strings.Contains(seen(p), "\nevents ") }, "the terminal shows all")
+		eventually(t, func() bool { return strings.Contains(seen(p), "correct") }, "the terminal shows all")
 		lines := drawn.FindAllStringSubmatch(p.out.String(), -1)
 		assert.Greater(t, len(lines), 8)
 		for _, line := range lines {
