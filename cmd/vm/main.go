@@ -40,8 +40,8 @@ hosta, hostb and hostc:
 They wait for each other and start together. Ctrl-C stops one in an orderly way: its log
 is complete, and the others continue. A second Ctrl-C kills it.
 
-Nothing on the network is encrypted or authenticated: bind to an address that only
-trusted hosts can reach.`
+Nothing on the network is encrypted: bind to an address that only trusted hosts can
+reach.`
 
 func app() *cli.App {
 	var o options
