@@ -72,8 +72,8 @@ func TestExportUsage(t *testing.T) {
 		{"DIR --format csv --vectors=maybe", "launcher: --vectors \"maybe\": want true or false\n"},
 		{"--format shiviz --vectors DIR", "launcher: --vectors is for csv and jsonl; shiviz always has them\n"},
 		{"--format perfetto --vectors DIR", "launcher: --vectors is for csv and jsonl; perfetto has no place for them\n"},
-		{"--format csv -o DIR DIR", "launcher: -o DIR is a directory: want the name of a file\n"},
-		{"--format csv -o DIR/no/file DIR", "launcher: -o DIR/no/file cannot be written: no such file or directory\n"},
+		{"--format csv -o DIR DIR", "launcher: DIR is a directory: want the name of a file\n"},
+		{"--format csv -o DIR/no/file DIR", "launcher: DIR/no/file cannot be written: no such file or directory\n"},
 		{"--format csv DIR/nowhere", "launcher: DIR/nowhere cannot be read: no such file or directory; want the directory of a run\n"},
 	} {
 		code, out, errs := inProcess(append([]string{"export"}, strings.Fields(strings.ReplaceAll(tt.args, "DIR", dir))...)...)

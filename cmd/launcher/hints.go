@@ -51,6 +51,9 @@ func hint(err error) error {
 			hinted = command.Hinted("", hinted, fmt.Sprintf(": choose one above 1023 (%v)", syscall.EACCES))
 		}
 	}
+	if _, ok := errors.AsType[*lab.ProcessesError](err); ok {
+		hinted = command.Hinted("", hinted, "; replay it without --processes")
+	}
 	if _, ok := errors.AsType[*report.VectorError](err); ok {
 		hinted = command.Hinted("", hinted, " (allow more with --vector-memory, or export no vectors)")
 	}

@@ -118,14 +118,14 @@ func TestReplayRefuses(t *testing.T) {
 		{[]string{"replay", dir, "--processes", "--pace", "slow"}, `--pace "slow": want max or recorded`},
 		{[]string{"replay", "--processes", "--out", "", dir}, "--out is empty: want the name of a directory"},
 		{[]string{"replay", "--processes", "--ports", "1,2", dir}, "--ports: 2 ports for 3 machines: give one each, or --ports auto"},
-		{[]string{"replay", "--processes", missing}, missing + ": machine 2 has no log, so no process can do what it did; without --processes, the others are replayed"},
+		{[]string{"replay", "--processes", missing}, missing + ": machine 2 has no log, so no process can do what it did; replay it without --processes"},
 		{[]string{"replay", "--processes", unended}, unended + ": the log of machine 0 has no end, and processes can only replay a run that came to its end; replay it without --processes"},
 		{[]string{"replay", damaged}, damaged + `/vm_0_1.log:4: expected step, a whole number from 0 to 18446744073709551615 without leading zeros, found "three clock=10 queue=3 from=1 seq=2 sent"…`},
 		{[]string{"replay", future}, future + "/run.json: format 9 of another release ((devel)); this one reads format 1"},
 		{[]string{"rerun"}, "rerun: which run? Name its directory, for example runs/latest"},
 		{[]string{"rerun", none}, none + "/run.json does not exist: want the directory of a run that launcher has started"},
 		{[]string{"rerun", future}, future + "/run.json: format 9 of another release ((devel)); this one reads format 1"},
-		{[]string{"rerun", "--ports", "auto", dir}, "--ports is for processes, and " + dir + " ran in virtual time"},
+		{[]string{"rerun", "--ports", "auto", dir}, "--ports: that is for processes, and " + dir + " ran in virtual time"},
 		{[]string{"rerun", "--out", "", dir}, "--out is empty: want the name of a directory"},
 	} {
 		t.Run(fmt.Sprint(c.args), func(t *testing.T) {

@@ -22,7 +22,7 @@ func (e *Env) toOutput(ctx context.Context, dir, path string, write func(context
 	out := &output{w: e.Out}
 	if path != "" && path != "-" {
 		if rundir.Owns(dir, path) {
-			return fmt.Errorf("-o %s is a file of the run itself, which is not overwritten: want another name", path)
+			return fmt.Errorf("%s is a file of the run itself, which is not overwritten: want another name", path)
 		}
 		if out, err = create(path); err != nil {
 			return err
@@ -73,7 +73,7 @@ type output struct {
 // file, such as a named pipe, is written to in place.
 func create(path string) (*output, error) {
 	refuse := func(err error) (*output, error) {
-		return nil, fmt.Errorf("-o %s cannot be written: %w", path, cause(err))
+		return nil, fmt.Errorf("%s cannot be written: %w", path, cause(err))
 	}
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
@@ -82,7 +82,7 @@ func create(path string) (*output, error) {
 	old, err := os.Stat(path)
 	switch {
 	case err == nil && old.IsDir():
-		return nil, fmt.Errorf("-o %s is a directory: want the name of a file", path)
+		return nil, fmt.Errorf("%s is a directory: want the name of a file", path)
 	case err == nil && !old.Mode().IsRegular():
 		o.file, err = os.OpenFile(path, os.O_WRONLY, 0)
 	default:

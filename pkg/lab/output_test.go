@@ -79,7 +79,7 @@ func TestOutputOverTheRunItself(t *testing.T) {
 	}
 	for _, path := range paths {
 		err := new(Env).toOutput(t.Context(), dir, path, text("x"))
-		require.EqualError(t, err, "-o "+path+" is a file of the run itself, which is not overwritten: want another name")
+		require.EqualError(t, err, path+" is a file of the run itself, which is not overwritten: want another name")
 	}
 	b, err := os.ReadFile(log)
 	require.NoError(t, err)

@@ -34,6 +34,15 @@ type Replay struct {
 	VM        string // the vm program, "": it is looked for
 }
 
+// ProcessesError says why processes cannot replay a run that can be replayed in this
+// process.
+type ProcessesError struct{ Err error }
+
+func (e *ProcessesError) Error() string { return e.Err.Error() }
+
+// Unwrap returns e.Err.
+func (e *ProcessesError) Unwrap() error { return e.Err }
+
 // Run replays the run, and says that it came out the same, or where it did not.
 func (r Replay) Run(ctx context.Context, env *Env) error {
 	logs, err := rundir.Logs(r.Dir)
@@ -128,11 +137,11 @@ func reservations(r *replay.Result) string {
 func (r *Replay) processes(ctx context.Context, env *Env, paths []string, result *replay.Result) error {
 	switch {
 	case len(result.Missing) > 0:
-		return fmt.Errorf("%s: machine %d has no log, so no process can do what it did; without --processes, the others are replayed", r.Dir, result.Missing[0])
+		return &ProcessesError{fmt.Errorf("%s: machine %d has no log, so no process can do what it did", r.Dir, result.Missing[0])}
 	case len(result.Unended) > 0:
-		return fmt.Errorf("%s: the log of machine %d has no end, and processes can only replay a run that came to its end; replay it without --processes", r.Dir, result.Unended[0])
+		return &ProcessesError{fmt.Errorf("%s: the log of machine %d has no end, and processes can only replay a run that came to its end", r.Dir, result.Unended[0])}
 	case len(result.Left) > 0:
-		return fmt.Errorf("%s: machine %d left before the others, and processes can only replay a run whose machines ended together; replay it without --processes", r.Dir, result.Left[0])
+		return &ProcessesError{fmt.Errorf("%s: machine %d left before the others, and processes can only replay a run whose machines ended together", r.Dir, result.Left[0])}
 	}
 	p, err := r.asRecorded(paths)
 	if err != nil {
@@ -140,7 +149,7 @@ func (r *Replay) processes(ctx context.Context, env *Env, paths []string, result
 	}
 	// It becomes the name of a directory, and goes over the wire.
 	if err := experiment.CheckName(p.Config.Run); err != nil {
-		return fmt.Errorf("%s cannot be replayed with processes, whose run has the same name: %w; replay it without --processes", r.Dir, err)
+		return &ProcessesError{fmt.Errorf("%s cannot be replayed with processes, whose run has the same name: %w", r.Dir, err)}
 	}
 	// With a smaller window than the run needed, a sender would wait for room, and
 	// its recipient for what cannot be sent.

@@ -70,7 +70,7 @@ func (r *Rerun) virtual(ctx context.Context, env *Env, record *rundir.Record) er
 		if r.Ports == "" {
 			name = "vm"
 		}
-		return fmt.Errorf("--%s is for processes, and %s ran in virtual time", name, r.Dir)
+		return &experiment.Error{Field: name, Err: fmt.Errorf("that is for processes, and %s ran in virtual time", r.Dir)}
 	}
 	found, _ := rundir.Logs(r.Dir) // that there is none is said of each machine
 	v := Virtual{Spec: record.Spec, Logs: !record.NoLogs, Dir: r.Out, Check: r.Check, MinFree: r.MinFree}

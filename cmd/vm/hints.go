@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 
 	"github.com/hashicorp/go-hclog"
@@ -69,6 +70,7 @@ func refusalHint(code transport.Code) string {
 type hinting struct{ hclog.Logger }
 
 func (l hinting) Log(level hclog.Level, msg string, args ...any) {
+	args = slices.Clone(args)
 	for i, arg := range args {
 		if err, ok := arg.(error); ok {
 			args[i] = withHint(err)
