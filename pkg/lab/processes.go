@@ -9,10 +9,10 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/internal/table"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/summary"
-	"github.com/scalemodel/lamport/pkg/summary/table"
 )
 
 const (

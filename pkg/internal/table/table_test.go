@@ -180,7 +180,7 @@ func requireGolden(t *testing.T, name, text string) {
 	}
 	want, err := os.ReadFile(file)
 	require.NoError(t, err)
-	assert.Equal(t, string(want), text, "if this is meant: go test ./pkg/summary/table -update")
+	assert.Equal(t, string(want), text, "if this is meant: go test ./pkg/internal/table -update")
 }
 
 // On a terminal of any width there is a table that fits, and what is not shown is

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/table"
 	"github.com/scalemodel/lamport/pkg/summary"
-	"github.com/scalemodel/lamport/pkg/summary/table"
 )
 
 func ExampleWrite() {
