@@ -197,7 +197,7 @@ func TestSweepUsage(t *testing.T) {
 		{`--duration -5s: each run of a sweep needs an end, so want more than 0`, []string{"--duration", "-5s"}},
 		{`--seed "lucky": want a whole number from 0 to 18446744073709551615`, []string{"--seed", "lucky"}},
 		{`--ports with --virtual: in virtual time there are none`, []string{"--ports", "2050,3050,4050"}},
-		{`--latency "slow": "slow" is no duration; want "1ms", "uniform:1ms,5ms", "exp:2ms" (the mean) or "lognormal:2ms,0.5" (the median and the sigma)`, []string{"--latency", "1ms;slow"}},
+		{`--latency "slow": "slow" is not a duration; want "1ms", "uniform:1ms,5ms", "exp:2ms" (the mean) or "lognormal:2ms,0.5" (the median and the sigma)`, []string{"--latency", "1ms;slow"}},
 		{`--phase "late": want together or random`, []string{"--phase", "late"}},
 		{`--faults: line 1, column 12: there is no machine 9: the run has machines 0 to 2`, []string{"--faults", "plan"}},
 		{`--faults: "none" is given twice`, []string{"--faults", "none", "--faults", ""}},

@@ -273,7 +273,7 @@ func TestClusterByHandInPanes(t *testing.T) {
 	require.Equal(t, "0", p.wait())
 	eventually(t, func() bool { return strings.Contains(seen(p), "run: correct") }, "the verdict")
 	text := seen(p)
-	assert.Contains(t, text, "all links stand", "the panes show the machines' talk")
+	assert.Contains(t, text, "all links are up", "the panes show the machines' talk")
 	requireThree(t, p, text[strings.LastIndex(text, "machine:     vm-0"):])
 }
 

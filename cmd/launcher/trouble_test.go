@@ -151,7 +151,7 @@ func TestMachineIsKilled(t *testing.T) {
 		signal syscall.Signal
 		want   string
 	}{
-		{"killed", syscall.SIGKILL, `machine 1 died: signal: killed\. Its last words, from run/vm_1\.stderr: .*all links stand`},
+		{"killed", syscall.SIGKILL, `machine 1 died: signal: killed\. Its last words, from run/vm_1\.stderr: .*all links are up`},
 		{"crashed", syscall.SIGQUIT, `machine 1 died: exit status 2\. Its last words, from run/vm_1\.stderr: .*SIGQUIT: quit`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

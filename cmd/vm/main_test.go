@@ -133,7 +133,7 @@ func TestWrongUsage(t *testing.T) {
 		{"flag without a value", "--rate", "flag needs an argument: -rate" + more},
 		{"extra argument", "extra", `unexpected argument "extra": everything is said by flags; "vm --help" lists them`},
 		{"log level", "--log-level loud", `--log-level "loud": want trace, debug, info, warn, error or off`},
-		{"duration is no duration", "--duration 60", `--duration "60": a time needs its unit, for example 60s`},
+		{"duration without a unit", "--duration 60", `--duration "60": a time needs its unit, for example 60s`},
 		{"duration below 0", "--duration -1s", "--duration -1s: a duration cannot be negative"},
 		{"connect timeout below 0", "--connect-timeout -1s", "--connect-timeout -1s: a duration cannot be negative"},
 		{"linger below 0", "--linger -1s", "--linger -1s: a duration cannot be negative"},
@@ -286,7 +286,7 @@ func TestByHand(t *testing.T) {
 			assert.Equal(t, exit.OK, code, stderr)
 			assert.Contains(t, stdout, fmt.Sprintf("vm-%d, %s ticks per second", id, rate))
 			assert.Contains(t, stderr, "starting: listening=127.0.0.1:"+ports[id]+" rate="+rate+" seed=1 run=by-hand\n")
-			assert.Contains(t, stderr, "all links stand; waiting for the others\n")
+			assert.Contains(t, stderr, "all links are up; waiting for the others\n")
 		})
 	}
 	wg.Wait()
@@ -346,7 +346,7 @@ func TestInterruptedInTheRun(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	talk, ready := hears("all links stand")
+	talk, ready := hears("all links are up")
 	var stdout bytes.Buffer
 	done := make(chan struct{})
 	code := -1

@@ -94,7 +94,7 @@ func parseDelay(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(strings.TrimSpace(s))
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("%q is no duration", s)
+		return 0, fmt.Errorf("%q is not a duration", s)
 	case d < 0 || d > maxLatency:
 		return 0, fmt.Errorf("%v is not from 0 to %v", d, maxLatency)
 	}

@@ -13,8 +13,8 @@ func TestLatencyText(t *testing.T) {
 		require.Equal(t, s, l.String())
 	}
 	for s, want := range map[string]string{
-		"":                   `"" is no duration`,
-		"5":                  `"5" is no duration`,
+		"":                   `"" is not a duration`,
+		"5":                  `"5" is not a duration`,
 		"-1ms":               `-1ms is not from 0 to 1000h0m0s`,
 		"1ms,2ms":            `2 numbers, expected 1`,
 		"normal:1ms":         `there is no "normal"`,

@@ -32,8 +32,8 @@ func TestSlogWritesWhatHclogWrites(t *testing.T) {
 		hclog func(l hclog.Logger)
 	}{
 		"no pairs": {
-			func(l *slog.Logger) { l.Info("all links stand") },
-			func(l hclog.Logger) { l.Info("all links stand") },
+			func(l *slog.Logger) { l.Info("all links are up") },
+			func(l hclog.Logger) { l.Info("all links are up") },
 		},
 		"every level": {
 			func(l *slog.Logger) {

@@ -256,7 +256,7 @@ func (p *perfetto) end(b []byte, v *trace.Verdict) []byte {
 
 func (p *perfetto) notes(*trace.Verdict) (notes []string) {
 	if p.early > 0 {
-		notes = append(notes, fmt.Sprintf("%d receives stand before their sends by the clocks of their hosts, and have no arrow", p.early))
+		notes = append(notes, fmt.Sprintf("%d receives come before their sends by the clocks of their hosts, and have no arrow", p.early))
 	}
 	var back uint64
 	for i := range p.lanes {

@@ -174,7 +174,7 @@ func TestPerfetto(t *testing.T) {
 			}
 		}
 		assert.Len(t, p.flows, want)
-		assert.Equal(t, early > 0, strings.Contains(fmt.Sprint(e.Notes), fmt.Sprintf("%d receives stand before", early)))
+		assert.Equal(t, early > 0, strings.Contains(fmt.Sprint(e.Notes), fmt.Sprintf("%d receives come before", early)))
 		assert.Equal(t, setBack, strings.Contains(fmt.Sprint(e.Notes), "set back"))
 		checkCounters(t, p)
 	})

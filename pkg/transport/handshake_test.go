@@ -352,8 +352,8 @@ func TestConnectNamesWhoIsMissing(t *testing.T) {
 // Something else listens at a peer's address.
 func TestConnectToSomethingElse(t *testing.T) {
 	for _, c := range []struct{ says, want string }{
-		{"HTTP/1.1 400 Bad Request\r\n\r\n", "machine 1 (1) cannot be reached: what answers at 1 is no machine of a run (a frame of 1213486160 bytes, want 1 to 65536)"},
-		{"", "machine 1 (1) cannot be reached: whoever is there closes the connection without a word"},
+		{"HTTP/1.1 400 Bad Request\r\n\r\n", "machine 1 (1) cannot be reached: what answers at 1 is not a machine of a run (a frame of 1213486160 bytes, want 1 to 65536)"},
+		{"", "machine 1 (1) cannot be reached: the connection was closed without a reply"},
 		{"\x00\x00\x00\x01\x05", "machine 1 (1) cannot be reached: PING from 1, expected WELCOME"},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -394,9 +394,9 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 	t, body, err := frames.next()
 	switch {
 	case errors.Is(err, io.EOF):
-		return welcome{}, errors.New("whoever is there closes the connection without a word")
+		return welcome{}, errors.New("the connection was closed without a reply")
 	case unsaid(err) != nil:
-		return welcome{}, refuse(CodeProtocol, "what answers at %s is no machine of a run (%v)", l.addr, err)
+		return welcome{}, refuse(CodeProtocol, "what answers at %s is not a machine of a run (%v)", l.addr, err)
 	case err != nil:
 		return welcome{}, err
 	case t == frameError:

@@ -179,7 +179,7 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 	if err := r.node.Connect(ctx); err != nil {
 		return time.Time{}, err
 	}
-	r.cfg.Logger.Info("all links stand; waiting for the others")
+	r.cfg.Logger.Info("all links are up; waiting for the others")
 	start, err := r.barrier(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = errors.New("the other machines are connected to this one, but not all to each other: does each have all others as peers?")

@@ -373,7 +373,7 @@ func TestNobodyElseIsReady(t *testing.T) {
 		var there <-chan struct{}
 		f := newFleet(t, []string{"1", "1"}, func(id int, cfg *Config) {
 			if id == 0 {
-				cfg.Logger, there = hears("all links stand")
+				cfg.Logger, there = hears("all links are up")
 			}
 		})
 		p := newPeer(f, nil)
