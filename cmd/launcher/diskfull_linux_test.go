@@ -72,7 +72,7 @@ func TestNothingIsHalfOnAFullDisk(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(small, "filler")))
 
 	dir := filepath.Join(small, "sweep")
-	args := []string{"sweep", "--virtual", "--duration", "10s", "--trials", "30", "--seed", "1", "--out", dir, "--quiet"}
+	args := []string{"sweep", "--virtual", "--duration", "10s", "--trials", "30", "--seed", "1", "--min-free", "0", "--out", dir, "--quiet"}
 	code, _, talk = inProcess(args...)
 	assert.Equal(t, 3, code)
 	assert.Contains(t, talk, "no space left on device")

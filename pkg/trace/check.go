@@ -11,6 +11,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/logging"
 )
 
@@ -63,7 +64,7 @@ type tally struct {
 func newChecker(r *Run, links *links, all bool) *checker {
 	c := &checker{all: all, roster: r.Present(), links: links, plan: newPlan(r.Record)}
 	if r.unreadable != nil {
-		c.verdict.Remarks = append(c.verdict.Remarks, fmt.Sprintf("what the run was to be is not known: %v", r.unreadable))
+		c.verdict.Remarks = append(c.verdict.Remarks, "what the run was to be is not known: "+quote.Short(r.unreadable.Error(), 500))
 	}
 	c.verdict.Machines = r.Machines
 	c.verdict.Broken = make(map[Law]uint64)
@@ -208,7 +209,7 @@ func (c *checker) started(a *account, s *Step) {
 	f := &c.first.start.Start
 	var differs []string
 	if start.Run != f.Run {
-		differs = append(differs, fmt.Sprintf("run %q here, %q there", start.Run, f.Run))
+		differs = append(differs, fmt.Sprintf("run %.64q here, %.64q there", start.Run, f.Run))
 	}
 	if start.Machines != f.Machines {
 		differs = append(differs, fmt.Sprintf("%s here, %d there", figure.Plural(start.Machines, "machine"), f.Machines))

@@ -69,7 +69,7 @@ func (c *checker) fits(a *account, line int) {
 	var differs []string
 	differ := func(format string, args ...any) { differs = append(differs, fmt.Sprintf(format, args...)) }
 	if start.Run != r.Run {
-		differ("run %q here, %q there", start.Run, r.Run)
+		differ("run %.64q here, %q there", start.Run, r.Run)
 	}
 	if start.Machines != len(r.Rates) {
 		differ("%s here, %s there", figure.Plural(start.Machines, "machine"), figure.Count(len(r.Rates)))

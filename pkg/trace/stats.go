@@ -131,6 +131,7 @@ type Collector struct {
 	machines []*gathered     // theirs
 	absent   []int           // the first of those without a log
 	missing  int             // how many of those there are
+	ends     int64           // when the run is over, in ns after the start; MaxInt64: not known
 	start    *logging.Record // the first
 	from, to int64           // global time, µs
 	largest  clock.Time      // of all machines, now
@@ -176,7 +177,11 @@ func NewCollector(r *Run) *Collector {
 		present:     present,
 		machines:    make([]*gathered, len(present)),
 		silent:      newHistogram(),
+		ends:        math.MaxInt64,
 		sampleEvery: max(10_000, int64(len(present))*100),
+	}
+	if r.Record != nil && r.Record.Duration > 0 {
+		c.ends = int64(r.Record.Duration)
 	}
 	for i := range c.machines {
 		c.machines[i] = &gathered{id: present[i]}
@@ -218,7 +223,7 @@ func (c *Collector) Visit(s *Step) error {
 		c.area.until(at, float64(c.largest))
 		c.largest = ev.Clock
 	}
-	m.observe(ev, s.Micro)
+	m.observe(ev, s.Micro, c.ends)
 	m.times(s, c)
 	m.slope.add(float64(at)/1e6, float64(ev.Queue))
 	if c.pairs != nil {
@@ -266,7 +271,7 @@ func (c *Collector) other(m *gathered, rec *logging.Record) {
 // observe takes in an event. How late it was follows from the schedule: tick k
 // is due at start + k/rate, but where a machine stood still for more than a
 // period and a tenth of a second, its schedule has moved on.
-func (m *gathered) observe(ev *event.Event, micro int64) {
+func (m *gathered) observe(ev *event.Event, micro, ends int64) {
 	jump := uint64(ev.Clock - m.clock)
 	_ = m.jumps.RecordValue(int64(min(jump, math.MaxInt64)))
 	m.buckets[bits.Len64(max(jump, 1)-1)]++
@@ -282,7 +287,7 @@ func (m *gathered) observe(ev *event.Event, micro int64) {
 	now := int64(between(m.start.UnixMicro, micro)) + 999
 	tick := m.steps + m.missed
 	if late := now - rate.Due(tick); late > int64(patience) && now > rate.Due(tick+1) {
-		missed := rate.Ticks(now) - tick
+		missed := max(rate.Ticks(min(now, ends)), tick) - tick // none is due later
 		m.missed += missed
 		m.figures.Missed(missed)
 		tick += missed

@@ -263,6 +263,7 @@ func TestIntroductionBeforeTheStart(t *testing.T) {
 			p.conn.Close()
 			synctest.Wait()
 			d.call(t, 1)
+			synctest.Wait()
 			assert.Equal(t, puppetSecret, d.Secrets()[0].From)
 		})
 	})

@@ -67,13 +67,13 @@ func (f *forwarder) carry(to, from net.Conn) {
 	for {
 		n, err := from.Read(buf)
 		f.mu.Lock()
-		dead := f.dead
+		dead, silent := f.dead, f.silent
 		f.mu.Unlock()
 		if n > 0 && !dead {
 			_, _ = to.Write(buf[:n])
 		}
 		if err != nil {
-			if !dead || !f.silent {
+			if !dead || !silent {
 				_ = to.Close()
 			}
 			_ = from.Close()
