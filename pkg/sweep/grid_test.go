@@ -59,7 +59,7 @@ func TestGridsThatCannotBe(t *testing.T) {
 		"duration 0s: each run of a sweep needs an end, so want more than 0":                          func(g *Grid) { g.Duration = 0 },
 		`phase "": want together or random`:                                                           func(g *Grid) { g.Phase = "" },
 		`latency "slow": "slow" is not a duration; want "1ms", "uniform:1ms,5ms", "exp:2ms" (the mean) or "lognormal:2ms,0.5" (the median and the sigma)`: func(g *Grid) { g.Latency = []string{"slow"} },
-		"faults: line 1, column 12: there is no machine 2: the run has machines 0 to 1":                                                                func(g *Grid) { g.Faults = []string{"at 1s kill 2 for 1s"} },
+		"faults: line 1, column 12: there is no machine 2: the run has machines 0 to 1":                                                                   func(g *Grid) { g.Faults = []string{"at 1s kill 2 for 1s"} },
 		"die 0: a die has at least 1 face": func(g *Grid) { g.Die = []int{0} },
 	} {
 		g := grid()
