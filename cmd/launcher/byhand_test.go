@@ -104,11 +104,11 @@ func TestByHandTwoRunsMeet(t *testing.T) {
 	t.Parallel()
 	h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2)}
 	red, blue := h.start(0, "--run", "red"), h.start(1, "--run", "blue")
-	const refused = "does not take this machine for one of its run: is it the same --run, "
+	const refused = "does not take this machine for one of its run: this is machine "
 	names := func(p *program) bool {
 		said := p.errors.String() // in the quotes of a log line
-		return strings.Contains(said, `run \"red\" meets run \"blue\": give both machines the same --run`) ||
-			strings.Contains(said, `run \"blue\" meets run \"red\": give both machines the same --run`)
+		return strings.Contains(said, `machine 0 of 2 in run \"red\" meets machine 1 of 2 in run \"blue\": give all machines of a run the same --run`) ||
+			strings.Contains(said, `machine 1 of 2 in run \"blue\" meets machine 0 of 2 in run \"red\": give all machines of a run the same --run`)
 	}
 	for _, p := range []*program{red, blue} {
 		eventually(t, func() bool { return names(p) || strings.Contains(p.errors.String(), refused) }, "%v says what is wrong", p.cmd.Args)
@@ -217,7 +217,7 @@ func TestByHandOneIDTwice(t *testing.T) {
 	machines := []*program{h.start(0), twin.start(0)}
 	for _, p := range machines {
 		eventually(t, func() bool {
-			return strings.Contains(p.errors.String(), "give each its own --id") || strings.Contains(p.errors.String(), "the right --id and address?")
+			return strings.Contains(p.errors.String(), "give each its own --id") || strings.Contains(p.errors.String(), "compare --run, --id, ")
 		}, "it says so")
 		_ = p.cmd.Process.Signal(os.Interrupt) // if it has not given up already
 		assert.Contains(t, []string{"2", "130", "signal: interrupt"}, p.wait())

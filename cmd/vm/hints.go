@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/transport"
 	"github.com/scalemodel/lamport/pkg/vm"
 )
@@ -17,52 +18,56 @@ import (
 
 // withHint says beside an error how to mend it, where that is known.
 func withHint(err error) error {
-	if e, ok := errors.AsType[*transport.ListenError](err); ok {
-		for _, h := range listenHints {
-			if errors.Is(e, h.errno) {
-				return fmt.Errorf("%w: %s (%w)", err, h.hint, h.errno)
-			}
-		}
-	}
-	if _, ok := errors.AsType[*transport.DescriptorsError](err); ok {
-		return fmt.Errorf("%w: allow more with ulimit -n", err)
-	}
-	if e, ok := errors.AsType[*transport.RefusedError](err); ok {
-		if hint := refusalHint(e.Code); hint != "" {
-			return fmt.Errorf("%w: %s", err, hint)
-		}
-	}
-	if errors.Is(err, vm.ErrCrash) {
-		return fmt.Errorf("%w; start it again with --resume", err)
+	if mend := hint(err); mend != "" {
+		return command.Hinted("", err, mend)
 	}
 	return err
 }
 
+// hint returns what is to be said behind an error, "" for nothing.
+func hint(err error) string {
+	if e, ok := errors.AsType[*transport.ListenError](err); ok {
+		for _, h := range listenHints {
+			if errors.Is(e, h.errno) {
+				return fmt.Sprintf(": %s (%v)", h.mend, h.errno)
+			}
+		}
+	}
+	if _, ok := errors.AsType[*transport.DescriptorsError](err); ok {
+		return ": allow more with ulimit -n"
+	}
+	if e, ok := errors.AsType[*vm.TermsError](err); ok {
+		return ": give all machines of a run the same --" + e.Part
+	}
+	if e, ok := errors.AsType[*transport.RefusedError](err); ok {
+		if mend := refusalHints[e.Code]; mend != "" {
+			return ": " + mend
+		}
+	}
+	if errors.Is(err, vm.ErrCrash) {
+		return "; start it again with --resume"
+	}
+	return ""
+}
+
 var listenHints = []struct {
 	errno syscall.Errno
-	hint  string
+	mend  string
 }{
 	{syscall.EADDRINUSE, "choose another --port, or end the program that holds it"},
 	{syscall.EACCES, "choose one above 1023"},
 	{syscall.EADDRNOTAVAIL, "choose one that is, or 0.0.0.0 for all"},
 }
 
-func refusalHint(code transport.Code) string {
-	switch code {
-	case transport.CodeVersion:
-		return "use the same release on both hosts"
-	case transport.CodeRun:
-		return "give both machines the same --run"
-	case transport.CodeMachines:
-		return "give each all the others as --peers"
-	case transport.CodeDestination, transport.CodeSelf:
-		return "check the addresses in --peers"
-	case transport.CodeDuplicate:
-		return "give each its own --id"
-	case transport.CodeStranger:
-		return "is it the same --run, the same number of machines, the right --id and address? Its own diagnostics say which"
-	}
-	return ""
+var refusalHints = map[transport.Code]string{
+	transport.CodeVersion:     "use the same release on both hosts",
+	transport.CodeRun:         "give all machines of a run the same --run",
+	transport.CodeMachines:    "give each all the others as --peers",
+	transport.CodeDestination: "check the addresses in --peers",
+	transport.CodeSelf:        "check the addresses in --peers",
+	transport.CodeDuplicate:   "give each its own --id",
+	transport.CodeStranger:    "compare --run, --id, and the number and addresses of --peers with its own; its diagnostics say which differs",
+	transport.CodeTerms:       "give all machines of a run the same --die, and --replay to all or none",
 }
 
 // hinting is a logger that gives hints with the errors in its lines: not every

@@ -99,6 +99,7 @@ func (o *options) parseModel(c *cli.Context) (err error) {
 	if o.machine.Rate, err = clock.ParseRate(c.String("rate")); err != nil {
 		return command.Usage("--rate: %w", err)
 	}
+	o.machine.SeedDrawn = c.String("seed") == ""
 	o.machine.Seed, err = experiment.ParseSeed(c.String("seed"))
 	return err
 }

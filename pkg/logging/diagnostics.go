@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/scalemodel/lamport/pkg/internal/quote"
 )
 
 // Diagnostics returns the logger of a process's diagnostics, meant for its standard
@@ -15,7 +17,7 @@ func Diagnostics(w io.Writer, name string, level hclog.Level) hclog.Logger {
 	return hclog.New(&hclog.LoggerOptions{
 		Name:       name,
 		Level:      level,
-		Output:     w,
+		Output:     quote.Writer(w), // values may hold what a stranger has said
 		TimeFormat: TimeFormat,
 		TimeFn:     func() time.Time { return time.Now().UTC() },
 	})

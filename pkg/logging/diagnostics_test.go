@@ -2,6 +2,7 @@ package logging_test
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 	"time"
 
@@ -33,4 +34,12 @@ func TestDiagnosticsOff(t *testing.T) {
 	var out bytes.Buffer
 	logging.Diagnostics(&out, "vm-1", hclog.Off).Error("not shown")
 	require.Empty(t, out.String())
+}
+
+// What a stranger has said does nothing to a terminal.
+func TestDiagnosticsHideNothing(t *testing.T) {
+	var out bytes.Buffer
+	logging.Diagnostics(&out, "vm-1", hclog.Info).Info("refused", "reason", errors.New("\x1b[2J \u202e \u3164"))
+	require.NotContains(t, out.String(), "\u3164")
+	require.Regexp(t, `^[ -~]+\n$`, out.String())
 }

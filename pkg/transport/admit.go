@@ -13,7 +13,7 @@ func (n *Node) admit(h hello) (*inLink, error) {
 	me, machines := uint32(n.cfg.ID), uint32(len(n.in))
 	switch {
 	case h.run != n.cfg.Run:
-		return nil, refuse(CodeRun, "run %q meets run %q", h.run, n.cfg.Run)
+		return nil, refuse(CodeRun, "machine %d of %d in run %q meets machine %d of %d in run %q", h.from, h.machines, h.run, me, machines, n.cfg.Run)
 	case h.from == me && n.meetsItself(h.secret):
 		return nil, refuse(CodeSelf, "machine %d has its own address among its peers", me)
 	case h.from == me:
@@ -28,6 +28,14 @@ func (n *Node) admit(h hello) (*inLink, error) {
 	l := n.in[h.from]
 	_, err := l.judge(h)
 	return l, err
+}
+
+// meet takes in what a machine that may have a link says of itself.
+func (n *Node) meet(peer int, terms []byte) error {
+	if err := n.cfg.Meet(peer, terms); err != nil {
+		return refuse(CodeTerms, "%v", err)
+	}
+	return nil
 }
 
 // meetsItself notes on the link whose secret this is that this machine has dialled itself, and

@@ -2,12 +2,14 @@ package transport
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // The clocks are compared as in RFC 5905: the sample's error is at most half of
@@ -157,5 +159,164 @@ func TestBarrierEndsWithItsContext(t *testing.T) {
 		defer cancel()
 		_, err := nodes[0].Barrier(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+// model is a barrier on paper: who proposes what, what comes of it where, and when.
+type model struct {
+	proposed []int64           // of each machine, in Unix ns by its own clock
+	ahead    []int64           // by how much its clock is ahead of the true one
+	up       []int64           // when its monotonic clock was at 0, true
+	clocks   [][]clocks        // [i][p]: what i knows of p's clock
+	clear    [][]time.Duration // [i][p]: by how much that may be wrong, and not more
+}
+
+// drawModel draws one in which links may be as slow as those of a host that starts
+// hundreds of processes.
+func drawModel(t *rapid.T, skewed bool) *model {
+	const origin = 1_800_000_000_000_000_000
+	n := rapid.IntRange(2, 6).Draw(t, "machines")
+	delay := rapid.Int64Range(0, int64(5*time.Second))
+	m := &model{}
+	for range n {
+		ahead := int64(0)
+		if skewed {
+			ahead = rapid.Int64Range(-int64(time.Hour), int64(time.Hour)).Draw(t, "ahead")
+		}
+		ready := origin + rapid.Int64Range(0, int64(20*time.Second)).Draw(t, "ready")
+		margin := rapid.Int64Range(0, int64(10*time.Second)).Draw(t, "margin")
+		m.proposed = append(m.proposed, ready+margin+ahead)
+		m.ahead = append(m.ahead, ahead)
+		m.up = append(m.up, ready-rapid.Int64Range(0, int64(time.Minute)).Draw(t, "up"))
+	}
+	for i := range n {
+		m.clocks, m.clear = append(m.clocks, make([]clocks, n)), append(m.clear, make([]time.Duration, n))
+		for p := range n {
+			c := &m.clocks[i][p]
+			for range rapid.IntRange(1, 3).Draw(t, "samples") {
+				t0 := int64(origin)
+				t1 := t0 + delay.Draw(t, "there")
+				t2 := t1 + delay.Draw(t, "answer")
+				t3 := t2 + delay.Draw(t, "back")
+				c.sample(t0+m.ahead[i], t1+m.ahead[p], t2+m.ahead[p], t3+m.ahead[i])
+			}
+			m.clear[i][p] = c.rtt/2 + 1
+			if c.ahead() == 0 { // what cannot be told from none counts as none
+				m.clear[i][p] = c.rtt + 1
+			}
+		}
+	}
+	return m
+}
+
+// start returns when machine i starts, true, if it decides at this instant and has heard
+// this word of each peer.
+func (m *model) start(i int, decides int64, word func(p int) proposal) int64 {
+	var peers []measure
+	for p := range m.proposed {
+		if p != i {
+			peers = append(peers, measure{word(p), m.clocks[i][p].ahead()})
+		}
+	}
+	return common(m.proposed[i], peers, decides+m.ahead[i], time.Duration(decides-m.up[i])) - m.ahead[i]
+}
+
+// Machines of one host start at one instant, to the nanosecond, however busy it is, and
+// whoever among them knows it already when its word goes out. That may be before the instant
+// comes, and on its way for as long as it likes.
+func TestBarrierOfABusyHost(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawModel(t, false)
+		want := slices.Max(m.proposed)
+		took := rapid.Int64Range(0, int64(20*time.Second))
+		for i := range m.proposed {
+			decides := want + rapid.Int64Range(0, int64(20*time.Second)).Draw(t, "decides") - int64(10*time.Second)
+			start := m.start(i, decides, func(p int) proposal {
+				heard := decides - took.Draw(t, "since then")
+				if !rapid.Bool().Draw(t, "agreed") {
+					return proposal{at: m.proposed[p]}
+				}
+				said := heard - took.Draw(t, "under way")
+				stands := said - took.Draw(t, "stood before")
+				says := numbers{uint64(want), uint64(said - want)}
+				return heardProposal(frameStarted, says, time.Duration(heard-m.up[i]), time.Duration(stands-m.up[i]))
+			})
+			if start != want {
+				t.Fatalf("machine %d starts %v after the others", i, time.Duration(start-want))
+			}
+		}
+	})
+}
+
+// Machines on several hosts start no further apart than what each may be wrong about the
+// clock of whoever proposes the latest instant. So the quickest round trip counts.
+func TestBarrierOfSeveralHosts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawModel(t, true)
+		starts := make([]int64, len(m.proposed))
+		for i := range starts {
+			starts[i] = m.start(i, m.up[i], func(p int) proposal { return proposal{at: m.proposed[p]} })
+		}
+		for i := range starts {
+			for j := range starts {
+				var bound time.Duration
+				for p := range m.proposed {
+					var wrong time.Duration
+					if p != i {
+						wrong += m.clear[i][p]
+					}
+					if p != j {
+						wrong += m.clear[j][p]
+					}
+					bound = max(bound, wrong)
+				}
+				if apart := time.Duration(starts[i] - starts[j]); apart.Abs() > bound {
+					t.Fatalf("machines %d and %d start %v apart, and should %v", i, j, apart, bound)
+				}
+			}
+		}
+	})
+}
+
+// STARTED may come from a machine that has heard of all and whose READY was not written
+// yet; the instant then is still to come.
+func TestBarrierAgreedBeforeItsInstant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDuet(t, 10, nil)
+		at := time.Now().Add(6 * time.Second)
+		d.out.send((&proposal{at: at.UnixNano(), agreed: true, began: 6 * time.Second}).append(nil, 0))
+		time.Sleep(time.Second)
+		start, err := d.Barrier(within(t))
+		require.NoError(t, err)
+		assert.True(t, start.Equal(at), "%v, want %v", start, at)
+	})
+}
+
+// A clock that was compared in a slow round trip is compared once more before anything
+// is proposed.
+func TestBarrierComparesClocksAgain(t *testing.T) {
+	const ahead = time.Second
+	synctest.Test(t, func(t *testing.T) {
+		d := startDuet(t, nil)
+		connected := make(chan error, 1)
+		go func() { connected <- d.Connect(t.Context()) }()
+		d.accept(t, welcome{window: 10})
+		d.call(t, 1)
+		answer := func(after time.Duration) {
+			sent := d.in.hearNumber(framePing)
+			there := uint64(time.Now().Add(ahead).UnixNano())
+			time.Sleep(after)
+			d.in.say(framePong, sent, there, there)
+		}
+		answer(4 * time.Second)
+		require.NoError(t, <-connected)
+		starts := make(chan time.Time, 1)
+		go func() { starts <- waitForAll(t.Context(), t, d.Node) }()
+		answer(0)
+		proposed := d.in.hearNumber(frameReady)
+		assert.EqualValues(t, margin(2, 0), time.Unix(0, int64(proposed)).Sub(time.Now()), "the slow way is forgotten")
+		theirs := time.Now().Add(time.Minute)
+		d.out.say(frameReady, uint64(theirs.Add(ahead).UnixNano()))
+		assert.True(t, theirs.Equal(<-starts))
 	})
 }

@@ -124,6 +124,7 @@ func (b *beginner) begin() *Node {
 			continue
 		}
 		b.start = start
+		n.Begun()
 		if b.dies("after that", n) {
 			continue
 		}

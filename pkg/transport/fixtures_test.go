@@ -252,12 +252,11 @@ func (w *network) dialer(from int) func(context.Context, string, string) (net.Co
 	return func(_ context.Context, _, addr string) (net.Conn, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		ln := w.listeners[addr]
-		if ln == nil || ln.isClosed() {
-			return nil, &net.OpError{Op: "dial", Net: "memory", Addr: memoryAddr(addr), Err: syscall.ECONNREFUSED}
-		}
 		near, a := net.Pipe()
 		b, far := net.Pipe()
+		if ln := w.listeners[addr]; ln == nil || !ln.offer(far) {
+			return nil, &net.OpError{Op: "dial", Net: "memory", Addr: memoryAddr(addr), Err: syscall.ECONNREFUSED}
+		}
 		c := &cable{from: from, to: addr, ends: [2]net.Conn{a, b}}
 		c.left[0].Store(1 << 40)
 		c.left[1].Store(1 << 40)
@@ -267,7 +266,6 @@ func (w *network) dialer(from int) func(context.Context, string, string) (net.Co
 		}
 		go c.carry(0)
 		go c.carry(1)
-		ln.conns <- far
 		return near, nil
 	}
 }
@@ -325,8 +323,19 @@ func (c *cable) carry(side int) {
 type memoryListener struct {
 	addr   memoryAddr
 	conns  chan net.Conn
-	once   sync.Once
+	mu     sync.Mutex // no connection is offered to a listener that is closed
 	closed chan struct{}
+}
+
+// offer has a connection accepted, and reports whether anybody is there to do so.
+func (l *memoryListener) offer(conn net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isClosed() {
+		return false
+	}
+	l.conns <- conn
+	return true
 }
 
 func (l *memoryListener) Accept() (net.Conn, error) {
@@ -339,18 +348,20 @@ func (l *memoryListener) Accept() (net.Conn, error) {
 }
 
 func (l *memoryListener) Close() error {
-	l.once.Do(func() {
-		close(l.closed)
-		for {
-			select {
-			case c := <-l.conns: // nobody will take it
-				_ = c.Close()
-			default:
-				return
-			}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isClosed() {
+		return nil
+	}
+	close(l.closed)
+	for {
+		select {
+		case c := <-l.conns: // nobody will take it
+			_ = c.Close()
+		default:
+			return nil
 		}
-	})
-	return nil
+	}
 }
 
 func (l *memoryListener) isClosed() bool {

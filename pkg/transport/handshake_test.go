@@ -2,8 +2,12 @@ package transport
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
+	"net"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,7 +115,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{
 			"another run", func(c *Config) { c.Run = []string{"test", "exam"}[c.ID] },
-			`run "exam" meets run "test"`,
+			`machine 1 of 2 in run "exam" meets machine 0 of 2 in run "test"`,
 		},
 		{
 			"another number of machines", func(c *Config) {
@@ -162,7 +166,8 @@ func TestRefusals(t *testing.T) {
 				var refused *RefusedError
 				require.ErrorAs(t, errs[dialer], &refused)
 				assert.Equal(t, CodeStranger, refused.Code)
-				assert.Equal(t, strconv.Itoa(1-dialer)+" does not take this machine for one of its run", refused.Error())
+				cfg := nodes[dialer].cfg
+				assert.Equal(t, fmt.Sprintf("%d does not take this machine for one of its run: this is machine %d of %d in run %q", 1-dialer, cfg.ID, len(cfg.Peers)+1, cfg.Run), refused.Error())
 				assert.True(t, logs[1-dialer].contains(c.want), "%s", &logs[1-dialer])
 				assert.Positive(t, nodes[1-dialer].Stats().Refused)
 			})
@@ -178,7 +183,7 @@ func TestHelloIsRefused(t *testing.T) {
 		code Code
 		want string
 	}{
-		{"another version", func(p *puppet) { p.hello(func(h *hello) { h.version = 1 }) }, CodeVersion, "protocol version 1 meets version 2"},
+		{"another version", func(p *puppet) { p.hello(func(h *hello) { h.version = 1 }) }, CodeVersion, "protocol version 1 meets version 3"},
 		{"no such machine", func(p *puppet) { p.hello(func(h *hello) { h.from = 2 }) }, CodeStranger, strangerText},
 		{"its own id", func(p *puppet) { p.hello(func(h *hello) { h.from = 0 }) }, CodeStranger, strangerText},
 		{"no secret", func(p *puppet) { p.hello(func(h *hello) { h.secret = Secret{} }) }, CodeProtocol, "HELLO without a secret"},
@@ -251,11 +256,11 @@ func TestWelcomeIsRefused(t *testing.T) {
 		code Code
 		want string
 	}{
-		{"more held than sent", welcome{Version, 1, 10, 1, 3}, CodeStale, "machine 1 holds 3 messages of machine 0, which has sent 2: machine 0 was started again without its log"},
-		{"less held than consumed", welcome{Version, 1, 10, 0, 0}, CodeStale, "machine 1 holds 0 messages of machine 0 but had consumed 1: machine 1 was started again without its log"},
-		{"another machine", welcome{Version, 0, 10, 1, 1}, CodeSelf, "peer 1 is this machine itself, or another with its id 0"},
-		{"no such machine", welcome{Version, 2, 10, 1, 1}, CodeMachines, "peer 1 is machine 2: with 1 peers, ids are 0 to 1"},
-		{"another version", welcome{1, 1, 10, 1, 1}, CodeVersion, "protocol version 1 meets version 2"},
+		{"more held than sent", welcome{version: Version, id: 1, window: 10, consumed: 1, held: 3}, CodeStale, "machine 1 holds 3 messages of machine 0, which has sent 2: machine 0 was started again without its log"},
+		{"less held than consumed", welcome{version: Version, id: 1, window: 10, consumed: 0, held: 0}, CodeStale, "machine 1 holds 0 messages of machine 0 but had consumed 1: machine 1 was started again without its log"},
+		{"another machine", welcome{version: Version, id: 0, window: 10, consumed: 1, held: 1}, CodeSelf, "peer 1 is this machine itself, or another with its id 0"},
+		{"no such machine", welcome{version: Version, id: 2, window: 10, consumed: 1, held: 1}, CodeMachines, "peer 1 is machine 2: with 1 peers, ids are 0 to 1"},
+		{"another version", welcome{version: 1, id: 1, window: 10, consumed: 1, held: 1}, CodeVersion, "protocol version 1 meets version 3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -292,6 +297,7 @@ func TestRefusalDuringARun(t *testing.T) {
 		d.out.say(frameReady, 1)
 		_, err := d.Barrier(t.Context())
 		require.NoError(t, err)
+		d.Begun()
 		require.NoError(t, d.in.conn.Close())
 		for range 3 {
 			conn, err := d.ln.Accept()
@@ -345,7 +351,133 @@ func TestConnectNamesWhoIsMissing(t *testing.T) {
 		defer nodes[0].Close(cancelled())
 		synctest.Wait()
 		time.Sleep(2 * time.Second)
-		assert.Equal(t, "machine 1 has not connected to this one: is 0 among its peers?", nodes[0].missing())
+		assert.Equal(t, "machine 1 has not connected to this one: is 0 among its peers?", nodes[0].missing().Error())
+	})
+}
+
+// Who was turned away may be who is missing, so whoever waits says so: what it asked for,
+// and from where.
+func TestConnectNamesWhoWasTurnedAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log diary
+		d := startDuet(t, func(c *Config) { c.Logger = log.logger() })
+		require.NoError(t, d.ln.Close())
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+		defer cancel()
+		failed := make(chan error)
+		go func() { failed <- d.Connect(ctx) }()
+		for _, edit := range []func(*hello){
+			func(h *hello) { h.run = "exam" },
+			func(h *hello) { h.run = "exam" },
+			func(h *hello) { h.machines = 3 },
+		} {
+			p := d.net.call(t, "0")
+			p.hello(edit)
+			assert.Equal(t, CodeStranger, p.hearError().Code)
+		}
+		const want = "machine 1 (1) cannot be reached: connection refused; " +
+			`turned away pipe (2 times): machine 1 of 2 in run "exam" meets machine 0 of 2 in run "test"; ` +
+			"turned away pipe: machine 1 is in a run of 3 machines, machine 0 in one of 2"
+		err := <-failed
+		require.EqualError(t, err, want)
+		assert.True(t, log.contains("waiting: for="+want), "%s", &log)
+		var refused *RefusedError
+		require.ErrorAs(t, err, &refused)
+		assert.Equal(t, CodeMachines, refused.Code, "the newest")
+	})
+}
+
+// However many are turned away, a few are remembered.
+func TestCallers(t *testing.T) {
+	var c callers
+	for i := range 10 {
+		for range i {
+			c.turnedAway(&net.TCPAddr{IP: net.IPv4(192, 0, 2, byte(i)), Port: 4000 + i}, refuse(CodeRun, "no"))
+		}
+	}
+	assert.Equal(t, "[turned away 192.0.2.6 (6 times): no turned away 192.0.2.7 (7 times): no turned away 192.0.2.8 (8 times): no turned away 192.0.2.9 (9 times): no]", fmt.Sprint(c.all()))
+	c.turnedAway(&net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 1}, refuse(CodeRun, "no"))
+	assert.Equal(t, "turned away 192.0.2.7 (8 times): no", c.all()[maxCallers-1].String())
+}
+
+// Machines that belong to one run tell each other their terms when they meet. Where one
+// of them says that there can be no run, both know why.
+func TestTerms(t *testing.T) {
+	type meeting struct {
+		me, peer int
+		terms    string
+	}
+	connect := func(t *testing.T, judge func(me int) error) (met map[meeting]int, errs [2]error, logs *[2]diary) {
+		met, logs = make(map[meeting]int), new([2]diary)
+		var mu sync.Mutex
+		nodes, _ := newNetwork().nodes(t, 2, func(c *Config) {
+			id := c.ID
+			c.Logger, c.Terms = logs[id].logger(), []byte{'a' + byte(id)}
+			c.Meet = func(peer int, terms []byte) error {
+				mu.Lock()
+				defer mu.Unlock()
+				met[meeting{id, peer, string(terms)}]++
+				return judge(id)
+			}
+		})
+		each(nodes, func(i int, n *Node) {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			errs[i] = n.Connect(ctx)
+		})
+		each(nodes, func(_ int, n *Node) { n.Close(cancelled()) })
+		return met, errs, logs
+	}
+	t.Run("both hear", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			met, errs, _ := connect(t, func(int) error { return nil })
+			assert.Equal(t, map[meeting]int{{0, 1, "b"}: 2, {1, 0, "a"}: 2}, met, "once on each link")
+			assert.Equal(t, [2]error{}, errs)
+		})
+	})
+	const text = "machine 1 throws another die"
+	for name, refuses := range map[string]func(me int) bool{
+		"both refuse": func(int) bool { return true },
+		"one refuses": func(me int) bool { return me == 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, errs, logs := connect(t, func(me int) error {
+					if refuses(me) {
+						return errors.New(text)
+					}
+					return nil
+				})
+				for i, err := range errs {
+					var refused *RefusedError
+					require.ErrorAs(t, err, &refused, "machine %d", i)
+					assert.Equal(t, CodeTerms, refused.Code)
+					assert.Contains(t, err.Error(), text, "machine %d\n%s", i, &logs[i])
+				}
+			})
+		})
+	}
+}
+
+// A stranger does not hear the terms, nor what they are held against.
+func TestStrangersHearNoTerms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDuet(t, 10, func(c *Config) {
+			c.Terms = []byte("precious")
+			c.Meet = func(int, []byte) error { return nil }
+		})
+		d.cfg.Meet = func(int, []byte) error { t.Error("a stranger is judged"); return errors.New("precious") }
+		d.out.say(frameReady, 1) // from now on the link is its secret's
+		for _, edit := range []func(*hello){
+			func(h *hello) { h.run = "exam" },
+			func(h *hello) { h.machines = 3 },
+			func(h *hello) { h.secret = Secret{1} },
+		} {
+			synctest.Wait()
+			p := d.net.call(t, "0")
+			p.hello(edit)
+			assert.Equal(t, &RefusedError{CodeStranger, strangerText, true}, p.hearError())
+		}
 	})
 }
 
@@ -404,6 +536,7 @@ func TestLives(t *testing.T) {
 			w := d.call(t, 2)
 			synctest.Wait()
 			assert.EqualValues(t, 2, w.held)
+			assert.EqualValues(t, 1, w.start, "what the old one has proposed")
 			assert.Zero(t, d.Node.in[1].proposed().at, "the new one is not ready because the old one was")
 			d.out.data(3, 3)
 			synctest.Wait()

@@ -68,8 +68,8 @@ func TestStrangersHearOneAnswer(t *testing.T) {
 		edit func(h *hello)
 		why  string
 	}{
-		"run":                  {func(h *hello) { h.run = "?" }, `run "?" meets run "test"`},
-		"no run":               {func(h *hello) { h.run = "" }, `run "" meets run "test"`},
+		"run":                  {func(h *hello) { h.run = "?" }, `machine 1 of 2 in run "?" meets machine 0 of 2 in run "test"`},
+		"no run":               {func(h *hello) { h.run = "" }, `machine 1 of 2 in run "" meets machine 0 of 2 in run "test"`},
 		"machines":             {func(h *hello) { h.machines = 3 }, "machine 1 is in a run of 3 machines, machine 0 in one of 2"},
 		"no machines":          {func(h *hello) { h.machines = 0 }, "machine 1 is in a run of 0 machines, machine 0 in one of 2"},
 		"id":                   {func(h *hello) { h.from = 2 }, "machine id 2 in a run of 2 machines: ids are 0 to 1"},
@@ -156,6 +156,7 @@ func TestMachineResumesAmongStrangers(t *testing.T) {
 	each(nodes, func(_ int, n *Node) {
 		_, err := n.Barrier(within(t))
 		assert.NoError(t, err)
+		n.Begun()
 	})
 	addr := nodes[0].ln.Addr().String()
 	s := stranger{t, func() (net.Conn, error) { return net.Dial("tcp", addr) }}
@@ -417,7 +418,7 @@ func TestVersion1(t *testing.T) {
 		b = binary.BigEndian.AppendUint16(b, 1)
 		b = append(b, strings.Repeat("\x00", 20)...)
 		answer, _ := s.ask(endFrame(append(b, "test"...), start))
-		const text = "protocol version 1 meets version 2"
+		const text = "protocol version 1 meets version 3"
 		assert.Equal(t, append([]byte{0, 0, 0, byte(3 + len(text)), byte(frameError), 0, 2}, text...), answer)
 	})
 	synctest.Test(t, func(t *testing.T) {
@@ -432,7 +433,7 @@ func TestVersion1(t *testing.T) {
 			}
 			p := newPuppet(t, conn)
 			body := p.hear(frameHello)
-			assert.Equal(t, magic+"\x00\x02", string(body[:6]), "where version 1 looks for it")
+			assert.Equal(t, magic+"\x00\x03", string(body[:6]), "where version 1 looks for it")
 			p.send(errorFrame(refuse(CodeVersion, "protocol version 2 meets version 1")))
 			p.conn.Close()
 		}()
@@ -466,7 +467,7 @@ func TestEachReasonIsLogged(t *testing.T) {
 		}
 		s.ask(hello{version: Version, machines: 7, from: 1, secret: Secret{9}, run: "test"}.frame())
 		synctest.Wait()
-		assert.Equal(t, 10+6, log.count("reason=run"))
+		assert.Equal(t, 10+6, log.count(`in run "flood" meets`))
 		assert.True(t, log.contains("machine 1 is in a run of 7 machines, machine 0 in one of 2 so-far=1"), "%s", &log)
 		time.Sleep(thinnedPause)
 		s.ask(hello{version: Version, machines: 2, from: 1, secret: Secret{9}, run: "flood"}.frame())

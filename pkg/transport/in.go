@@ -25,18 +25,22 @@ type inLink struct {
 	// The peer, whatever the connection.
 	peer  sender
 	start proposal // when its newest process would start; zero: it is not ready
-	met   bool     // it has said something: so it does not contradict what it was told in WELCOME
-	next  *waiter  // the newest connection that wants the link; nil: none
+	// proposal is the newest instant that any process of it has proposed, 0 for none. The
+	// next one hears it: somebody else may have agreed on it already.
+	proposal int64
+	met      bool    // it has said something: so it does not contradict what it was told in WELCOME
+	next     *waiter // the newest connection that wants the link; nil: none
 
 	inSession // what there is to know of the newest connection
 }
 
 // inSession is the receiver's side of a session. Each begins with a new one.
 type inSession struct {
-	acked    uint64    // told to the peer. Invariant: acked ≤ consumed
-	more     bool      // the rest of a frame is on its way
-	pinged   uint64    // what the newest PING says
-	pingedAt time.Time // when it came
+	since    time.Duration // when it was welcomed, as Node.now
+	acked    uint64        // told to the peer. Invariant: acked ≤ consumed
+	more     bool          // the rest of a frame is on its way
+	pinged   uint64        // what the newest PING says
+	pingedAt time.Time     // when it came
 }
 
 func newInLink(n *Node, from int) *inLink {
@@ -142,6 +146,9 @@ func (n *Node) turnAway(conn net.Conn, why error) {
 	if e := unsaid(why); e != nil {
 		code = e.Code
 		sayError(conn, e.told())
+		if code != CodeProtocol { // who knows the protocol may be a peer
+			n.callers.turnedAway(conn.RemoteAddr(), e)
+		}
 	}
 	// Each reason for itself: a flood of one must not hide the others.
 	if count, worth := n.refusals.another(code, n.now()); worth {
@@ -165,6 +172,9 @@ func (l *inLink) attach(conn net.Conn, h hello) (*session, error) {
 		return nil, err
 	}
 	n := l.n
+	if err := n.meet(l.from, h.terms); err != nil {
+		return nil, err
+	}
 	l.mu.Lock()
 	w := welcome{
 		version:  Version,
@@ -172,8 +182,10 @@ func (l *inLink) attach(conn net.Conn, h hello) (*session, error) {
 		window:   uint32(n.cfg.Window),
 		consumed: l.consumed,
 		held:     l.held,
+		start:    uint64(l.proposal),
+		terms:    n.cfg.Terms,
 	}
-	l.inSession = inSession{acked: l.consumed}
+	l.inSession = inSession{acked: l.consumed, since: n.now()}
 	l.due = setOf(frameClosed)
 	l.mu.Unlock()
 	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
@@ -440,10 +452,8 @@ func (l *inLink) take(t frameType, body []byte) (over bool, err error) {
 	case framePing:
 		l.pinged, l.pingedAt = step.says[0], time.Now()
 	case frameReady, frameStarted:
-		l.start = proposal{at: int64(step.says[0])}
-		if t == frameStarted {
-			l.start.agreed, l.start.began = true, l.n.now()-time.Duration(step.says[1])
-		}
+		l.start = heardProposal(t, step.says, l.n.now(), l.since)
+		l.proposal = l.start.at
 		l.peer.settled = true
 		changed = true
 	}

@@ -24,8 +24,9 @@ type outLink struct {
 
 	// The peer. id is AnyID until it has said it. That changes in the goroutine of
 	// run only, which may therefore read it without the lock.
-	id     int
-	clocks clocks
+	id       int
+	clocks   clocks
+	proposed int64 // by an earlier process of this machine, as the peer has heard; 0: nothing
 
 	// The messages, whatever the connection. Invariant: held < box.next.
 	box     outbox
@@ -148,6 +149,14 @@ func (l *outLink) ready() {
 	l.work.Signal()
 }
 
+// ping measures the peer's clock once more.
+func (l *outLink) ping() {
+	l.mu.Lock()
+	l.due |= setOf(framePing)
+	l.mu.Unlock()
+	l.work.Signal()
+}
+
 // finish sends FIN behind the last message, on this connection and on each later
 // one.
 func (l *outLink) finish() {
@@ -193,6 +202,14 @@ func (l *outLink) measured() clocks {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.clocks
+}
+
+// proposedBefore returns what an earlier process of this machine has proposed to the peer,
+// 0 for nothing.
+func (l *outLink) proposedBefore() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.proposed
 }
 
 // byeDue reports whether the peer has said CLOSED and the connection on which it
@@ -387,6 +404,7 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 		life:     n.cfg.Life,
 		secret:   l.secret,
 		run:      n.cfg.Run,
+		terms:    n.cfg.Terms,
 	}
 	if _, err := conn.Write(h.frame()); err != nil {
 		return welcome{}, err
@@ -408,7 +426,10 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 	if err != nil {
 		return w, err
 	}
-	return w, n.learn(l, w.id)
+	if err := n.learn(l, w.id); err != nil {
+		return w, err
+	}
+	return w, n.meet(int(w.id), w.terms)
 }
 
 // refusedBy says what it means here that the peer has answered with an ERROR. Why it
@@ -423,7 +444,7 @@ func (l *outLink) refusedBy(e *RefusedError) *RefusedError {
 	case l.self:
 		*e = RefusedError{Code: CodeSelf, Text: fmt.Sprintf("machine %d has its own address among its peers: %s", l.n.cfg.ID, l.addr), heard: true}
 	default:
-		e.Text = l.addr + " does not take this machine for one of its run"
+		e.Text = fmt.Sprintf("%s does not take this machine for one of its run: this is machine %d of %d in run %q", l.addr, l.n.cfg.ID, len(l.n.in), l.n.cfg.Run)
 	}
 	return e
 }
@@ -440,6 +461,7 @@ func (l *outLink) attach(conn net.Conn, w welcome) (*session, error) {
 		l.mu.Unlock()
 		return nil, refuse(CodeStale, "machine %d holds %d messages of machine %d but had consumed %d: machine %d was started again without its log", w.id, w.held, me, l.box.acked, w.id)
 	}
+	l.proposed = max(l.proposed, int64(w.start))
 	l.held = w.held // less than before, if the peer has died with its queue
 	l.window = min(uint64(l.n.cfg.Window), uint64(w.window))
 	l.outSession = outSession{cur: cursor{seq: w.held + 1}, inFlight: w.held + 1, wrote: l.n.now()}
@@ -617,9 +639,10 @@ func (l *outLink) pong(t0, t1, t2, t3 int64) {
 
 // clocks compares this host's clock with a peer's.
 type clocks struct {
-	synced bool          // there is a sample
-	rtt    time.Duration // of the quickest round trip
-	offset time.Duration // how far the peer's clock was ahead in it
+	synced  bool          // there is a sample
+	samples uint64        // how many there were
+	rtt     time.Duration // of the quickest round trip
+	offset  time.Duration // how far the peer's clock was ahead in it
 }
 
 // sample takes in a round trip, as in the Network Time Protocol (RFC 5905, section
@@ -629,8 +652,10 @@ func (c *clocks) sample(t0, t1, t2, t3 int64) {
 	rtt := max(time.Duration((t3-t0)-(t2-t1)), 0)
 	offset := time.Duration((t1-t0)+(t2-t3)) / 2
 	if !c.synced || rtt < c.rtt {
-		*c = clocks{synced: true, rtt: rtt, offset: offset}
+		c.rtt, c.offset = rtt, offset
 	}
+	c.synced = true
+	c.samples++
 }
 
 // ahead returns how far the peer's clock is ahead of ours. An offset that the

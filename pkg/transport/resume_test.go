@@ -299,6 +299,7 @@ func TestBarrierOfARunThatGoesOn(t *testing.T) {
 		d.out.say(frameStarted, uint64(began.Add(ahead).UnixNano()), uint64(time.Minute))
 		start, err := d.Barrier(within(t))
 		require.NoError(t, err)
+		d.Begun()
 		assert.True(t, start.Equal(began), "%v, want %v", start, began)
 
 		// From now on it says so itself.
@@ -438,6 +439,7 @@ func (m *mortal) live(number uint64) *life {
 		assert.NoError(m.t, err)
 		m.secrets = l.node.Secrets()[0]
 		m.start = start
+		l.node.Begun()
 	} else {
 		assert.NoError(m.t, l.node.rejoin(m.t.Context(), m.start))
 	}

@@ -10,7 +10,7 @@
 // was there already.
 //
 // A [Node] is one machine's end of all its links. Its life: [New],
-// [Node.Connect] until the mesh stands, [Node.Barrier] for a common start,
+// [Node.Connect] until the mesh stands, [Node.Barrier] and [Node.Begun] for a common start,
 // [Node.Send] and [Node.Consumed] while it runs, [Node.Drain], [Node.Settle], [Node.Close].
 //
 // Nothing above [net.Conn] is assumed: Config.Dial and the listener are where
@@ -71,6 +71,15 @@ type Config struct {
 	Past []Past
 	// Logger is for people; nil: nothing is said.
 	Logger *slog.Logger
+
+	// Terms are what this machine says of itself to each peer that it meets, up to
+	// MaxTerms bytes. They mean nothing here.
+	Terms []byte
+	// Meet, if not nil, is told a peer's Terms whenever a connection has been made, at
+	// both ends of it. An error says that there can be no run with this peer: it is
+	// refused with CodeTerms and the error's text, which therefore both ends get to
+	// know. It must not call the node.
+	Meet func(peer int, terms []byte) error
 }
 
 // Past is what a machine that is started again knows of its links with a peer.
@@ -106,7 +115,6 @@ type Handler interface {
 
 const (
 	underWay         = time.Second // what takes longer was not sent before
-	sameClock        = time.Second // by which what two clocks say may differ before one of them was set
 	redialFirst      = 10 * time.Millisecond
 	redialMax        = time.Second
 	stillWaitingTick = 10 * time.Second
@@ -137,7 +145,8 @@ type Node struct {
 	changes  broadcast
 	refused  atomic.Uint64
 	refusals reasons                  // for the log
-	start    atomic.Pointer[proposal] // when this machine starts; nil: it is not ready
+	callers  callers                  // for whoever waits
+	start    atomic.Pointer[proposal] // what the peers are told of when this machine starts; nil: it is not ready
 
 	// mu guards what follows. Whoever holds it may take a link's lock.
 	mu     sync.Mutex
@@ -145,25 +154,10 @@ type Node struct {
 	failed chan struct{} // closed when err is set
 	err    error         // why this node cannot be part of the run
 	past   map[int]Past  // of links whose peer is not known yet
+	agreed *proposal     // the run's start, as Barrier has returned it
 	// byID is out, by machine id as far as known. It is whole when Connect or
 	// Rejoin has returned, and from then on read without the lock.
 	byID []*outLink
-}
-
-// proposal is an instant at which a machine would start, or has started.
-type proposal struct {
-	at     int64         // Unix ns, by the clock of who proposes it, as that stood then; 0: none
-	agreed bool          // it is the run's
-	began  time.Duration // where it is agreed: when it came or comes, as Node.now
-}
-
-// append appends the frame that says it, at this instant. How long ago the run began does
-// not depend on anybody's system clock, which may have been set since.
-func (p *proposal) append(b []byte, now time.Duration) []byte {
-	if !p.agreed {
-		return appendNumbers(b, frameReady, uint64(p.at))
-	}
-	return appendNumbers(b, frameStarted, uint64(p.at), uint64(max(now-p.began, 0)))
 }
 
 // stage is how far a node has come.
@@ -205,34 +199,11 @@ func (b *broadcast) notify() {
 // accepts no connection before [Node.Connect]. An error says which part of the
 // configuration is wrong.
 func New(cfg Config, ln net.Listener) (*Node, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	cfg.complete()
 	machines := len(cfg.Peers) + 1
-	switch {
-	case cfg.ID < 0 || cfg.ID >= machines:
-		return nil, fmt.Errorf("machine id %d with %d peers: ids are 0 to %d", cfg.ID, len(cfg.Peers), machines-1)
-	case len(cfg.Run) > MaxRun:
-		return nil, fmt.Errorf("run name of %d bytes: at most %d", len(cfg.Run), MaxRun)
-	case cfg.Window < 0 || cfg.Window > MaxWindow:
-		return nil, fmt.Errorf("window of %d messages: want 1 to %d", cfg.Window, MaxWindow)
-	case cfg.PingInterval < 0:
-		return nil, fmt.Errorf("ping interval of %v: want more than 0", cfg.PingInterval)
-	case cfg.Secrets != nil && len(cfg.Secrets) != len(cfg.Peers):
-		return nil, fmt.Errorf("%d secrets for %d peers", len(cfg.Secrets), len(cfg.Peers))
-	}
-	if cfg.Secrets == nil {
-		cfg.Secrets = make([]Secret, len(cfg.Peers))
-	}
-	if cfg.Window == 0 {
-		cfg.Window = DefaultWindow
-	}
-	if cfg.PingInterval == 0 {
-		cfg.PingInterval = pingInterval(machines)
-	}
-	if cfg.Dial == nil {
-		cfg.Dial = new(net.Dialer).DialContext
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
 	n := &Node{
 		cfg:    cfg,
 		log:    cfg.Logger,
@@ -249,14 +220,6 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 	for i, p := range cfg.Peers {
 		l := newOutLink(n, p, cfg.Secrets[i])
 		if p.ID != AnyID {
-			switch {
-			case p.ID == cfg.ID:
-				return nil, fmt.Errorf("peer %s has this machine's own id %d", p.Addr, p.ID)
-			case p.ID < 0 || p.ID >= machines:
-				return nil, fmt.Errorf("peer %s has id %d: with %d peers, ids are 0 to %d", p.Addr, p.ID, len(cfg.Peers), machines-1)
-			case n.byID[p.ID] != nil:
-				return nil, fmt.Errorf("peers %s and %s have one id, %d", n.byID[p.ID].addr, p.Addr, p.ID)
-			}
 			n.byID[p.ID] = l
 		}
 		n.out = append(n.out, l)
@@ -267,19 +230,91 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		}
 	}
 	for _, p := range cfg.Past {
-		if p.Peer < 0 || p.Peer >= machines || p.Peer == cfg.ID {
-			return nil, fmt.Errorf("a past with machine %d in a run of %d machines", p.Peer, machines)
-		}
-		in := n.in[p.Peer]
-		in.consumed, in.held = p.Consumed, max(p.Consumed, p.Held)
-		in.peer = sender{secret: p.Secret, settled: p.Secret != Secret{}}
-		if out := n.byID[p.Peer]; out != nil {
-			out.restore(p)
-		} else {
-			n.past[p.Peer] = p
-		}
+		n.restore(p)
 	}
 	return n, nil
+}
+
+// check says what is wrong with a configuration.
+func (c *Config) check() error {
+	machines := len(c.Peers) + 1
+	switch {
+	case c.ID < 0 || c.ID >= machines:
+		return fmt.Errorf("machine id %d with %d peers: ids are 0 to %d", c.ID, len(c.Peers), machines-1)
+	case len(c.Run) > MaxRun:
+		return fmt.Errorf("run name of %d bytes: at most %d", len(c.Run), MaxRun)
+	case len(c.Terms) > MaxTerms:
+		return fmt.Errorf("terms of %d bytes: at most %d", len(c.Terms), MaxTerms)
+	case c.Window < 0 || c.Window > MaxWindow:
+		return fmt.Errorf("window of %d messages: want 1 to %d", c.Window, MaxWindow)
+	case c.PingInterval < 0:
+		return fmt.Errorf("ping interval of %v: want more than 0", c.PingInterval)
+	case c.Secrets != nil && len(c.Secrets) != len(c.Peers):
+		return fmt.Errorf("%d secrets for %d peers", len(c.Secrets), len(c.Peers))
+	}
+	for _, p := range c.Past {
+		if p.Peer < 0 || p.Peer >= machines || p.Peer == c.ID {
+			return fmt.Errorf("a past with machine %d in a run of %d machines", p.Peer, machines)
+		}
+	}
+	return c.checkPeers()
+}
+
+// checkPeers says which of the peers cannot have the id that it is said to have.
+func (c *Config) checkPeers() error {
+	machines := len(c.Peers) + 1
+	addrs := make(map[int]string)
+	for _, p := range c.Peers {
+		if p.ID == AnyID {
+			continue
+		}
+		other, taken := addrs[p.ID]
+		switch {
+		case p.ID == c.ID:
+			return fmt.Errorf("peer %s has this machine's own id %d", p.Addr, p.ID)
+		case p.ID < 0 || p.ID >= machines:
+			return fmt.Errorf("peer %s has id %d: with %d peers, ids are 0 to %d", p.Addr, p.ID, len(c.Peers), machines-1)
+		case taken:
+			return fmt.Errorf("peers %s and %s have one id, %d", other, p.Addr, p.ID)
+		}
+		addrs[p.ID] = p.Addr
+	}
+	return nil
+}
+
+// complete puts the defaults in the place of what is not said.
+func (c *Config) complete() {
+	if c.Secrets == nil {
+		c.Secrets = make([]Secret, len(c.Peers))
+	}
+	if c.Window == 0 {
+		c.Window = DefaultWindow
+	}
+	if c.PingInterval == 0 {
+		c.PingInterval = pingInterval(len(c.Peers) + 1)
+	}
+	if c.Dial == nil {
+		c.Dial = new(net.Dialer).DialContext
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Meet == nil {
+		c.Meet = func(int, []byte) error { return nil }
+	}
+}
+
+// restore puts back what an earlier process of this machine knew of its links with a
+// peer.
+func (n *Node) restore(p Past) {
+	in := n.in[p.Peer]
+	in.consumed, in.held = p.Consumed, max(p.Consumed, p.Held)
+	in.peer = sender{secret: p.Secret, settled: p.Secret != Secret{}}
+	if out := n.byID[p.Peer]; out != nil {
+		out.restore(p)
+	} else {
+		n.past[p.Peer] = p
+	}
 }
 
 // Connect dials the peers, as often as it takes, and returns when all links
@@ -362,7 +397,7 @@ func (n *Node) awaitAloud(ctx context.Context, every time.Duration, ok func() bo
 		case ctx.Err() == nil:
 			n.log.Info("waiting", "for", n.missing())
 		case errors.Is(ctx.Err(), context.DeadlineExceeded):
-			return errors.New(n.missing())
+			return n.missing()
 		default:
 			return err
 		}
@@ -411,8 +446,8 @@ func (n *Node) paced(dial func() error) error {
 	}
 }
 
-// missing says in words which links do not stand, and why as far as is known.
-func (n *Node) missing() string {
+// missing says for whom this machine waits.
+func (n *Node) missing() *MissingError {
 	var parts []string
 	for _, l := range n.out {
 		if missing := l.missing(); missing != "" {
@@ -427,58 +462,9 @@ func (n *Node) missing() string {
 		}
 	}
 	if len(parts) == 0 {
-		return "the first answer of every peer"
+		parts = append(parts, "the first answer of every peer")
 	}
-	return strings.Join(parts, "; ")
-}
-
-// Barrier tells all peers that this machine's mesh stands, waits until all have
-// said so, and returns the instant at which all are to start, by this host's
-// clock.
-//
-// Every machine proposes an instant and the latest proposal holds, so no
-// machine needs to be special. A proposal from a host whose clock differs is
-// moved by the difference, as far as it was measured to be one.
-func (n *Node) Barrier(ctx context.Context) (time.Time, error) {
-	defer n.gather()()
-	// All must have heard of the last proposal before its instant comes.
-	margin := 20*time.Millisecond + time.Duration(len(n.in))*time.Millisecond
-	for _, l := range n.out {
-		margin = max(margin, 20*time.Millisecond+2*l.measured().rtt)
-	}
-	start := time.Now().Add(margin).UnixNano()
-	n.start.Store(&proposal{at: start}) // before the loop: connections made from now on say it themselves
-	for _, l := range n.out {
-		l.ready()
-	}
-	err := n.await(ctx, func() bool {
-		return all(n.in, func(l *inLink) bool { return l.proposed().at != 0 })
-	})
-	if err != nil {
-		return time.Time{}, err
-	}
-	for id, l := range n.in {
-		if l == nil {
-			continue
-		}
-		p := l.proposed()
-		theirs := p.at - int64(n.to(id).measured().ahead())
-		if p.agreed { // the run goes on already; this machine has died in its start
-			start = theirs
-			// That clock may have been set since.
-			if ago := n.now() - p.began; (time.Since(time.Unix(0, start)) - ago).Abs() > sameClock {
-				start = time.Now().Add(-ago).UnixNano()
-			}
-			break
-		}
-		start = max(start, theirs)
-	}
-	n.mu.Lock()
-	n.stage = stageRunning
-	n.mu.Unlock()
-	now := time.Now()
-	n.start.Store(&proposal{at: start, agreed: true, began: n.now() + time.Duration(start-now.UnixNano())})
-	return time.Unix(0, start), nil
+	return &MissingError{strings.Join(parts, "; "), n.callers.all()}
 }
 
 // Send puts a message on the link to a machine and returns its number. The

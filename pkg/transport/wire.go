@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 
 // Version is the protocol's version. Both ends of a connection must speak the
 // same one.
-const Version = 2
+const Version = 3
 
 const (
 	magic = "LCLK"
@@ -39,7 +40,7 @@ const (
 	frameClosed                       // ← I hold all up to here and take nothing more
 	frameBye                          // → I have read your CLOSED
 	frameError                        // both: why I close
-	frameStarted                      // → the run has begun, at this instant, so long ago
+	frameStarted                      // → the run's instant, and how long ago that was
 	frameHeld                         // ← I hold all up to here
 )
 
@@ -70,6 +71,7 @@ const (
 	CodeSelf                        // a machine that dials itself
 	CodeStale                       // an older process of a machine, or one that has lost what it kept
 	CodeStranger                    // all that somebody is told who has not shown that it belongs to the run
+	CodeTerms                       // two machines of one run that cannot be in one, by what they say of themselves
 )
 
 // RefusedError is why one end of a connection has closed it. Whoever has not shown
@@ -94,7 +96,7 @@ const strangerText = "not known as a machine of this run"
 // run's name, its size and a process's life were found by asking.
 func (e *RefusedError) told() *RefusedError {
 	switch e.Code {
-	case CodeProtocol, CodeVersion:
+	case CodeProtocol, CodeVersion, CodeTerms:
 		return e
 	}
 	return &RefusedError{Code: CodeStranger, Text: strangerText}
@@ -110,7 +112,8 @@ func unsaid(err error) *RefusedError {
 }
 
 // hello is the body of a HELLO frame: magic, version u16, machines u32, from
-// u32, to u32, life u64, secret of 16 bytes, then the run's name to the end.
+// u32, to u32, life u64, secret of 16 bytes, length u8 of the run's name, that name,
+// then the terms to the end.
 type hello struct {
 	version  uint16
 	machines uint32
@@ -118,6 +121,7 @@ type hello struct {
 	life     uint64
 	secret   Secret
 	run      string
+	terms    []byte
 }
 
 func (h hello) frame() []byte {
@@ -129,7 +133,9 @@ func (h hello) frame() []byte {
 	b = binary.BigEndian.AppendUint32(b, h.to)
 	b = binary.BigEndian.AppendUint64(b, h.life)
 	b = append(b, h.secret[:]...)
+	b = append(b, byte(len(h.run)))
 	b = append(b, h.run...)
+	b = append(b, h.terms...)
 	return endFrame(b, start)
 }
 
@@ -147,27 +153,39 @@ func parseHello(body []byte) (hello, error) {
 	}
 	h.machines, h.from, h.to, h.life = d.u32(), d.u32(), d.u32(), d.u64()
 	copy(h.secret[:], d.take(len(h.secret)))
-	if d.short {
+	name := int(d.u8())
+	h.run = string(d.take(min(name, MaxRun)))
+	switch {
+	case name > MaxRun:
+		return h, refuse(CodeProtocol, "run name of %d bytes, at most %d allowed", name, MaxRun)
+	case d.short:
 		return h, refuse(CodeProtocol, "HELLO of %d bytes is too short", len(body))
-	}
-	if h.secret == (Secret{}) {
+	case h.secret == Secret{}:
 		return h, refuse(CodeProtocol, "HELLO without a secret")
 	}
-	if len(d.b) > MaxRun {
-		return h, refuse(CodeProtocol, "run name of %d bytes, at most %d allowed", len(d.b), MaxRun)
+	var err error
+	h.terms, err = parseTerms(d.b)
+	return h, err
+}
+
+// parseTerms copies what a machine says of itself.
+func parseTerms(b []byte) ([]byte, error) {
+	if len(b) > MaxTerms {
+		return nil, refuse(CodeProtocol, "terms of %d bytes, at most %d allowed", len(b), MaxTerms)
 	}
-	h.run = string(d.b)
-	return h, nil
+	return bytes.Clone(b), nil
 }
 
 // welcome is the body of a WELCOME frame: version u16, id u32, window u32,
-// consumed u64, held u64. The sender goes on with message held+1, and never
+// consumed u64, held u64, start u64, then the terms to the end. The sender goes on with message held+1, and never
 // has more than window messages unconsumed.
 type welcome struct {
 	version        uint16
 	id             uint32
 	window         uint32
 	consumed, held uint64
+	start          uint64 // that the peer has proposed, in Unix ns of its own clock; 0: none
+	terms          []byte
 }
 
 func (w welcome) frame() []byte {
@@ -177,21 +195,25 @@ func (w welcome) frame() []byte {
 	b = binary.BigEndian.AppendUint32(b, w.window)
 	b = binary.BigEndian.AppendUint64(b, w.consumed)
 	b = binary.BigEndian.AppendUint64(b, w.held)
+	b = binary.BigEndian.AppendUint64(b, w.start)
+	b = append(b, w.terms...)
 	return endFrame(b, start)
 }
 
 func parseWelcome(body []byte) (welcome, error) {
 	d := decoder{b: body}
-	w := welcome{d.u16(), d.u32(), d.u32(), d.u64(), d.u64()}
+	w := welcome{version: d.u16(), id: d.u32(), window: d.u32(), consumed: d.u64(), held: d.u64(), start: d.u64()}
 	switch {
 	case len(body) >= 2 && w.version != Version:
 		return w, refuse(CodeVersion, "protocol version %d meets version %d", w.version, Version)
-	case d.short || len(d.b) > 0:
+	case d.short:
 		return w, refuse(CodeProtocol, "WELCOME of %d bytes", len(body))
 	case w.consumed > w.held || w.window == 0:
 		return w, refuse(CodeProtocol, "WELCOME contradicts itself: held %d, consumed %d, window %d", w.held, w.consumed, w.window)
 	}
-	return w, nil
+	var err error
+	w.terms, err = parseTerms(d.b)
+	return w, err
 }
 
 // putData writes the DATA frame of one message into b: seq u64, payload.
@@ -298,6 +320,7 @@ func (d *decoder) take(n int) []byte {
 	return v
 }
 
+func (d *decoder) u8() uint8   { return d.take(1)[0] }
 func (d *decoder) u16() uint16 { return binary.BigEndian.Uint16(d.take(2)) }
 func (d *decoder) u32() uint32 { return binary.BigEndian.Uint32(d.take(4)) }
 func (d *decoder) u64() uint64 { return binary.BigEndian.Uint64(d.take(8)) }

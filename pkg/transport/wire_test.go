@@ -27,18 +27,23 @@ var goldenFrames = []struct {
 }{
 	{
 		"HELLO",
-		hello{version: 2, machines: 3, from: 2, to: 1, life: 0x0102030405060708, secret: goldenSecret, run: "q7f3k2"}.frame(),
-		"00000031 01 4c434c4b 0002 00000003 00000002 00000001 0102030405060708 000102030405060708090a0b0c0d0e0f 713766336b32",
+		hello{version: 3, machines: 3, from: 2, to: 1, life: 0x0102030405060708, secret: goldenSecret, run: "q7f3k2", terms: []byte("die=10")}.frame(),
+		"00000038 01 4c434c4b 0003 00000003 00000002 00000001 0102030405060708 000102030405060708090a0b0c0d0e0f 06 713766336b32 6469653d3130",
 	},
 	{
 		"HELLO to whoever is there",
-		hello{version: 2, machines: 2, from: 0, to: anyID, life: 7, secret: goldenSecret}.frame(),
-		"0000002b 01 4c434c4b 0002 00000002 00000000 ffffffff 0000000000000007 000102030405060708090a0b0c0d0e0f",
+		hello{version: 3, machines: 2, from: 0, to: anyID, life: 7, secret: goldenSecret}.frame(),
+		"0000002c 01 4c434c4b 0003 00000002 00000000 ffffffff 0000000000000007 000102030405060708090a0b0c0d0e0f 00",
 	},
 	{
 		"WELCOME",
-		welcome{version: 2, id: 1, window: 262_144, consumed: 5, held: 9}.frame(),
-		"0000001b 02 0002 00000001 00040000 0000000000000005 0000000000000009",
+		welcome{version: 3, id: 1, window: 262_144, consumed: 5, held: 9}.frame(),
+		"00000023 02 0003 00000001 00040000 0000000000000005 0000000000000009 0000000000000000",
+	},
+	{
+		"WELCOME to a machine that has proposed a start",
+		welcome{version: 3, id: 1, window: 262_144, start: 1 << 60, terms: []byte("die=10")}.frame(),
+		"00000029 02 0003 00000001 00040000 0000000000000000 0000000000000000 1000000000000000 6469653d3130",
 	},
 	{"DATA", appendData(nil, 10, []byte("payload")), "00000010 03 000000000000000a 7061796c6f6164"},
 	{"DATA without payload", appendData(nil, 11, nil), "00000009 03 000000000000000b"},
@@ -47,6 +52,7 @@ var goldenFrames = []struct {
 	{"PONG", appendNumbers(nil, framePong, 1, 2, 3), "00000019 06 0000000000000001 0000000000000002 0000000000000003"},
 	{"READY", appendNumbers(nil, frameReady, 1<<60), "00000009 07 1000000000000000"},
 	{"STARTED", appendNumbers(nil, frameStarted, 1<<60, 7), "00000011 0c 1000000000000000 0000000000000007"},
+	{"STARTED, 2 ns before", (&proposal{at: 1 << 60, agreed: true, began: 5}).append(nil, 3), "00000011 0c 1000000000000000 fffffffffffffffe"},
 	{"HELD", appendNumbers(nil, frameHeld, 10), "00000009 0d 000000000000000a"},
 	{"FIN", appendNumbers(nil, frameFin, 11), "00000009 08 000000000000000b"},
 	{"CLOSED", appendNumbers(nil, frameClosed, 11), "00000009 09 000000000000000b"},
@@ -271,6 +277,7 @@ func TestHelloRoundTrip(t *testing.T) {
 			life:     rapid.Uint64().Draw(r, "life"),
 			secret:   NewSecret(),
 			run:      rapid.StringN(-1, -1, MaxRun).Draw(r, "run"),
+			terms:    rapid.SliceOfN(rapid.Byte(), 0, MaxTerms).Draw(r, "terms"),
 		}
 		got, err := parseHello(frameBody(t, frameHello, want.frame()))
 		require.NoError(t, err)
@@ -280,7 +287,7 @@ func TestHelloRoundTrip(t *testing.T) {
 }
 
 func TestHelloRefuses(t *testing.T) {
-	good := hello{version: Version, machines: 2, secret: goldenSecret, run: strings.Repeat("r", MaxRun)}
+	good := hello{version: Version, machines: 2, secret: goldenSecret, run: strings.Repeat("r", MaxRun), terms: make([]byte, MaxTerms)}
 	body := func(edit func(b []byte) []byte) []byte { return edit(frameBody(t, frameHello, good.frame())) }
 	for _, c := range []struct {
 		name string
@@ -293,10 +300,13 @@ func TestHelloRefuses(t *testing.T) {
 		{"magic only", []byte(magic), CodeProtocol, "not a HELLO of this protocol"},
 		{"too short", body(func(b []byte) []byte { return b[:41] }), CodeProtocol, "HELLO of 41 bytes is too short"},
 		{"no secret", body(func(b []byte) []byte { clear(b[26:42]); return b }), CodeProtocol, "HELLO without a secret"},
-		{"a long name", body(func(b []byte) []byte { return append(b, 'r') }), CodeProtocol, "run name of 65 bytes, at most 64 allowed"},
+		{"without its name's length", body(func(b []byte) []byte { return b[:42] }), CodeProtocol, "HELLO of 42 bytes is too short"},
+		{"half a name", body(func(b []byte) []byte { return b[:50] }), CodeProtocol, "HELLO of 50 bytes is too short"},
+		{"a long name", body(func(b []byte) []byte { b[42] = 65; return b }), CodeProtocol, "run name of 65 bytes, at most 64 allowed"},
+		{"long terms", body(func(b []byte) []byte { return append(b, 0) }), CodeProtocol, "terms of 129 bytes, at most 128 allowed"},
 		// What follows the version in another version is unknown.
-		{"version 1", []byte(magic + "\x00\x01?"), CodeVersion, "protocol version 1 meets version 2"},
-		{"version 3", []byte(magic + "\x00\x03?"), CodeVersion, "protocol version 3 meets version 2"},
+		{"version 1", []byte(magic + "\x00\x01?"), CodeVersion, "protocol version 1 meets version 3"},
+		{"version 4", []byte(magic + "\x00\x04?"), CodeVersion, "protocol version 4 meets version 3"},
 	} {
 		_, err := parseHello(c.body)
 		var refused *RefusedError
@@ -328,6 +338,8 @@ func TestWelcomeRoundTrip(t *testing.T) {
 			window:   rapid.Uint32Min(1).Draw(r, "window"),
 			consumed: rapid.Uint64Max(held).Draw(r, "consumed"),
 			held:     held,
+			start:    rapid.Uint64().Draw(r, "start"),
+			terms:    rapid.SliceOfN(rapid.Byte(), 0, MaxTerms).Draw(r, "terms"),
 		}
 		got, err := parseWelcome(frameBody(t, frameWelcome, want.frame()))
 		require.NoError(t, err)
@@ -343,12 +355,12 @@ func TestWelcomeRefuses(t *testing.T) {
 		want string
 	}{
 		{"nothing", nil, "WELCOME of 0 bytes"},
-		{"too short", good.frame()[headerLen : headerLen+25], "WELCOME of 25 bytes"},
-		{"too long", append(good.frame()[headerLen:], 0), "WELCOME of 27 bytes"},
-		{"more consumed than held", welcome{Version, 1, 1, 3, 2}.frame()[headerLen:], "WELCOME contradicts itself: held 2, consumed 3, window 1"},
-		{"no window", welcome{Version, 1, 0, 2, 2}.frame()[headerLen:], "WELCOME contradicts itself: held 2, consumed 2, window 0"},
-		{"version 1", []byte("\x00\x01?"), "protocol version 1 meets version 2"},
-		{"version 3", []byte("\x00\x03?"), "protocol version 3 meets version 2"},
+		{"too short", good.frame()[headerLen : headerLen+33], "WELCOME of 33 bytes"},
+		{"long terms", append(good.frame()[headerLen:], make([]byte, MaxTerms+1)...), "terms of 129 bytes, at most 128 allowed"},
+		{"more consumed than held", welcome{version: Version, id: 1, window: 1, consumed: 3, held: 2}.frame()[headerLen:], "WELCOME contradicts itself: held 2, consumed 3, window 1"},
+		{"no window", welcome{version: Version, id: 1, window: 0, consumed: 2, held: 2}.frame()[headerLen:], "WELCOME contradicts itself: held 2, consumed 2, window 0"},
+		{"version 1", []byte("\x00\x01?"), "protocol version 1 meets version 3"},
+		{"version 4", []byte("\x00\x04?"), "protocol version 4 meets version 3"},
 	} {
 		_, err := parseWelcome(c.body)
 		assert.EqualError(t, err, c.want, c.name)

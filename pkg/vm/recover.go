@@ -42,6 +42,7 @@ type recovery struct {
 
 	past    past
 	machine *machine.Machine
+	die     int // of the machine
 	figures summary.Collector
 }
 
@@ -61,6 +62,7 @@ func newRecovery(cfg *Config) (*recovery, error) {
 
 // create makes the machine as it was before its first step.
 func (r *recovery) create(die int, seed uint64) (err error) {
+	r.die = die
 	r.machine, err = machine.New(machine.Config{ID: r.cfg.ID, Machines: r.machines, Die: die, Seed: seed})
 	return err
 }

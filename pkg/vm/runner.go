@@ -68,7 +68,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	if r.kept, err = openKept(&r.cfg, r.past.begun()); err != nil {
 		return nil, err
 	}
-	if r.node, err = r.newNode(ln, back.links()); err != nil {
+	if r.node, err = r.newNode(ln, back); err != nil {
 		return nil, err
 	}
 	r.steps.inbox.clock.Store(uint64(r.steps.machine.Clock())) // where the past has led
@@ -78,14 +78,16 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 }
 
 // newNode makes the machine's end of its links, over TCP with the faults on top.
-func (r *runner) newNode(ln net.Listener, past []transport.Past) (*transport.Node, error) {
+func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, error) {
 	secrets, err := r.kept.to(r.cfg.Peers, r.past.begun())
 	if err != nil {
 		return nil, err
 	}
+	past := back.links()
 	for i := range past {
 		past[i].Secret = r.kept.from(past[i].Peer)
 	}
+	mine := newTerms(&r.cfg, back.die, r.past.begun())
 	cfg := transport.Config{
 		ID:      r.cfg.ID,
 		Run:     r.cfg.Run,
@@ -96,6 +98,8 @@ func (r *runner) newNode(ln net.Listener, past []transport.Past) (*transport.Nod
 		Window:  r.cfg.Window,
 		Past:    past,
 		Logger:  logging.Slog(r.cfg.Logger),
+		Terms:   mine.append(nil),
+		Meet:    newMeetings(r.cfg.ID, mine, r.cfg.Logger).meet,
 	}
 	ids := make(map[string]int)
 	for _, p := range r.cfg.Peers {
@@ -270,6 +274,7 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	}
 	s.watcher.run(start)
 	if !r.past.begun() {
+		r.node.Begun()
 		r.cfg.Logger.Info("all start together", "at", start.UTC().Format("15:04:05.000"), "duration", r.cfg.Duration)
 	}
 	s.begin(start, r.cfg.Duration, r.mode.exact(), ctx.Done())

@@ -36,6 +36,9 @@ type Config struct {
 	Peers  []transport.Peer
 	LogDir string // an existing directory
 
+	// SeedDrawn says that this machine has drawn its Seed itself, as its peers then have
+	// theirs.
+	SeedDrawn bool
 	// Gate, if not nil, holds the machine back from its peers until it is closed:
 	// of many machines on one host the last is started much sooner if the
 	// others do not talk to each other already. A machine that comes back to

@@ -1,0 +1,191 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// What the machines of a run have to be told alike, each tells the others when they meet.
+// What follows from a difference is decided here.
+
+// terms are what a machine tells its peers of how it was started. Those of a peer may lack
+// any part.
+type terms struct {
+	die      int           // faces; 0: not said
+	timed    bool          // duration is said
+	duration time.Duration // 0: until it is stopped
+	seed     string        // a number, or seedDrawn; "": not said
+	replay   bool          // it does again what a record says
+}
+
+// seedDrawn is in the place of a seed that a machine has drawn itself.
+const seedDrawn = "drawn"
+
+// newTerms returns those of a machine with this die, as its log may have it. The seed of one
+// that has begun is the log's, whatever it was given now.
+func newTerms(cfg *Config, die int, begun bool) terms {
+	t := terms{die: die, timed: true, duration: cfg.Duration, replay: cfg.Replay != nil}
+	switch {
+	case begun || t.replay:
+	case cfg.SeedDrawn:
+		t.seed = seedDrawn
+	default:
+		t.seed = strconv.FormatUint(cfg.Seed, 10)
+	}
+	return t
+}
+
+// append appends what parseTerms reads. docs/protocol.md describes it.
+func (t terms) append(b []byte) []byte {
+	if t.die > 0 {
+		b = fmt.Appendf(b, "die=%d ", t.die)
+	}
+	if t.timed {
+		b = fmt.Appendf(b, "duration=%v ", t.duration)
+	}
+	if t.seed != "" {
+		b = fmt.Appendf(b, "seed=%s ", t.seed)
+	}
+	if t.replay {
+		b = append(b, "replay "...)
+	}
+	return b[:max(len(b)-1, 0)]
+}
+
+// parseTerms reads what a peer says. Parts that are not known here are passed over: another
+// release may have more to say.
+func parseTerms(b []byte) (t terms, err error) {
+	for part := range strings.FieldsSeq(string(b)) {
+		name, value, _ := strings.Cut(part, "=")
+		switch name {
+		case "die":
+			t.die, err = strconv.Atoi(value)
+			if err == nil && t.die < 1 {
+				err = errors.New("not a die")
+			}
+		case "duration":
+			t.timed = true
+			t.duration, err = time.ParseDuration(value)
+			if err == nil && t.duration < 0 {
+				err = errors.New("below 0")
+			}
+		case "seed":
+			t.seed = value
+			if value != seedDrawn {
+				_, err = strconv.ParseUint(value, 10, 64)
+			}
+		case "replay":
+			t.replay = true
+		}
+		if err != nil {
+			return terms{}, fmt.Errorf("%q: %w", part, err)
+		}
+	}
+	return t, nil
+}
+
+// The parts of [TermsError], named like the flags of experiment.Error.
+const (
+	PartDie      = "die"
+	PartReplay   = "replay"
+	PartDuration = "duration"
+	PartSeed     = "seed"
+)
+
+// TermsError says in what two machines of one run were started differently, in words that
+// are the same at both.
+type TermsError struct {
+	Part string // PartDie, PartReplay, PartDuration or PartSeed
+	Text string
+}
+
+func (e *TermsError) Error() string { return e.Text }
+
+// named are the terms of a machine.
+type named struct {
+	id int
+	terms
+}
+
+// differ returns in what two machines were started differently: what there can be no run
+// with, nil if there can, and what people should know. It does not depend on the
+// order of the two.
+func differ(a, b named) (fatal *TermsError, worth []*TermsError) {
+	if a.id > b.id {
+		a, b = b, a
+	}
+	switch {
+	case a.replay != b.replay:
+		if !a.replay {
+			a, b = b, a
+		}
+		return &TermsError{PartReplay, fmt.Sprintf("machine %d does again what a record says, machine %d does not", a.id, b.id)}, nil
+	case a.die != b.die && a.die > 0 && b.die > 0:
+		return &TermsError{PartDie, fmt.Sprintf("machine %d throws a die of %d faces, machine %d one of %d", a.id, a.die, b.id, b.die)}, nil
+	}
+	if a.timed && b.timed && a.duration != b.duration {
+		first, last := a, b
+		if a.duration == 0 || b.duration > 0 && b.duration < a.duration {
+			first, last = b, a
+		}
+		until := "until it is stopped"
+		if last.duration > 0 {
+			until = "for " + last.duration.String()
+		}
+		worth = append(worth, &TermsError{PartDuration, fmt.Sprintf("machine %d runs for %v, machine %d %s: what machine %d is sent after its end is lost",
+			first.id, first.duration, last.id, until, first.id)})
+	}
+	if a.seed != b.seed && a.seed != "" && b.seed != "" {
+		worth = append(worth, &TermsError{PartSeed, fmt.Sprintf("machine %d has %s, machine %d %s: no one seed repeats their dice",
+			a.id, seedText(a.seed), b.id, seedText(b.seed))})
+	}
+	return nil, worth
+}
+
+func seedText(seed string) string {
+	if seed == seedDrawn {
+		return "drawn its own seed"
+	}
+	return "seed " + seed
+}
+
+// meetings hold the peers' terms against this machine's.
+type meetings struct {
+	me     named
+	logger hclog.Logger
+
+	mu   sync.Mutex
+	said map[string]bool // what was said already
+}
+
+func newMeetings(id int, t terms, logger hclog.Logger) *meetings {
+	return &meetings{me: named{id, t}, logger: logger, said: make(map[string]bool)}
+}
+
+// meet says what is worth it, once, however often the machines meet. Its error says that
+// there can be no run with this peer. It is for [transport.Config.Meet].
+func (m *meetings) meet(peer int, said []byte) error {
+	t, err := parseTerms(said)
+	if err != nil {
+		return fmt.Errorf("machine %d says of itself %w", peer, err)
+	}
+	fatal, worth := differ(m.me, named{peer, t})
+	if fatal != nil {
+		return fatal
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range worth {
+		if !m.said[d.Text] {
+			m.said[d.Text] = true
+			m.logger.Warn("two machines of this run were started differently", "reason", d)
+		}
+	}
+	return nil
+}
