@@ -137,16 +137,18 @@ func hasEnded(p *program) bool {
 	}
 }
 
-// Ctrl-C of one: its log is whole, and the others finish and say who has left.
+// Ctrl-C of one: it ends without waiting for the others, its log is whole, and they finish and
+// say who has left.
 func TestByHandOneLeaves(t *testing.T) {
 	t.Parallel()
 	h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 3),
-		flags: []string{"--rate", "50", "--duration", "2s", "--die", "4", "--linger", "100ms"}}
+		flags: []string{"--rate", "50", "--duration", "2s", "--die", "4", "--linger", "1h"}}
 	machines := []*program{h.start(0), h.start(1), h.start(2)}
 	waitForEvents(t, h.dir, 3, 10)
 	machines[1].signal(os.Interrupt)
 	assert.Equal(t, "130", machines[1].wait())
 	assert.True(t, isComplete(t, logs(t, h.dir)[1]))
+	assert.NotContains(t, machines[1].errors.String(), "[WARN]", "its peers live, so nothing is missing")
 	assert.Contains(t, machines[1].out.String(), "machine:     vm-1, 50 ticks per second\n")
 	for _, id := range []int{0, 2} {
 		assert.Equal(t, "0", machines[id].wait())

@@ -41,6 +41,91 @@ func TestFinishTogether(t *testing.T) {
 	})
 }
 
+// One is stopped, and the others go on: it has gone as soon as they have said what they hold,
+// and they are told what it has. What they have not consumed may be lost with them.
+func TestLeaveOthersThatGoOn(t *testing.T) {
+	const company = time.Second
+	synctest.Test(t, func(t *testing.T) {
+		nodes, boxes := newNetwork().nodes(t, 3, nil)
+		connect(t, nodes)
+		began := time.Now()
+		for to := 1; to < 3; to++ {
+			for seq := range uint64(4) {
+				nodes[0].Send(to, numbered(seq+1))
+			}
+		}
+		for seq := range uint64(3) {
+			nodes[1].Send(0, numbered(seq+1))
+		}
+		synctest.Wait()
+		nodes[1].Consumed(0, 4)
+		nodes[2].Consumed(0, 1)
+		synctest.Wait()
+
+		together, cancel := context.WithTimeout(t.Context(), company)
+		defer cancel()
+		assert.Equal(t, map[int]uint64{2: 3}, nodes[0].Leave(t.Context(), together))
+		assert.Equal(t, company, time.Since(began))
+		assert.True(t, nodes[0].Settle(t.Context()))
+		nodes[0].Close(t.Context())
+		assert.Equal(t, company, time.Since(began), "nobody is waited for")
+		assert.EqualValues(t, 3, boxes[0].got(1))
+
+		nodes[1].Send(0, numbered(4)) // too late
+		nodes[1].Send(2, numbered(1))
+		synctest.Wait()
+		nodes[2].Consumed(0, 4)
+		each(nodes[1:], func(i int, n *Node) {
+			want := map[int]uint64{0: 1}
+			if i == 1 {
+				want = map[int]uint64{}
+			}
+			assert.Equal(t, want, n.Finish(t.Context()))
+			assert.Equal(t, []int{0}, n.Left())
+			n.Close(t.Context())
+		})
+		assert.Equal(t, company, time.Since(began))
+	})
+}
+
+// All are stopped, by one Ctrl-C: nothing is missing then.
+func TestLeaveTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes, _ := newNetwork().nodes(t, 3, nil)
+		connect(t, nodes)
+		began := time.Now()
+		each(nodes, func(i int, n *Node) {
+			time.Sleep(time.Duration(i) * 10 * time.Millisecond)
+			for j := range nodes {
+				if j != i {
+					n.Send(j, numbered(1))
+				}
+			}
+			together, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			assert.Empty(t, n.Leave(t.Context(), together))
+			assert.Empty(t, n.Left())
+			assert.True(t, n.Settle(t.Context()))
+			n.Close(t.Context())
+		})
+		assert.Equal(t, 20*time.Millisecond, time.Since(began))
+	})
+}
+
+// Who does not answer is waited for, in case that it comes back.
+func TestLeaveWaitsForWhoDoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDuet(t, 10, nil)
+		d.sendAll(1, 3)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		assert.Equal(t, map[int]uint64{1: 3}, d.Leave(ctx, cancelled()))
+		assert.Equal(t, time.Minute, time.Since(began))
+		assert.False(t, d.Settle(ctx))
+	})
+}
+
 // The frames of an end, one by one.
 func TestTheLastFrames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

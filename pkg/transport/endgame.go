@@ -35,6 +35,15 @@ func (e outEnd) undelivered() uint64 {
 	return e.sent - known
 }
 
+// unconsumed returns how many messages the peer may still lose, if it dies and nobody is
+// there to send them again.
+func (e outEnd) unconsumed() uint64 {
+	if e.phase.closed() {
+		return e.undelivered()
+	}
+	return e.sent - e.acked
+}
+
 // answered reports whether the peer has heard of this machine's messages, and has nothing
 // against what it heard.
 func (e outEnd) answered() bool { return e.met || e.phase.closed() }
@@ -50,16 +59,33 @@ func (e outEnd) settled() bool {
 // link that will never stand again.
 func (e ends) settled() bool { return e.in.finished() && e.out.settled() }
 
+// goesOn reports whether the peer had not finished when this machine last took messages.
+func (e ends) goesOn() bool { return e.in == phaseReceiving || e.in == phaseCut }
+
+// leavable reports whether the peer can do without this machine: it lives and goes on, and
+// has said that everything is there. What it sends from now on is its loss, and CLOSED
+// tells it so; what it has not consumed nobody will send again, so that counts as
+// undelivered.
+func (e ends) leavable() bool {
+	return e.goesOn() && (e.out.standing || e.out.phase.closed()) && e.out.settled()
+}
+
 // settle decides about the end of a machine that has these links: whether it waits
-// on, and if not, how many messages to each peer it takes for lost. A machine that
-// has waited for long enough does not wait.
-func settle(links []ends, enough bool) (wait bool, undelivered map[int]uint64) {
+// on, and if not, how many messages to each peer it takes for lost. One that is leaving
+// does not wait for the ends of those that go on; one that has waited for long
+// enough does not wait.
+func settle(links []ends, leaving, enough bool) (wait bool, undelivered map[int]uint64) {
 	undelivered = make(map[int]uint64)
 	for _, e := range links {
-		if !enough && !e.settled() {
+		left := leaving && e.leavable()
+		if !enough && !e.settled() && !left {
 			return true, nil
 		}
-		if lost := e.out.undelivered(); lost > 0 {
+		lost := e.out.undelivered()
+		if left {
+			lost = e.out.unconsumed()
+		}
+		if lost > 0 {
 			undelivered[e.peer] = lost
 		}
 	}

@@ -36,12 +36,50 @@ func TestSettle(t *testing.T) {
 		if c.undelivered > 0 {
 			want[2] = c.undelivered
 		}
-		wait, undelivered := settle(links, false)
+		wait, undelivered := settle(links, false, false)
 		assert.Equal(t, c.wait, wait, c.name)
 		if !c.wait {
 			assert.Equal(t, want, undelivered, c.name)
 		}
-		wait, undelivered = settle(links, true)
+		wait, undelivered = settle(links, false, true)
+		assert.False(t, wait, c.name)
+		assert.Equal(t, want, undelivered, c.name)
+	}
+}
+
+// A machine that leaves waits for no end of those that go on, and for all else.
+func TestSettleOfOneThatLeaves(t *testing.T) {
+	all := outEnd{phase: phaseFinishing, sent: 9, acked: 4, held: 9, standing: true, met: true}
+	for _, c := range []struct {
+		name        string
+		in          phase
+		edit        func(e *outEnd)
+		wait        bool
+		undelivered uint64 // where it does not wait, or no longer
+	}{
+		{"the peer has finished, too", phaseFinished, func(*outEnd) {}, false, 0},
+		{"it goes on", phaseReceiving, func(*outEnd) {}, false, 5},
+		{"it goes on, as it turned out", phaseCut, func(*outEnd) {}, false, 5},
+		{"it goes on, and has consumed all", phaseReceiving, func(e *outEnd) { e.acked = 9 }, false, 0},
+		{"it goes on, and has not said that it holds all", phaseReceiving, func(e *outEnd) { e.held = 7 }, true, 2},
+		{"it has finished, and has not said so", phaseFinished, func(e *outEnd) { e.held = 7 }, true, 2},
+		{"it may have died", phaseReceiving, func(e *outEnd) { e.standing = false }, true, 5},
+		{"it may have died when it had consumed all", phaseReceiving, func(e *outEnd) { e.acked, e.standing = 9, false }, true, 0},
+		{"it has left before", phaseReceiving, func(e *outEnd) { e.phase, e.held, e.standing = phaseLeft, 7, false }, false, 2},
+	} {
+		out := all
+		c.edit(&out)
+		links := []ends{{peer: 1, in: phaseFinished, out: all}, {peer: 2, in: c.in, out: out}}
+		want := map[int]uint64{}
+		if c.undelivered > 0 {
+			want[2] = c.undelivered
+		}
+		wait, undelivered := settle(links, true, false)
+		assert.Equal(t, c.wait, wait, c.name)
+		if !c.wait {
+			assert.Equal(t, want, undelivered, c.name)
+		}
+		wait, undelivered = settle(links, true, true)
 		assert.False(t, wait, c.name)
 		assert.Equal(t, want, undelivered, c.name)
 	}
@@ -59,8 +97,11 @@ type world struct {
 
 // worldEnd is how far a machine has come.
 type worldEnd struct {
-	over   bool // its run; it sends and consumes nothing more
-	enough bool // it has waited for long enough
+	over     bool // its run; it sends and consumes nothing more
+	leaving  bool // it waits no more for those that go on
+	enough   bool // it has waited for long enough
+	gone     bool // its process, which had left
+	rejoined bool // it was killed, and started again
 	// stopped says that the stop line is written. These are its figures, by peer.
 	stopped              bool
 	pending, undelivered [3]uint64
@@ -143,7 +184,7 @@ func (w *world) happens() (events []func(w *world)) {
 	for i := range w.machines {
 		if m := &w.ends[i]; !m.over {
 			events = append(events, func(w *world) { w.over(i) })
-		} else if wait, _ := settle(w.known(i), m.enough); !m.stopped && !wait {
+		} else if wait, _ := settle(w.known(i), m.leaving, m.enough); !m.stopped && !wait {
 			events = append(events, func(w *world) { w.stop(i) })
 		}
 		w.peers(i, func(j int) {
@@ -199,7 +240,7 @@ func (w *world) over(i int) {
 // stop writes machine i's stop line and says CLOSED.
 func (w *world) stop(i int) {
 	m := &w.ends[i]
-	_, undelivered := settle(w.known(i), m.enough)
+	_, undelivered := settle(w.known(i), m.leaving, m.enough)
 	m.stopped = true
 	w.peers(i, func(j int) {
 		in := w.links[j][i].in
@@ -263,12 +304,41 @@ func (w *world) back(i, j int) {
 	if l.out.phase.closed() { // nothing more is said or heard
 		l.say(frameBye, 0)
 		l.fwd, l.back = slices.DeleteFunc(l.fwd, func(f worldFrame) bool { return f.t != frameBye }), nil
-		if l.out.phase == phaseLeft {
+		if l.out.phase == phaseLeft && !w.ends[i].rejoined {
 			in := w.links[j][i].in
 			in.peerLeft = true
 			w.change(j, i, in)
 		}
 	}
+}
+
+// leave ends the process of machine i, which has left and waits for nobody any more.
+func (w *world) leave(i int) {
+	w.ends[i].gone = true
+	w.peers(i, func(j int) {
+		for _, l := range []*worldLink{&w.links[i][j], &w.links[j][i]} {
+			l.dead, l.broken, l.fwd, l.back = true, true, nil, nil
+		}
+	})
+}
+
+// kill kills machine j in its run and starts it again: what it had not consumed is gone, and is
+// sent again by those who are there.
+func (w *world) kill(j int) {
+	w.ends[j].rejoined = true
+	w.peers(j, func(i int) {
+		to, from := &w.links[i][j], &w.links[j][i]
+		to.in = inState{phase: phaseReceiving, window: to.in.window, consumed: to.in.consumed, held: to.in.consumed}
+		from.out.phase = phaseSending
+		if w.ends[i].gone {
+			return
+		}
+		w.breaks += 2
+		if w.reconnect(i, j); !w.ends[i].over { // FIN
+			to.fwd = slices.DeleteFunc(to.fwd, func(f worldFrame) bool { return f.t == frameFin })
+		}
+		w.reconnect(j, i)
+	})
 }
 
 // reconnect breaks the connection of i → j and makes the next.
@@ -309,7 +379,7 @@ func (w *world) finish() error {
 		w.ends[i].enough = true
 	}
 	for i := range w.machines {
-		if wait, _ := settle(w.known(i), true); wait {
+		if wait, _ := settle(w.known(i), w.ends[i].leaving, true); wait {
 			return fmt.Errorf("machine %d waits for longer than it may", i)
 		}
 		if !w.ends[i].stopped {
@@ -407,4 +477,56 @@ func TestEveryEndOfThree(t *testing.T) {
 			require.NoError(t, w.finish(), "dead links: %06b", dead)
 		})
 	}
+}
+
+// Of two machines the one leaves at any instant, and the other goes on, may be killed at any
+// instant and comes back. Nothing is lost that the stop line of the one does not know of, and
+// neither has to wait for the other for longer than it may.
+func TestEveryEndOfOneThatLeaves(t *testing.T) {
+	start := newWorld(2, 0, 1, func(int, int) bool { return false })
+	for i := range 2 {
+		l := &start.links[i][1-i]
+		l.out.sent = 1
+		l.say(frameData, 1)
+	}
+	seen := map[string]bool{}
+	left, killedAfterwards := 0, 0
+	var explore func(w *world)
+	explore = func(w *world) {
+		key := fmt.Sprint(w.ends, w.links)
+		if seen[key] {
+			return
+		}
+		seen[key] = true
+		require.NoError(t, w.conserved())
+		require.NoError(t, w.clone().finish())
+		try := func(event func(w *world)) {
+			next := w.clone()
+			event(next)
+			explore(next)
+		}
+		for _, event := range w.happens() {
+			try(event)
+		}
+		zero, one := &w.ends[0], &w.ends[1]
+		if zero.over && !zero.leaving && !zero.stopped {
+			try(func(w *world) { w.ends[0].leaving = true })
+		}
+		if zero.leaving && zero.stopped && !zero.gone {
+			if left++; one.over {
+				return
+			}
+			try(func(w *world) { w.leave(0) })
+		}
+		if !one.over && !one.rejoined {
+			if zero.gone {
+				killedAfterwards++
+			}
+			try(func(w *world) { w.kill(1) })
+		}
+	}
+	explore(start)
+	t.Logf("%d states, %d in which it has left, killed afterwards in %d", len(seen), left, killedAfterwards)
+	assert.Greater(t, left, 100)
+	assert.Greater(t, killedAfterwards, 50)
 }

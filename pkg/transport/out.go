@@ -19,8 +19,9 @@ type outLink struct {
 	again chan struct{} // a token: the peer has called, so it can be reached now
 
 	// All of the following is guarded by line.mu.
-	phase phase
-	self  bool // this machine has met itself behind the address
+	phase  phase
+	self   bool // this machine has met itself behind the address
+	behind bool // this machine leaves, and the peer goes on: its last word is not waited for
 
 	// The peer. id is AnyID until it has said it. That changes in the goroutine of
 	// run only, which may therefore read it without the lock.
@@ -188,6 +189,21 @@ func (l *outLink) end() outEnd {
 		standing: l.session != nil,
 		met:      l.count > 0,
 	}
+}
+
+// leaveBehind does not wait for the peer's last word.
+func (l *outLink) leaveBehind() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.behind = true
+}
+
+// isOver reports whether nothing is waited for any more: the peer has said its last word, or
+// goes on without this machine.
+func (l *outLink) isOver() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.peerClosed() || l.behind
 }
 
 // stands reports whether the link is connected, or needs not be any more.

@@ -11,7 +11,8 @@
 //
 // A [Node] is one machine's end of all its links. Its life: [New],
 // [Node.Connect] until the mesh stands, [Node.Barrier] and [Node.Begun] for a common start,
-// [Node.Send] and [Node.Consumed] while it runs, [Node.Drain], [Node.Settle], [Node.Close].
+// [Node.Send] and [Node.Consumed] while it runs, [Node.Drain] or [Node.Leave],
+// [Node.Settle], [Node.Close].
 //
 // Nothing above [net.Conn] is assumed: Config.Dial and the listener are where
 // faults or TLS are put underneath.
@@ -501,12 +502,24 @@ func (n *Node) Consumed(from int, seq uint64) { n.in[from].consume(seq) }
 // sent to a machine that had left before (an exact number), or is not known to have
 // come in time (an upper bound).
 func (n *Node) Drain(ctx context.Context) (undelivered map[int]uint64) {
+	return n.Leave(ctx, context.Background())
+}
+
+// Leave is [Node.Drain] for a machine that others may go on without. Once company has
+// ended, it does not wait for the ends of those, but only for each to say that it holds
+// all that was sent to it, which takes them no time if they live. What they have not
+// consumed by then they would lose if they died, as this machine will not be there to
+// send it again; so it counts as undelivered, too (an upper bound).
+func (n *Node) Leave(ctx, company context.Context) (undelivered map[int]uint64) {
 	for _, l := range n.out {
 		l.finish()
 	}
+	defer context.AfterFunc(company, n.changes.notify)()
+	leaving := false
 	err := n.await(ctx, func() (settled bool) {
 		var wait bool
-		wait, undelivered = settle(n.ends(), false)
+		leaving = company.Err() != nil
+		wait, undelivered = settle(n.ends(), leaving, false)
 		return !wait
 	})
 	for _, l := range n.in {
@@ -515,7 +528,14 @@ func (n *Node) Drain(ctx context.Context) (undelivered map[int]uint64) {
 		}
 	}
 	if err != nil { // somebody did not answer in time
-		_, undelivered = settle(n.ends(), true)
+		_, undelivered = settle(n.ends(), leaving, true)
+	}
+	if leaving {
+		for _, e := range n.ends() {
+			if e.leavable() {
+				n.to(e.peer).leaveBehind()
+			}
+		}
 	}
 	return undelivered
 }
@@ -531,10 +551,10 @@ func (n *Node) ends() []ends {
 	return all
 }
 
-// Settle tells the peers, after [Node.Drain], that all that came from them is
+// Settle tells the peers, after [Node.Drain] or [Node.Leave], that all that came from them is
 // safe, so that they may forget it: the caller has noted for good what it
-// consumed and what it did not. It returns when all of them have said the same, or
-// when ctx ends; it reports whether they have.
+// consumed and what it did not. It returns when all of them have said the same, but for
+// those that go on without this machine, or when ctx ends; it reports whether they have.
 func (n *Node) Settle(ctx context.Context) bool {
 	for _, l := range n.out {
 		l.finish() // a machine that is started again after its end does not drain
@@ -545,7 +565,7 @@ func (n *Node) Settle(ctx context.Context) bool {
 		}
 	}
 	return n.await(ctx, func() bool {
-		return all(n.out, func(l *outLink) bool { return l.life().closed() })
+		return all(n.out, func(l *outLink) bool { return l.isOver() })
 	}) == nil
 }
 

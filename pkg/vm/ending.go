@@ -25,7 +25,7 @@ type ending struct {
 // farewell is what an ending needs of a *transport.Node, which says what each
 // means.
 type farewell interface {
-	Drain(ctx context.Context) (undelivered map[int]uint64)
+	Leave(ctx, company context.Context) (undelivered map[int]uint64)
 	Settle(ctx context.Context) bool
 	Close(ctx context.Context)
 	Left() []int
@@ -36,10 +36,10 @@ type farewell interface {
 // waits. An earlier process may have written the stop line already. It returns
 // that line and who left the run before.
 func (e *ending) run(ctx context.Context, past *logging.Stop) (stop *logging.Stop, left []int, err error) {
-	finish, giveUp := lingering{e.linger, e.mode.endless()}.wait(ctx, func() bool { return e.peers.Err() != nil })
+	finish, company, giveUp := lingering{e.linger, e.mode.endless()}.wait(ctx, func() bool { return e.peers.Err() != nil })
 	defer giveUp()
 	if stop = past; stop == nil {
-		if stop, err = e.writeStop(finish); err != nil {
+		if stop, err = e.writeStop(finish, company); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -59,9 +59,10 @@ func (e *ending) run(ctx context.Context, past *logging.Stop) (stop *logging.Sto
 }
 
 // writeStop writes the stop line, when all messages of the peers are here or ctx
-// ends.
-func (e *ending) writeStop(ctx context.Context) (*logging.Stop, error) {
-	undelivered := e.peers.Drain(ctx)
+// ends; of those that go on, when company does.
+func (e *ending) writeStop(ctx, company context.Context) (*logging.Stop, error) {
+	undelivered := e.peers.Leave(ctx, company)
+	all := company.Err() == nil // and so is ctx
 	// A machine that came back at the very end may learn only now that its peers
 	// know more than its log.
 	if err := e.peers.Err(); err != nil {
@@ -80,5 +81,5 @@ func (e *ending) writeStop(ctx context.Context) (*logging.Stop, error) {
 	if err := e.commit(); err != nil {
 		return nil, err
 	}
-	return &stop, e.mode.check(stop, ctx.Err() == nil)
+	return &stop, e.mode.check(stop, all)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,23 +46,29 @@ func TestLingering(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			assert.Equal(t, tt.want, lingering{linger, tt.endless}.left(tt.cause, tt.failed))
+			assert.Equal(t, strings.Contains(tt.name, "by hand"), errors.Is(tt.cause, byHand) && lingering{}.alone(tt.cause))
 		})
 	}
 }
 
-// fakePeers come to their end after some time, or never.
+// fakePeers come to their end after some time, or never. Those that do not live do not
+// answer, either.
 type fakePeers struct {
 	after   time.Duration
+	live    bool
 	err     error
 	settled bool
 	closed  bool
 }
 
-func (p *fakePeers) Drain(ctx context.Context) map[int]uint64 {
+func (p *fakePeers) Leave(ctx, company context.Context) map[int]uint64 {
+	if !p.live {
+		company = ctx
+	}
 	select {
 	case <-time.After(p.after):
 		return nil
-	case <-ctx.Done():
+	case <-company.Done():
 		return map[int]uint64{1: 3}
 	}
 }
@@ -111,6 +118,7 @@ func TestEndingWaitsForItsPeers(t *testing.T) {
 	tests := []struct {
 		name    string
 		endless bool
+		live    bool          // the peers
 		peers   time.Duration // until they come to their ends
 		before  error         // why the run ended
 		at      time.Duration // of what comes while it waits
@@ -118,16 +126,21 @@ func TestEndingWaitsForItsPeers(t *testing.T) {
 		want    time.Duration
 		all     bool
 	}{
-		{"until they end", false, time.Second, nil, never, nil, time.Second, true},
-		{"as long as it lingers", false, never, nil, never, nil, 2 * time.Second, false},
-		{"as long as it is told", false, never, stopped(5 * time.Second), never, nil, 5 * time.Second, false},
-		{"told while it waits", false, never, nil, time.Second, stopped(100 * time.Millisecond), 1100 * time.Millisecond, false},
-		{"told while it waits, but not longer", false, never, nil, time.Second, stopped(time.Minute), 2 * time.Second, false},
-		{"interrupted while it waits", false, never, nil, time.Second, context.Canceled, 2 * time.Second, false},
-		{"in a replay, for ever", true, 100 * time.Hour, nil, never, nil, 100 * time.Hour, true},
-		{"in a replay, until interrupted", true, never, nil, time.Hour, context.Canceled, time.Hour + 2*time.Second, false},
-		{"in a replay, interrupted before", true, never, context.Canceled, never, nil, 2 * time.Second, false},
-		{"in a replay, until told", true, never, nil, time.Hour, stopped(time.Minute), time.Hour + time.Minute, false},
+		{"until they end", false, true, time.Second, nil, never, nil, time.Second, true},
+		{"as long as it lingers", false, false, never, nil, never, nil, 2 * time.Second, false},
+		{"as long as it is told", false, false, never, stopped(5 * time.Second), never, nil, 5 * time.Second, false},
+		{"told while it waits", false, false, never, nil, time.Second, stopped(100 * time.Millisecond), 1100 * time.Millisecond, false},
+		{"told while it waits, but not longer", false, false, never, nil, time.Second, stopped(time.Minute), 2 * time.Second, false},
+		{"interrupted while it waits", false, false, never, nil, time.Second, context.Canceled, 2 * time.Second, false},
+		{"interrupted before, while they go on", false, true, never, context.Canceled, never, nil, companyTime, false},
+		{"interrupted before, as they are", false, true, companyTime / 2, context.Canceled, never, nil, companyTime / 2, true},
+		{"interrupted while it waits for those that go on", false, true, never, nil, time.Second, context.Canceled, time.Second + companyTime, false},
+		{"told to stop, as the others are", false, true, never, stopped(5 * time.Second), never, nil, 5 * time.Second, false},
+		{"in a replay, interrupted while they go on", true, true, never, context.Canceled, never, nil, companyTime, false},
+		{"in a replay, for ever", true, false, 100 * time.Hour, nil, never, nil, 100 * time.Hour, true},
+		{"in a replay, until interrupted", true, false, never, nil, time.Hour, context.Canceled, time.Hour + 2*time.Second, false},
+		{"in a replay, interrupted before", true, false, never, context.Canceled, never, nil, 2 * time.Second, false},
+		{"in a replay, until told", true, false, never, nil, time.Hour, stopped(time.Minute), time.Hour + time.Minute, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -139,7 +152,7 @@ func TestEndingWaitsForItsPeers(t *testing.T) {
 				told := time.AfterFunc(tt.at, func() { stop(tt.during) })
 				defer told.Stop()
 				disk := &fakeDisk{}
-				peers, mode := &fakePeers{after: tt.peers}, &fakeClosing{forever: tt.endless}
+				peers, mode := &fakePeers{after: tt.peers, live: tt.live}, &fakeClosing{forever: tt.endless}
 				e := ending{stepper: newStepper(t, disk), mode: mode, peers: peers, linger: 2 * time.Second, logger: hclog.NewNullLogger()}
 				require.NoError(t, e.inbox.Deliver(1, 1, [][]byte{appendPayload(nil, 7)}))
 				began := time.Now()
@@ -156,7 +169,7 @@ func TestEndingWaitsForItsPeers(t *testing.T) {
 				assert.True(t, mode.released)
 				assert.Equal(t, want, mode.checked)
 				assert.Equal(t, tt.all, mode.all)
-				assert.Equal(t, tt.all, peers.settled)
+				assert.Equal(t, tt.all || tt.live && tt.want < 2*time.Second, peers.settled, "with those that it has not waited for in vain")
 				assert.True(t, peers.closed && disk.closed)
 			})
 		})

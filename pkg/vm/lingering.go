@@ -7,6 +7,11 @@ import (
 	"time"
 )
 
+// companyTime is how long a machine that is stopped by hand waits for the ends of its peers,
+// who may have been stopped by the same Ctrl-C. Those who live have long said by then that they hold its last
+// messages, and need it no more.
+const companyTime = 100 * time.Millisecond
+
 // forEver is as long as a time can be added to any.
 const forEver = time.Duration(math.MaxInt64 / 2)
 
@@ -35,15 +40,29 @@ func (l lingering) left(cause error, failed bool) time.Duration {
 	}
 }
 
-// wait returns a context that ends when the machine waits no longer. What it
-// hears while it waits, by the end of ctx, shortens that and never prolongs it.
-func (l lingering) wait(ctx context.Context, failed func() bool) (context.Context, context.CancelFunc) {
-	finish, giveUp := context.WithTimeout(context.Background(), l.left(context.Cause(ctx), failed()))
+// alone reports whether a machine that ends for this cause leaves a run in which the others
+// go on: a supervisor stops all of them.
+func (l lingering) alone(cause error) bool {
+	_, said := errors.AsType[StopWithin](cause)
+	return cause != nil && !said
+}
+
+// wait returns a context that ends when the machine waits no longer, and one that ends when
+// it does not wait any more for those that go on. What it hears while it waits, by
+// the end of ctx, shortens that and never prolongs it.
+func (l lingering) wait(ctx context.Context, failed func() bool) (finish, company context.Context, giveUp context.CancelFunc) {
+	finish, over := context.WithTimeout(context.Background(), l.left(context.Cause(ctx), failed()))
+	company, leave := context.WithCancel(finish)
 	ignore := context.AfterFunc(ctx, func() {
-		time.AfterFunc(l.left(context.Cause(ctx), failed()), giveUp)
+		cause := context.Cause(ctx)
+		time.AfterFunc(l.left(cause, failed()), over)
+		if l.alone(cause) {
+			time.AfterFunc(companyTime, leave)
+		}
 	})
-	return finish, func() {
+	return finish, company, func() {
 		ignore()
-		giveUp()
+		leave()
+		over()
 	}
 }

@@ -232,7 +232,7 @@ func (r *runner) hearing(ctx context.Context) (context.Context, context.CancelFu
 		cancel()
 		return done, cancel
 	}
-	patience, giveUp := lingering{r.cfg.Linger, true}.wait(ctx, func() bool { return false })
+	patience, _, giveUp := lingering{r.cfg.Linger, true}.wait(ctx, func() bool { return false })
 	hear, cancel := context.WithTimeout(patience, hearingTime)
 	return hear, func() {
 		cancel()
