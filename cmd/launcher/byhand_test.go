@@ -182,6 +182,73 @@ func TestByHandAllStop(t *testing.T) {
 	assert.Equal(t, "0", code, verdict)
 }
 
+// Machines of one run that were told different things tell each other: both say who was told
+// what, and how to mend it. What one run cannot bear ends at least one of them.
+func TestByHandToldDifferently(t *testing.T) {
+	const interrupted = "signal: interrupt"
+	for _, c := range []struct {
+		name        string
+		zero, one   []string
+		says, mends string
+		fatal       bool
+	}{
+		{
+			"the die", []string{"--die", "10"}, []string{"--die", "6"},
+			"machine 0 throws a die of 10 faces, machine 1 one of 6", "give all machines of a run the same --die", true,
+		},
+		{
+			"the duration", []string{"--duration", "400ms"}, []string{"--duration", "500ms"},
+			"machine 0 runs for 400ms, machine 1 for 500ms: what machine 0 is sent after its end is lost", "give all machines of a run the same --duration", false,
+		},
+		{
+			"the seed", []string{"--duration", "400ms", "--seed", "7"}, []string{"--duration", "400ms"},
+			"machine 0 has seed 7, machine 1 drawn its own seed: no one seed repeats their dice", "give all machines of a run the same --seed", false,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2)}
+			machines := []*program{h.start(0, c.zero...), h.start(1, c.one...)}
+			for _, p := range machines {
+				eventually(t, func() bool { return strings.Contains(p.errors.String(), c.says+": "+c.mends) }, "%v says it", p.cmd.Args)
+			}
+			if c.fatal {
+				eventually(t, func() bool { return hasEnded(machines[0]) || hasEnded(machines[1]) }, "one gives up")
+			}
+			for _, p := range machines {
+				if !c.fatal {
+					assert.Equal(t, "0", p.wait())
+					assert.Equal(t, 1, strings.Count(p.errors.String(), c.says), "once")
+					continue
+				}
+				_ = p.cmd.Process.Signal(os.Interrupt) // if it has not given up already
+				assert.Contains(t, []string{"2", "130", interrupted}, p.wait())
+			}
+			if c.fatal {
+				assert.Empty(t, files(t, h.dir), "no log of a run that never was")
+			}
+		})
+	}
+}
+
+// A machine that waits for another says who has come instead, and for what it asked: at its
+// end, too. That one hears what to compare.
+func TestByHandNumberOfMachines(t *testing.T) {
+	t.Parallel()
+	h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 3)}
+	alone := prepare(t, h.dir, filepath.Join(bin, "vm"), "--id", "0", "--port", strconv.Itoa(h.ports[0]),
+		"--peers", fmt.Sprintf("127.0.0.1:%d", h.ports[2]), "--connect-timeout", "5s").start() // where nobody is
+	eventually(t, func() bool { return strings.Contains(alone.errors.String(), "starting") }, "it has started")
+	wrong := h.start(1) // of three
+	assert.Equal(t, "2", wrong.wait())
+	assert.Contains(t, wrong.errors.String(), fmt.Sprintf("127.0.0.1:%d does not take this machine for one of its run: this is machine 1 of 3 in run \"by-hand\": "+
+		"compare --run, --id, and the number and addresses of --peers with its own; its diagnostics say which differs\n", h.ports[0]))
+	assert.Equal(t, "2", alone.wait())
+	const said = "turned away 127.0.0.1: machine 1 is in a run of 3 machines, machine 0 in one of 2: give each all the others as --peers\n"
+	assert.True(t, strings.HasSuffix(alone.errors.String(), said), alone.errors.String())
+	assert.Empty(t, files(t, h.dir))
+}
+
 // A machine that waits for others can be told not to.
 func TestByHandInterruptedBeforeTheRun(t *testing.T) {
 	t.Parallel()

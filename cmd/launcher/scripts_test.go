@@ -429,7 +429,7 @@ func TestThreeHostsStayApart(t *testing.T) {
 	p.start()
 	require.Equal(t, "1", p.wait())
 	requireNoHosts(t, p)
-	assert.Regexp(t, `\nundelivered: \d+ messages? \(\d+ to vm-\d`, p.out.String())
+	assert.Regexp(t, `\nundelivered: up to \d+ messages? \(\d+ to vm-\d`, p.out.String())
 	assert.Regexp(t, `\nrun: incomplete: no law is broken by [\d,]+ events on 3 machines, but not all can be said\n  messages that never reached their recipients, which had left or were cut off: \d+ from machine \d to machine \d.*\n$`, p.out.String())
 	for id, name := range logs(t, filepath.Join(p.cmd.Dir, "run")) {
 		assert.True(t, isComplete(t, name), "machine %d", id)

@@ -83,3 +83,7 @@ func (l hinting) Log(level hclog.Level, msg string, args ...any) {
 	}
 	l.Logger.Log(level, msg, args...)
 }
+
+func (l hinting) Info(msg string, args ...any)  { l.Log(hclog.Info, msg, args...) }
+func (l hinting) Warn(msg string, args ...any)  { l.Log(hclog.Warn, msg, args...) }
+func (l hinting) Error(msg string, args ...any) { l.Log(hclog.Error, msg, args...) }

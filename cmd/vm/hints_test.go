@@ -57,6 +57,17 @@ func TestHints(t *testing.T) {
 	}
 }
 
+// However a line gets into the log, it has the hint.
+func TestHintsAtEachLevel(t *testing.T) {
+	var buf bytes.Buffer
+	l := hinting{hclog.New(&hclog.LoggerOptions{Output: &buf, DisableTime: true})}
+	for _, say := range []func(string, ...any){l.Info, l.Warn, l.Error} {
+		say("x", "reason", &vm.TermsError{Part: vm.PartSeed, Text: "no"})
+	}
+	const said = "  x: reason=\"no: give all machines of a run the same --seed\"\n"
+	assert.Equal(t, "[INFO]"+said+"[WARN]"+said+"[ERROR]"+said[1:], buf.String())
+}
+
 // A line of the log has the hint too, on its way through the library's logger.
 func TestHintsInTheLog(t *testing.T) {
 	var buf bytes.Buffer

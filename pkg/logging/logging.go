@@ -107,8 +107,9 @@ type Stop struct {
 	Queue int        // messages waiting, ≥ 0
 	// Pending are the waiting messages by sender.
 	Pending []Count
-	// Undelivered are the messages that were sent and never held by a peer,
-	// because it had left or was cut off for good.
+	// Undelivered are, at most, the messages that were sent and never held by a
+	// peer, because it had left or was cut off for good, or that nobody would send
+	// it again if it died, because this machine has left.
 	Undelivered []Count
 }
 

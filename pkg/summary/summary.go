@@ -89,8 +89,8 @@ type Machine struct {
 	Stalls  uint64        `json:"stalls,omitzero"`
 	Stalled time.Duration `json:"stalled_ns,omitzero"`
 
-	// Undelivered is, by recipient, how many messages were never held by it,
-	// since it had left or was cut off for good.
+	// Undelivered is, by recipient, how many messages may be lost to it, at most; see
+	// logging.Stop.
 	Undelivered map[int]uint64 `json:"undelivered,omitempty"`
 	// Left names the peers that left before the end.
 	Left []int `json:"left,omitempty"`
@@ -144,7 +144,7 @@ func (m *Machine) EndPhase() (time.Duration, bool) {
 	return m.Elapsed - time.Duration(m.Rate.Due(ticks)), true
 }
 
-// UndeliveredTotal returns how many messages were never held by any recipient.
+// UndeliveredTotal returns how many messages may be lost to all recipients, at most.
 func (m *Machine) UndeliveredTotal() uint64 {
 	total := uint64(0)
 	for _, n := range m.Undelivered {

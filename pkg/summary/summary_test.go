@@ -316,7 +316,7 @@ events:      297: 100 internal, 50 send, 147 receive
 clock:       1,603; jumps 5.40 on average, 12 at most; 40 gaps
 queue:       0.40 on average, 3 at most
 messages:    60 sent, 147 received, 3 pending (1 from vm-0 and 2 from vm-2)
-undelivered: 12 messages (12 to vm-2)
+undelivered: up to 12 messages (12 to vm-2)
 left early:  vm-2
 wire:        288 messages in 660 frames, 14,000 bytes, 500 writes
 links:       1 link re-established, 2 messages resent, 1 duplicate dropped and 5

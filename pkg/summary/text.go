@@ -65,7 +65,7 @@ func (m *Machine) WriteText(w io.Writer) error {
 	line("messages", "%s sent, %s received, %s pending%s",
 		figure.Count(m.Sent), figure.Count(m.Receives), figure.Count(m.Queue), byPeer(" from ", m.Pending))
 	if n := m.UndeliveredTotal(); n > 0 {
-		line("undelivered", "%s%s", figure.Plural(n, "message"), byPeer(" to ", m.Undelivered))
+		line("undelivered", "up to %s%s", figure.Plural(n, "message"), byPeer(" to ", m.Undelivered))
 	}
 	if len(m.Left) > 0 {
 		var names []string
