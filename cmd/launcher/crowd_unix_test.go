@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Many machines of one host find each other, and no link has to be made anew for that.
+// Many machines of one host find each other and begin at one instant, and no link has to be
+// made anew for that.
 // With LAMPORT_LARGE set they are 300.
 func TestManyMachines(t *testing.T) {
 	machines := 40
@@ -23,6 +24,7 @@ func TestManyMachines(t *testing.T) {
 	}
 	p, dir := startRun(t, "--machines", strconv.Itoa(machines), "--rates", "1", "--duration", "1s")
 	require.Equal(t, "0", p.wait())
+	requireOneStart(t, dir)
 	requireCorrect(t, dir)
 	for _, m := range summaryOf(t, dir) {
 		if m.Wire.Reconnects > 0 {
