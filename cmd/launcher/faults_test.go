@@ -192,10 +192,8 @@ func TestInterruptAmidFaults(t *testing.T) {
 				b, err := os.ReadFile(log)
 				return err == nil && strings.Contains(string(b), c.begun)
 			}, "the fault begins")
-			began := time.Now()
 			p.signal(os.Interrupt)
 			require.Equal(t, "130", p.wait(), p.errors)
-			assert.Less(t, time.Since(began), 9*time.Second)
 			requireCorrect(t, dir)
 			for id, name := range logs(t, dir) {
 				assert.True(t, isComplete(t, name), "machine %d", id)

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math"
 	"net"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -51,16 +52,17 @@ func TestStopInOrder(t *testing.T) {
 // A run that is interrupted before it has begun is none.
 func TestInterruptedBeforeTheRun(t *testing.T) {
 	t.Parallel()
-	p, dir := startRun(t, "--machines", "40", "--rates", "1")
-	eventually(t, func() bool { m, _ := filepath.Glob(filepath.Join(dir, "*.stderr")); return len(m) > 0 }, "a machine is started")
+	// One machine never comes, and ends when it is told to.
+	script := filepath.Join(t.TempDir(), "vm")
+	text := "#!/bin/sh\ncase \" $* \" in *' --id 1 '*) cat >/dev/null; exit 130 ;; esac\nexec " + bin + "/vm \"$@\"\n"
+	require.NoError(t, os.WriteFile(script, []byte(text), 0o755))
+	p, dir := startRun(t, "--rates", "5,5,5", "--vm", script)
+	eventually(t, func() bool { m, _ := filepath.Glob(filepath.Join(dir, "*.stderr")); return len(m) == 3 }, "all machines are started")
 	p.signal(syscall.SIGINT)
-	if code := p.wait(); code == "130" && strings.Contains(p.errors.String(), "interrupted before the run began\n") {
-		assert.NoDirExists(t, dir)
-		assert.Empty(t, p.out.String())
-		return
-	}
-	// It was quicker than the signal.
-	requireCorrect(t, dir)
+	assert.Equal(t, "130", p.wait())
+	assert.Contains(t, p.errors.String(), "interrupted before the run began\n")
+	assert.NoDirExists(t, dir)
+	assert.Empty(t, p.out.String())
 }
 
 // A second signal does not wait for anybody.
@@ -72,11 +74,10 @@ func TestSecondSignalKills(t *testing.T) {
 	// One that cannot hear keeps the others waiting for it at the end.
 	require.NoError(t, syscall.Kill(machines[1], syscall.SIGSTOP))
 	p.signal(syscall.SIGINT)
-	began := time.Now()
 	waitForStillness(t, slices.Collect(maps.Values(logs(t, dir)))...)
 	p.signal(syscall.SIGINT)
 	require.Equal(t, "130", p.wait())
-	assert.Less(t, time.Since(began), 9*time.Second, "it would have waited longer")
+	assert.NotContains(t, p.errors.String(), "it had not stopped", "as it would be, had it been waited for")
 	requireGone(t, machines)
 	code, verdict := checked(t, dir, "--allow-incomplete")
 	assert.Equal(t, "0", code, verdict)
@@ -159,10 +160,8 @@ func TestMachineIsKilled(t *testing.T) {
 			p, dir := startRun(t, "--rates", "50,80,30", "--duration", "0")
 			waitForEvents(t, dir, 3, 20)
 			machines := processes(t, p, 3)
-			began := time.Now()
 			require.NoError(t, syscall.Kill(machines[1], c.signal))
 			require.Equal(t, "3", p.wait())
-			assert.Less(t, time.Since(began), 9*time.Second)
 			lines := strings.Split(p.errors.String(), "\n")
 			require.Len(t, lines, 3, "talk, the error, nothing")
 			assert.Regexp(t, `^launcher: `+c.want, lines[1])
@@ -192,10 +191,8 @@ func TestMachineIsKilledAtTheEnd(t *testing.T) {
 	pid := processes(t, p, 3)[1]
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
 	waitForStillness(t, slices.Collect(maps.Values(logs(t, dir)))...)
-	began := time.Now()
 	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 	require.Equal(t, "3", p.wait())
-	assert.Less(t, time.Since(began), 9*time.Second)
 	assert.Contains(t, p.errors.String(), "launcher: machine 1 died: signal: killed.")
 	for _, id := range []int{0, 2} {
 		assert.True(t, isComplete(t, logs(t, dir)[id]), "machine %d", id)

@@ -168,17 +168,16 @@ func TestStoppedWhileItResumes(t *testing.T) {
 		soon(t, "the peer's end", f.ended[1])
 		f.cfgs[0].Watch = nil
 		f.cfgs[0].Peers[0].ID = id
+		f.cfgs[0].hear = time.Hour // it does not wait for this once it is stopped
 		return f
 	}
 	t.Run("peers that are known", func(t *testing.T) {
 		f := prepare(t, 1)
 		f.comeBack()
 		waitsIn(t, "transport.(*Node).await")
-		began := time.Now()
 		f.stops[0](context.Canceled)
 		soon(t, "its end", f.ended[0])
 		require.NoError(t, f.errs[0])
-		assert.Less(t, time.Since(began), hearingTime)
 		records := read(t, f.logName(0))
 		assert.Equal(t, f.results[0].Steps, records[len(records)-1].Stop.Step)
 	})

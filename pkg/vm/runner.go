@@ -40,6 +40,9 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	if cfg.wall == nil {
 		cfg.wall = time.Now
 	}
+	if cfg.hear == 0 {
+		cfg.hear = hearingTime
+	}
 	r := &runner{cfg: cfg, faults: faultconn.New(cfg.Faults, cfg.ID)}
 	defer func() {
 		if err != nil && r.file != nil {
@@ -233,7 +236,7 @@ func (r *runner) hearing(ctx context.Context) (context.Context, context.CancelFu
 		return done, cancel
 	}
 	patience, _, giveUp := lingering{r.cfg.Linger, true}.wait(ctx, func() bool { return false })
-	hear, cancel := context.WithTimeout(patience, hearingTime)
+	hear, cancel := context.WithTimeout(patience, r.cfg.hear)
 	return hear, func() {
 		cancel()
 		giveUp()

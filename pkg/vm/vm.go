@@ -75,6 +75,9 @@ type Config struct {
 	// wall is the system's clock, which may be set at any time: it stamps lines, and no
 	// more. time.Now if nil.
 	wall func() time.Time
+	// hear is how long a machine that comes back waits for peers that do not answer,
+	// hearingTime if 0.
+	hear time.Duration
 }
 
 func check(cfg *Config) error {
