@@ -41,8 +41,8 @@ func newTerms(cfg *Config, die int, begun bool) terms {
 	return t
 }
 
-// append appends what parseTerms reads. docs/protocol.md describes it.
-func (t terms) append(b []byte) []byte {
+// encode returns what parseTerms reads. docs/protocol.md describes it.
+func (t terms) encode() (b []byte) {
 	if t.die > 0 {
 		b = fmt.Appendf(b, "die=%d ", t.die)
 	}

@@ -32,13 +32,13 @@ func TestTermsOfAMachine(t *testing.T) {
 		{"in a replay", Config{Replay: new(replay.Track)}, false, "die=10 duration=0s replay"},
 	} {
 		said := newTerms(&tt.cfg, 10, tt.begun)
-		assert.Equal(t, tt.want, string(said.append(nil)), tt.name)
-		heard, err := parseTerms(said.append(nil))
+		assert.Equal(t, tt.want, string(said.encode()), tt.name)
+		heard, err := parseTerms(said.encode())
 		require.NoError(t, err, tt.name)
 		assert.Equal(t, said, heard, tt.name)
 	}
 	longest := terms{math.MaxInt, true, math.MaxInt64, "18446744073709551615", true}
-	assert.LessOrEqual(t, len(longest.append(nil)), transport.MaxTerms)
+	assert.LessOrEqual(t, len(longest.encode()), transport.MaxTerms)
 }
 
 func TestTermsRefuses(t *testing.T) {
@@ -166,7 +166,7 @@ func FuzzTerms(f *testing.F) {
 			assert.Zero(t, heard)
 			return
 		}
-		again, err := parseTerms(heard.append(nil))
+		again, err := parseTerms(heard.encode())
 		require.NoError(t, err)
 		assert.Equal(t, heard, again)
 	})
