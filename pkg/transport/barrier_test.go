@@ -320,3 +320,37 @@ func TestBarrierComparesClocksAgain(t *testing.T) {
 		assert.True(t, theirs.Equal(<-starts))
 	})
 }
+
+// A machine that has died in its start proposes what a peer has heard of it before, as others
+// may have agreed on that. What it has agreed on itself it says once it cannot forget
+// it.
+func TestBarrierOfOneThatHasProposedBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := startDuet(t, nil)
+		connected := make(chan error, 1)
+		go func() { connected <- d.Connect(t.Context()) }()
+		before := uint64(time.Now().Add(time.Second).UnixNano())
+		d.accept(t, welcome{window: 10, start: before})
+		assert.Zero(t, d.call(t, 1).start, "nothing was proposed here")
+		sent := d.in.hearNumber(framePing)
+		d.in.say(framePong, sent, sent, sent)
+		require.NoError(t, <-connected)
+		starts := make(chan time.Time, 1)
+		go func() { starts <- waitForAll(t.Context(), t, d.Node) }()
+		assert.Equal(t, before, d.in.hearNumber(frameReady))
+		d.out.say(frameReady, before-5)
+		assert.EqualValues(t, before, (<-starts).UnixNano())
+
+		again := func() {
+			require.NoError(t, d.in.conn.Close())
+			d.accept(t, welcome{window: 10})
+		}
+		again()
+		assert.Equal(t, before, d.in.hearNumber(frameReady))
+		d.Begun()
+		again()
+		assert.Equal(t, before, d.in.hearStarted(0))
+		require.NoError(t, d.out.conn.Close())
+		assert.Equal(t, before-5, d.call(t, 2).start)
+	})
+}
