@@ -128,7 +128,10 @@ func TestEveryEndWithDeadLinks(t *testing.T) {
 			for id := range f.cfgs {
 				f.start(id)
 			}
-			soon(t, "the first steps", there)
+			select { // on a host that is busy enough, a machine comes to no step before its end
+			case <-there:
+			case <-f.ended[0]:
+			}
 			for _, through := range mortal {
 				through.die(through.silent)
 			}
