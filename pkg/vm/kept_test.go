@@ -246,7 +246,7 @@ func TestComesBackAfterReady(t *testing.T) {
 			if lost {
 				require.NoError(t, os.Remove(name))
 				_, err := Run(within(t), cfg, ln)
-				requireStartError(t, err, cfg.Peers[0].Addr+" does not take this machine for one of its run")
+				requireStartError(t, err, cfg.Peers[0].Addr+` does not take this machine for one of its run: this is machine 0 of 2 in run "test"`)
 				return
 			}
 			ctx, stop := context.WithCancelCause(context.Background())
