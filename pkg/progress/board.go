@@ -2,7 +2,6 @@ package progress
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -165,7 +164,7 @@ func (b *board) standings(now time.Time, ids []int) (parts []string) {
 		switch {
 		case len(which) == 0:
 		case len(which) == 1 && standing(s).troubled():
-			parts = append(parts, fmt.Sprintf("vm-%d %s", b.first+which[0], b.machines[which[0]].text(now)))
+			parts = append(parts, figure.Machine(b.first+which[0])+" "+b.machines[which[0]].text(now))
 		default:
 			parts = append(parts, figure.Count(len(which))+" "+standing(s).String())
 		}
@@ -209,7 +208,7 @@ func (b *board) table(now time.Time, shown []int, width int) []string {
 	}
 	number := func(n uint64) string { return figure.Short(float64(n)) }
 	columns := []column{
-		{"vm", true, 0, 9, func(i int) string { return fmt.Sprintf("vm-%d", b.first+i) }},
+		{"vm", true, 0, 9, func(i int) string { return figure.Machine(b.first + i) }},
 		{"rate", false, 0, 2, func(i int) string { return b.machines[i].rate.String() }},
 		{"state", true, 11, 8, func(i int) string { return b.machines[i].text(now) }},
 		{"clock", false, 6, 7, func(i int) string { return number(uint64(b.machines[i].status.Clock)) }},

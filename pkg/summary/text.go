@@ -35,7 +35,7 @@ func (m *Machine) WriteText(w io.Writer) error {
 	case clock.Hertz:
 		rate = "1 tick per second"
 	}
-	line("machine", "vm-%d, %s", m.ID, rate)
+	line("machine", "%s, %s", figure.Machine(m.ID), rate)
 	if m.StartLateness > 0 {
 		line("start", "%s after the agreed instant", figure.Duration(m.StartLateness))
 	}
@@ -70,7 +70,7 @@ func (m *Machine) WriteText(w io.Writer) error {
 	if len(m.Left) > 0 {
 		var names []string
 		for _, id := range slices.Sorted(slices.Values(m.Left)) {
-			names = append(names, fmt.Sprintf("vm-%d", id))
+			names = append(names, figure.Machine(id))
 		}
 		line("left early", "%s", figure.List(names, listed))
 	}
@@ -103,7 +103,7 @@ func byPeer(preposition string, counts map[int]uint64) string {
 	var parts []string
 	for _, id := range slices.Sorted(maps.Keys(counts)) {
 		if n := counts[id]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%s%svm-%d", figure.Count(n), preposition, id))
+			parts = append(parts, figure.Count(n)+preposition+figure.Machine(id))
 		}
 	}
 	if len(parts) == 0 {

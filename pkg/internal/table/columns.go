@@ -44,7 +44,7 @@ func nominal(group, name string) column {
 }
 
 // machineColumn names the rows of both tables.
-var machineColumn = columns.Words("machine", func(m *summary.Machine) string { return machine(m.ID) })
+var machineColumn = columns.Words("machine", func(m *summary.Machine) string { return figure.Machine(m.ID) })
 
 // paceColumns is how the machines kept their rates, in real time.
 var paceColumns = []column{

@@ -56,9 +56,9 @@ func (t *tally) add(id int, n uint64) {
 // where says on which machines, " on vm-1" or " on 3 machines, most on vm-1 (10)".
 func (t *tally) where() string {
 	if t.machines == 1 {
-		return fmt.Sprintf(" on vm-%d", t.id)
+		return " on " + figure.Machine(t.id)
 	}
-	return fmt.Sprintf(" on %s, most on vm-%d (%s)", figure.Plural(t.machines, "machine"), t.id, figure.Count(t.largest))
+	return fmt.Sprintf(" on %s, most on %s (%s)", figure.Plural(t.machines, "machine"), figure.Machine(t.id), figure.Count(t.largest))
 }
 
 func (n *notes) add(m *summary.Machine) {
@@ -199,7 +199,7 @@ func (n *notes) missing() []int {
 func (n *notes) leavers() string {
 	var parts []string
 	for _, id := range slices.Sorted(maps.Keys(n.left)) {
-		parts = append(parts, fmt.Sprintf("vm-%d (seen by %s)", id, machines(n.left[id])))
+		parts = append(parts, fmt.Sprintf("%s (seen by %s)", figure.Machine(id), machines(n.left[id])))
 	}
 	return figure.List(parts, listed)
 }
@@ -209,7 +209,7 @@ func (n *notes) links() string {
 	byLink := func(a, b link) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) }
 	var parts []string
 	for _, l := range slices.SortedFunc(maps.Keys(n.undelivered), byLink) {
-		parts = append(parts, fmt.Sprintf("%s from vm-%d to vm-%d", figure.Count(n.undelivered[l]), l.from, l.to))
+		parts = append(parts, fmt.Sprintf("%s from %s to %s", figure.Count(n.undelivered[l]), figure.Machine(l.from), figure.Machine(l.to)))
 	}
 	return figure.List(parts, listed)
 }
@@ -218,9 +218,7 @@ func (n *notes) links() string {
 func machines(ids []int) string {
 	var names []string
 	for _, id := range slices.Sorted(slices.Values(ids)) {
-		names = append(names, machine(id))
+		names = append(names, figure.Machine(id))
 	}
 	return figure.List(names, listed)
 }
-
-func machine(id int) string { return fmt.Sprintf("vm-%d", id) }
