@@ -65,8 +65,10 @@ func TestEveryFault(t *testing.T) {
 	require.Equal(t, "0", p.wait())
 	requireCorrect(t, run)
 	assert.Contains(t, p.out.String(), "check        correct: ")
-	assert.Equal(t, 5, restarts(t, run))
-	assert.Contains(t, p.out.String(), "restarted    5 times after a death on 3 machines")
+	// On a host that is busy enough the last kill finds machine 0 not back from the one before.
+	n := restarts(t, run)
+	assert.Contains(t, []int{4, 5}, n)
+	assert.Contains(t, p.out.String(), fmt.Sprintf("restarted    %d times after a death on 3 machines", n))
 
 	// What was done, and when, is written down, and so is how to do it again.
 	acts := faultsLog(t, run)
