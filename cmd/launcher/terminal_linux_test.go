@@ -253,7 +253,7 @@ func TestTerminalWithoutDisplay(t *testing.T) {
 		edit(p)
 		p.start()
 		require.Equal(t, "0", p.wait(), name)
-		eventually(t, func() bool { return strings.Contains(seen(p), " messages sent = ") }, "the terminal shows all")
+		eventually(t, func() bool { return strings.Contains(seen(p), ": all laws hold") }, "the terminal shows all")
 		assert.NotContains(t, seen(p), "\r", name)
 		assert.Equal(t, name == "quiet", strings.Contains(p.out.String(), "\x1b[32mcorrect\x1b[0m: "), name)
 		assert.NotContains(t, paint.ReplaceAllString(p.out.String(), ""), "\x1b", name)
