@@ -314,7 +314,7 @@ func TestBarrierComparesClocksAgain(t *testing.T) {
 		go func() { starts <- waitForAll(t.Context(), t, d.Node) }()
 		answer(0)
 		proposed := d.in.hearNumber(frameReady)
-		assert.EqualValues(t, margin(2, 0), time.Until(time.Unix(0, int64(proposed))), "the slow way is forgotten")
+		assert.Equal(t, margin(2, 0), time.Until(time.Unix(0, int64(proposed))), "the slow way is forgotten")
 		theirs := time.Now().Add(time.Minute)
 		d.out.say(frameReady, uint64(theirs.Add(ahead).UnixNano()))
 		assert.True(t, theirs.Equal(<-starts))
