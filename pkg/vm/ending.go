@@ -62,7 +62,7 @@ func (e *ending) run(ctx context.Context, past *logging.Stop) (stop *logging.Sto
 // ends; of those that go on, when company does.
 func (e *ending) writeStop(ctx, company context.Context) (*logging.Stop, error) {
 	undelivered := e.peers.Leave(ctx, company)
-	all := company.Err() == nil // and so is ctx
+	all := ctx.Err() == nil && company.Err() == nil
 	// A machine that came back at the very end may learn only now that its peers
 	// know more than its log.
 	if err := e.peers.Err(); err != nil {

@@ -434,8 +434,8 @@ func TestFullLinksStallAndNeverDeadlock(t *testing.T) {
 				stalls := uint64(0)
 				for id, m := range f.results {
 					stalls += m.Stalls
-					// A deadlock would leave it with a handful.
-					assert.Greater(t, m.Steps, uint64(100), "machine %d", id)
+					// A deadlock would leave it with what its links take, and one step.
+					assert.Greater(t, m.Steps, uint64(20), "machine %d", id)
 					assert.Empty(t, m.Undelivered)
 					assert.Equal(t, m.Stalls == 0, m.Stalled == 0)
 				}

@@ -433,7 +433,7 @@ func TestStopWithin(t *testing.T) {
 	t.Run("less than its linger", func(t *testing.T) {
 		f, _, there, _ := begin(t, 0, time.Hour)
 		soon(t, "five steps", there)
-		f.stops[0](within(10 * time.Millisecond))
+		f.stops[0](within(time.Second))
 		stop := stopLine(f)
 		assert.GreaterOrEqual(t, stop.Step, uint64(5))
 		assert.Empty(t, stop.Undelivered, "the peer has said what it holds, if not goodbye")
@@ -441,7 +441,7 @@ func TestStopWithin(t *testing.T) {
 	t.Run("less than its linger, when it lingers already", func(t *testing.T) {
 		f, _, _, ending := begin(t, 20*time.Millisecond, time.Hour)
 		soon(t, "the end of its duration", ending)
-		f.stops[0](within(10 * time.Millisecond))
+		f.stops[0](within(time.Second))
 		assert.Empty(t, stopLine(f).Undelivered)
 	})
 	t.Run("more than its linger", func(t *testing.T) {
