@@ -1,0 +1,1 @@
+// The page begins here. (This file belongs to the shell.)
