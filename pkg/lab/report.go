@@ -26,7 +26,12 @@ func (r Report) Run(ctx context.Context, env *Env) error {
 		if err != nil {
 			return err
 		}
-		head, data, err := page.OfRun(run)
+		c := page.NewCollector(run, page.Options{})
+		stats, err := run.Stats(c.Visitors()...)
+		if err != nil {
+			return err
+		}
+		head, data, err := c.Run(stats)
 		if err != nil {
 			return err
 		}
