@@ -37,3 +37,22 @@ export function h(tag, properties = {}, ...children) {
 function isShown(child) {
 	return child !== null && child !== undefined && child !== false && child !== "";
 }
+
+/**
+ * Calls back when the size of an element has changed, and once at the beginning: in the next frame, since what is drawn
+ * there may change sizes again.
+ *
+ * @param {Element} element
+ * @param {() => void} resized
+ */
+export function onResize(element, resized) {
+	let frame = 0;
+	new ResizeObserver(() => {
+		if (frame === 0) {
+			frame = requestAnimationFrame(() => {
+				frame = 0;
+				resized();
+			});
+		}
+	}).observe(element);
+}
