@@ -24,9 +24,9 @@ import { machineProperty, themeColor } from "./theme.js";
 
 /** @type {ChartKind[]} */
 const chartKinds = [
-	{ name: "clock", title: "Logical clocks", axis: "ticks", beside: "ideal", besideTitle: "the clock's own ticks alone", text: "The logical clock of each machine over time.", format: formatNumber },
+	{ name: "clock", title: "Logical clocks", axis: "ticks", beside: "ideal", besideTitle: "dashed: the fastest machine’s own ticks", text: "The logical clock of each machine over time.", format: formatNumber },
 	{ name: "drift", title: "Drift", axis: "ticks behind the largest clock", beside: "", besideTitle: "", text: "How far each clock is behind the largest one.", format: formatNumber },
-	{ name: "queue", title: "Queues", axis: "messages", beside: "predicted", besideTitle: "predicted", text: "Messages that wait at each machine.", format: formatNumber },
+	{ name: "queue", title: "Queues", axis: "messages", beside: "predicted", besideTitle: "dashed: predicted", text: "Messages that wait at each machine.", format: formatNumber },
 	{ name: "lateness", title: "Lateness of ticks", axis: "late by", beside: "", besideTitle: "", text: "How late each tick ran.", format: formatDuration },
 ];
 
@@ -52,7 +52,7 @@ export function chartsElement(runs, state) {
 	const charts = [];
 	const figures = chartKinds.flatMap((kind) => {
 		const plots = runs.map((run) => ({ run, lines: readLines(run, kind.name), beside: kind.beside === "" ? [] : readLines(run, kind.beside) }));
-		if (plots.every((p) => p.lines.length === 0)) return [];
+		if (plots.every((p) => p.lines.length === 0) || (kind.name === "lateness" && plots.every((p) => isZero(p.lines)))) return []; // in virtual time no tick is late
 		const range = valueRange(plots.flatMap((p) => [...p.lines, ...p.beside]), kind);
 		return [figureElement(kind, plots.map((p) => new Chart(kind, p.run, p.lines, p.beside, range, state)), charts)];
 	});
@@ -83,6 +83,11 @@ function figureElement(kind, own, all) {
 	});
 	figure.append(details);
 	return figure;
+}
+
+/** @param {Line[]} lines */
+function isZero(lines) {
+	return lines.every((line) => line.high.every((value) => value === 0));
 }
 
 /**
@@ -159,8 +164,7 @@ class Chart {
 
 	/** Draws for the first time, once the element has a width. */
 	begin() {
-		const all = [...this.lines, ...this.beside];
-		const { x, values } = alignLines(all);
+		const { x, values } = alignLines(this.lines, this.beside);
 		if (this.lines.length === 0) {
 			this.box.replaceChildren(h("p", { class: "waiting" }, "Not known for this run."));
 			return;
@@ -212,7 +216,7 @@ class Chart {
 					stroke: () => this.color(line.machine), width: small ? 1.75 : 1, points: { show: false },
 				})),
 				...this.beside.map((line) => /** @type {uPlot.Series} */ ({
-					stroke: () => this.color(line.machine), width: 1.25, dash: [5, 4], points: { show: false },
+					stroke: () => (this.kind.name === "clock" ? themeColor("--muted") : this.color(line.machine)), width: 1.25, dash: [5, 4], points: { show: false },
 				})),
 			],
 			hooks: {
@@ -239,14 +243,19 @@ class Chart {
 		ctx.beginPath();
 		ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
 		ctx.clip();
+		/** @type {[number, number][]} what has a ground already, so that what has two reasons is not darker */
+		const shaded = [];
 		for (const span of this.run.head.spans) {
 			const from = u.valToPos(span.from / 1e6, "x", true);
 			const width = Math.max(u.valToPos(Math.max(span.to, span.from) / 1e6, "x", true) - from, devicePixelRatio);
 			if (from > bbox.left + bbox.width || from + width < bbox.left) continue;
 			const [color, strength] = spanColor(span.kind);
 			ctx.fillStyle = themeColor(color);
-			ctx.globalAlpha = strength;
-			ctx.fillRect(from, bbox.top, width, bbox.height);
+			if (!shaded.some(([a, b]) => Math.min(b, from + width) - Math.max(a, from) > 0.8 * width)) {
+				ctx.globalAlpha = strength;
+				ctx.fillRect(from, bbox.top, width, bbox.height);
+				shaded.push([from, from + width]);
+			}
 			ctx.globalAlpha = 0.85;
 			ctx.fillRect(from, bbox.top, width, 3 * devicePixelRatio);
 			ctx.globalAlpha = 1;
@@ -407,7 +416,7 @@ function axisFont() {
  */
 function spanColor(kind) {
 	switch (kind) {
-	case "crash": return ["--bad", 0.12];
+	case "crash": case "kill": return ["--bad", 0.12];
 	case "pause": case "late": case "stall": case "clock": return ["--warn", 0.12];
 	default: return ["--accent", 0.1];
 	}
@@ -486,7 +495,7 @@ function legendElement(runs, state) {
 		if (kind.beside === "" || !runs.some((run) => run.head.series.some((s) => s.name === kind.beside))) continue;
 		const line = h("span", { class: "line dashed" });
 		line.style.setProperty("--mark", "var(--muted)");
-		items.push(h("li", { class: "key" }, line, kind.name === "clock" ? "dashed: its own ticks alone" : "dashed: predicted"));
+		items.push(h("li", { class: "key" }, line, kind.besideTitle));
 	}
 	for (const kind of new Set(runs.flatMap((run) => run.head.spans.map((s) => s.kind)))) {
 		const area = h("span", { class: "area" });

@@ -55,9 +55,10 @@ export function placeInLine(line, micro) {
  * value, the one nearer to what was before first, so that a step is drawn as one.
  *
  * @param {Line[]} lines
+ * @param {Line[]} [straight] lines that go straight from one of their values to the next; they follow the others
  * @returns {{x: Float64Array, values: (Float64Array | (number | null)[])[]}} x in seconds
  */
-export function alignLines(lines) {
+export function alignLines(lines, straight = []) {
 	if (lines.length === 0) return { x: new Float64Array(0), values: [] };
 	// One grid for all: that of the finest line.
 	const t0 = Math.min(...lines.map((l) => l.t0));
@@ -69,7 +70,7 @@ export function alignLines(lines) {
 		x[2 * k] = (t0 + k * dt) / 1e6;
 		x[2 * k + 1] = (t0 + (k + 0.999) * dt) / 1e6;
 	}
-	return { x, values: lines.map((line) => spread(line, t0, dt, count)) };
+	return { x, values: [...lines.map((line) => spreadSteps(line, t0, dt, count)), ...straight.map((line) => x.map((seconds) => valueOnLine(line, seconds * 1e6)))] };
 }
 
 /**
@@ -78,7 +79,7 @@ export function alignLines(lines) {
  * @param {number} dt
  * @param {number} count
  */
-function spread(line, t0, dt, count) {
+function spreadSteps(line, t0, dt, count) {
 	const whole = line.t0 === t0 && line.dt === dt && line.low.length >= count;
 	const values = whole ? new Float64Array(count * 2) : /** @type {(number | null)[]} */ (new Array(count * 2).fill(null));
 	let before = line.low[0];
@@ -92,4 +93,17 @@ function spread(line, t0, dt, count) {
 		values[2 * k + 1] = before = rising ? high : low;
 	}
 	return values;
+}
+
+/**
+ * The value of a straight line at an instant.
+ *
+ * @param {Line} line
+ * @param {number} micro
+ */
+export function valueOnLine(line, micro) {
+	const at = Math.max(0, Math.min(line.low.length - 1, (micro - line.t0) / line.dt));
+	const k = Math.min(Math.floor(at), Math.max(0, line.low.length - 2));
+	const next = line.low[Math.min(k + 1, line.low.length - 1)];
+	return line.low[k] + (next - line.low[k]) * (at - k);
 }

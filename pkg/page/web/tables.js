@@ -48,6 +48,6 @@ export function frameTable(table, tall) {
 export function tablesElement(tables, level = "h3") {
 	return h("div", { class: "tables" }, tables.map((table) => h("div", {},
 		h(level, {}, table.title),
-		tableElement(table),
+		table.columns.length > 1 ? tableElement(table) : h("ul", { class: "sentences" }, table.rows.map((row) => h("li", {}, row[0]))),
 		table.note !== undefined && table.note !== "" && h("p", { class: "table-note" }, table.note))));
 }
