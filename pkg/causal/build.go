@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/bits"
+	"time"
 
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/trace"
@@ -11,9 +12,10 @@ import (
 
 // Options says what an index is to keep. The zero Options keeps all.
 type Options struct {
-	// From and To bound the time of the events, in Unix µs; a To of 0 is the end. What lies
-	// at the bounds is kept or not so that no cause is missing between events that are kept.
-	From, To int64
+	// From and To bound the time of the events, counted from the run's first line; a To of 0
+	// is the end. What lies at the bounds is kept or not so that no cause is missing
+	// between events that are kept.
+	From, To time.Duration
 	// Events is the largest number of events to keep; 0: any. Those that the walk shows
 	// first are kept.
 	Events int
@@ -23,6 +25,9 @@ type Options struct {
 type Builder struct {
 	o      Options
 	x      *Index
+	some   bool  // there was a line
+	from   int64 // Unix µs, as to
+	to     int64
 	begun  []bool // by machine: its part has begun
 	ended  []bool // … and ended
 	open   int    // machines whose part has not ended
@@ -35,9 +40,6 @@ func NewBuilder(run *trace.Run, o Options) *Builder {
 	ids := run.Present()
 	b := &Builder{o: o, begun: make([]bool, len(ids)), ended: make([]bool, len(ids)), open: len(ids)}
 	b.x = &Index{ids: ids, logs: make([]machine, len(ids)), every: every(len(ids)), vectors: len(ids) <= MaxMachines}
-	if b.o.To == 0 {
-		b.o.To = math.MaxInt64
-	}
 	return b
 }
 
@@ -53,6 +55,9 @@ var errTooMany = errors.New("a log of more than a billion messages is not held i
 
 // Visit takes in a line.
 func (b *Builder) Visit(s *trace.Step) error {
+	if !b.some {
+		b.begin(s.Micro)
+	}
 	if s.Event == nil {
 		return nil
 	}
@@ -68,13 +73,13 @@ func (b *Builder) Visit(s *trace.Step) error {
 	}
 	send, known := b.send(s)
 	if !b.begun[s.Index] {
-		if inside := known && b.x.Has(send); s.Micro < b.o.From && !inside {
+		if inside := known && b.x.Has(send); s.Micro < b.from && !inside {
 			m.first = m.seen
 			return nil
 		}
 		b.begun[s.Index] = true
 	}
-	if s.Micro > b.o.To || known && send.Position >= b.x.End(send.Machine) {
+	if s.Micro > b.to || known && send.Position >= b.x.End(send.Machine) {
 		return b.end(s.Index)
 	}
 	if b.kept == b.o.Events && b.o.Events > 0 {
@@ -86,6 +91,17 @@ func (b *Builder) Visit(s *trace.Step) error {
 	}
 	b.x.add(s, position, send, known)
 	return nil
+}
+
+// begin takes in when the run began.
+func (b *Builder) begin(micro int64) {
+	b.some, b.from, b.to = true, micro+b.o.From.Microseconds(), math.MaxInt64
+	if b.o.From <= 0 { // also what clocks that were set back show
+		b.from = math.MinInt64
+	}
+	if b.o.To > 0 {
+		b.to = micro + b.o.To.Microseconds()
+	}
 }
 
 // end ends the part of a machine.

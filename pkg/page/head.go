@@ -1,5 +1,7 @@
 package page
 
+import "github.com/scalemodel/lamport/pkg/internal/quote"
+
 // version is that of the form of [Head] and of the columns, which the scripts know.
 const version = 1
 
@@ -20,6 +22,12 @@ type Head struct {
 	Runs        []Run        `json:"runs"`
 	Differences []Difference `json:"differences,omitempty"` // of several runs
 	Sweep       *Sweep       `json:"sweep,omitempty"`
+}
+
+// NewHead returns a head of a page of a kind, without what it is about. program is what wrote
+// it, and its version.
+func NewHead(kind, program, title string) Head {
+	return Head{Version: version, Program: quote.Visible(program), Kind: kind, Title: quote.Short(title, maxText), Runs: []Run{}}
 }
 
 // Run is what is to be said of one run.
@@ -135,6 +143,7 @@ type Table struct {
 	Title   string     `json:"title"`
 	Columns []string   `json:"columns"`
 	Rows    [][]string `json:"rows"`
+	Keys    int        `json:"keys,omitempty"` // how many columns say what a row is about
 	Note    string     `json:"note,omitempty"`
 }
 
@@ -150,6 +159,3 @@ type At struct {
 	Machine  int   `json:"machine"`
 	Position int64 `json:"position"`
 }
-
-// Sweep is what is to be said of a sweep.
-type Sweep struct{}

@@ -12,8 +12,11 @@ import (
 )
 
 // left says what the page leaves out, and how it can be seen; "" for nothing.
-func (c *Collector) left(x *causal.Index, stats *trace.Stats) string {
+func (c *Collector) left(x *causal.Index, why error, stats *trace.Stats) string {
 	var says []string
+	if why != nil {
+		says = append(says, why.Error())
+	}
 	if kept := uint64(x.Kept()); kept < stats.Events {
 		says = append(says, fmt.Sprintf("the diagram shows %s of %s; charts and tables are of the whole run; \"%s\" shows those of any time",
 			figure.Count(kept), figure.Plural(stats.Events, "event"),

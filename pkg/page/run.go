@@ -1,7 +1,9 @@
 package page
 
 import (
+	"math"
 	"path/filepath"
+	"time"
 
 	"github.com/scalemodel/lamport/pkg/causal"
 	"github.com/scalemodel/lamport/pkg/clock"
@@ -18,13 +20,14 @@ type Collector struct {
 	records *records
 	charts  *charts
 	events  *causal.Builder
+	x       *causal.Index // what it has built
 }
 
 // Options says how much of a run a page shows. Charts and tables are of the whole run.
 type Options struct {
-	// From and To are the part of the run whose events are shown, in Unix µs; a To of 0 is
-	// the end.
-	From, To int64
+	// From and To are the part of the run whose events are shown, counted from its start; a
+	// To of 0 is the end.
+	From, To time.Duration
 	// Events is the largest number of events that are shown, the first ones; 0:
 	// [MaxEvents]. Less than 0: none are.
 	Events int
@@ -56,11 +59,9 @@ func (c *Collector) Visitors() []trace.Visitor {
 
 // Run returns what a page shows of the run, when the walk has come to its end with these
 // figures: its part of the head, and its columns.
-func (c *Collector) Run(stats *trace.Stats) (*Run, []byte, error) {
-	x, err := c.index()
-	if err != nil {
-		return nil, nil, err
-	}
+func (c *Collector) Run(stats *trace.Stats) (*Run, []byte) {
+	x, why := c.index()
+	c.x = x
 	r := &Run{
 		Name: quote.Short(name(stats, c.run.Dir), maxText), Dir: quote.Visible(c.run.Dir),
 		StartUnixMicro: c.records.start, Duration: c.charts.end,
@@ -80,17 +81,21 @@ func (c *Collector) Run(stats *trace.Stats) (*Run, []byte, error) {
 	r.Spans = c.spans(stats)
 	r.Findings = findings(stats, c, r.Spans)
 	r.Histograms, r.Tables = histograms(stats, c.charts), tables(stats)
-	r.Left = c.left(x, stats)
+	r.Left = c.left(x, why, stats)
 	r.Text = c.charts.text(stats)
-	return r, s.bytes, nil
+	return r, s.bytes
 }
 
-// index returns the events that are shown.
-func (c *Collector) index() (*causal.Index, error) {
-	if c.events == nil { // an index of the same machines, without any
-		return causal.NewBuilder(c.run, causal.Options{}).Index()
+// index returns the events that are shown; where there can be none, an index of the machines
+// alone, and why.
+func (c *Collector) index() (x *causal.Index, why error) {
+	if c.events != nil {
+		if x, why = c.events.Index(); why == nil {
+			return x, nil
+		}
 	}
-	return c.events.Index()
+	x, _ = causal.NewBuilder(c.run, causal.Options{}).Index() // of nothing, which does not fail
+	return x, why
 }
 
 // name is what a run is called: its directory's name, since all runs in virtual time have
@@ -159,4 +164,26 @@ func fileOf(run *trace.Run, id int) string {
 		}
 	}
 	return logging.FileName(id, 0)
+}
+
+// At returns where the event in a line of a machine's log stands in the page, after Run.
+func (c *Collector) At(id, line int) At {
+	at := At{Position: -1}
+	var ok bool
+	if at.Machine, ok = c.x.Find(id); !ok {
+		return At{Position: -1}
+	}
+	if p, ok := c.x.OfLine(at.Machine, line); ok {
+		at.Position = int64(p.Position)
+	}
+	return at
+}
+
+// TimeOf returns when the event in a line of a machine's log was, in Unix µs, after Run; the
+// largest time for one that the page does not have.
+func (c *Collector) TimeOf(id, line int) int64 {
+	if at := c.At(id, line); at.Position >= 0 {
+		return c.x.At(causal.Place{Machine: at.Machine, Position: int(at.Position)}).Micro
+	}
+	return math.MaxInt64
 }

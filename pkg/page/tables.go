@@ -9,21 +9,13 @@ import (
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
-// maxRows is how many machines a table has a row for, the first ones.
+// maxRows is how many rows a table has, the first ones.
 const maxRows = 1000
 
 // tables returns the tables of a run's figures, and what they mean.
 func tables(stats *trace.Stats) []Table {
-	list := []Table{}
-	for _, t := range report.StatsTables(stats) {
-		table := Table{Title: t.Title, Columns: t.Columns, Rows: t.Rows}
-		if more := len(t.Rows) - maxRows; more > 0 {
-			table.Rows = t.Rows[:maxRows]
-			table.Note = fmt.Sprintf("and %s more", figure.Plural(more, "machine"))
-		}
-		list = append(list, table)
-	}
-	meaning := Table{Title: "What this shows", Columns: []string{""}}
+	list := textTables(report.StatsTables(stats))
+	meaning := Table{Title: "What this shows", Columns: []string{""}, Rows: [][]string{}}
 	for i, text := range report.StatsFindings(stats) {
 		if i == maxRows {
 			break
@@ -31,6 +23,32 @@ func tables(stats *trace.Stats) []Table {
 		meaning.Rows = append(meaning.Rows, []string{quote.Visible(text)})
 	}
 	return append(list, meaning)
+}
+
+// textTables returns tables as the page has them.
+func textTables(tables []report.Table) []Table {
+	list := []Table{}
+	for _, t := range tables {
+		out := Table{Title: quote.Visible(t.Title), Columns: visible(t.Titles()), Rows: [][]string{}, Keys: t.Keys}
+		for i, row := range t.Rows {
+			if i == maxRows {
+				out.Note = fmt.Sprintf("and %s more", figure.Plural(len(t.Rows)-maxRows, "row"))
+				break
+			}
+			out.Rows = append(out.Rows, visible(row))
+		}
+		list = append(list, out)
+	}
+	return list
+}
+
+// visible returns texts that show what they are.
+func visible(list []string) []string {
+	out := []string{}
+	for _, s := range list {
+		out = append(out, quote.Visible(s))
+	}
+	return out
 }
 
 // histograms returns how the jumps of the machines' clocks are distributed.
