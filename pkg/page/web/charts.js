@@ -60,7 +60,7 @@ export function chartsElement(runs, state) {
 
 	linkCharts(charts, state);
 	return h("div", {},
-		legendElement(runs, state),
+		chartLegend(runs, state),
 		h("div", { class: runs.length === 1 ? "charts two" : "charts" }, figures));
 }
 
@@ -328,7 +328,9 @@ class Chart {
 	/** Takes the width that there is. */
 	fit() {
 		const wide = Math.floor(this.box.clientWidth);
-		if (this.plot && wide > 0 && wide !== this.plot.width) this.plot.setSize({ width: wide, height: chartHeight() });
+		const high = chartHeight();
+		this.box.style.minHeight = `${high}px`; // what is below stays where it is until the chart is drawn
+		if (this.plot && wide > 0 && (wide !== this.plot.width || high !== this.plot.height)) this.plot.setSize({ width: wide, height: high });
 	}
 
 	/** Shows the span of the state. */
@@ -401,6 +403,7 @@ class Chart {
 }
 
 function chartHeight() {
+	if (document.documentElement.hasAttribute("data-print")) return 150;
 	return innerWidth < 640 ? 170 : 220;
 }
 
@@ -455,6 +458,7 @@ function linkCharts(charts, state) {
 		}
 	}, { rootMargin: "200px" });
 	for (const chart of charts) {
+		chart.fit();
 		sight.observe(chart.box);
 		onResize(chart.box, () => chart.fit());
 	}
@@ -473,11 +477,10 @@ function linkCharts(charts, state) {
 	document.addEventListener("themechange", () => {
 		const printing = document.documentElement.hasAttribute("data-print");
 		for (const chart of charts) {
-			if (printing && !chart.plot) chart.begin();
-			if (!chart.plot) continue;
-			if (printing) show(chart);
 			chart.fit();
-			chart.plot.redraw(false, true);
+			if (printing && !chart.plot) chart.begin();
+			if (printing) show(chart);
+			chart.plot?.redraw(false, true);
 		}
 	});
 }
@@ -488,7 +491,7 @@ function linkCharts(charts, state) {
  * @param {RunData[]} runs
  * @param {State} state
  */
-function legendElement(runs, state) {
+function chartLegend(runs, state) {
 	const widest = runs.reduce((a, b) => (b.machines > a.machines ? b : a));
 	const items = widest.machines <= fewMachines ? machineKeys(widest, state) : [machinePicker(widest, state)];
 	for (const kind of chartKinds) {

@@ -28,7 +28,7 @@ export function histogramsElement(run) {
 		if (!details.open || details.childElementCount > 1) return;
 		details.append(tableElement({
 			title: `Events by jump (${run.name})`, columns: ["machine", ...columns], keys: 1,
-			rows: all.map((histogram) => [machineName(run, histogram), ...columns.map((_, i) => formatCount(histogram.counts[i] ?? 0))]),
+			rows: all.map((histogram) => [histogramName(run, histogram), ...columns.map((_, i) => formatCount(histogram.counts[i] ?? 0))]),
 		}));
 	});
 	return h("div", {},
@@ -41,7 +41,7 @@ export function histogramsElement(run) {
  * @param {Run} run
  * @param {Histogram} histogram
  */
-function machineName(run, histogram) {
+function histogramName(run, histogram) {
 	return `vm-${run.machines[histogram.machine]?.id ?? histogram.machine}`;
 }
 
@@ -61,9 +61,9 @@ function histogramElement(run, histogram, labels, top) {
 	const most = histogram.counts.indexOf(Math.max(...histogram.counts));
 	const last = histogram.counts.findLastIndex((count) => count > 0);
 	const summary = `${formatPlural(total, "event")}: most often ${labels[most]} (${formatCount(histogram.counts[most])}), at most ${labels[last]} (${formatCount(histogram.counts[last])})`;
-	const box = h("div", { class: "plot", role: "img", "aria-label": `${machineName(run, histogram)}. ${summary}` });
+	const box = h("div", { class: "plot", role: "img", "aria-label": `${histogramName(run, histogram)}. ${summary}` });
 	const figure = h("figure", { class: "chart" },
-		h("figcaption", {}, h("h3", {}, machineName(run, histogram)), h("p", {}, summary)), box);
+		h("figcaption", {}, h("h3", {}, histogramName(run, histogram)), h("p", {}, summary)), box);
 	const property = machineProperty(run.machines[histogram.machine]?.color ?? histogram.machine);
 
 	/** @type {uPlot | null} */

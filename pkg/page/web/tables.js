@@ -36,7 +36,7 @@ export function tableElement(table, caption = table.title) {
  */
 export function frameTable(table, tall) {
 	const label = table.caption?.textContent ?? "Table";
-	return h("div", { class: tall ? "table-frame tall" : "table-frame", role: "region", "aria-label": label, tabIndex: 0 }, table);
+	return h("div", { class: tall ? "table-frame tall" : "table-frame", role: "group", "aria-label": label, tabIndex: 0 }, table);
 }
 
 /**
