@@ -7,7 +7,7 @@ import { initialState } from "./state.js";
  *     t=0,60000000   µs shown             x=clock        logical axis, l=0,300  clocks shown
  *     a=0.1.17       chosen event: run.machine.position; b a second one       m=0.1.17.0  a message of a send
  *     cut=12,60,48   events in the cut, by machine       order= hide= fold= mark=  places of machines
- *     quiet=1        fold stretches without messages     rows=fit             q=text
+ *     quiet=1        fold stretches without messages     rows=24  pixels of a line   q=text
  *
  * What comes in is a stranger's: whatever is not as it should be is passed over, one thing by one.
  *
@@ -17,6 +17,9 @@ import { initialState } from "./state.js";
  */
 
 const longest = 1000; // characters of a search that are kept
+
+/** Pixels of a line of the diagram, at most. */
+export const maxRowHeight = 200;
 
 /**
  * @param {PageState} state @param {RunData[]} runs
@@ -38,7 +41,7 @@ export function writeFragment(state, runs) {
 	if (machines.folded.length > 0) parts.push(["fold", machines.folded.join()]);
 	if (machines.highlighted.length > 0) parts.push(["mark", machines.highlighted.join()]);
 	if (state.quiet) parts.push(["quiet", "1"]);
-	if (state.rows === "fit") parts.push(["rows", "fit"]);
+	if (state.rows > 0) parts.push(["rows", String(state.rows)]);
 	if (state.search !== "") parts.push(["q", encodeURIComponent(state.search.slice(0, longest).replace(/\p{Surrogate}/gu, "\ufffd"))]);
 	return parts.map(([key, value]) => `${key}=${value}`).join("&");
 }
@@ -84,7 +87,7 @@ export function readFragment(fragment, runs) {
 	if (state.machines.hidden.length === machines) state.machines.hidden = [];
 	state.cut = cutOf(get("cut"), runs, machines);
 	state.quiet = get("quiet") === "1";
-	if (get("rows") === "fit") state.rows = "fit";
+	if (/^\d{1,3}$/.test(get("rows"))) state.rows = Math.min(Number(get("rows")), maxRowHeight);
 	try {
 		state.search = decodeURIComponent(get("q")).slice(0, longest);
 	} catch {
@@ -177,11 +180,7 @@ export function connectFragment(state, runs) {
 	};
 }
 
-/**
- * The link to what is seen now.
- *
- * @param {PageState} state @param {RunData[]} runs
- */
+/** The link to what is seen now. @param {PageState} state @param {RunData[]} runs */
 export function linkTo(state, runs) {
 	const fragment = writeFragment(state, runs);
 	return location.href.replace(/#.*$/s, "") + (fragment === "" ? "" : "#" + fragment);

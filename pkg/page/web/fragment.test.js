@@ -26,7 +26,7 @@ test("a link restores everything exactly", () => {
 		message: { run: 1, machine: sender, position: send, index: 0 },
 		machines: { order: [3, 1, 0, 2], hidden: [1], folded: [2, 0], highlighted: [3] },
 		quiet: true,
-		rows: "fit",
+		rows: 24,
 		cut: [1, 2, 3, 0],
 		search: 'kind:send "a & b = 100%" #ü',
 	};
@@ -40,7 +40,7 @@ test("what a fragment cannot mean is passed over", () => {
 	for (const hostile of [
 		"t=1", "t=5,5", "t=9,1", "t=NaN,1", "t=1e3,2e3", "t=-99999999999999999999,1", "t=,", "a=0.0", "a=9.0.0", "a=0.9.0", "a=0.0.99999", "a=0.-1.0", "b=0.0.1",
 		"a=constructor.0.0", "m=0.0.0.99", "m=0.0.0", "m=....", "order=1,1,1,1", "order=0,1,2", "order=0,1,2,9", "hide=99", "hide=0,1,2,3", "fold=-1", "cut=1,2", "cut=a,b,c,d",
-		"q=%", "q=%E0%A4%A", "x=javascript:alert(1)", "rows=<b>", "__proto__=1", "=1", "&&&", "%", "\u0000", "quiet=2", "constructor=1",
+		"q=%", "q=%E0%A4%A", "x=javascript:alert(1)", "rows=<b>", "rows=-5", "rows=0", "__proto__=1", "=1", "&&&", "%", "\u0000", "quiet=2", "constructor=1",
 	]) {
 		assert.deepEqual(readFragment(hostile, runs), initialState(runs), hostile);
 	}

@@ -24,13 +24,14 @@
  * @property {MessagePlace | null} message
  * @property {MachineView} machines
  * @property {boolean} quiet whether stretches without messages are folded
- * @property {"auto" | "fit"} rows whether lines are as tall as they should be, or all are in sight
+ * @property {number} rows pixels of a line of the diagram; 0: as many as leave all in sight
  * @property {number[] | null} cut by machine, how many events are in it
  * @property {string} search
  *
  * @typedef {Set<keyof PageState>} Changed
  *
  * @typedef {object} State
+ * @property {RunData[]} runs
  * @property {() => PageState} get
  * @property {(patch: Partial<PageState>) => void} set
  * @property {(fn: (changed: Changed) => void) => () => void} subscribe calls back after every change; returns what ends it
@@ -47,6 +48,7 @@ export function createState(runs) {
 	/** @type {Set<(changed: Changed) => void>} */
 	const listeners = new Set();
 	return {
+		runs,
 		get: () => state,
 		set(patch) {
 			const changed = /** @type {Changed} */ (new Set());
@@ -85,7 +87,7 @@ export function initialState(runs) {
 		message: null,
 		machines: { order: Array.from({ length: machines }, (_, i) => i), hidden: [], folded: [], highlighted: [] },
 		quiet: false,
-		rows: "auto",
+		rows: 0,
 		cut: null,
 		search: "",
 	};
