@@ -67,6 +67,15 @@ func (k bucket) and(next bucket) bucket {
 	return bucket{min(k.least, next.least), max(k.greatest, next.greatest), next.last, true}
 }
 
+// most returns the greatest value from one time to another, of the buckets that lie there at
+// least in part; 0 if there is none.
+func (b *buckets) most(from, to int64) (most int64) {
+	for i := max(0, from) / b.width; i <= to/b.width && i < int64(len(b.list)); i++ {
+		most = max(most, b.list[i].greatest)
+	}
+	return most
+}
+
 // columns returns the least and the greatest values of the first n buckets, each as what it
 // differs by from the one before. Before the first value, all are as given.
 func (b *buckets) columns(n int, before int64) (least, greatest column) {

@@ -2,6 +2,7 @@ package page
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/logging"
@@ -11,6 +12,7 @@ import (
 // charts is a [trace.Visitor] that follows the measures of each machine over time.
 type charts struct {
 	run      *trace.Run
+	present  []int
 	start    int64 // of the run, Unix µs
 	some     bool  // there was a line
 	end      int64 // the latest time, µs after the start
@@ -52,8 +54,9 @@ func bucketsFor(machines int) int {
 }
 
 func newCharts(run *trace.Run) *charts {
-	n := min(len(run.Present()), maxCharted)
-	c := &charts{run: run, machines: make([]charted, n)}
+	present := run.Present()
+	n := min(len(present), maxCharted)
+	c := &charts{run: run, present: present, machines: make([]charted, n)}
 	limit, width := bucketsFor(n), int64(1000)
 	if r := run.Record; r != nil && r.Duration > 0 {
 		width = r.Duration.Microseconds()/int64(limit) + 1
@@ -167,7 +170,11 @@ func (c *charts) timeOf(place int, step uint64) (at int64, ok bool) {
 	return due, due <= c.end
 }
 
-// text says what the charts show, for those who cannot see them.
-func (c *charts) text(stats *trace.Stats) map[string]string {
-	return map[string]string{}
+// id returns the id of the machine at a place.
+func (c *charts) id(place int) int { return c.present[place] }
+
+// placeOf returns the place of a machine among those that are followed.
+func (c *charts) placeOf(id int) (place int, ok bool) {
+	place, ok = slices.BinarySearch(c.present, id)
+	return place, ok && place < len(c.machines)
 }

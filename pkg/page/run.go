@@ -79,10 +79,10 @@ func (c *Collector) Run(stats *trace.Stats) (*Run, []byte) {
 	r.Columns = Columns{Bytes: len(s.bytes), CheckpointEvery: x.Every(), Sections: s.list}
 	r.Facts, r.Again = facts(c.run, stats)
 	r.Spans = c.spans(stats)
-	r.Findings = findings(stats, c, r.Spans)
+	r.Findings = findings(stats, c.charts, r.Spans)
 	r.Histograms, r.Tables = histograms(stats, c.charts), tables(stats)
 	r.Left = c.left(x, why, stats)
-	r.Text = c.charts.text(stats)
+	r.Text = alternatives(stats)
 	return r, s.bytes
 }
 

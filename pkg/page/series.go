@@ -65,16 +65,6 @@ func (c *charts) lines(s *sections, stats *trace.Stats) (list []Series) {
 	return list
 }
 
-// placeOf returns the place of a machine among those that are followed.
-func (c *charts) placeOf(id int) (place int, ok bool) {
-	for i, present := range c.run.Present() {
-		if present == id {
-			return i, i < len(c.machines)
-		}
-	}
-	return 0, false
-}
-
 // series adds the columns of a series.
 func (s *sections) series(series Series, least, greatest column) Series {
 	for i, part := range []struct {

@@ -11,13 +11,13 @@ import (
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
-// maxSpans is how many times are shown in which something was the matter, the longest.
+// maxSpans is how many such times are shown, the longest.
 const maxSpans = 2000
 
 // spans returns when something was the matter, by the logs and by the fault plan.
 func (c *Collector) spans(stats *trace.Stats) []Span {
-	list := append(c.planned(), c.crashes()...)
-	list = append(list, c.stood()...)
+	planned, crashes := c.planned(), c.crashes()
+	list := slices.Concat(planned, crashes, c.stood(slices.Concat(planned, crashes)))
 	list = append(list, c.set(stats)...)
 	if len(list) > maxSpans {
 		slices.SortStableFunc(list, func(a, b Span) int { return cmp.Compare(b.To-b.From, a.To-a.From) })
@@ -55,7 +55,7 @@ func (c *Collector) planned() (list []Span) {
 // log.
 func (c *Collector) struck(a fault.Action) []int {
 	places := []int{}
-	for i, id := range c.run.Present() {
+	for i, id := range c.charts.present {
 		touched := slices.Contains(a.Machines, id)
 		switch a.Kind {
 		case fault.Partition:
@@ -86,25 +86,36 @@ func (c *Collector) crashes() (list []Span) {
 		for _, down := range c.records.machines[i].crashes {
 			list = append(list, Span{
 				Kind: "crash", Machines: []int{i}, From: down.from, To: down.to,
-				Text: fmt.Sprintf("machine %d came back from its log, %s after its last event before that", c.run.Present()[i], micros(down.to-down.from)),
+				Text: fmt.Sprintf("machine %d came back from its log, %s after its last event before that", c.charts.id(i), micros(down.to-down.from)),
 			})
 		}
 	}
 	return list
 }
 
-// stood returns when machines stood still so long that they missed ticks.
-func (c *Collector) stood() (list []Span) {
+// stood returns when machines stood still so long that they missed ticks, but for those that
+// were down, and why, as far as that is known.
+func (c *Collector) stood(known []Span) (list []Span) {
 	for i := range c.charts.machines {
 		for _, t := range c.charts.machines[i].late {
-			list = append(list, Span{
-				Kind: "late", Machines: []int{i}, From: t.from, To: t.to,
-				Text: fmt.Sprintf("machine %d missed %s: it executed none for %s", c.run.Present()[i], figure.Plural(t.missed, "tick"), micros(t.to-t.from)),
-			})
+			s := Span{Kind: "late", Machines: []int{i}, From: t.from, To: t.to}
+			if slices.ContainsFunc(known, func(k Span) bool { return k.Kind == "crash" && k.Machines[0] == i && k.overlaps(s) }) {
+				continue
+			}
+			s.Text = fmt.Sprintf("machine %d missed %s: it executed none for %s", c.charts.id(i), figure.Plural(t.missed, "tick"), micros(t.to-t.from))
+			for _, k := range known {
+				if k.Kind == fault.Pause.String() && slices.Contains(k.Machines, i) && k.overlaps(s) {
+					s.Text += " (" + k.Text + ")"
+					break
+				}
+			}
+			list = append(list, s)
 		}
 	}
 	return list
 }
+
+func (s *Span) overlaps(o Span) bool { return s.From < o.To && o.From < s.To }
 
 // set returns when system clocks were set.
 func (c *Collector) set(stats *trace.Stats) (list []Span) {
@@ -114,16 +125,18 @@ func (c *Collector) set(stats *trace.Stats) (list []Span) {
 		if !ok || !known {
 			continue
 		}
-		way := "forward"
-		if step.By < 0 {
-			way = "back"
-		}
-		list = append(list, Span{
-			Kind: "clock", Machines: []int{place}, From: at, To: at,
-			Text: fmt.Sprintf("the system clock of machine %d was set %s by %s", step.Machine, way, figure.Duration(step.By.Abs())),
-		})
+		list = append(list, Span{Kind: "clock", Machines: []int{place}, From: at, To: at, Text: setText(step)})
 	}
 	return list
+}
+
+// setText says how a clock was set.
+func setText(step trace.ClockStep) string {
+	way := "forward"
+	if step.By < 0 {
+		way = "back"
+	}
+	return fmt.Sprintf("the system clock of machine %d was set %s by %s, at its step %s", step.Machine, way, figure.Duration(step.By.Abs()), figure.Count(step.Step))
 }
 
 // micros writes a time in µs.
