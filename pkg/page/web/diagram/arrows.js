@@ -1,10 +1,11 @@
 /**
- * Which messages cross a part of the axis, and of too many, which to draw: every 2ᵏ-th, always the same ones, so
+ * Which messages are under way in a part of the axis, and of too many, which to draw: every 2ᵏ-th, always the same ones, so
  * that the picture only grows finer as one comes nearer.
  *
  * @typedef {object} ArrowIndex
- * @property {(from: number, to: number, budget: number, shown: (message: number) => boolean) => {messages: number[], sparse: number}} query
- *   messages that are under way somewhere in from … to, at most about `budget` of them, and of how many each is one
+ * @property {(from: number, to: number, budget: number, through: boolean, shown: (message: number) => boolean) => {messages: number[], sparse: number}} query
+ *   messages that are sent or received in from … to, or only those that pass through it, sent before and received
+ *   after it: at most so many, and of how many each is one
  */
 
 const fanOut = 64;
@@ -78,22 +79,23 @@ export function createArrowIndex(run, values) {
 			order = order.filter((m) => scattered(m) % 2 ** (level + 1) === 0);
 		}
 	};
-	let last = finest;
+	const last = { through: finest, ends: finest };
 	return {
-		query(from, to, budget, shown) {
+		query(from, to, budget, through, shown) {
 			if (levels.length === 0) build();
+			const { send, receive } = messages;
 			/** @param {number} k */
 			const at = (k) => {
 				/** @type {number[]} */
 				const found = [];
 				levels[k].each(from, to, (m) => {
-					if (shown(m)) found.push(m);
+					if ((values[send[m]] < from && values[receive[m]] > to) === through && shown(m)) found.push(m);
 					return found.length <= budget;
 				});
 				return found;
 			};
 			// Near the level of the last frame: finer while there is room, coarser while there is not.
-			let level = Math.min(last, levels.length - 1);
+			let level = Math.min(last[through ? "through" : "ends"], levels.length - 1);
 			let found = at(level);
 			while (found.length > budget && level < levels.length - 1) found = at(++level);
 			while (found.length <= budget / 2 && level > 0) {
@@ -102,7 +104,7 @@ export function createArrowIndex(run, values) {
 				found = finer;
 				level--;
 			}
-			last = level;
+			last[through ? "through" : "ends"] = level;
 			return { messages: found.slice(0, budget), sparse: 2 ** level };
 		},
 	};

@@ -46,7 +46,7 @@ export class Card {
 		const { element } = this;
 		element.hidden = false;
 		const { offsetWidth: width, offsetHeight: height } = element;
-		const left = Math.max(4, Math.min(layout.width - width - 4, x - width / 2));
+		const left = Math.max(4, Math.min(layout.width - width - 4, x + 14));
 		const below = y + 22;
 		const top = below + height < layout.height || y - height - 22 < -60 ? below : y - height - 22;
 		element.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;

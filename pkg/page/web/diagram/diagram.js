@@ -16,7 +16,7 @@ import { hitTest, nearestEvent } from "./hit.js";
 import { commandOf, diagramKeys } from "./keys.js";
 import { Minimap } from "./minimap.js";
 import { moveEvent } from "./move.js";
-import { drawOverlay } from "./overlay.js";
+import { drawChain, drawOverlay } from "./overlay.js";
 import { panelContent } from "./panel.js";
 import { layoutRows, rowAt } from "./rows.js";
 import { createScale, firstAbove, firstAtLeast } from "./scale.js";
@@ -45,7 +45,6 @@ export function createDiagram(container, run, runIndex, state, options) {
 		keys: diagramKeys,
 		focus: () => diagram.plot.focus(),
 		destroy: () => diagram.destroy(),
-		timings: () => diagram.timings,
 	};
 }
 
@@ -54,7 +53,7 @@ const topMargin = 6;
 const inset = 12; // of the ends of the axis from those of the plot
 const glideTime = 180; // ms
 const morphTime = 900;
-const keptTimings = 4096;
+const keptTimings = 1000; // of each name, for the browser's tools
 
 class Diagram {
 	/** @param {HTMLElement} container @param {RunData} run @param {number} runIndex @param {State} state @param {DiagramOptions} options */
@@ -69,10 +68,6 @@ class Diagram {
 		this.flags = marks.map(({ machine, position, text }) => ({ event: eventAt(run, machine, position), text })).filter(({ event }) => event >= 0);
 		this.scene = createScene();
 		this.painter = new Painter();
-		/** @type {number[]} ms that the frames and the cones took */
-		this.timings = [];
-		/** @type {number[]} */
-		this.coneTimings = [];
 		/** @type {{time: Map<number, number>, clock: Map<number, number>}} where events are that were moved */
 		this.moved = { time: new Map(), clock: new Map() };
 		/** @type {import("./hit.js").Hit} */
@@ -221,7 +216,7 @@ class Diagram {
 			const began = performance.now();
 			this.shadedFor = key;
 			this.shading = shadingOf(run, this.causal, chosen);
-			if (chosen.length > 0) this.coneTimings.push(performance.now() - began);
+			measureTime("diagram cones", began);
 			this.carriers = chosen.length === 1 ? this.causal.carriers(chosen[0]) : [];
 			this.relation = chosen.length === 2 ? relationOf(run, chosen[0], chosen[1], this.causal) : null;
 		}
@@ -283,8 +278,7 @@ class Diagram {
 		if (this.dirty.scene || this.morph) this.drawScene(ratio);
 		this.drawOver(ratio);
 		if (this.dirty.panel) this.drawPanel();
-		this.timings.push(performance.now() - began);
-		if (this.timings.length > keptTimings) this.timings.splice(0, keptTimings / 2);
+		measureTime("diagram frame", began);
 	}
 
 	/** @param {number} ratio */
@@ -305,7 +299,8 @@ class Diagram {
 		this.place = pixelOf ?? ((/** @type {number} */ e) => scale.toPixel(this.movedNow.get(e) ?? axis.values[e]));
 		this.frame = frameOf({ run, axis, scale, scene, layout, scroll, palette: this.palette, shading, place: this.place });
 		const context = /** @type {CanvasRenderingContext2D} */ (this.base.getContext("2d", { alpha: false }));
-		this.painter.draw(context, this.frame, ratio);
+		const chain = this.chain();
+		this.painter.draw(context, this.frame, ratio, () => chain && drawChain(context, this.frame, chain, this.where()));
 		this.minimap.draw(this.axis, this.range, this.palette, layout, { hits: this.found?.hits ?? [], chosen: this.chosen });
 		this.dirty.scene = this.morph !== null;
 	}
@@ -332,23 +327,28 @@ class Diagram {
 		};
 	}
 
+	/** The chain that carried the clock of the one chosen event, or that leads from one of the two to the other. */
+	chain() {
+		const chosen = this.chosen;
+		const { run, relation, carriers } = this;
+		if (chosen.length === 1) {
+			const from = carriers.length > 0 ? run.messages.send[carriers[0]] : chosen[0];
+			return { start: run.offset[run.machineOf[from]], messages: carriers, end: chosen[0] };
+		}
+		if (!relation || relation.order === "concurrent") return null;
+		const [start, end] = relation.order === "before" ? chosen : [chosen[1], chosen[0]];
+		return { start, messages: relation.chain, end };
+	}
+
 	/** @returns {import("./overlay.js").Overlay} */
 	overlay() {
 		const state = this.state.get();
 		const chosen = this.chosen;
 		const links = this.causal.links();
 		const listed = (/** @type {{from: number, to: number}[]} */ ranges) => ranges.flatMap((r) => [...links.messages.subarray(r.from, Math.min(r.to, r.from + 400))]).slice(0, 1500);
-		let chain = null;
-		if (chosen.length === 1) {
-			const carriers = this.carriers;
-			const start = carriers.length > 0 ? this.run.offset[this.run.machineOf[this.run.messages.send[carriers[0]]]] : this.run.offset[this.run.machineOf[chosen[0]]];
-			chain = { start, messages: carriers, end: chosen[0] };
-		} else if (this.relation && this.relation.order !== "concurrent") {
-			const [start, end] = this.relation.order === "before" ? chosen : [chosen[1], chosen[0]];
-			chain = { start, messages: this.relation.chain, end };
-		}
 		return {
-			chosen, chain,
+			chosen,
+			chain: this.chain(),
 			focus: this.focused,
 			hover: this.hover.event,
 			message: this.chosenMessage,
@@ -974,6 +974,16 @@ class Diagram {
 			link: linkTo(this.state.get(), this.state.runs),
 		});
 	}
+}
+
+/**
+ * Says to the browser's tools how long something took; the last ones are kept.
+ *
+ * @param {string} name @param {number} began
+ */
+function measureTime(name, began) {
+	if (performance.getEntriesByName(name).length >= keptTimings) performance.clearMeasures(name);
+	performance.measure(name, { start: began, end: performance.now() });
 }
 
 /** What the shapes and grounds mean. */

@@ -1,4 +1,5 @@
 import { RECEIVE, SEND } from "../run.js";
+import { barRoom } from "./rows.js";
 import { CONCURRENT } from "./scene.js";
 import { channels, coloursOf, faded } from "./theme.js";
 
@@ -53,8 +54,9 @@ export class Painter {
 
 	/**
 	 * @param {CanvasRenderingContext2D} context @param {Frame} frame @param {number} ratio pixels of the screen for one of CSS
+	 * @param {() => void} [underMarks] draws what lies over lines and arrows, and under the marks
 	 */
-	draw(context, frame, ratio) {
+	draw(context, frame, ratio, underMarks) {
 		const { layout, palette } = frame;
 		context.setTransform(1, 0, 0, 1, 0, 0);
 		context.fillStyle = palette.surface;
@@ -72,6 +74,7 @@ export class Painter {
 		drawFolds(context, frame);
 		drawLines(context, frame);
 		drawArrows(context, frame);
+		underMarks?.();
 		drawMarks(context, frame);
 		drawRecords(context, frame);
 		context.restore();
@@ -86,7 +89,8 @@ export class Painter {
 		const height = Math.max(1, Math.round(layout.plotHeight * ratio));
 		if (!this.pixels || this.pixels.width !== width || this.pixels.height !== height) this.pixels = new ImageData(width, height);
 		const words = new Uint32Array(this.pixels.data.buffer);
-		words.fill(wordOf(palette.surface));
+		const ground = wordOf(palette.surface);
+		words.fill(ground);
 		const grey = wordsOf(palette.grey);
 		const colours = scene.rows.map((row) => wordsOf(coloursOf(palette, run, row.machine)));
 		const { values, width: columns } = bars;
@@ -101,17 +105,19 @@ export class Painter {
 			if (end <= x) continue;
 			const [internal, send, receive] = values[at + 6] === CONCURRENT ? grey : colours[r];
 			// Around the line: receives within, sends around them, internal events outside.
-			const room = (row.height - (row.height > 12 ? 6 : 1)) * ratio * 0.5;
+			const room = barRoom(row.height) * ratio;
 			const middle = (row.y - scroll) * ratio;
 			const inner = values[at + 5] * room;
 			const outer = inner + values[at + 4] * room;
 			const all = outer + values[at + 3] * room;
 			const half = Math.max(all, 0.5);
-			const top = Math.max(0, Math.round(middle - half));
-			const bottom = Math.min(height, Math.max(Math.round(middle + half), top + 1));
+			const top = Math.max(0, Math.floor(middle - half));
+			const bottom = Math.min(height, Math.ceil(middle + half));
 			for (let y = top; y < bottom; y++) {
 				const away = Math.abs(y + 0.5 - middle);
-				const word = away <= inner ? receive : away <= outer ? send : internal;
+				let word = away <= inner ? receive : away <= outer ? send : internal;
+				const covered = half - away + 0.5;
+				if (covered < 1) word = blend(ground, away < outer + 0.5 ? (away < inner + 0.5 ? receive : send) : internal, Math.max(covered, 0));
 				for (let p = y * width + x, stop = y * width + end; p < stop; p++) words[p] = word;
 			}
 		}
@@ -197,6 +203,15 @@ export function spanStyle(kind, palette) {
 function wordOf(colour) {
 	const [r, g, b] = channels(colour);
 	return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+}
+
+/** @param {number} a @param {number} b @param {number} share of b */
+function blend(a, b, share) {
+	const part = (/** @type {number} */ shift) => {
+		const [x, y] = [(a >>> shift) & 255, (b >>> shift) & 255];
+		return (x + (y - x) * share) << shift;
+	};
+	return (0xff000000 | (part(0) & 0xff) | (part(8) & 0xff00) | (part(16) & 0xff0000)) >>> 0;
 }
 
 /** @param {import("./theme.js").MachineColours} colours */
@@ -288,15 +303,19 @@ function drawLines(context, { run, scene, lines, palette, scroll }) {
 function drawArrows(context, { run, scene, palette }) {
 	const { arrows, radius } = scene;
 	if (arrows.count === 0) return;
-	/** @type {Map<string, {path: Path2D, heads: Path2D, grey: boolean}>} */
+	/** @type {Map<string, {path: Path2D, heads: Path2D, colour: string, opacity: number}>} */
 	const groups = new Map();
 	const heads = arrows.count <= 320;
+	const few = Math.min(1, 150 / arrows.count);
 	const { values, width } = arrows;
 	for (let k = 0, at = 0; k < arrows.count; k++, at += width) {
 		const grey = values[at + 5] === CONCURRENT;
+		const through = values[at + 6] === 1;
 		const colour = grey ? palette.grey.send : coloursOf(palette, run, run.machineOf[run.messages.send[values[at + 4]]]).send;
-		let group = groups.get(colour);
-		if (!group) groups.set(colour, (group = { path: new Path2D(), heads: new Path2D(), grey }));
+		const opacity = through ? 0.22 : grey ? 0.35 + 0.25 * few : 0.3 + 0.5 * few;
+		const key = `${grey ? 0 : 1}${colour}${opacity}`;
+		let group = groups.get(key);
+		if (!group) groups.set(key, (group = { path: new Path2D(), heads: new Path2D(), colour, opacity }));
 		const [x, y, endX, endY] = [values[at], values[at + 1], values[at + 2], values[at + 3]];
 		const length = Math.hypot(endX - x, endY - y);
 		const stop = heads && length > 4 * radius ? (radius * 0.9) / length : 0;
@@ -304,18 +323,16 @@ function drawArrows(context, { run, scene, palette }) {
 		const tipY = endY - (endY - y) * stop;
 		group.path.moveTo(x, y);
 		group.path.lineTo(tipX, tipY);
-		if (heads && length > 12) addHead(group.heads, x, y, tipX, tipY, Math.min(8, 3 + radius));
+		if (heads && !through && length > 12) addHead(group.heads, x, y, tipX, tipY, Math.min(8, 3 + radius));
 	}
-	const few = Math.min(1, 150 / arrows.count);
 	context.lineWidth = 1 + 0.3 * few;
-	for (const [colour, group] of [...groups].sort((a, b) => Number(b[1].grey) - Number(a[1].grey))) {
-		const opacity = group.grey ? 0.35 + 0.25 * few : 0.3 + 0.5 * few;
+	// The grey ones first.
+	for (const [, { path, heads: tips, colour, opacity }] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
 		context.strokeStyle = faded(colour, opacity);
-		context.stroke(group.path);
-		if (heads) {
-			context.fillStyle = faded(colour, Math.min(1, opacity + 0.15));
-			context.fill(group.heads);
-		}
+		context.stroke(path);
+		if (!heads) continue;
+		context.fillStyle = faded(colour, Math.min(1, opacity + 0.15));
+		context.fill(tips);
 	}
 }
 

@@ -4,7 +4,7 @@ import { copyText } from "../head.js";
 import { logLine } from "../run.js";
 import { sizeCanvas } from "./draw.js";
 import { countShapes, figureShapes, mostTikzShapes, svgOf, tikzOf } from "./figure.js";
-import { drawOverlay } from "./overlay.js";
+import { drawChain, drawOverlay } from "./overlay.js";
 import { firstAbove, firstAtLeast } from "./scale.js";
 
 /**
@@ -73,7 +73,7 @@ function pictureOf({ frame, painter, where }, overlay) {
 	const [picture, over] = [document.createElement("canvas"), document.createElement("canvas")];
 	for (const canvas of [picture, over]) sizeCanvas(canvas, width, height, pngScale);
 	const context = /** @type {CanvasRenderingContext2D} */ (picture.getContext("2d"));
-	painter.draw(context, frame, pngScale);
+	painter.draw(context, frame, pngScale, () => overlay.chain && drawChain(context, frame, overlay.chain, where));
 	drawOverlay(/** @type {CanvasRenderingContext2D} */ (over.getContext("2d")), frame, overlay, where, pngScale);
 	context.setTransform(1, 0, 0, 1, 0, 0);
 	context.drawImage(over, 0, 0);

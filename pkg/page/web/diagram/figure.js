@@ -1,5 +1,6 @@
 import { RECEIVE, SEND } from "../run.js";
 import { spanStyle } from "./draw.js";
+import { barRoom } from "./rows.js";
 import { CONCURRENT } from "./scene.js";
 import { coloursOf } from "./theme.js";
 
@@ -72,7 +73,7 @@ function barShapes({ run, scene, palette, layout }, lineY) {
 		const end = Math.min(bars.get(k, 2), layout.left + layout.plotWidth);
 		if (end <= x) continue;
 		const colours = bars.get(k, 6) === CONCURRENT ? palette.grey : coloursOf(palette, run, row.machine);
-		const room = (row.height - (row.height > 12 ? 6 : 1)) * 0.5;
+		const room = barRoom(row.height);
 		// Outermost first: each is drawn over the one before.
 		let half = (bars.get(k, 3) + bars.get(k, 4) + bars.get(k, 5)) * room;
 		for (const [colour, share] of /** @type {[string, number][]} */ ([[colours.internal, bars.get(k, 3)], [colours.send, bars.get(k, 4)], [colours.receive, bars.get(k, 5)]])) {

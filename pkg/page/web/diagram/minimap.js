@@ -68,7 +68,8 @@ export class Minimap {
 		sizeCanvas(image, start + size + 12, this.height, ratio);
 		const context = /** @type {CanvasRenderingContext2D} */ (image.getContext("2d"));
 		context.setTransform(ratio, 0, 0, ratio, 0, 0);
-		const columns = Math.max(1, Math.min(256, Math.floor(size / 3)));
+		// As many columns as leave each some twenty events and three pixels.
+		const columns = 2 ** Math.max(0, Math.floor(Math.log2(Math.min(512, size / 3, this.run.total / 20))));
 		const stacks = new Float64Array(columns);
 		const { run } = this;
 		/** @type {Float64Array[]} */
@@ -86,7 +87,7 @@ export class Minimap {
 		counts.forEach((count, i) => {
 			context.fillStyle = faded(coloursOf(palette, run, i).send, 0.45);
 			count.forEach((n, c) => {
-				if (n > 0) context.fillRect(start + (c / columns) * size, this.height - 2 - (below[c] + n) * scale, size / columns - 0.5, n * scale);
+				if (n > 0) context.fillRect(start + (c / columns) * size, this.height - 2 - (below[c] + n) * scale, size / columns, n * scale);
 				below[c] += n;
 			});
 		});

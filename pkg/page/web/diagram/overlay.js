@@ -11,7 +11,7 @@ import { coloursOf, faded } from "./theme.js";
  * @property {number} hover event; −1: none
  * @property {number} message chosen; −1: none
  * @property {number} hoverMessage −1: none
- * @property {{start: number, messages: ArrayLike<number>, end: number} | null} chain from an event by messages to an event
+ * @property {Chain | null} chain
  * @property {{cut: ArrayLike<number>, consistent: boolean, flying: number[], backward: number[]} | null} cut
  * @property {number[]} hits
  * @property {{event: number, text: string}[]} flags
@@ -19,6 +19,8 @@ import { coloursOf, faded } from "./theme.js";
  * @property {[number, number] | null} band pixels of a stretch that is being chosen
  * @property {[number, number] | null} reach pixels within which the event that is being moved may be
  * @property {boolean} keyboard whether the focus is to be seen
+ *
+ * @typedef {{start: number, messages: ArrayLike<number>, end: number}} Chain from an event by messages to an event
  *
  * @typedef {object} Where
  * @property {(e: number) => number} x pixel of an event
@@ -40,7 +42,7 @@ export function drawOverlay(context, frame, overlay, where, ratio) {
 	context.clip();
 	context.translate(0, layout.top);
 	if (overlay.cursor !== null) {
-		context.fillStyle = faded(palette.muted, 0.8);
+		context.fillStyle = faded(palette.muted, 0.5);
 		context.fillRect(Math.round(overlay.cursor), 0, 1, layout.plotHeight);
 	}
 	for (const range of [overlay.band, overlay.reach]) {
@@ -50,7 +52,6 @@ export function drawOverlay(context, frame, overlay, where, ratio) {
 	}
 	drawHits(context, frame, overlay, where);
 	if (overlay.cut) drawCut(context, frame, overlay.cut, where);
-	if (overlay.chain) drawChain(context, frame, overlay.chain, where);
 	for (const m of [overlay.hoverMessage, overlay.message]) if (m >= 0) drawMessage(context, frame, m, where, m === overlay.message);
 	for (const { event } of overlay.flags) drawFlag(context, frame, event, where);
 	if (overlay.hover >= 0) ring(context, frame, overlay.hover, where, palette.muted, 1.5, 3);
@@ -134,13 +135,14 @@ function drawMessage(context, { run, palette, scene }, m, where, chosen) {
 	const x = where.x(send);
 	const endX = where.x(receive);
 	const length = Math.hypot(endX - x, endY - y) || 1;
-	const stop = Math.min(1, (scene.radius + 1) / length);
+	const stop = Math.min(0.4, (scene.radius + 1) / length);
+	const [startX, startY] = [x + (endX - x) * stop, y + (endY - y) * stop];
 	const [tipX, tipY] = [endX - (endX - x) * stop, endY - (endY - y) * stop];
-	for (const [colour, width] of /** @type {[string, number][]} */ ([[palette.surface, chosen ? 6 : 4], [chosen ? palette.selection : palette.muted, chosen ? 2.5 : 2]])) {
+	for (const [colour, width] of /** @type {[string, number][]} */ ([[faded(palette.surface, 0.7), chosen ? 5 : 4], [chosen ? palette.selection : palette.muted, chosen ? 2.5 : 2]])) {
 		context.strokeStyle = context.fillStyle = colour;
 		context.lineWidth = width;
 		context.beginPath();
-		context.moveTo(x, y);
+		context.moveTo(startX, startY);
 		context.lineTo(tipX, tipY);
 		context.stroke();
 	}
@@ -153,9 +155,9 @@ function drawMessage(context, { run, palette, scene }, m, where, chosen) {
  * A chain, along the lines of machines and along messages. Of what is finer than a pixel, nothing is drawn twice.
  *
  * @param {CanvasRenderingContext2D} context @param {import("./draw.js").Frame} frame
- * @param {{start: number, messages: ArrayLike<number>, end: number}} chain @param {Where} where
+ * @param {Chain} chain @param {Where} where
  */
-function drawChain(context, { run, palette, layout, scene }, { start, messages, end }, where) {
+export function drawChain(context, { run, palette, layout }, { start, messages, end }, where) {
 	const { send, receive } = run.messages;
 	// A chain ascends, so what is in sight is one stretch of it.
 	let low = 0;
@@ -194,9 +196,6 @@ function drawChain(context, { run, palette, layout, scene }, { start, messages, 
 	}
 	context.lineJoin = "round";
 	context.lineCap = "round";
-	context.strokeStyle = faded(palette.surface, 0.8);
-	context.lineWidth = 6;
-	if (scene.marks.count > 0) context.stroke(path);
 	context.strokeStyle = context.fillStyle = palette.selection;
 	context.lineWidth = 2.5;
 	context.stroke(path);

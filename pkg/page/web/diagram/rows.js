@@ -83,3 +83,12 @@ export function rowAt(rows, y) {
 	}
 	return rows.list[low];
 }
+
+/**
+ * How far the bars of a line reach to either side of it, at most.
+ *
+ * @param {number} height of the line
+ */
+export function barRoom(height) {
+	return height > 40 ? height * 0.36 : (height - (height > 12 ? 6 : 1)) * 0.5;
+}

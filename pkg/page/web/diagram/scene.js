@@ -1,5 +1,6 @@
 import { RECEIVE, SEND } from "../run.js";
 import { bucketsTogether } from "./density.js";
+import { barRoom } from "./rows.js";
 import { firstAbove, firstAtLeast } from "./scale.js";
 
 /**
@@ -64,7 +65,7 @@ export function createScene() {
 		rows: [],
 		bars: new Growing("row", "x", "end", "internal", "send", "receive", "state"), // shares of the row's height, stacked
 		marks: new Growing("row", "x", "event", "kind", "state"),
-		arrows: new Growing("x", "y", "endX", "endY", "message", "state"),
+		arrows: new Growing("x", "y", "endX", "endY", "message", "state", "through"),
 		sparse: 1,
 		radius: 0,
 		events: 0,
@@ -74,10 +75,12 @@ export function createScene() {
 const bestSpacing = 9; // pixels between events, on average, from which on there are marks
 const leastSpacing = 2.5; // and ticks
 const mostMarks = 2500;
-const mostArrows = 900;
+const mostArrows = 600;
+const mostThrough = 24; // messages that pass through say little here
+
 const fewestInBar = 6;
 const tickWidth = 1.6;
-const tickHeights = [0, 0.3, 0.6, 0.85]; // by kind
+const tickHeights = [0, 9, 17, 25]; // pixels at most, by kind
 
 /**
  * @param {object} input
@@ -125,7 +128,7 @@ export function buildScene({ run, axis, scale, rows, scroll, height, shading, mo
 			for (let e = from; e < to; e++) {
 				const x = place(e);
 				const kind = run.kind[e];
-				const size = row.folded ? 1 : tickHeights[kind];
+				const size = row.folded ? 1 : Math.min(tickHeights[kind] / (2 * barRoom(row.height)), kind * 0.3);
 				scene.bars.push(k, x - tickWidth / 2, x + tickWidth / 2, kind === SEND || kind === RECEIVE ? 0 : size, kind === SEND ? size : 0,
 					kind === RECEIVE ? size : 0, stateOf(run, shading, e));
 			}
@@ -173,19 +176,23 @@ function addBars(run, { density }, scale, row, k, shading, scene) {
  */
 function addArrows(run, { arrows }, scale, rows, scroll, height, shading, place, scene) {
 	const { messages, machineOf } = run;
-	const { messages: found, sparse } = arrows.query(scale.from, scale.to, mostArrows, (m) => {
+	/** @param {number} m */
+	const shown = (m) => {
 		const a = rows.of[machineOf[messages.send[m]]];
 		const b = rows.of[messages.to[m]];
 		if (!a || !b || (a.folded && b.folded)) return false;
 		return Math.max(a.y, b.y) >= scroll && Math.min(a.y, b.y) <= scroll + height;
-	});
-	scene.sparse = sparse;
-	for (const m of found) {
-		const send = messages.send[m];
-		const receive = messages.receive[m];
-		const a = /** @type {import("./rows.js").Row} */ (rows.of[machineOf[send]]);
-		const b = /** @type {import("./rows.js").Row} */ (rows.of[machineOf[receive]]);
-		scene.arrows.push(place(send), a.y - scroll, place(receive), b.y - scroll, m, arrowState(run, shading, send, receive));
+	};
+	for (const through of [true, false]) {
+		const { messages: found, sparse } = arrows.query(scale.from, scale.to, through ? mostThrough : mostArrows, through, shown);
+		if (!through) scene.sparse = sparse;
+		for (const m of found) {
+			const send = messages.send[m];
+			const receive = messages.receive[m];
+			const a = /** @type {import("./rows.js").Row} */ (rows.of[machineOf[send]]);
+			const b = /** @type {import("./rows.js").Row} */ (rows.of[machineOf[receive]]);
+			scene.arrows.push(place(send), a.y - scroll, place(receive), b.y - scroll, m, arrowState(run, shading, send, receive), Number(through));
+		}
 	}
 }
 
