@@ -31,7 +31,7 @@ import (
 
 // patience is how long a test waits for what must happen: long, since the machine may be
 // busy with other tests.
-const patience = 3 * time.Minute
+const patience = 40 * time.Second
 
 // scratch is where the browser and the pages are while the tests run.
 var scratch string
@@ -331,6 +331,8 @@ func (t *tab) drag(x, y, toX, toY float64) {
 // wheel turns the wheel at a place.
 func (t *tab) wheel(x, y, dx, dy float64, modifiers chromedp.Modifier) {
 	t.Helper()
+	const least = 1e-6 // both have to be given, and what is 0 is not
+	dx, dy = dx+least, dy+least
 	t.call(func(ctx context.Context, target *chromedp.Target) error {
 		_, err := cdp.Call(ctx, target, input.DispatchMouseEvent, input.DispatchMouseEventParams{
 			Type: input.DispatchMouseEventTypeMouseWheel, X: x, Y: y, DeltaX: dx, DeltaY: dy, Modifiers: int64(modifiers),
