@@ -108,14 +108,15 @@ class Diagram {
 		this.base = h("canvas", { "aria-hidden": "true" });
 		this.over = h("canvas", { "aria-hidden": "true", class: "over" });
 		const number = `diagram-${runIndex}`;
+		const name = state.runs.length > 1 ? `run ${runIndex + 1}, ${run.head.name}` : run.head.name || "the run";
 		this.here = h("div", { id: `${number}-here`, role: "img", class: "here", "aria-label": "No event yet: press the right arrow" });
 		this.plot = h("div", {
 			class: "diagram-plot", role: "application", tabIndex: 0, "aria-roledescription": "space-time diagram", "aria-activedescendant": this.here.id,
-			"aria-label": `Space-time diagram of ${run.head.name || "the run"}: ${formatPlural(run.machines, "machine")}, ${formatPlural(run.total, "event")}. Arrow keys step from event to event, Enter chooses one.`,
+			"aria-label": `Space-time diagram of ${name}: ${formatPlural(run.machines, "machine")}, ${formatPlural(run.total, "event")}. Arrow keys step from event to event, Enter chooses one.`,
 		}, this.base, this.over, this.here);
 		this.card = new Card(this.plot);
 		this.minimap = new Minimap(run, (centre) => this.centre(centre));
-		this.toolbar = createToolbar(run, state.get, this.toolActions());
+		this.toolbar = createToolbar(run, name, state.get, this.toolActions());
 		this.panel = h("div", { class: "diagram-panel" });
 		this.legend = legendElement();
 		this.element = h("div", { class: "diagram" }, this.toolbar.element, this.plot, this.minimap.element, this.legend, this.panel);

@@ -1,7 +1,7 @@
 import { RECEIVE, SEND } from "../run.js";
 import { barRoom } from "./rows.js";
 import { CONCURRENT } from "./scene.js";
-import { channels, coloursOf, faded } from "./theme.js";
+import { channels, coloursOf, faded, manyMachines } from "./theme.js";
 
 /**
  * Draws a scene on a canvas. Bars are written as pixels, since there may be a hundred thousand of them; everything else
@@ -126,36 +126,48 @@ export class Painter {
 
 	/** @param {CanvasRenderingContext2D} context @param {Frame} frame */
 	drawSpans(context, { scene, spans, palette, scroll }) {
+		/** @type {Map<number, {x: number, end: number}[]>} by row, what is covered */
+		const covered = new Map();
+		/** @type {{x: number, y: number, text: string, width: number, colour: string}[]} */
+		const labels = [];
+		context.font = `600 11px ${palette.sans}`;
 		for (const { row, x, end, span } of spans) {
-			const { top, height, y } = scene.rows[row];
+			const { height, y } = scene.rows[row];
 			const style = spanStyle(span.kind, palette);
 			const width = Math.max(end - x, 2);
-			const full = style.full;
-			const boxHeight = full ? height - Math.min(4, height * 0.15) : Math.max(2, Math.min(5, height * 0.12));
-			const boxTop = full ? y - scroll - boxHeight / 2 : top - scroll + height - boxHeight - Math.min(2, height * 0.1);
-			context.fillStyle = faded(style.colour, full ? 0.13 : 0.75);
-			context.fillRect(x, boxTop, width, boxHeight);
-			if (!full) continue;
-			const pattern = this.hatch(context, style.hatch, style.colour);
-			if (pattern && width > 3) {
-				context.fillStyle = pattern;
-				context.fillRect(x, boxTop, width, boxHeight);
+			const half = Math.min(height * 0.46, 30);
+			const middle = y - scroll;
+			if (!style.full) {
+				context.fillStyle = faded(style.colour, 0.75);
+				context.fillRect(x, middle + half - Math.min(4, half / 3), width, Math.min(4, half / 3));
+				continue;
 			}
-			context.fillStyle = style.colour;
-			context.fillRect(x, boxTop, 1.5, boxHeight);
-			if (width > 3) context.fillRect(x + width - 1, boxTop, 1, boxHeight);
-			if (width > 40 && boxHeight > 24) {
-				context.font = `600 11px ${palette.sans}`;
-				context.textBaseline = "top";
-				context.textAlign = "left";
-				const text = fitted(context, span.kind, width - 12);
-				if (text !== "") {
-					context.fillStyle = palette.surface;
-					context.fillRect(x + 3, boxTop + 2, context.measureText(text).width + 6, 15);
-					context.fillStyle = style.colour;
-					context.fillText(text, x + 6, boxTop + 4);
+			const others = covered.get(row) ?? [];
+			covered.set(row, [...others, { x, end }]);
+			// A kill and the crash that it makes take one ground.
+			if (!others.some((other) => Math.min(other.end, end) - Math.max(other.x, x) > 0.8 * width)) {
+				context.fillStyle = faded(style.colour, 0.12);
+				context.fillRect(x, middle - half, width, 2 * half);
+				const pattern = this.hatch(context, style.hatch, style.colour);
+				if (pattern && width > 3) {
+					context.fillStyle = pattern;
+					context.fillRect(x, middle - half, width, 2 * half);
 				}
 			}
+			context.fillStyle = style.colour;
+			context.fillRect(x, middle - half, 1.5, 2 * half);
+			if (width > 3) context.fillRect(x + width - 1, middle - half, 1, 2 * half);
+			const label = { x: x + 3, y: middle - half + 2, text: span.kind, width: context.measureText(span.kind).width + 6, colour: style.colour };
+			while (labels.some((l) => l.y === label.y && l.x < label.x + label.width && label.x < l.x + l.width)) label.y += 15;
+			if (label.width < width && label.y + 15 < middle + half && half > 11) labels.push(label);
+		}
+		context.textBaseline = "top";
+		context.textAlign = "left";
+		for (const { x, y, text, width, colour } of labels) {
+			context.fillStyle = faded(palette.surface, 0.85);
+			context.fillRect(x, y, width, 15);
+			context.fillStyle = colour;
+			context.fillText(text, x + 3, y + 2);
 		}
 	}
 
@@ -167,7 +179,7 @@ export class Painter {
 			const tile = document.createElement("canvas");
 			tile.width = tile.height = 8;
 			const pen = /** @type {CanvasRenderingContext2D} */ (tile.getContext("2d"));
-			pen.strokeStyle = faded(colour, 0.5);
+			pen.strokeStyle = faded(colour, 0.3);
 			pen.lineWidth = 1;
 			pen.beginPath();
 			if (kind === "cross" || kind === "rising") {
@@ -217,12 +229,6 @@ function blend(a, b, share) {
 /** @param {import("./theme.js").MachineColours} colours */
 function wordsOf({ internal, send, receive }) {
 	return [wordOf(internal), wordOf(send), wordOf(receive)];
-}
-
-/** As much of a text as there is room for. @param {CanvasRenderingContext2D} context @param {string} text @param {number} width */
-function fitted(context, text, width) {
-	if (context.measureText(text).width <= width) return text;
-	return "";
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Frame} frame */
@@ -293,7 +299,7 @@ function drawLines(context, { run, scene, lines, palette, scroll }) {
 	for (const line of lines) {
 		const row = scene.rows[line.row];
 		const colours = coloursOf(palette, run, row.machine);
-		context.fillStyle = faded(colours.send, row.height < 8 ? 0.25 : 0.6);
+		context.fillStyle = faded(colours.send, row.height < 8 ? 0.3 : 0.6);
 		const thick = row.highlighted ? 3 : row.height < 8 ? 1 : 1.5;
 		context.fillRect(line.x, row.y - scroll - thick / 2, line.end - line.x, thick);
 	}
@@ -307,12 +313,13 @@ function drawArrows(context, { run, scene, palette }) {
 	const groups = new Map();
 	const heads = arrows.count <= 320;
 	const few = Math.min(1, 150 / arrows.count);
+	const many = scene.rows.length > manyMachines;
 	const { values, width } = arrows;
 	for (let k = 0, at = 0; k < arrows.count; k++, at += width) {
 		const grey = values[at + 5] === CONCURRENT;
 		const through = values[at + 6] === 1;
-		const colour = grey ? palette.grey.send : coloursOf(palette, run, run.machineOf[run.messages.send[values[at + 4]]]).send;
-		const opacity = through ? 0.22 : grey ? 0.35 + 0.25 * few : 0.3 + 0.5 * few;
+		const colour = grey ? palette.grey.send : many ? palette.ink : coloursOf(palette, run, run.machineOf[run.messages.send[values[at + 4]]]).send;
+		const opacity = through ? 0.22 : many && few < 0.9 ? (grey ? 0.3 : 0.2) : grey ? 0.35 + 0.25 * few : 0.3 + 0.5 * few;
 		const key = `${grey ? 0 : 1}${colour}${opacity}`;
 		let group = groups.get(key);
 		if (!group) groups.set(key, (group = { path: new Path2D(), heads: new Path2D(), colour, opacity }));
@@ -430,7 +437,7 @@ function drawRecords(context, { run, scene, records, palette, scroll }) {
 function drawLabels(context, { run, scene, palette, layout, scroll }) {
 	context.save();
 	context.beginPath();
-	context.rect(0, layout.top, layout.left, layout.plotHeight);
+	context.rect(0, scroll > 0 ? layout.top : 0, layout.left, layout.plotHeight + layout.top);
 	context.clip();
 	context.textAlign = "left";
 	context.textBaseline = "middle";

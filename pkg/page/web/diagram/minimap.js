@@ -1,6 +1,6 @@
 import { h } from "../dom.js";
 import { sizeCanvas } from "./draw.js";
-import { coloursOf, faded } from "./theme.js";
+import { coloursOf, faded, manyMachines } from "./theme.js";
 
 /** The whole run in one strip: where there are messages, what part is in sight, and what was found and chosen. */
 export class Minimap {
@@ -69,7 +69,8 @@ export class Minimap {
 		const context = /** @type {CanvasRenderingContext2D} */ (image.getContext("2d"));
 		context.setTransform(ratio, 0, 0, ratio, 0, 0);
 		// As many columns as leave each some twenty events and three pixels.
-		const columns = 2 ** Math.max(0, Math.floor(Math.log2(Math.min(512, size / 3, this.run.total / 20))));
+		const finest = Math.min(...axis.density.tables.map((table) => table.length - 1));
+		const columns = 2 ** Math.max(0, Math.floor(Math.log2(Math.min(finest, size / 3, this.run.total / 20))));
 		const stacks = new Float64Array(columns);
 		const { run } = this;
 		/** @type {Float64Array[]} */
@@ -85,7 +86,7 @@ export class Minimap {
 		const scale = (this.height - 4) / Math.max(...stacks, 1);
 		const below = new Float64Array(columns);
 		counts.forEach((count, i) => {
-			context.fillStyle = faded(coloursOf(palette, run, i).send, 0.45);
+			context.fillStyle = faded(run.machines > manyMachines ? palette.muted : coloursOf(palette, run, i).send, 0.45);
 			count.forEach((n, c) => {
 				if (n > 0) context.fillRect(start + (c / columns) * size, this.height - 2 - (below[c] + n) * scale, size / columns, n * scale);
 				below[c] += n;

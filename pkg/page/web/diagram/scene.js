@@ -2,6 +2,7 @@ import { RECEIVE, SEND } from "../run.js";
 import { bucketsTogether } from "./density.js";
 import { barRoom } from "./rows.js";
 import { firstAbove, firstAtLeast } from "./scale.js";
+import { manyMachines } from "./theme.js";
 
 /**
  * What is to be seen, as figures: the screen, SVG and TikZ are drawn from the same scene. Of each machine the events
@@ -76,10 +77,12 @@ const bestSpacing = 9; // pixels between events, on average, from which on there
 const leastSpacing = 2.5; // and ticks
 const mostMarks = 2500;
 const mostArrows = 600;
+const mostOfMany = 300; // arrows among many machines
 const mostThrough = 24; // messages that pass through say little here
 
 const fewestInBar = 6;
 const tickWidth = 1.6;
+const calmHeight = 11; // pixels of a line below which its internal events are its line alone
 const tickHeights = [0, 9, 17, 25]; // pixels at most, by kind
 
 /**
@@ -128,6 +131,7 @@ export function buildScene({ run, axis, scale, rows, scroll, height, shading, mo
 			for (let e = from; e < to; e++) {
 				const x = place(e);
 				const kind = run.kind[e];
+				if (kind !== SEND && kind !== RECEIVE && row.height < calmHeight) continue;
 				const size = row.folded ? 1 : Math.min(tickHeights[kind] / (2 * barRoom(row.height)), kind * 0.3);
 				scene.bars.push(k, x - tickWidth / 2, x + tickWidth / 2, kind === SEND || kind === RECEIVE ? 0 : size, kind === SEND ? size : 0,
 					kind === RECEIVE ? size : 0, stateOf(run, shading, e));
@@ -184,7 +188,7 @@ function addArrows(run, { arrows }, scale, rows, scroll, height, shading, place,
 		return Math.max(a.y, b.y) >= scroll && Math.min(a.y, b.y) <= scroll + height;
 	};
 	for (const through of [true, false]) {
-		const { messages: found, sparse } = arrows.query(scale.from, scale.to, through ? mostThrough : mostArrows, through, shown);
+		const { messages: found, sparse } = arrows.query(scale.from, scale.to, through ? mostThrough : rows.list.length > manyMachines ? mostOfMany : mostArrows, through, shown);
 		if (!through) scene.sparse = sparse;
 		for (const m of found) {
 			const send = messages.send[m];
