@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -21,6 +22,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 )
 
@@ -361,10 +363,30 @@ func (t *tab) pinch(x, y, from, to float64) {
 	touch(input.DispatchTouchEventTypeTouchEnd, to)
 }
 
-// press presses keys, one after the other.
+// press presses keys, one after the other, which are no text.
 func (t *tab) press(keys string, modifiers ...chromedp.Modifier) {
 	t.Helper()
-	require.NoError(t, chromedp.Do(t.ctx, chromedp.KeyEvent(keys, chromedp.KeyModifiers(modifiers...))))
+	for _, r := range keys {
+		for _, event := range kb.Encode(r) {
+			// What a page takes as a command is not typed into what it then focuses.
+			if event.Type == kb.KeyChar && unicode.IsPrint(r) {
+				continue
+			}
+			for _, m := range modifiers {
+				event.Modifiers |= int64(m)
+			}
+			t.call(func(ctx context.Context, target *chromedp.Target) error {
+				_, err := cdp.Call(ctx, target, input.DispatchKeyEvent, *event)
+				return err
+			})
+		}
+	}
+}
+
+// write types text.
+func (t *tab) write(text string) {
+	t.Helper()
+	require.NoError(t, chromedp.Do(t.ctx, chromedp.KeyEvent(text)))
 }
 
 // focus gives the keys to an element.
