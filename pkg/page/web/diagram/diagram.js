@@ -341,12 +341,16 @@ class Diagram {
 		return { start, messages: relation.chain, end };
 	}
 
+	/** Messages that cross the cut; of very many, some. @param {"flying" | "backward"} which */
+	crossing(which) {
+		const { messages } = this.causal.links();
+		return (this.cutReport?.[which] ?? []).flatMap((r) => [...messages.subarray(r.from, Math.min(r.to, r.from + 400))]).slice(0, 1500);
+	}
+
 	/** @returns {import("./overlay.js").Overlay} */
 	overlay() {
 		const state = this.state.get();
 		const chosen = this.chosen;
-		const links = this.causal.links();
-		const listed = (/** @type {{from: number, to: number}[]} */ ranges) => ranges.flatMap((r) => [...links.messages.subarray(r.from, Math.min(r.to, r.from + 400))]).slice(0, 1500);
 		return {
 			chosen,
 			chain: this.chain(),
@@ -354,7 +358,7 @@ class Diagram {
 			hover: this.hover.event,
 			message: this.chosenMessage,
 			hoverMessage: this.hover.message,
-			cut: state.cut && this.cutReport ? { cut: state.cut, consistent: this.cutReport.consistent, flying: listed(this.cutReport.flying), backward: listed(this.cutReport.backward) } : null,
+			cut: state.cut && this.cutReport ? { cut: state.cut, consistent: this.cutReport.consistent, flying: this.crossing("flying"), backward: this.crossing("backward") } : null,
 			hits: this.found?.hits ?? [],
 			flags: this.flags,
 			cursor: state.cursor !== null && this.axis.name === "time" && this.hover.event < 0 ? this.scale.toPixel(state.cursor) : null,
@@ -375,16 +379,21 @@ class Diagram {
 	drawPanel() {
 		this.dirty.panel = false;
 		this.panel.replaceChildren(...panelContent(this.run, this.causal, {
-			chosen: this.chosen, message: this.chosenMessage, carriers: this.carriers, cut: this.cutReport, moved: this.movedNow.size,
+			chosen: this.chosen, message: this.chosenMessage, carriers: this.carriers, moved: this.movedNow.size,
+			cut: this.cutReport && { report: this.cutReport, flying: this.crossing("flying"), backward: this.crossing("backward") },
 		}, {
 			goTo: (e) => this.goTo(e, true),
 			clear: () => this.command("clear"),
 			copyLink: () => this.copyLink(),
+			chooseMessage: (m) => this.chooseMessage(m),
 			closeCut: () => this.closeCut(),
 			removeCut: () => this.state.set({ cut: null }),
 			putBack: () => this.putBack(),
 		}));
-		this.legend.classList.toggle("with-cone", this.chosen.length > 0);
+		const between = this.relation !== null && this.relation.order !== "concurrent";
+		this.legend.classList.toggle("with-cone", this.chosen.length > 0 && !between);
+		this.legend.classList.toggle("with-chain", this.chosen.length === 1 || between);
+		this.legend.classList.toggle("with-between", between);
 	}
 
 	/** The card beside what the pointer or the keyboard is at. @param {import("./overlay.js").Overlay} overlay */
@@ -994,5 +1003,6 @@ function legendElement() {
 		...names.map((name) => h("li", {}, h("span", { class: `mark ${name}`, "aria-hidden": "true" }), name)),
 		h("li", { class: "cone" }, h("span", { class: "ground past", "aria-hidden": "true" }), "past"),
 		h("li", { class: "cone" }, h("span", { class: "ground future", "aria-hidden": "true" }), "future"),
-		h("li", { class: "cone" }, h("span", { class: "ground chain", "aria-hidden": "true" }), "the chain that carried the clock"));
+		h("li", { class: "between" }, h("span", { class: "ground between", "aria-hidden": "true" }), "after the one and before the other"),
+		h("li", { class: "chain" }, h("span", { class: "ground chain", "aria-hidden": "true" }), "the chain"));
 }

@@ -6,6 +6,7 @@ import { sizeCanvas } from "./draw.js";
 import { countShapes, figureShapes, mostTikzShapes, svgOf, tikzOf } from "./figure.js";
 import { drawChain, drawOverlay } from "./overlay.js";
 import { firstAbove, firstAtLeast } from "./scale.js";
+import { readPalette } from "./theme.js";
 
 /**
  * The current view, to take along.
@@ -47,19 +48,32 @@ export function exportView(what, view) {
 		showTextDialog(view, title, events.length === 0 ? "Nothing is chosen: choose an event, two events or a message first." : more, text, `${name}.log`);
 		return;
 	}
-	const shapes = figureShapes(frame, overlay, view.where);
 	if (what === "svg") {
+		const shapes = figureShapes(frame, overlay, view.where);
 		const { width, height } = frame.layout;
 		save(new Blob([svgOf(shapes, { width, height, background: palette.surface, font: "Helvetica, Arial, sans-serif", title: `Space-time diagram of ${run.head.name}` })], { type: "image/svg+xml" }), `${name}.svg`);
 		view.announce("The picture is saved.");
 		return;
 	}
+	// Paper is white.
+	const shapes = figureShapes({ ...frame, palette: lightPalette(view.parent) }, overlay, view.where);
 	if (countShapes(shapes) > mostTikzShapes) {
 		showTextDialog(view, "Figure for LaTeX (TikZ)", `This view has ${formatCount(countShapes(shapes))} shapes, more than TeX takes in a reasonable time. Zoom in, or hide machines, or take the SVG.`, "", `${name}.tex`);
 		return;
 	}
 	const { width, height } = frame.layout;
 	showTextDialog(view, "Figure for LaTeX (TikZ)", "Needs \\usepackage{tikz} and \\usetikzlibrary{arrows.meta}.", tikzOf(shapes, { width, height, note: `${run.head.name}: ${run.head.again}` }), `${name}.tex`);
+}
+
+/** The colours that the page has by day. @param {HTMLElement} element */
+function lightPalette(element) {
+	const { dataset } = document.documentElement;
+	const theme = dataset.theme;
+	dataset.theme = "light";
+	const palette = readPalette(element);
+	if (theme === undefined) delete dataset.theme;
+	else dataset.theme = theme;
+	return palette;
 }
 
 /** A name that every file system takes. @param {string} run */

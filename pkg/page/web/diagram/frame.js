@@ -80,7 +80,7 @@ const pixelsPerTick = 105;
 
 /** @param {import("./axis.js").Axis} axis @param {import("./scale.js").Scale} scale */
 function ticksOf(axis, scale) {
-	const about = scale.width / pixelsPerTick;
+	const about = scale.width / (scale.width < 500 ? pixelsPerTick * 0.65 : pixelsPerTick);
 	if (axis.name === "clock") {
 		const { values } = niceTicks(scale.from, scale.to, about, true);
 		return spread(values.map((v) => ({ x: scale.toPixel(v), label: formatCount(v) })));

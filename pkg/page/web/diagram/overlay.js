@@ -222,7 +222,9 @@ function drawCut(context, frame, { cut, consistent, flying, backward }, where) {
 		context.strokeStyle = faded(stroke, list.length > 100 ? 0.35 : 0.85);
 		context.lineWidth = 2;
 		if (list === backward) context.setLineDash([6, 3]);
+		context.fillStyle = context.strokeStyle;
 		context.stroke(path);
+		context.fill(path);
 		context.setLineDash([]);
 	}
 	context.strokeStyle = context.fillStyle = colour;
