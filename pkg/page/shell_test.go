@@ -79,7 +79,7 @@ func TestPages(t *testing.T) {
 				for _, part := range tt.holds {
 					assert.True(t, strings.Contains(text, part), "no %q", part)
 				}
-				assert.Zero(t, ask[int](tab, `document.documentElement.scrollWidth - innerWidth`), "pixels wider than the window")
+				assert.Zero(t, ask[int](tab, `document.documentElement.scrollWidth - document.documentElement.clientWidth`), "pixels wider than the window")
 				if len(tt.runs[0]) < len("hundred") || name == "light" {
 					tab.accessible()
 				}
