@@ -25,17 +25,18 @@ type planned struct {
 	duration time.Duration
 	seed     uint64
 	faults   string
+	latency  string
 }
 
 const plan = "at 15s kill 1 for 6s; at 35s partition 0 | 1,2 for 8s; at 50s pause 2 for 3s"
 
 var plans = map[string]planned{
-	"three":   {3, "1,5,4", time.Minute, 42, ""},
-	"other":   {3, "1,5,4", time.Minute, 43, ""},
-	"faults":  {3, "1,5,4", time.Minute, 7, plan},
-	"hundred": {100, "random", time.Minute, 5, ""},
-	"100k":    {3, "1,5,4", 10_000 * time.Second, 42, ""},
-	"1M":      {3, "1,5,4", 100_000 * time.Second, 42, ""},
+	"three":   {3, "1,5,4", time.Minute, 42, "", "uniform:1ms,120ms"},
+	"again":   {3, "1,5,4", time.Minute, 42, "", "300ms"}, // the same dice, and other times
+	"faults":  {3, "1,5,4", time.Minute, 7, plan, "uniform:1ms,120ms"},
+	"hundred": {100, "random", time.Minute, 5, "", "uniform:1ms,120ms"},
+	"100k":    {3, "1,5,4", 10_000 * time.Second, 42, "", "1ms"},
+	"1M":      {3, "1,5,4", 100_000 * time.Second, 42, "", "1ms"},
 }
 
 var (
@@ -58,7 +59,7 @@ func recorded(tb testing.TB, name string) string {
 	var err error
 	spec.Rates, err = experiment.ParseRates(p.rates, p.machines, p.seed)
 	require.NoError(tb, err)
-	spec.Virtual.Latency, err = experiment.ParseLatency("uniform:1ms,120ms")
+	spec.Virtual.Latency, err = experiment.ParseLatency(p.latency)
 	require.NoError(tb, err)
 	if p.faults != "" {
 		spec.Faults, err = experiment.ParseFaults(p.faults, p.machines, p.seed, p.duration)

@@ -69,7 +69,7 @@ func TestPages(t *testing.T) {
 		{"run", []string{"three"}, []string{"correct", "42", "launcher sim", "Space-time diagram", "Logical clocks", "Drift", "Queues", "Figures"}},
 		{"faults", []string{"faults"}, []string{"kill", "partition", "pause"}},
 		{"hundred machines", []string{"hundred"}, []string{"100 machines"}},
-		{"two runs", []string{"three", "other"}, []string{"First differences", "three", "other"}},
+		{"two runs", []string{"three", "again"}, []string{"First differences", "three", "again"}},
 	} {
 		for name, how := range map[string]look{"light": {}, "dark": {dark: true}, "phone": {width: 390, height: 844, touch: true, still: true}} {
 			t.Run(tt.name+"/"+name, func(t *testing.T) {
@@ -293,7 +293,7 @@ func TestPrint(t *testing.T) {
 // The first difference of two runs is shown in both of them.
 func TestDifference(t *testing.T) {
 	t.Parallel()
-	tab := open(t, written(t, "three", "other"), look{})
+	tab := open(t, written(t, "three", "again"), look{})
 	tab.click(`button.difference`)
 	fragment := tab.fragment("b=1.")
 	assert.Contains(t, fragment, "a=0.")
