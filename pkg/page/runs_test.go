@@ -13,6 +13,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/lab"
+	"github.com/scalemodel/lamport/pkg/sweep"
 )
 
 // The runs whose pages are tested in a browser, all in virtual time, so that they are the
@@ -90,4 +91,22 @@ func written(tb testing.TB, names ...string) string {
 		made[file] = file
 	}
 	return file
+}
+
+// swept returns the directory of a sweep, with the pages of its runs.
+func swept(tb testing.TB) string {
+	tb.Helper()
+	making.Lock()
+	defer making.Unlock()
+	if dir, ok := made["sweep"]; ok {
+		return dir
+	}
+	dir := filepath.Join(scratch, "sweep")
+	grid := sweep.Grid{
+		Format: 1, Version: "v1.2.3", Virtual: true, Rates: []string{"1,5,3", "3,3,3"}, Machines: []int{0}, Die: []int{10, 3},
+		Latency: []string{"1ms"}, Phase: "together", Duration: 20 * time.Second, Trials: 3, Seed: 5, Seeds: sweep.Seeds(5, 3),
+	}
+	require.NoError(tb, lab.Sweep{Grid: grid, Dir: dir, Report: true}.Run(context.Background(), quiet()))
+	made["sweep"] = dir
+	return dir
 }
