@@ -62,7 +62,7 @@ export function figureShapes(frame, overlay, where) {
 		shapes.push({ shape: "text", x: left - 12, y: y + 4, text: `vm-${run.ids[row.machine]}`, size: 11, anchor: "end", fill: palette.ink });
 	}
 	shapes.push({ shape: "lines", list: [[left, bottom, right, bottom]], stroke: palette.muted, width: 0.8 });
-	for (const { x, label } of frame.ticks) shapes.push({ shape: "text", x, y: bottom + 16, text: label, size: 10, anchor: "middle", fill: palette.muted });
+	for (const { x, label } of frame.ticks) shapes.push({ shape: "text", x: Math.min(x, right), y: bottom + 16, text: label, size: 10, anchor: x > right - 24 ? "end" : "middle", fill: palette.muted });
 	return shapes.filter((s) => !("list" in s) || s.list.length > 0);
 }
 
