@@ -16,7 +16,7 @@ import { hitTest, nearestEvent } from "./hit.js";
 import { commandOf, diagramKeys } from "./keys.js";
 import { Minimap } from "./minimap.js";
 import { moveEvent } from "./move.js";
-import { drawChain, drawOverlay } from "./overlay.js";
+import { drawChain, drawHits, drawOverlay } from "./overlay.js";
 import { panelContent } from "./panel.js";
 import { layoutRows, rowAt } from "./rows.js";
 import { createScale, firstAbove, firstAtLeast } from "./scale.js";
@@ -88,12 +88,15 @@ class Diagram {
 		this.carriers = [];
 		/** @type {import("./describe.js").Relation | null} of the two chosen events */
 		this.relation = null;
+		/** @type {number[] | null} the cut of which the report is */
+		this.cutFor = null;
 		/** @type {import("../causal.js").CutReport | null} */
 		this.cutReport = null;
 		/** @type {(e: number) => number} */
 		this.place = () => 0;
 		this.frame = /** @type {import("./draw.js").Frame} */ (/** @type {unknown} */ (null));
 		this.searchedFor = "";
+		this.describedFocus = -1;
 		this.lastAxis = "";
 		/** @type {[number, number] | null} */
 		this.band = null;
@@ -135,7 +138,7 @@ class Diagram {
 		this.observer.observe(this.plot);
 		this.onTheme = () => {
 			this.palette = readPalette(this.element);
-			this.resized();
+			this.dirty.size = true;
 			this.render();
 		};
 		document.addEventListener("themechange", this.onTheme);
@@ -221,7 +224,10 @@ class Diagram {
 			this.carriers = chosen.length === 1 ? this.causal.carriers(chosen[0]) : [];
 			this.relation = chosen.length === 2 ? relationOf(run, chosen[0], chosen[1], this.causal) : null;
 		}
-		this.cutReport = state.cut && state.cut.length >= run.machines ? this.causal.cut(state.cut) : null;
+		if (state.cut !== this.cutFor) {
+			this.cutFor = state.cut;
+			this.cutReport = state.cut && state.cut.length >= run.machines ? this.causal.cut(state.cut) : null;
+		}
 		const involved = new Set(chosen.map((e) => run.machineOf[e]));
 		const message = this.chosenMessage;
 		const messages = [...(this.relation?.chain ?? []), ...(message >= 0 ? [message] : []), ...this.carriers.slice(-8)];
@@ -298,12 +304,21 @@ class Diagram {
 		}
 		buildScene({ run, axis, scale, rows, scroll, height: layout.plotHeight, shading, moved: this.movedNow, pixelOf }, scene);
 		this.place = pixelOf ?? ((/** @type {number} */ e) => scale.toPixel(this.movedNow.get(e) ?? axis.values[e]));
-		this.frame = frameOf({ run, axis, scale, scene, layout, scroll, palette: this.palette, shading, place: this.place });
+		this.frame = frameOf({ run, axis, scale, scene, rows, layout, scroll, palette: this.palette, shading, place: this.place });
 		const context = /** @type {CanvasRenderingContext2D} */ (this.base.getContext("2d", { alpha: false }));
-		const chain = this.chain();
-		this.painter.draw(context, this.frame, ratio, () => chain && drawChain(context, this.frame, chain, this.where()));
+		this.painter.draw(context, this.frame, ratio, this.underMarks(context));
 		this.minimap.draw(this.axis, this.range, this.palette, layout, { hits: this.found?.hits ?? [], chosen: this.chosen });
 		this.dirty.scene = this.morph !== null;
+	}
+
+	/** What lies between lines and marks: the chain, and what was found. @param {CanvasRenderingContext2D} context */
+	underMarks(context) {
+		const chain = this.chain();
+		return () => {
+			const where = this.where();
+			if (chain) drawChain(context, this.frame, chain, where);
+			drawHits(context, this.frame, this.found?.hits ?? [], where);
+		};
 	}
 
 	/** @returns {import("./overlay.js").Where} */
@@ -359,7 +374,6 @@ class Diagram {
 			message: this.chosenMessage,
 			hoverMessage: this.hover.message,
 			cut: state.cut && this.cutReport ? { cut: state.cut, consistent: this.cutReport.consistent, flying: this.crossing("flying"), backward: this.crossing("backward") } : null,
-			hits: this.found?.hits ?? [],
 			flags: this.flags,
 			cursor: state.cursor !== null && this.axis.name === "time" && this.hover.event < 0 ? this.scale.toPixel(state.cursor) : null,
 			band: this.band,
@@ -372,6 +386,10 @@ class Diagram {
 	drawOver(ratio) {
 		const context = /** @type {CanvasRenderingContext2D} */ (this.over.getContext("2d"));
 		const overlay = this.overlay();
+		if (overlay.focus >= 0 && overlay.focus !== this.describedFocus) {
+			this.describedFocus = overlay.focus;
+			this.here.setAttribute("aria-label", eventSentence(this.run, overlay.focus));
+		}
 		drawOverlay(context, this.frame, overlay, this.where(), ratio);
 		this.showCard(overlay);
 	}
@@ -399,13 +417,16 @@ class Diagram {
 	/** The card beside what the pointer or the keyboard is at. @param {import("./overlay.js").Overlay} overlay */
 	showCard(overlay) {
 		const { run, hover, layout } = this;
+		if (this.reach) return this.card.hide();
 		const byKeys = overlay.keyboard && overlay.focus >= 0 && hover.event < 0 && hover.message < 0 && !hover.span && !hover.record;
 		const e = byKeys ? overlay.focus : hover.event;
 		if (e >= 0) {
 			const row = this.rows.of[run.machineOf[e]];
 			if (!row) return this.card.hide();
 			const chosen = overlay.chosen;
-			const relation = chosen.length === 1 && chosen[0] !== e ? relationWords(run, e, chosen[0], this.causal) : "";
+			const words = this.flags.filter((flag) => flag.event === e).map((flag) => flag.text);
+			if (chosen.length === 1 && chosen[0] !== e) words.push(relationWords(run, e, chosen[0], this.causal));
+			const relation = words.join("; ");
 			this.card.showEvent(run, e, this.place(e), layout.top + row.y - this.scroll, layout, relation);
 		} else if (hover.message >= 0) {
 			this.card.showText(messageName(run, hover.message), logLine(run, run.messages.receive[hover.message]), this.pointerX, this.pointerY, layout);
@@ -434,6 +455,13 @@ class Diagram {
 				}
 			},
 			zoom: (x, factor) => this.zoomAbout(x, factor),
+			scroll: (x, dy) => {
+				if (x >= this.layout.left || this.rows.height <= this.layout.plotHeight) return false;
+				this.scroll += dy;
+				this.dirty.scene = true;
+				this.schedule();
+				return true;
+			},
 			canZoomOut: () => this.range.to - this.range.from < (this.axis.to - this.axis.from) * 0.999,
 			band: (from, to, done) => {
 				this.band = done ? null : [Math.min(from, to), Math.max(from, to)];
@@ -706,7 +734,6 @@ class Diagram {
 		this.state.set({ focus: placeOfEvent(run, e, this.runIndex) });
 		const sentence = eventSentence(run, e);
 		const chosen = this.chosen;
-		this.here.setAttribute("aria-label", sentence);
 		this.announce(chosen.length === 1 ? `${sentence} ${relationWords(run, e, chosen[0], this.causal)}.` : sentence);
 	}
 
@@ -831,6 +858,7 @@ class Diagram {
 			toggleCut: () => this.toggleCut(),
 			search: (query) => this.state.set({ search: query }),
 			nextHit: (step) => this.stepHit(step),
+			leaveSearch: () => this.plot.focus(),
 			taller: (factor) => {
 				const usual = this.rows.list.find((row) => !row.folded)?.height ?? 20;
 				this.state.set({ rows: factor === 0 ? 0 : Math.round(Math.max(6, Math.min(maxRowHeight, usual * factor))) });
@@ -979,7 +1007,7 @@ class Diagram {
 	/** @param {"svg" | "png" | "tikz" | "chosen" | "view"} what */
 	exportAs(what) {
 		exportView(what, {
-			run: this.run, frame: this.frame, overlay: this.overlay(), where: this.where(), painter: this.painter, range: this.range, axis: this.axis,
+			run: this.run, frame: this.frame, overlay: this.overlay(), where: this.where(), painter: this.painter, underMarks: (context) => this.underMarks(context), range: this.range, axis: this.axis,
 			rows: this.rows, parent: this.element, announce: this.announce,
 			link: linkTo(this.state.get(), this.state.runs),
 		});

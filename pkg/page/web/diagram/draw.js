@@ -21,6 +21,7 @@ import { channels, coloursOf, faded, manyMachines } from "./theme.js";
  * @property {import("./theme.js").Palette} palette
  * @property {Layout} layout
  * @property {number} scroll
+ * @property {number} rowsHeight of all lines, in sight or not
  * @property {{x: number, label: string}[]} ticks
  * @property {string} axisTitle
  * @property {LifeLine[]} lines
@@ -79,6 +80,7 @@ export class Painter {
 		drawRecords(context, frame);
 		context.restore();
 		drawLabels(context, frame);
+		drawScrollMark(context, frame);
 	}
 
 	/** @param {CanvasRenderingContext2D} context @param {Frame} frame @param {number} ratio */
@@ -431,6 +433,14 @@ function drawRecords(context, { run, scene, records, palette, scroll }) {
 			context.fillRect(x, middle - half, 5, 5);
 		}
 	}
+}
+
+/** Which part of the lines is in sight. @param {CanvasRenderingContext2D} context @param {Frame} frame */
+function drawScrollMark(context, { layout, palette, scroll, rowsHeight }) {
+	if (rowsHeight <= layout.plotHeight + 1) return;
+	const part = layout.plotHeight / rowsHeight;
+	context.fillStyle = faded(palette.ink, 0.35);
+	context.fillRect(3, layout.top + scroll * part, 4, Math.max(layout.plotHeight * part, 12));
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Frame} frame */

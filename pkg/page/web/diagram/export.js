@@ -4,7 +4,7 @@ import { copyText } from "../head.js";
 import { logLine } from "../run.js";
 import { sizeCanvas } from "./draw.js";
 import { countShapes, figureShapes, mostTikzShapes, svgOf, tikzOf } from "./figure.js";
-import { drawChain, drawOverlay } from "./overlay.js";
+import { drawOverlay } from "./overlay.js";
 import { firstAbove, firstAtLeast } from "./scale.js";
 import { readPalette } from "./theme.js";
 
@@ -17,6 +17,7 @@ import { readPalette } from "./theme.js";
  * @property {import("./overlay.js").Overlay} overlay
  * @property {import("./overlay.js").Where} where
  * @property {import("./draw.js").Painter} painter
+ * @property {(context: CanvasRenderingContext2D) => () => void} underMarks
  * @property {{from: number, to: number}} range
  * @property {import("./axis.js").Axis} axis
  * @property {import("./rows.js").Rows} rows
@@ -82,12 +83,12 @@ function fileName(run) {
 }
 
 /** @param {View} view @param {import("./overlay.js").Overlay} overlay */
-function pictureOf({ frame, painter, where }, overlay) {
+function pictureOf({ frame, painter, where, underMarks }, overlay) {
 	const { width, height } = frame.layout;
 	const [picture, over] = [document.createElement("canvas"), document.createElement("canvas")];
 	for (const canvas of [picture, over]) sizeCanvas(canvas, width, height, pngScale);
 	const context = /** @type {CanvasRenderingContext2D} */ (picture.getContext("2d"));
-	painter.draw(context, frame, pngScale, () => overlay.chain && drawChain(context, frame, overlay.chain, where));
+	painter.draw(context, frame, pngScale, underMarks(context));
 	drawOverlay(/** @type {CanvasRenderingContext2D} */ (over.getContext("2d")), frame, overlay, where, pngScale);
 	context.setTransform(1, 0, 0, 1, 0, 0);
 	context.drawImage(over, 0, 0);

@@ -39,18 +39,10 @@ export class Minimap {
 		const context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
 		context.setTransform(1, 0, 0, 1, 0, 0);
 		context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-		const key = `${axis.name} ${width} ${ratio} ${palette.surface}`;
-		if (this.ground?.key !== key) this.ground = { key, image: this.strip(axis, palette, start, size, ratio) };
+		const key = `${axis.name} ${width} ${ratio} ${palette.surface} ${hits.length} ${hits[0]}`;
+		if (this.ground?.key !== key) this.ground = { key, image: this.strip(axis, palette, start, size, ratio, hits) };
 		context.drawImage(this.ground.image, 0, 0);
 		context.setTransform(ratio, 0, 0, ratio, 0, 0);
-		context.fillStyle = palette.warn;
-		let last = -1;
-		for (const e of hits) {
-			const x = Math.round(toPixel(axis.values[e]));
-			if (x === last) continue;
-			last = x;
-			context.fillRect(x - 0.5, 1, 1, 6);
-		}
 		context.fillStyle = palette.selection;
 		for (const e of chosen) context.fillRect(toPixel(axis.values[e]) - 1, 0, 2, this.height);
 		const [from, to] = [toPixel(range.from), toPixel(range.to)];
@@ -62,8 +54,8 @@ export class Minimap {
 		context.strokeRect(Math.round(from) - 0.5, 0.5, Math.max(3, Math.round(to - from)), this.height - 1);
 	}
 
-	/** How many events there are where, machine upon machine. @param {import("./axis.js").Axis} axis @param {import("./theme.js").Palette} palette @param {number} start @param {number} size @param {number} ratio */
-	strip(axis, palette, start, size, ratio) {
+	/** How many events there are where, machine upon machine, and what was found. @param {import("./axis.js").Axis} axis @param {import("./theme.js").Palette} palette @param {number} start @param {number} size @param {number} ratio @param {number[]} hits */
+	strip(axis, palette, start, size, ratio, hits) {
 		const image = document.createElement("canvas");
 		sizeCanvas(image, start + size + 12, this.height, ratio);
 		const context = /** @type {CanvasRenderingContext2D} */ (image.getContext("2d"));
@@ -92,6 +84,13 @@ export class Minimap {
 				below[c] += n;
 			});
 		});
+		context.fillStyle = palette.warn;
+		let last = -1;
+		for (const e of hits) {
+			const x = Math.round(start + ((axis.values[e] - axis.from) / (axis.to - axis.from)) * size);
+			if (x !== last) context.fillRect(x - 0.5, 1, 1, 6);
+			last = x;
+		}
 		return image;
 	}
 }

@@ -137,7 +137,7 @@ export function nextHit(run, values, hits, from, step, shown) {
  *
  * @param {number[]} list @param {number} low @param {number} high @param {(e: number) => boolean} holds
  */
-function firstHit(list, low, high, holds) {
+export function firstHit(list, low, high, holds) {
 	while (low < high) {
 		const middle = (low + high) >> 1;
 		if (holds(list[middle])) high = middle;

@@ -13,6 +13,7 @@ import { popover } from "./popover.js";
  * @property {() => void} toggleCut
  * @property {(query: string) => void} search
  * @property {(step: 1 | -1) => void} nextHit
+ * @property {() => void} leaveSearch
  * @property {(factor: number) => void} taller 0: all lines in sight
  * @property {(machine: number, what: "hidden" | "folded" | "highlighted") => void} toggleMachine
  * @property {(machine: number, by: number) => void} moveMachine
@@ -54,6 +55,9 @@ export function createToolbar(run, name, get, actions) {
 	search.addEventListener("input", () => {
 		clearTimeout(timer);
 		timer = setTimeout(() => actions.search(search.value), 200);
+	});
+	search.addEventListener("keydown", (event) => {
+		if (event.key === "Escape") actions.leaveSearch();
 	});
 	const form = h("form", { role: "search", "aria-label": `Search ${name}`, class: "search-form", onsubmit: (/** @type {Event} */ event) => {
 		event.preventDefault();
