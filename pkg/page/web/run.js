@@ -399,13 +399,19 @@ function decimal(x) {
 	return x < 1e21 ? String(x) : BigInt(x).toString();
 }
 
+/** The second that was written last: lines that follow each other mostly share it. */
+const written = { second: NaN, text: "" };
+
 /**
  * @param {number} unixMicro
  * @returns {string} 2026-11-22T17:13:42.066670Z
  */
 export function timestamp(unixMicro) {
 	const second = Math.floor(unixMicro / 1e6);
-	const date = new Date(second * 1000);
-	if (Number.isNaN(date.getTime())) return "0000-00-00T00:00:00.000000Z";
-	return `${date.toISOString().slice(0, 19)}.${String(unixMicro - second * 1e6).padStart(6, "0")}Z`;
+	if (second !== written.second) {
+		const date = new Date(second * 1000);
+		written.second = second;
+		written.text = Number.isNaN(date.getTime()) ? "0000-00-00T00:00:00" : date.toISOString().slice(0, 19);
+	}
+	return `${written.text}.${String(unixMicro - second * 1e6).padStart(6, "0")}Z`;
 }

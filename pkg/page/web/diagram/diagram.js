@@ -991,7 +991,7 @@ class Diagram {
 		const hits = this.found?.hits ?? [];
 		const e = nextHit(this.run, this.axis.values, hits, this.focused, step, (machine) => this.rows.of[machine] !== undefined);
 		if (e < 0) {
-			this.announce("Nothing is found.");
+			this.announce(hits.length > 0 ? "What is found is on hidden machines." : "Nothing is found.");
 			return;
 		}
 		this.goTo(e);

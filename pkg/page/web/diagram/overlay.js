@@ -264,7 +264,7 @@ function drawCut(context, frame, { cut, consistent, flying, backward }, where) {
 }
 
 /**
- * A stroke under each event that was found; of many in one pixel, one.
+ * A stroke under each event that was found; of many that lie close, one.
  *
  * @param {CanvasRenderingContext2D} context @param {import("./draw.js").Frame} frame @param {number[]} hits in ascending order @param {Where} where
  */
@@ -284,7 +284,8 @@ export function drawHits(context, { run, palette, layout, scene }, hits, where) 
 			const r = scene.radius + 3;
 			context.moveTo(x - r, y + r + 2);
 			context.lineTo(x + r, y + r + 2);
-			k = firstHit(hits, k + 1, end, (e) => where.x(e) >= x + 1);
+			// Strokes are this wide, so what lies between is covered.
+			k = firstHit(hits, k + 1, end, (e) => where.x(e) >= x + r);
 		}
 	}
 	context.stroke();

@@ -154,9 +154,11 @@ function addBars(run, { density }, scale, row, k, shading, scene) {
 	const each = (density.to - density.from) / buckets;
 	const together = bucketsTogether(density, row.machine, 1 / scale.perUnit, fewestInBar);
 	const unit = each * together;
-	const last = Math.min(buckets, Math.ceil((scale.to - density.from) / unit) * together);
+	// A little beyond the ends of the axis, to the edges of the plot.
+	const margin = (scale.to - scale.from) * 0.02;
+	const last = Math.min(buckets, Math.ceil((scale.to + margin - density.from) / unit) * together);
 	const per = 1 / (density.peak * unit * 1.15);
-	for (let b = Math.max(0, Math.floor((scale.from - density.from) / unit) * together); b < last; b += together) {
+	for (let b = Math.max(0, Math.floor((scale.from - margin - density.from) / unit) * together); b < last; b += together) {
 		const from = table[b];
 		const to = table[b + together];
 		if (from === to) continue;
@@ -168,7 +170,7 @@ function addBars(run, { density }, scale, row, k, shading, scene) {
 		const x = scale.toPixel(density.from + b * each);
 		const end = scale.toPixel(density.from + (b + together) * each);
 		const middle = (from + to) >> 1;
-		scene.bars.push(k, Math.max(x, scale.left), Math.min(end, scale.left + scale.width), (to - from - sends - receives) * share, sends * share, receives * share,
+		scene.bars.push(k, x, end, (to - from - sends - receives) * share, sends * share, receives * share,
 			stateOf(run, shading, middle));
 	}
 }
