@@ -203,3 +203,26 @@ func TestReportWritesThroughNoLink(t *testing.T) {
 		assert.NotContains(t, names(t, dir), "report.html.part")
 	}
 }
+
+// The page at the end of a run is extra: where it cannot be written, that is said, and the
+// result is what it is.
+func TestReportThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "run")
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "report.html", "precious"), 0o777))
+	code, out, errs := inProcess("sim", "--seed", "1", "--duration", "2s", "--out", dir, "--quiet")
+	assert.Zero(t, code, errs)
+	assert.Contains(t, out, "\ncheck        correct: ")
+	assert.Regexp(t, `^`+regexp.QuoteMeta(filepath.Join(dir, "report.html"))+` cannot be written: .+\n$`, errs)
+	assert.DirExists(t, filepath.Join(dir, "report.html", "precious"))
+	assert.NotContains(t, names(t, dir), "report.html.part")
+}
+
+// A run that is not even checked has a page only for those who ask.
+func TestReportWithoutACheck(t *testing.T) {
+	t.Parallel()
+	assert.NotContains(t, names(t, simulated(t, "run", "--check=false")), "report.html")
+	asked := simulated(t, "run", "--check=false", "--report")
+	assert.Equal(t, page.KindRun, pageIn(t, asked, "report.html").Kind)
+	assert.NotContains(t, names(t, simulated(t, "run", "--logs=false")), "report.html")
+}
