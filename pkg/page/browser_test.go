@@ -33,7 +33,7 @@ import (
 
 // patience is how long a test waits for what must happen: long, since the machine may be
 // busy with other tests.
-const patience = 40 * time.Second
+const patience = 3 * time.Minute
 
 // scratch is where the browser and the pages are while the tests run.
 var scratch string
@@ -67,6 +67,7 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("hide-scrollbars", true),
 		chromedp.WindowSize(1280, 900),
+		chromedp.WSURLReadTimeout(patience),
 	)
 	allocator, release := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)

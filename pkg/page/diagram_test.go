@@ -173,9 +173,8 @@ func TestChooseMessage(t *testing.T) {
 		toX, toY := d.place(receive, 0)
 		for _, share := range []float64{0.5, 0.4, 0.6, 0.3, 0.7} { // another one may cross it there
 			px, py := fromX+(toX-fromX)*share, fromY+(toY-fromY)*share
-			d.hover(px, py)
 			d.clickAt(px, py)
-			d.wait(`document.querySelector(".diagram-panel .message-facts")`)
+			d.do(`await new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))`)
 			if strings.Contains(d.panel(), fmt.Sprintf("seq=%d sent=%d", m.Seq, sent)) {
 				break
 			}

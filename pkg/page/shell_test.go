@@ -63,30 +63,34 @@ func TestScripts(t *testing.T) {
 // Every page opens without a word of complaint, holds what it should, is not wider than the
 // window, and shows no barrier to axe-core: light, dark, and on a phone.
 func TestPages(t *testing.T) {
+	light, dark, phone := look{}, look{dark: true}, look{width: 390, height: 844, touch: true, still: true}
 	for _, tt := range []struct {
 		name  string
 		runs  []string
+		how   look
 		holds []string
 	}{
-		{"run", []string{"three"}, []string{"correct", "42", "launcher sim", "Space-time diagram", "Logical clocks", "Drift", "Queues", "Figures"}},
-		{"faults", []string{"faults"}, []string{"kill", "partition", "pause"}},
-		{"hundred machines", []string{"hundred"}, []string{"100 machines"}},
-		{"two runs", []string{"three", "again"}, []string{"First differences", "three", "again"}},
+		{"run", []string{"three"}, light, []string{"correct", "42", "launcher sim", "Space-time diagram", "Logical clocks", "Drift", "Queues", "Figures"}},
+		{"run, dark", []string{"three"}, dark, nil},
+		{"run, phone", []string{"three"}, phone, nil},
+		{"faults", []string{"faults"}, light, []string{"kill", "partition", "pause"}},
+		{"faults, dark", []string{"faults"}, dark, nil},
+		{"faults, phone", []string{"faults"}, phone, nil},
+		{"hundred machines", []string{"hundred"}, light, []string{"100 machines"}},
+		{"two runs", []string{"three", "again"}, light, []string{"First differences", "three", "again"}},
+		{"two runs, dark", []string{"three", "again"}, dark, nil},
+		{"two runs, phone", []string{"three", "again"}, phone, nil},
 	} {
-		for name, how := range map[string]look{"light": {}, "dark": {dark: true}, "phone": {width: 390, height: 844, touch: true, still: true}} {
-			t.Run(tt.name+"/"+name, func(t *testing.T) {
-				t.Parallel()
-				tab := open(t, written(t, tt.runs...), how)
-				text := ask[string](tab, `document.body.innerText + [...document.querySelectorAll("[aria-label]")].map((e) => e.ariaLabel).join()`)
-				for _, part := range tt.holds {
-					assert.True(t, strings.Contains(text, part), "no %q", part)
-				}
-				assert.Zero(t, ask[int](tab, `document.documentElement.scrollWidth - document.documentElement.clientWidth`), "pixels wider than the window")
-				if len(tt.runs[0]) < len("hundred") || name == "light" {
-					tab.accessible()
-				}
-			})
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tab := open(t, written(t, tt.runs...), tt.how)
+			text := ask[string](tab, `document.body.innerText + [...document.querySelectorAll("[aria-label]")].map((e) => e.ariaLabel).join()`)
+			for _, part := range tt.holds {
+				assert.True(t, strings.Contains(text, part), "no %q", part)
+			}
+			assert.Zero(t, ask[int](tab, `document.documentElement.scrollWidth - document.documentElement.clientWidth`), "pixels wider than the window")
+			tab.accessible()
+		})
 	}
 }
 
