@@ -372,7 +372,7 @@ func TestHostile(t *testing.T) {
 					tab.hover(plot.at(share, 0.5))
 				}
 			}
-			assert.Equal(t, []int{0, 0, 0}, ask[[]int](tab, `[document.querySelectorAll("img, iframe, object, embed, link, base, meta[http-equiv=refresh]").length,
+			assert.Equal(t, []int{0, 0, 0}, ask[[]int](tab, `[document.querySelectorAll("img, iframe, object, embed, link, base, #app script, meta[http-equiv=refresh]").length,
 				[...document.querySelectorAll("*")].filter((e) => e.getAttributeNames().some((n) => n.startsWith("on"))).length,
 				[...document.querySelectorAll("a[href]")].filter((a) => !["file:", "blob:"].includes(a.protocol)).length]`), "foreign elements, listeners, links")
 			assert.False(t, ask[bool](tab, `"pwned" in window`))
@@ -384,7 +384,7 @@ func TestHostile(t *testing.T) {
 // hostile returns a copy of a page with something hostile in all texts of its head.
 func hostile(t *testing.T, file string) string {
 	t.Helper()
-	const payload = `</script><script>window.pwned=1</script><!--"'` + "`" + `<img src=x onerror=window.pwned=1><svg onload=window.pwned=1>${window.pwned=1}javascript:window.pwned=1` + "\u202e\u0000\u2028"
+	const payload = `"'><img src=x onerror=window.pwned=1><svg onload=window.pwned=1><script>window.pwned=1</script>` + "`" + `${window.pwned=1}</script><!--` + "\u202e\u0000\u2028"
 	whole, err := os.ReadFile(file)
 	require.NoError(t, err)
 	const opening = `id="page">`
@@ -398,8 +398,11 @@ func hostile(t *testing.T, file string) string {
 	spoil = func(key string, v any) any {
 		switch v := v.(type) {
 		case string:
-			if keep[key] {
+			switch {
+			case keep[key]:
 				return v
+			case key == "page":
+				return "javascript:window.pwned=1//" + v
 			}
 			return v + payload
 		case []any:
