@@ -9,7 +9,7 @@ import { createAxis } from "./axis.js";
 import { Card } from "./card.js";
 import { countsOf, cutSentence, deed, eventSentence, formatInstant, messageName, placeOfEvent, relationOf, relationWords } from "./describe.js";
 import { Painter, sizeCanvas } from "./draw.js";
-import { exportView } from "./export.js";
+import { exportView, svgNode } from "./export.js";
 import { frameOf } from "./frame.js";
 import { listen } from "./gestures.js";
 import { hitTest, nearestEvent } from "./hit.js";
@@ -112,11 +112,12 @@ class Diagram {
 		this.over = h("canvas", { "aria-hidden": "true", class: "over" });
 		const number = `diagram-${runIndex}`;
 		const name = state.runs.length > 1 ? `run ${runIndex + 1}, ${run.head.name}` : run.head.name || "the run";
+		this.paper = h("div", { class: "paper", "aria-hidden": "true" });
 		this.here = h("div", { id: `${number}-here`, role: "img", class: "here", "aria-label": "No event yet: press the right arrow" });
 		this.plot = h("div", {
 			class: "diagram-plot", role: "application", tabIndex: 0, "aria-roledescription": "space-time diagram", "aria-activedescendant": this.here.id,
 			"aria-label": `Space-time diagram of ${name}: ${formatPlural(run.machines, "machine")}, ${formatPlural(run.total, "event")}. Arrow keys step from event to event, Enter chooses one.`,
-		}, this.base, this.over, this.here);
+		}, this.base, this.over, this.paper, this.here);
 		this.card = new Card(this.plot);
 		this.minimap = new Minimap(run, (centre) => this.centre(centre));
 		this.toolbar = createToolbar(run, name, state.get, this.toolActions());
@@ -140,6 +141,7 @@ class Diagram {
 			this.palette = readPalette(this.element);
 			this.dirty.size = true;
 			this.render();
+			this.paper.replaceChildren(...(document.documentElement.hasAttribute("data-print") ? [svgNode(this.view())] : []));
 		};
 		document.addEventListener("themechange", this.onTheme);
 		this.onResize = () => this.resized();
@@ -1006,11 +1008,15 @@ class Diagram {
 
 	/** @param {"svg" | "png" | "tikz" | "chosen" | "view"} what */
 	exportAs(what) {
-		exportView(what, {
+		exportView(what, this.view());
+	}
+
+	/** @returns {import("./export.js").View} */
+	view() {
+		return {
 			run: this.run, frame: this.frame, overlay: this.overlay(), where: this.where(), painter: this.painter, underMarks: (context) => this.underMarks(context), range: this.range, axis: this.axis,
 			rows: this.rows, parent: this.element, announce: this.announce,
-			link: linkTo(this.state.get(), this.state.runs),
-		});
+		};
 	}
 }
 

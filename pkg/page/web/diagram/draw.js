@@ -36,6 +36,8 @@ import { channels, coloursOf, faded, manyMachines } from "./theme.js";
  * @typedef {{row: number, x: number, end: number, side: "past" | "future" | "between"}} ConeBand
  */
 
+const mostClocks = 400;
+
 /** Sizes a canvas for the pixels of the screen. @param {HTMLCanvasElement} canvas @param {number} width @param {number} height @param {number} ratio */
 export function sizeCanvas(canvas, width, height, ratio) {
 	const w = Math.round(width * ratio);
@@ -77,6 +79,7 @@ export class Painter {
 		drawArrows(context, frame);
 		underMarks?.();
 		drawMarks(context, frame);
+		drawClocks(context, frame);
 		drawRecords(context, frame);
 		context.restore();
 		drawLabels(context, frame);
@@ -408,6 +411,34 @@ export function addMark(path, kind, x, y, r) {
 		path.moveTo(x + r * 0.7, y);
 		path.arc(x, y, r * 0.7, 0, 2 * Math.PI);
 	}
+}
+
+/** The clocks, at marks that leave room for them. @param {CanvasRenderingContext2D} context @param {Frame} frame */
+function drawClocks(context, { run, scene, palette, scroll }) {
+	const { marks, radius } = scene;
+	if (marks.count === 0 || marks.count > mostClocks) return;
+	context.font = `10px ${palette.sans}`;
+	context.textAlign = "center";
+	context.textBaseline = "alphabetic";
+	/** @type {{events: number[], xs: number[], states: number[], widest: number}[]} */
+	const rows = [];
+	for (let k = 0; k < marks.count; k++) {
+		const row = (rows[marks.get(k, 0)] ??= { events: [], xs: [], states: [], widest: 0 });
+		row.events.push(marks.get(k, 2));
+		row.xs.push(marks.get(k, 1));
+		row.states.push(marks.get(k, 4));
+		row.widest = Math.max(row.widest, String(run.clock[marks.get(k, 2)]).length * 6 + 5);
+	}
+	rows.forEach(({ events, xs, states, widest }, r) => {
+		const row = scene.rows[r];
+		// All of a line's, or none: half of them would look like a statement.
+		if (row.height < 40 || (xs.length > 1 && (xs[xs.length - 1] - xs[0]) / (xs.length - 1) < widest)) return;
+		events.forEach((e, k) => {
+			if (xs[k] - xs[k - 1] < widest || xs[k + 1] - xs[k] < widest) return;
+			context.fillStyle = states[k] === CONCURRENT ? palette.faint : palette.muted;
+			context.fillText(String(run.clock[e]), xs[k], row.y - scroll - radius - 4);
+		});
+	});
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Frame} frame */

@@ -23,7 +23,6 @@ import { readPalette } from "./theme.js";
  * @property {import("./rows.js").Rows} rows
  * @property {HTMLElement} parent
  * @property {(text: string) => void} announce
- * @property {string} link
  */
 
 const mostLines = 50000;
@@ -31,9 +30,9 @@ const pngScale = 3;
 
 /** @param {"svg" | "png" | "tikz" | "chosen" | "view"} what @param {View} view */
 export function exportView(what, view) {
-	const { frame, run, palette } = { ...view, palette: view.frame.palette };
+	const { frame, run } = view;
 	const name = fileName(run.head.name);
-	const overlay = { ...view.overlay, hover: -1, hoverMessage: -1, cursor: null, keyboard: false };
+	const overlay = still(view.overlay);
 	if (what === "png") {
 		pictureOf(view, overlay).toBlob((blob) => {
 			if (blob) save(blob, `${name}.png`);
@@ -50,9 +49,7 @@ export function exportView(what, view) {
 		return;
 	}
 	if (what === "svg") {
-		const shapes = figureShapes(frame, overlay, view.where);
-		const { width, height } = frame.layout;
-		save(new Blob([svgOf(shapes, { width, height, background: palette.surface, font: "Helvetica, Arial, sans-serif", title: `Space-time diagram of ${run.head.name}` })], { type: "image/svg+xml" }), `${name}.svg`);
+		save(new Blob([svgText(view)], { type: "image/svg+xml" }), `${name}.svg`);
 		view.announce("The picture is saved.");
 		return;
 	}
@@ -64,6 +61,31 @@ export function exportView(what, view) {
 	}
 	const { width, height } = frame.layout;
 	showTextDialog(view, "Figure for LaTeX (TikZ)", "Needs \\usepackage{tikz} and \\usetikzlibrary{arrows.meta}.", tikzOf(shapes, { width, height, note: `${run.head.name}: ${run.head.again}` }), `${name}.tex`);
+}
+
+/** Without what is only there while the pointer is. @param {import("./overlay.js").Overlay} overlay */
+function still(overlay) {
+	return { ...overlay, hover: -1, hoverMessage: -1, cursor: null, keyboard: false };
+}
+
+/** @param {View} view */
+function svgText({ run, frame, overlay, where }) {
+	const { width, height } = frame.layout;
+	return svgOf(figureShapes(frame, still(overlay), where), {
+		width, height, background: frame.palette.surface, font: "Helvetica, Arial, sans-serif", title: `Space-time diagram of ${run.head.name}`,
+	});
+}
+
+/**
+ * The current view as an element. Printers get this one, since a canvas that is drawn before a page is printed comes out in
+ * parts, or coarse.
+ *
+ * @param {View} view
+ * @returns {Node}
+ */
+export function svgNode(view) {
+	// It is parsed as XML, of which svgText has escaped every text.
+	return document.importNode(new window.DOMParser().parseFromString(svgText(view), "image/svg+xml").documentElement, true);
 }
 
 /** The colours that the page has by day. @param {HTMLElement} element */

@@ -46,6 +46,9 @@ export function figureShapes(frame, overlay, where) {
 		const style = spanStyle(span.kind, palette);
 		const width = Math.max(clip(end) - clip(x), 1);
 		shapes.push({ shape: "rects", list: [[clip(x), layout.top + top - scroll + height * (style.full ? 0.07 : 0.85), width, height * (style.full ? 0.86 : 0.1)]], fill: style.colour, opacity: style.full ? 0.2 : 0.7 });
+		if (style.full && width > span.kind.length * 5 && height > 30) {
+			shapes.push({ shape: "text", x: clip(x) + 4, y: layout.top + top - scroll + height * 0.07 + 11, text: span.kind, size: 9, anchor: "start", fill: style.colour });
+		}
 	}
 	for (const line of frame.lines) {
 		const row = scene.rows[line.row];
@@ -216,7 +219,6 @@ export function svgOf(shapes, { width, height, background, font, title }) {
 	const lines = [
 		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${two(width)} ${two(height)}" width="${two(width)}" height="${two(height)}" font-family="${xml(font)}">`,
 		`<title>${xml(title)}</title>`,
-		'<defs><marker id="head" viewBox="0 0 8 6" refX="8" refY="3" markerWidth="8" markerHeight="6" orient="auto-start-reverse" markerUnits="userSpaceOnUse"><path d="M0 0L8 3L0 6z" fill="context-stroke"/></marker></defs>',
 		`<rect width="100%" height="100%" fill="${background}"/>`,
 	];
 	for (const s of shapes) {
@@ -224,16 +226,26 @@ export function svgOf(shapes, { width, height, background, font, title }) {
 			`${s.dash ? ' stroke-dasharray="6 3"' : ""}`;
 		if (s.shape === "text") {
 			lines.push(`<text x="${two(s.x)}" y="${two(s.y)}" font-size="${s.size}" text-anchor="${s.anchor}"${s.bold ? ' font-weight="700"' : ""} ${ink}>${xml(s.text)}</text>`);
-		} else if (s.shape === "lines" && s.arrow) {
-			lines.push(`<g ${ink} marker-end="url(#head)">${s.list.map(([x, y, a, b]) => `<path d="M${two(x)} ${two(y)}L${two(a)} ${two(b)}"/>`).join("")}</g>`);
 		} else if (s.shape === "circles") {
 			lines.push(`<g ${ink}>${s.list.map(([x, y, r]) => `<circle cx="${two(x)}" cy="${two(y)}" r="${two(r)}"/>`).join("")}</g>`);
 		} else {
 			lines.push(`<path ${ink} d="${pathData(s)}"/>`);
+			if (s.shape === "lines" && s.arrow) lines.push(`<path fill="${s.stroke}"${s.opacity !== undefined ? ` opacity="${two(s.opacity)}"` : ""} d="${s.list.map(headData).join("")}"/>`);
 		}
 	}
 	lines.push("</svg>", "");
 	return lines.join("\n");
+}
+
+/** The head of an arrow. @param {[number, number, number, number]} line */
+function headData([x, y, endX, endY]) {
+	const [dx, dy] = [endX - x, endY - y];
+	const length = Math.hypot(dx, dy);
+	if (length < 8) return "";
+	const [ux, uy] = [dx / length, dy / length];
+	// It ends where the mark begins.
+	const [tipX, tipY] = [endX - 4 * ux, endY - 4 * uy];
+	return `M${two(tipX)} ${two(tipY)}L${two(tipX - 7 * ux + 2.6 * uy)} ${two(tipY - 7 * uy - 2.6 * ux)}L${two(tipX - 7 * ux - 2.6 * uy)} ${two(tipY - 7 * uy + 2.6 * ux)}z`;
 }
 
 /** @param {Exclude<Shape, {shape: "text"} | {shape: "circles"}>} s */

@@ -45,7 +45,8 @@ export class Minimap {
 		context.setTransform(ratio, 0, 0, ratio, 0, 0);
 		context.fillStyle = palette.selection;
 		for (const e of chosen) context.fillRect(toPixel(axis.values[e]) - 1, 0, 2, this.height);
-		const [from, to] = [toPixel(range.from), toPixel(range.to)];
+		const clip = (/** @type {number} */ x) => Math.max(start, Math.min(start + size, x));
+		const [from, to] = [clip(toPixel(range.from)), clip(toPixel(range.to))];
 		context.fillStyle = faded(palette.raised, 0.72);
 		context.fillRect(start, 0, from - start, this.height);
 		context.fillRect(to, 0, start + size - to, this.height);
