@@ -60,7 +60,7 @@ func recorded(tb testing.TB, name string) string {
 	var err error
 	spec.Rates, err = experiment.ParseRates(p.rates, p.machines, p.seed)
 	require.NoError(tb, err)
-	spec.Virtual.Latency, err = experiment.ParseLatency(p.latency)
+	spec.Latency, err = experiment.ParseLatency(p.latency)
 	require.NoError(tb, err)
 	if p.faults != "" {
 		spec.Faults, err = experiment.ParseFaults(p.faults, p.machines, p.seed, p.duration)

@@ -86,7 +86,7 @@ func TestPages(t *testing.T) {
 			tab := open(t, written(t, tt.runs...), tt.how)
 			text := ask[string](tab, `document.body.innerText + [...document.querySelectorAll("[aria-label]")].map((e) => e.ariaLabel).join()`)
 			for _, part := range tt.holds {
-				assert.True(t, strings.Contains(text, part), "no %q", part)
+				assert.Contains(t, text, part)
 			}
 			assert.Zero(t, ask[int](tab, `document.documentElement.scrollWidth - document.documentElement.clientWidth`), "pixels wider than the window")
 			tab.accessible()
@@ -330,7 +330,7 @@ func TestSweep(t *testing.T) {
 			t.Parallel()
 			tab := open(t, filepath.Join(swept(t), "report.html"), how)
 			for _, part := range []string{"all 12 are correct", "launcher sweep", "The grid", "95 %", "Are the runs correct?"} {
-				assert.True(t, strings.Contains(tab.text("body"), part), "no %q", part)
+				assert.Contains(t, tab.text("body"), part)
 			}
 			tab.see("#grid .chart .plot")
 			tab.wait(`document.querySelectorAll("#grid canvas").length === 2`)
