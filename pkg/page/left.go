@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,9 @@ import (
 	"github.com/scalemodel/lamport/pkg/internal/shell"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
+
+// exact is the largest number up to which a page has every whole one.
+const exact = 1 << 53
 
 // left says what the page leaves out, and how it can be seen; "" for nothing.
 func (c *Collector) left(x *causal.Index, why error, stats *trace.Stats) string {
@@ -23,8 +27,8 @@ func (c *Collector) left(x *causal.Index, why error, stats *trace.Stats) string 
 			figure.Count(kept), figure.Plural(stats.Events, "event"), c.part(x),
 			quote.Visible("launcher report "+c.example(x)+" "+shell.Quote(c.run.Dir))))
 	}
-	if !x.Cones() {
-		says = append(says, fmt.Sprintf("pasts and futures of events are shown for up to %d machines", causal.MaxMachines))
+	if slices.ContainsFunc(stats.Machines, func(m trace.MachineStats) bool { return m.Summary.Clock > exact }) {
+		says = append(says, fmt.Sprintf("clocks above %s are rounded", figure.Count(uint64(exact))))
 	}
 	if n := len(c.records.machines); n > len(c.charts.machines) {
 		says = append(says, fmt.Sprintf("charts show the first %d of %s", len(c.charts.machines), figure.Plural(n, "machine")))
