@@ -122,7 +122,7 @@ class Diagram {
 		this.minimap = new Minimap(run, (centre) => this.centre(centre));
 		this.toolbar = createToolbar(run, name, state.get, this.toolActions());
 		this.panel = h("div", { class: "diagram-panel" });
-		this.legend = legendElement();
+		this.legend = legendElement(run.messages.receive.some((e, m) => e < 0 && run.messages.to[m] >= 0));
 		this.element = h("div", { class: "diagram" }, this.toolbar.element, this.plot, this.minimap.element, this.legend, this.panel);
 		container.append(this.element);
 
@@ -133,7 +133,7 @@ class Diagram {
 		this.plot.addEventListener("keydown", (event) => this.key(event));
 		this.plot.addEventListener("focus", () => this.schedule());
 		this.plot.addEventListener("blur", () => this.schedule());
-		this.plot.addEventListener("dblclick", () => this.zoomToChosen());
+		this.plot.addEventListener("dblclick", (event) => this.zoomTo(event));
 		this.unsubscribe = state.subscribe((changed) => this.changed(changed));
 		this.observer = new ResizeObserver(() => this.resized());
 		this.observer.observe(this.plot);
@@ -431,7 +431,8 @@ class Diagram {
 			const relation = words.join("; ");
 			this.card.showEvent(run, e, this.place(e), layout.top + row.y - this.scroll, layout, relation);
 		} else if (hover.message >= 0) {
-			this.card.showText(messageName(run, hover.message), logLine(run, run.messages.receive[hover.message]), this.pointerX, this.pointerY, layout);
+			const receive = run.messages.receive[hover.message];
+			this.card.showText(messageName(run, hover.message), receive >= 0 ? logLine(run, receive) : "not received: under way, or waiting, at the end", this.pointerX, this.pointerY, layout);
 		} else if (hover.record) {
 			this.card.showText(`${hover.record.kind}, at ${formatInstant(hover.record.t)}`, hover.record.text, this.pointerX, this.pointerY, layout);
 		} else if (hover.span) {
@@ -563,22 +564,22 @@ class Diagram {
 		this.setRange(value - half, value + half);
 	}
 
-	zoomToChosen() {
-		const e = this.chosen[0] ?? -1;
+	/** To the event under the pointer, with about thirty of its machine around it. @param {MouseEvent} event */
+	zoomTo(event) {
+		const { run, axis } = this;
+		const box = this.plot.getBoundingClientRect();
+		const e = this.hit(event.clientX - box.left, event.clientY - box.top).event;
 		if (e < 0) return;
-		const value = this.axis.values[e];
-		const { run } = this;
+		this.choose(e, true);
 		const i = run.machineOf[e];
-		// About thirty events of the machine.
-		const around = [Math.max(run.offset[i], e - 15), Math.min(run.offset[i + 1] - 1, e + 15)].map((x) => this.axis.values[x]);
-		const half = Math.max((around[1] - around[0]) / 2, 1);
-		this.state.set({ selection: this.state.get().selection.slice(0, 1) });
-		if (half * 2 < this.range.to - this.range.from) this.glide(value - half, value + half);
+		const [first, last] = [Math.max(run.offset[i], e - 15), Math.min(run.offset[i + 1] - 1, e + 15)];
+		const half = Math.max((axis.values[last] - axis.values[first]) / 2, 1);
+		if (half * 2 < this.range.to - this.range.from) this.glide(axis.values[e] - half, axis.values[e] + half);
 	}
 
-	/** @param {number} x @param {number} y @param {PointerEvent} event */
+	/** @param {number} x @param {number} y @param {PointerEvent} [event] */
 	hit(x, y, event) {
-		const reach = event.pointerType === "touch" ? 20 : 9;
+		const reach = event?.pointerType === "touch" ? 20 : 9;
 		return hitTest(this.frame, this.axis, this.scale, this.rows, this.movedNow, x, y - this.layout.top, reach);
 	}
 
@@ -700,7 +701,7 @@ class Diagram {
 		const place = placeOfEvent(this.run, e, this.runIndex);
 		const selection = this.state.get().selection.filter((p) => p.run === this.runIndex);
 		const again = selection.some((p) => p.machine === place.machine && p.position === place.position);
-		if (again && selection.length === 1) this.state.set({ selection: [], message: null, focus: place });
+		if (again && selection.length === 1 && !alone) this.state.set({ selection: [], message: null, focus: place });
 		else if (alone || again || selection.length !== 1) this.state.set({ selection: [place], message: null, focus: place });
 		else this.state.set({ selection: [selection[0], place], message: null, focus: place });
 		this.refresh();
@@ -1030,11 +1031,12 @@ function measureTime(name, began) {
 	performance.measure(name, { start: began, end: performance.now() });
 }
 
-/** What the shapes and grounds mean. */
-function legendElement() {
+/** What the shapes and grounds mean. @param {boolean} pending whether there are messages that were not received */
+function legendElement(pending) {
 	const names = ["internal", "send", "receive"];
 	return h("ul", { class: "diagram-legend", "aria-label": "Legend" },
 		...names.map((name) => h("li", {}, h("span", { class: `mark ${name}`, "aria-hidden": "true" }), name)),
+		pending && h("li", {}, h("span", { class: "mark stub", "aria-hidden": "true" }), "message not received"),
 		h("li", { class: "cone" }, h("span", { class: "ground past", "aria-hidden": "true" }), "past"),
 		h("li", { class: "cone" }, h("span", { class: "ground future", "aria-hidden": "true" }), "future"),
 		h("li", { class: "between" }, h("span", { class: "ground between", "aria-hidden": "true" }), "after the one and before the other"),

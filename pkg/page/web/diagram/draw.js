@@ -77,6 +77,7 @@ export class Painter {
 		drawFolds(context, frame);
 		drawLines(context, frame);
 		drawArrows(context, frame);
+		drawStubs(context, frame);
 		underMarks?.();
 		drawMarks(context, frame);
 		drawClocks(context, frame);
@@ -348,6 +349,25 @@ function drawArrows(context, { run, scene, palette }) {
 	}
 }
 
+/** Messages that were not received: they set out, and end in a ring. @param {CanvasRenderingContext2D} context @param {Frame} frame */
+function drawStubs(context, { run, scene: { stubs }, palette }) {
+	context.lineWidth = 1.2;
+	for (let k = 0; k < stubs.count; k++) {
+		const [x, y, endX, endY] = [stubs.get(k, 0), stubs.get(k, 1), stubs.get(k, 2), stubs.get(k, 3)];
+		const grey = stubs.get(k, 5) === CONCURRENT;
+		context.strokeStyle = grey ? palette.grey.send : coloursOf(palette, run, run.machineOf[run.messages.send[stubs.get(k, 4)]]).send;
+		context.setLineDash([3, 2]);
+		context.beginPath();
+		context.moveTo(x, y);
+		context.lineTo(endX, endY);
+		context.stroke();
+		context.setLineDash([]);
+		context.beginPath();
+		context.arc(endX, endY, 2.5, 0, 2 * Math.PI);
+		context.stroke();
+	}
+}
+
 /**
  * The head of an arrow.
  *
@@ -420,6 +440,8 @@ function drawClocks(context, { run, scene, palette, scroll }) {
 	context.font = `10px ${palette.sans}`;
 	context.textAlign = "center";
 	context.textBaseline = "alphabetic";
+	context.strokeStyle = faded(palette.surface, 0.75);
+	context.lineWidth = 3;
 	/** @type {{events: number[], xs: number[], states: number[], widest: number}[]} */
 	const rows = [];
 	for (let k = 0; k < marks.count; k++) {
@@ -436,6 +458,8 @@ function drawClocks(context, { run, scene, palette, scroll }) {
 		events.forEach((e, k) => {
 			if (xs[k] - xs[k - 1] < widest || xs[k + 1] - xs[k] < widest) return;
 			context.fillStyle = states[k] === CONCURRENT ? palette.faint : palette.muted;
+			// Over lines, it keeps a little ground of its own.
+			context.strokeText(String(run.clock[e]), xs[k], row.y - scroll - radius - 4);
 			context.fillText(String(run.clock[e]), xs[k], row.y - scroll - radius - 4);
 		});
 	});

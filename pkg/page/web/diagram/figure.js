@@ -113,6 +113,14 @@ function arrowShapes({ run, scene, palette, layout }) {
 		groups.set(stroke + arrow, group);
 		group.list.push(line);
 	}
+	const { stubs } = scene;
+	for (let k = 0; k < stubs.count; k++) {
+		const line = clippedLine([stubs.get(k, 0), stubs.get(k, 1) + layout.top, stubs.get(k, 2), stubs.get(k, 3) + layout.top], left, right);
+		const stroke = coloursOf(palette, run, run.machineOf[run.messages.send[stubs.get(k, 4)]]).send;
+		const group = groups.get(`${stroke}stub`) ?? { stroke, arrow: false, list: [] };
+		groups.set(`${stroke}stub`, group);
+		if (line) group.list.push(line);
+	}
 	return [...groups.values()].map(({ stroke, arrow, list }) => ({ shape: "lines", list, stroke, width: 0.8, opacity: arrows.count > 300 ? 0.4 : 0.8, arrow }));
 }
 

@@ -19,6 +19,7 @@ import { manyMachines } from "./theme.js";
  * @property {Growing} bars
  * @property {Growing} marks
  * @property {Growing} arrows
+ * @property {Growing} stubs of messages that were sent and not received, where their sends have marks
  * @property {number} sparse of how many messages one is drawn
  * @property {number} radius of a mark
  * @property {number} events in sight
@@ -67,6 +68,7 @@ export function createScene() {
 		bars: new Growing("row", "x", "end", "internal", "send", "receive", "state"), // shares of the row's height, stacked
 		marks: new Growing("row", "x", "event", "kind", "state"),
 		arrows: new Growing("x", "y", "endX", "endY", "message", "state", "through"),
+		stubs: new Growing("x", "y", "endX", "endY", "message", "state"),
 		sparse: 1,
 		radius: 0,
 		events: 0,
@@ -76,11 +78,13 @@ export function createScene() {
 const bestSpacing = 9; // pixels between events, on average, from which on there are marks
 const leastSpacing = 2.5; // and ticks
 const mostMarks = 2500;
-const mostArrows = 600;
-const mostOfMany = 300; // arrows among many machines
+const mostArrows = 450;
+const mostOfMany = 220; // arrows among many machines
 const mostThrough = 24; // messages that pass through say little here
 
 const fewestInBar = 6;
+const stubRise = 15; // pixels
+const stubLength = 24;
 const tickWidth = 1.6;
 const calmHeight = 11; // pixels of a line below which its internal events are its line alone
 const tickHeights = [0, 9, 17, 25]; // pixels at most, by kind
@@ -101,7 +105,7 @@ const tickHeights = [0, 9, 17, 25]; // pixels at most, by kind
  */
 export function buildScene({ run, axis, scale, rows, scroll, height, shading, moved, pixelOf }, scene) {
 	const { values } = axis;
-	scene.bars.count = scene.marks.count = scene.arrows.count = scene.events = 0;
+	scene.bars.count = scene.marks.count = scene.arrows.count = scene.stubs.count = scene.events = 0;
 	scene.rows = rows.list.filter((row) => row.top + row.height >= scroll && row.top <= scroll + height);
 	const place = pixelOf ?? ((/** @type {number} */ e) => scale.toPixel(moved?.get(e) ?? values[e]));
 
@@ -141,6 +145,7 @@ export function buildScene({ run, axis, scale, rows, scroll, height, shading, mo
 		}
 	});
 	addArrows(run, axis, scale, rows, scroll, height, shading, place, scene);
+	addStubs(run, rows, scroll, scene);
 	return scene;
 }
 
@@ -198,6 +203,23 @@ function addArrows(run, { arrows }, scale, rows, scroll, height, shading, place,
 			const a = /** @type {import("./rows.js").Row} */ (rows.of[machineOf[send]]);
 			const b = /** @type {import("./rows.js").Row} */ (rows.of[machineOf[receive]]);
 			scene.arrows.push(place(send), a.y - scroll, place(receive), b.y - scroll, m, arrowState(run, shading, send, receive), Number(through));
+		}
+	}
+}
+
+/** @param {import("../run.js").RunData} run @param {import("./rows.js").Rows} rows @param {number} scroll @param {Scene} scene */
+function addStubs(run, rows, scroll, scene) {
+	const { messages } = run;
+	const { marks, stubs } = scene;
+	for (let k = 0; k < marks.count; k++) {
+		if (marks.get(k, 3) !== SEND) continue;
+		const e = marks.get(k, 2);
+		for (let m = run.messagesBefore[e]; m < run.messagesBefore[e + 1]; m++) {
+			const to = messages.receive[m] < 0 ? rows.of[messages.to[m]] : undefined;
+			if (!to) continue;
+			const row = scene.rows[marks.get(k, 0)];
+			const rise = Math.sign(to.y - row.y) * Math.min(stubRise, Math.abs(to.y - row.y) * 0.6);
+			stubs.push(marks.get(k, 1), row.y - scroll, marks.get(k, 1) + stubLength, row.y - scroll + rise, m, marks.get(k, 4));
 		}
 	}
 }
