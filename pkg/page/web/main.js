@@ -208,7 +208,7 @@ async function drawRuns(layout) {
 	layout.section("charts", "Over time", chartsElement(runs, state));
 	const histograms = runs.map((run) => histogramsElement(run.head));
 	if (histograms.some((element) => element)) {
-		layout.section("jumps", "Jumps of the clocks", h("div", {}, histograms.map((element, i) => element && h("div", { class: "diagram-of" },
+		layout.section("jumps", "Jumps of the clocks", h("div", {}, histograms.map((element, i) => element && h("div", { class: "part-of" },
 			compared && h("h3", {}, runs[i].head.name),
 			h("p", { class: "note" }, runs[i].head.text?.jumps ?? "By how much each clock rose from one event to the next."), element))),
 		"A bar that is one step higher stands for ten times as many events.");
