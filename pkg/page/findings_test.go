@@ -171,3 +171,27 @@ func back(t *testing.T, name string, n int) {
 	lines[n-1] += strings.TrimSuffix(resume, " ") + "\n"
 	require.NoError(t, os.WriteFile(name, []byte(strings.Join(lines, "")), 0o666))
 }
+
+// Where a system clock was set, there is a mark.
+func TestClockSpan(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, tracetest.Record(dir, tracetest.Config{
+		Rates: tracetest.Hertz(10, 10, 10), Duration: 40 * time.Second, Seed: 3,
+		Time: func(machine int, elapsed time.Duration) time.Duration {
+			if machine == 1 && elapsed > 20*time.Second {
+				return elapsed + 3*time.Second
+			}
+			return elapsed
+		},
+	}))
+	head, _, _ := show(t, dir, Options{})
+	var found []Span
+	for _, s := range head.Spans {
+		if s.Kind == "clock" {
+			found = append(found, s)
+		}
+	}
+	require.Len(t, found, 1)
+	assert.Equal(t, Span{"clock", []int{1}, 20.1e6, 20.1e6, "the system clock of machine 1 was set forward by 3.00 s, at its step 201"}, found[0])
+	assert.Equal(t, found[0].Text, head.Findings[0].Text)
+}
