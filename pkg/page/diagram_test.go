@@ -1,11 +1,14 @@
 package page_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +20,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/causal"
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/lab"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -28,9 +32,14 @@ const plotOf = ".diagram-plot"
 // indexOf returns the events of a run.
 func indexOf(tb testing.TB, name string) *causal.Index {
 	tb.Helper()
-	run, err := trace.Open(recorded(tb, name))
+	return indexIn(tb, recorded(tb, name), causal.Options{})
+}
+
+func indexIn(tb testing.TB, dir string, o causal.Options) *causal.Index {
+	tb.Helper()
+	run, err := trace.Open(dir)
 	require.NoError(tb, err)
-	b := causal.NewBuilder(run, causal.Options{})
+	b := causal.NewBuilder(run, o)
 	_, err = run.Walk(trace.Options{}, b)
 	require.NoError(tb, err)
 	x, err := b.Index()
@@ -102,16 +111,52 @@ func (d *diagram) expectCounts(x *causal.Index, place causal.Place) {
 // So it is for any event, of machines that were killed, cut off and paused, too.
 func TestCones(t *testing.T) {
 	t.Parallel()
-	x := indexOf(t, "faults")
-	d := diagramOf(t, "faults", 0, 60, look{still: true})
-	for k := range 24 {
-		machine := k % 3
+	(&diagram{tab: open(t, written(t, "faults"), look{still: true})}).expectCones(indexOf(t, "faults"), 24)
+}
+
+// expectCones chooses events all over the run.
+func (d *diagram) expectCones(x *causal.Index, events int) {
+	d.Helper()
+	for k := range events {
+		machine := k * 7 % x.Machines()
 		place := causal.Place{Machine: machine, Position: x.First(machine) + (k*7919+k*k*31)%(x.End(machine)-x.First(machine))}
 		d.do(`location.hash = "a=0." + $ + "." + $`, place.Machine, place.Position)
 		e := x.At(place)
-		d.wait(`document.querySelector(".diagram-panel .log-line")?.textContent.includes($)`, fmt.Sprintf("vm-%d: %v: step=%d ", machine, e.Kind, e.Step))
+		d.wait(`document.querySelector(".diagram-panel .log-line")?.textContent.includes($)`, fmt.Sprintf("vm-%d: %v: step=%d ", x.ID(machine), e.Kind, e.Step))
 		d.expectCounts(x, place)
 	}
+}
+
+// So it is in a part of a run, which says that it is one and how to see the rest.
+func TestPart(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "part.html")
+	part := lab.Report{Dirs: []string{recorded(t, "faults")}, File: file, From: 20 * time.Second, To: 40 * time.Second}
+	require.NoError(t, part.Run(context.Background(), quiet()))
+	d := &diagram{tab: open(t, file, look{still: true})}
+	assert.Contains(t, d.text(".left-out"), "launcher report")
+	d.expectCones(indexIn(t, recorded(t, "faults"), causal.Options{From: part.From, To: part.To}), 8)
+	d.accessible()
+}
+
+// A run of which a log is missing is shown as far as it goes, and called incomplete.
+func TestIncomplete(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "lost")
+	require.NoError(t, os.CopyFS(dir, os.DirFS(recorded(t, "three"))))
+	require.NoError(t, os.Remove(filepath.Join(dir, "vm_1_5.log")))
+	file := filepath.Join(t.TempDir(), "lost.html")
+	require.NoError(t, lab.Report{Dirs: []string{dir}, File: file}.Run(context.Background(), quiet()))
+	d := &diagram{tab: open(t, file, look{still: true})}
+	assert.Contains(t, d.text(".verdict"), "incomplete")
+	d.expectCones(indexIn(t, dir, causal.Options{}), 8)
+	d.accessible()
+}
+
+// More machines than vector clocks are kept for can be asked all the same.
+func TestCrowd(t *testing.T) {
+	t.Parallel()
+	(&diagram{tab: open(t, written(t, "crowd"), look{still: true})}).expectCones(indexOf(t, "crowd"), 6)
 }
 
 // Two events: whether one happened before the other, and what the clocks say.

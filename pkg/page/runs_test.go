@@ -36,6 +36,7 @@ var plans = map[string]planned{
 	"again":   {3, "1,5,4", time.Minute, 42, "", "300ms"}, // the same dice, and other times
 	"faults":  {3, "1,5,4", time.Minute, 7, plan, "uniform:1ms,120ms"},
 	"hundred": {100, "random", time.Minute, 5, "", "uniform:1ms,120ms"},
+	"crowd":   {300, "random", 5 * time.Second, 5, "", "uniform:1ms,120ms"}, // too many for vector clocks
 	"100k":    {3, "1,5,4", 10_000 * time.Second, 42, "", "1ms"},
 	"1M":      {3, "1,5,4", 100_000 * time.Second, 42, "", "1ms"},
 }
