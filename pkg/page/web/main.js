@@ -1,4 +1,6 @@
-import { chartKeys, chartsElement, highlight } from "./charts.js";
+import { chartKeys } from "./chart.js";
+import { highlight } from "./chartlegend.js";
+import { chartsElement } from "./charts.js";
 import { differencesElement, marksOf, runsElement } from "./compare.js";
 import { createDiagram } from "./diagram/diagram.js";
 import { h } from "./dom.js";
