@@ -226,3 +226,20 @@ func TestReportWithoutACheck(t *testing.T) {
 	assert.Equal(t, page.KindRun, pageIn(t, asked, "report.html").Kind)
 	assert.NotContains(t, names(t, simulated(t, "run", "--logs=false")), "report.html")
 }
+
+// Nothing is written outside of a sweep's directory, whatever links stand in it.
+func TestReportOfASweepWritesThroughNoLink(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "sweep")
+	code, _, errs := inProcess("sweep", "--virtual", "--trials", "1", "--duration", "5s", "--seed", "3", "--out", dir, "--quiet", "--report=false")
+	require.Zero(t, code, errs)
+	outside := filepath.Join(t.TempDir(), "outside")
+	run := filepath.Join(dir, "runs", "p1-t1")
+	require.NoError(t, os.Rename(run, outside))
+	if err := os.Symlink(outside, run); err != nil {
+		t.Skip("no links can be made here")
+	}
+	code, _, errs = inProcess("report", dir)
+	assert.NotZero(t, code, errs)
+	assert.NotContains(t, names(t, outside), "report.html")
+}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/internal/guarded"
-	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/page"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sweep"
@@ -125,7 +124,7 @@ func keepPage(dir string, p *page.Page) (string, error) {
 	file := filepath.Join(dir, rundir.PageName)
 	err := guarded.Replace(file, func(f *os.File) error { return write(p, f) })
 	if err != nil {
-		return file, fmt.Errorf("%s cannot be written: %w", quote.Visible(file), cause(err))
+		return file, fmt.Errorf("%s cannot be written: %w", file, cause(err))
 	}
 	return file, nil
 }

@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/quote"
@@ -28,24 +29,25 @@ func differences(shown []*shownRun) []page.Difference {
 	return list
 }
 
-// sameAgain reports whether one run is the other done again, and what has to be the same
-// then: in virtual time all, and else all but the times.
+// sameAgain reports whether one run is the other done again, and what is compared then: in
+// virtual time all, of a replay all but the times. A run of processes that was started again
+// has another name besides, and does the same as long as messages arrive as they did.
 func sameAgain(a, b *rundir.Record) (mode replay.Mode, ok bool) {
 	if a == nil || b == nil {
 		return 0, false
 	}
-	if a.Die != b.Die || a.Seed != b.Seed || len(a.Rates) != len(b.Rates) {
+	if a.Die != b.Die || a.Seed != b.Seed || !slices.Equal(a.Rates, b.Rates) || (a.Virtual == nil) != (b.Virtual == nil) {
 		return 0, false
 	}
-	for i := range a.Rates {
-		if a.Rates[i] != b.Rates[i] {
-			return 0, false
-		}
+	switch {
+	case a.ReplayOf != "" || b.ReplayOf != "":
+		return replay.ButTimes, a.Run == b.Run
+	case a.Faults.String() != b.Faults.String():
+		return 0, false
+	case a.Virtual == nil:
+		return replay.ButNames, true
 	}
-	if a.Virtual != nil && b.Virtual != nil {
-		return replay.Exact, true
-	}
-	return replay.ButTimes, true
+	return replay.Exact, a.Latency.String() == b.Latency.String() && a.Phase == b.Phase
 }
 
 // compareRuns finds the first line, by the times of the first run, that another run has
@@ -79,8 +81,11 @@ func compareRuns(a, b *shownRun, mode replay.Mode) page.Difference {
 	}
 	if first == nil {
 		what := "the same, but for the times"
-		if mode == replay.Exact {
+		switch mode {
+		case replay.Exact:
 			what = "the same, byte for byte"
+		case replay.ButNames:
+			what += " and the name of the run"
 		}
 		return page.Difference{Text: fmt.Sprintf("the logs of %s are %s", figure.Plural(same, "machine"), what), At: nowhere()}
 	}

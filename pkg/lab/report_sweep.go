@@ -1,9 +1,13 @@
 package lab
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
 
+	"github.com/scalemodel/lamport/pkg/internal/guarded"
 	"github.com/scalemodel/lamport/pkg/page"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sweep"
@@ -17,24 +21,62 @@ func sweepPage(env *Env, dir string) (*page.Page, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := env.showRuns(dir, report); err != nil {
+		return nil, err
+	}
+	return env.pageOfSweep(dir, report), nil
+}
+
+// showRuns makes the pages of the runs of a sweep that are to have one and have none, as
+// many at once as there are cores. It returns what kept it from any of them.
+func (e *Env) showRuns(dir string, report *sweep.Report) error {
+	root, err := os.OpenRoot(dir) // nothing outside of it is written, whatever links stand in it
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	var all sync.WaitGroup
+	var mu sync.Mutex // guards failed
+	var failed []error
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for _, name := range withPages(report.Finished()) {
 		where := filepath.Join(dir, sweep.RunsName, name)
 		if _, err := os.Lstat(filepath.Join(where, rundir.PageName)); err == nil {
 			continue
 		}
-		run, err := trace.Open(where)
-		if err != nil {
-			return nil, err
-		}
-		s, err := showRun(run, page.Options{Events: automatic})
-		if err != nil {
-			return nil, err
-		}
-		if _, err := keepPage(where, env.pageOf([]*shownRun{s})); err != nil {
-			return nil, err
-		}
+		free <- struct{}{}
+		all.Go(func() {
+			defer func() { <-free }()
+			if err := e.showOne(root, name, where); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failed = append(failed, err)
+			}
+		})
 	}
-	return env.pageOfSweep(dir, report), nil
+	all.Wait()
+	if len(failed) > 0 {
+		return failed[0]
+	}
+	return nil
+}
+
+// showOne makes the page of a run of a sweep in its directory.
+func (e *Env) showOne(root *os.Root, name, dir string) error {
+	run, err := trace.Open(dir)
+	if err != nil {
+		return err
+	}
+	s, err := showRun(run, page.Options{Events: automatic})
+	if err != nil {
+		return err
+	}
+	p := e.pageOf([]*shownRun{s})
+	err = guarded.ReplaceIn(root, filepath.Join(sweep.RunsName, name, rundir.PageName), func(f *os.File) error { return write(p, f) })
+	if err != nil {
+		return fmt.Errorf("%s cannot be written: %w", filepath.Join(dir, rundir.PageName), cause(err))
+	}
+	return nil
 }
 
 // pageOfSweep returns the page of a sweep, with links to the pages of its runs.

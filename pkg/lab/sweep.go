@@ -12,7 +12,6 @@ import (
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
-	"github.com/scalemodel/lamport/pkg/page"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
@@ -58,7 +57,6 @@ type conductor struct {
 	runs []sweep.Run
 	dir  *sweep.Dir
 
-	paged    map[string]bool // the runs that are to have a page
 	guard    *guard
 	capacity float64
 	load     func(*sweep.Run) float64
@@ -121,12 +119,6 @@ func (c *conductor) conduct(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.paged = make(map[string]bool)
-	if c.Report {
-		for _, name := range withPages(c.runs) {
-			c.paged[name] = true
-		}
-	}
 	c.announce(len(todo))
 	ctx, stop := exit.OnInterrupt(ctx, c.kill)
 	defer stop()
@@ -151,6 +143,8 @@ func (c *conductor) conduct(ctx context.Context) error {
 		if err := c.write(report); err != nil {
 			return exit.With(exit.Died, err)
 		}
+		// Only now: while runs go on, it would take from them what they keep their pace with.
+		c.show(report, ctx.Err() != nil)
 	}
 	switch bad := report.NotCorrect(); {
 	case failure != nil && ctx.Err() == nil:
@@ -265,7 +259,7 @@ func (c *conductor) do(ctx context.Context, run *sweep.Run) (*sweep.Result, erro
 	if err != nil {
 		return nil, err
 	}
-	result, err := c.resultOf(run, dir, machines)
+	result, err := resultOf(run, dir, machines)
 	if err == nil {
 		err = c.dir.Save(run, result)
 	}
@@ -276,27 +270,17 @@ func (c *conductor) do(ctx context.Context, run *sweep.Run) (*sweep.Result, erro
 }
 
 // resultOf returns what a run did, from its logs; and, of machines that were timed,
-// how they kept their pace. If it is to have a page, it has one then.
-func (c *conductor) resultOf(run *sweep.Run, dir string, machines []summary.Machine) (*sweep.Result, error) {
+// how they kept their pace.
+func resultOf(run *sweep.Run, dir string, machines []summary.Machine) (*sweep.Result, error) {
 	recorded, err := trace.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	if !c.paged[run.Name] {
-		stats, err := recorded.Stats()
-		if err != nil {
-			return nil, err
-		}
-		return sweep.NewResult(run, stats, machines), nil
-	}
-	s, err := showRun(recorded, page.Options{Events: automatic})
+	stats, err := recorded.Stats()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := keepPage(dir, c.env.pageOf([]*shownRun{s})); err != nil {
-		return nil, err
-	}
-	return sweep.NewResult(run, s.stats, machines), nil
+	return sweep.NewResult(run, stats, machines), nil
 }
 
 // process does a run as processes.
@@ -365,12 +349,24 @@ func (c *conductor) write(r *sweep.Report) error {
 		return fmt.Errorf("the result cannot be printed (it is in %s): %w", c.Dir, err)
 	}
 	c.env.remark("what this shows: %s", filepath.Join(c.Dir, sweep.FindingsName))
+	return nil
+}
+
+// show makes the page of the sweep, and those of its runs, unless it was stopped and somebody
+// waits for it to end. A page that cannot be made is said, and no more.
+func (c *conductor) show(r *sweep.Report, stopped bool) {
 	if !c.Report {
-		return nil
+		return
+	}
+	if !stopped {
+		if err := c.env.showRuns(c.Dir, r); err != nil {
+			c.env.say("%v", err)
+		}
 	}
 	file, err := keepPage(c.Dir, c.env.pageOfSweep(c.Dir, r))
-	if err == nil {
-		c.env.remark("report: %s", file)
+	if err != nil {
+		c.env.say("%v", err)
+		return
 	}
-	return err
+	c.env.remark("report: %s", file)
 }

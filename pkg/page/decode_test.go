@@ -269,7 +269,7 @@ func TestColumns(t *testing.T) {
 		dir := filepath.Join(dir, fmt.Sprint(n))
 		require.NoError(t, os.Mkdir(dir, 0o777))
 		cfg := tracetest.Config{
-			Rates: make([]clock.Rate, rapid.IntRange(1, 5).Draw(t, "machines")), Duration: time.Duration(rapid.IntRange(0, 12).Draw(t, "seconds")) * time.Second,
+			Rates: make([]clock.Rate, rapid.IntRange(1, 5).Draw(t, "machines")), Duration: time.Duration(rapid.IntRange(0, 6).Draw(t, "seconds")) * time.Second,
 			Seed: rapid.Uint64().Draw(t, "seed"), Die: rapid.IntRange(1, 10).Draw(t, "die"), Delay: 300 * time.Millisecond,
 		}
 		for i := range cfg.Rates {
@@ -281,7 +281,7 @@ func TestColumns(t *testing.T) {
 		}
 		var o Options
 		if rapid.Bool().Draw(t, "part") {
-			o.From = time.Duration(rapid.IntRange(0, 8).Draw(t, "from")) * time.Second
+			o.From = time.Duration(rapid.IntRange(0, 4).Draw(t, "from")) * time.Second
 			o.To = o.From + time.Duration(rapid.IntRange(1, 8).Draw(t, "lasts"))*time.Second
 			o.Events = rapid.IntRange(1, 300).Draw(t, "events")
 		}
