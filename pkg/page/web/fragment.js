@@ -1,5 +1,5 @@
 import { eventAt } from "./run.js";
-import { initialState } from "./state.js";
+import { initialState, wholeSpan } from "./state.js";
 
 /**
  * The view as the fragment of the page's address, so that a link shows what its sender saw. Numbers alone, and a search:
@@ -70,9 +70,10 @@ export function readFragment(fragment, runs) {
 	/** @param {string} key */
 	const get = (key) => parts.get(key) ?? "";
 
-	const whole = state.view;
-	const clock = range(get("l"), whole.clock.from, whole.clock.to) ?? whole.clock;
-	const time = range(get("t"), whole.from, whole.to) ?? whole;
+	const { clock: clocks, ...first } = state.view;
+	const clock = range(get("l"), clocks.from, clocks.to) ?? clocks;
+	const whole = wholeSpan(runs);
+	const time = range(get("t"), whole.from, whole.to) ?? first;
 	state.view = { from: time.from, to: time.to, axis: get("x") === "clock" ? "clock" : "time", clock };
 	const a = placeOf(get("a"), runs);
 	const b = placeOf(get("b"), runs);

@@ -29,6 +29,7 @@ import { inflate, readVarints } from "./decode.js";
  *   `every` events, and the vectors at the ends of them, one after the other; no block: of very many machines there are
  *   no vectors
  * @property {{from: number, to: number}} span µs of the whole run
+ * @property {{from: number, to: number}} kept µs of which the events are in this page: less than the span where it leaves some out
  * @property {{from: number, to: number}} clocks least and greatest
  * @property {(name: string, machine?: number, signed?: boolean) => Float64Array} section a column as it was written
  *
@@ -112,6 +113,7 @@ export function createRun(head, bytes) {
 		receipts: newReceipts(0),
 		checkpoints: { every: Math.min(head.columns.checkpointEvery || Infinity, total + 1), blocks: new Int32Array(n), vectors: [] },
 		span: { from: 0, to: Math.max(head.duration, 1) },
+		kept: { from: 0, to: Math.max(head.duration, 1) },
 		clocks: { from: 0, to: 1 },
 	};
 	for (let i = 0; i < n; i++) readEvents(run, i);
@@ -331,11 +333,9 @@ function readCheckpoints(run, machine) {
 	run.checkpoints.vectors[machine] = vectors;
 }
 
-/** How far the run reaches. @param {RunData} run */
+/** How far the run reaches, and how far its events that are here. @param {RunData} run */
 function measure(run) {
-	let { from, to } = run.span;
-	let least = Infinity;
-	let greatest = 0;
+	let [from, to, least, greatest] = [Infinity, -Infinity, Infinity, 0];
 	for (let i = 0; i < run.machines; i++) {
 		const a = run.offset[i];
 		const z = run.offset[i + 1] - 1;
@@ -346,17 +346,11 @@ function measure(run) {
 		// In a broken run a clock may go back.
 		for (let e = a; e <= z; e++) if (run.clock[e] > greatest) greatest = run.clock[e];
 	}
-	if (run.first.some((p) => p > 0)) {
-		from = Infinity;
-		to = 0;
-		for (let i = 0; i < run.machines; i++) {
-			if (run.offset[i + 1] === run.offset[i]) continue;
-			from = Math.min(from, run.time[run.offset[i]]);
-			to = Math.max(to, run.time[run.offset[i + 1] - 1]);
-		}
-	}
-	run.span = { from, to: to > from ? to : from + 1 };
-	run.clocks = { from: Number.isFinite(least) ? least - 1 : 0, to: greatest + 1 };
+	if (from > to) return; // no events
+	run.span = { from: Math.min(run.span.from, from), to: Math.max(run.span.to, to) };
+	const partial = (run.head.left ?? "") !== "";
+	run.kept = { from: partial && run.first.some((p) => p > 0) ? from : run.span.from, to: partial ? Math.max(to, from + 1) : run.span.to };
+	run.clocks = { from: least - 1, to: greatest + 1 };
 }
 
 /**

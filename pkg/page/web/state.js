@@ -72,7 +72,7 @@ function sameValue(a, b) {
 }
 
 /**
- * The whole of all runs, and nothing chosen.
+ * The whole of all runs, or the part that the page was asked for; and nothing chosen.
  *
  * @param {RunData[]} runs
  * @returns {PageState}
@@ -80,7 +80,7 @@ function sameValue(a, b) {
 export function initialState(runs) {
 	const machines = Math.max(0, ...runs.map((run) => run.machines));
 	return {
-		view: { ...wholeSpan(runs), axis: "time", clock: wholeClocks(runs) },
+		view: { ...firstSpan(runs), axis: "time", clock: wholeClocks(runs) },
 		cursor: null,
 		focus: null,
 		selection: [],
@@ -97,6 +97,14 @@ export function initialState(runs) {
 export function wholeSpan(runs) {
 	if (runs.length === 0) return { from: 0, to: 1 };
 	return { from: Math.min(...runs.map((run) => run.span.from)), to: Math.max(...runs.map((run) => run.span.to)) };
+}
+
+/** @param {RunData[]} runs */
+function firstSpan(runs) {
+	const whole = wholeSpan(runs);
+	const part = Math.min(...runs.map((run) => run.kept.from));
+	// A page of the first events begins with the whole; one of later ones with these.
+	return runs.length > 0 && part > whole.from ? { from: part, to: Math.max(...runs.map((run) => run.kept.to)) } : whole;
 }
 
 /** @param {RunData[]} runs */

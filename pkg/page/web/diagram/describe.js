@@ -166,7 +166,7 @@ export function messageFacts(run, m) {
 	const facts = [["Send", logLine(run, send)]];
 	if (receive < 0 || received === null || !between) {
 		const known = run.messages.to[m] >= 0;
-		facts.push(["Receive", known ? "none in this page: it was still under way, or waiting, at the end" : `in the log of vm-${run.messages.toId[m]}, which is not here`]);
+		facts.push(["Receive", known ? notReceived(run) : `in the log of vm-${run.messages.toId[m]}, which is not here`]);
 		return facts;
 	}
 	facts.push(["Receive", logLine(run, receive)]);
@@ -177,6 +177,11 @@ export function messageFacts(run, m) {
 	const jump = run.clock[receive] - own;
 	facts.push(["Clock", `stamp ${formatCount(run.clock[send])}; the receiver goes from ${formatCount(own)} to ${formatCount(run.clock[receive])}${jump > 1 ? `, a jump of ${formatCount(jump)}` : ""}`]);
 	return facts;
+}
+
+/** Of a message without a receive. @param {RunData} run */
+export function notReceived(run) {
+	return run.head.left ? "not in this page, which has not all events" : "none: it was under way, or waiting, at the end";
 }
 
 /** "message 3 from vm-0 to vm-1". @param {RunData} run @param {number} m */

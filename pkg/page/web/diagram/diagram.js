@@ -7,7 +7,7 @@ import { eventAt, logLine, RECEIVE, SEND } from "../run.js";
 import { initialState } from "../state.js";
 import { createAxis } from "./axis.js";
 import { Card } from "./card.js";
-import { countsOf, cutSentence, deed, eventSentence, formatInstant, messageName, placeOfEvent, relationOf, relationWords } from "./describe.js";
+import { countsOf, cutSentence, deed, eventSentence, formatInstant, messageName, notReceived, placeOfEvent, relationOf, relationWords } from "./describe.js";
 import { Painter, sizeCanvas } from "./draw.js";
 import { exportView, svgNode } from "./export.js";
 import { frameOf } from "./frame.js";
@@ -432,7 +432,7 @@ class Diagram {
 			this.card.showEvent(run, e, this.place(e), layout.top + row.y - this.scroll, layout, relation);
 		} else if (hover.message >= 0) {
 			const receive = run.messages.receive[hover.message];
-			this.card.showText(messageName(run, hover.message), receive >= 0 ? logLine(run, receive) : "not received: under way, or waiting, at the end", this.pointerX, this.pointerY, layout);
+			this.card.showText(messageName(run, hover.message), receive >= 0 ? logLine(run, receive) : `Receive: ${notReceived(run)}`, this.pointerX, this.pointerY, layout);
 		} else if (hover.record) {
 			this.card.showText(`${hover.record.kind}, at ${formatInstant(hover.record.t)}`, hover.record.text, this.pointerX, this.pointerY, layout);
 		} else if (hover.span) {
@@ -1036,7 +1036,7 @@ function legendElement(pending) {
 	const names = ["internal", "send", "receive"];
 	return h("ul", { class: "diagram-legend", "aria-label": "Legend" },
 		...names.map((name) => h("li", {}, h("span", { class: `mark ${name}`, "aria-hidden": "true" }), name)),
-		pending && h("li", {}, h("span", { class: "mark stub", "aria-hidden": "true" }), "message not received"),
+		pending && h("li", {}, h("span", { class: "mark stub", "aria-hidden": "true" }), "message without a receive here"),
 		h("li", { class: "cone" }, h("span", { class: "ground past", "aria-hidden": "true" }), "past"),
 		h("li", { class: "cone" }, h("span", { class: "ground future", "aria-hidden": "true" }), "future"),
 		h("li", { class: "between" }, h("span", { class: "ground between", "aria-hidden": "true" }), "after the one and before the other"),

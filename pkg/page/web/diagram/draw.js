@@ -25,6 +25,7 @@ import { channels, coloursOf, faded, manyMachines } from "./theme.js";
  * @property {{x: number, label: string}[]} ticks
  * @property {string} axisTitle
  * @property {LifeLine[]} lines
+ * @property {{x: number, end: number}[]} absent where events are not in this page
  * @property {DrawnSpan[]} spans
  * @property {DrawnRecord[]} records
  * @property {{x: number, end: number}[]} folds stretches that are drawn shorter
@@ -72,6 +73,7 @@ export class Painter {
 		context.rect(layout.left, layout.top, layout.plotWidth, layout.plotHeight);
 		context.clip();
 		context.translate(0, layout.top);
+		this.drawAbsent(context, frame);
 		drawBands(context, frame);
 		this.drawSpans(context, frame);
 		drawFolds(context, frame);
@@ -128,6 +130,25 @@ export class Painter {
 			}
 		}
 		context.putImageData(this.pixels, Math.round(layout.left * ratio), Math.round(layout.top * ratio));
+	}
+
+	/** @param {CanvasRenderingContext2D} context @param {Frame} frame */
+	drawAbsent(context, { absent, palette, layout }) {
+		const text = "events not in this page";
+		context.font = `12px ${palette.sans}`;
+		context.textAlign = "center";
+		context.textBaseline = "middle";
+		for (const { x, end } of absent) {
+			if (end - x < 1) continue;
+			context.fillStyle = this.hatch(context, "rising", palette.faint) ?? palette.raised;
+			context.fillRect(x, 0, end - x, layout.plotHeight);
+			const { width } = context.measureText(text);
+			if (end - x < width + 20) continue;
+			context.fillStyle = palette.surface;
+			context.fillRect((x + end) / 2 - width / 2 - 8, layout.plotHeight / 2 - 12, width + 16, 24);
+			context.fillStyle = palette.muted;
+			context.fillText(text, (x + end) / 2, layout.plotHeight / 2);
+		}
 	}
 
 	/** @param {CanvasRenderingContext2D} context @param {Frame} frame */

@@ -21,7 +21,7 @@ import { litParts } from "./shade.js";
 export function frameOf({ run, axis, scale, scene, rows, layout, scroll, palette, shading, place }) {
 	/** @type {import("./draw.js").Frame} */
 	const frame = {
-		run, scene, palette, layout, scroll, rowsHeight: rows.height, ticks: ticksOf(axis, scale), axisTitle: axis.name === "time" ? "time" : "clock", lines: [], spans: [], records: [], folds: [], bands: [],
+		run, scene, palette, layout, scroll, rowsHeight: rows.height, ticks: ticksOf(axis, scale), axisTitle: axis.name === "time" ? "time" : "clock", lines: [], absent: [], spans: [], records: [], folds: [], bands: [],
 	};
 	const [left, right] = [layout.left, layout.left + layout.plotWidth];
 	const within = (/** @type {number} */ x, /** @type {number} */ end) => end >= left && x <= right;
@@ -52,6 +52,11 @@ export function frameOf({ run, axis, scale, scene, rows, layout, scroll, palette
 			const x = scale.toPixel(valueAt(run, axis, machine, span.from));
 			const end = scale.toPixel(valueAt(run, axis, machine, span.to));
 			if (within(x, end)) frame.spans.push({ row, x: Math.max(x, left - 2), end: Math.min(Math.max(end, x), right + 2), span });
+		}
+	}
+	if (axis.name === "time") {
+		for (const [from, to] of [[run.span.from, run.kept.from], [run.kept.to, run.span.to]]) {
+			if (to > from) frame.absent.push({ x: Math.max(scale.toPixel(from), left), end: Math.min(scale.toPixel(to), right) });
 		}
 	}
 	if (scale.folds) {

@@ -44,7 +44,7 @@ export function createToolbar(run, name, get, actions) {
 	const cut = tool("Cut", "A cut through all lines: is it consistent, and what is in flight?", actions.toggleCut, { "aria-pressed": "false" });
 
 	const search = h("input", {
-		type: "search", class: "search", placeholder: "Search: receive clock>100", "aria-label": `Search events of ${name}`, spellcheck: false, autocomplete: "off",
+		type: "search", class: "search", placeholder: "Search: send queue>3", "aria-label": `Search events of ${name}`, spellcheck: false, autocomplete: "off",
 		title: "send, receive, internal, machine:1, clock:17, clock>100, step:5, queue>3, from:1, to:2, or any text of a log line",
 	});
 	const found = h("output", { class: "found", "aria-live": "polite" });
