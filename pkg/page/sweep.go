@@ -150,8 +150,9 @@ func finite(x float64) *float64 {
 	return &x
 }
 
-// sweepFindings are statements about what changes along a parameter, about the measures that
-// matter most first; where nothing is varied, or nothing changes, the first about a point.
+// sweepFindings are statements about what changes along a parameter, one for each of the
+// measures that matter most; where nothing is varied, or nothing changes, the first about a
+// point.
 func sweepFindings(v *sweep.View) []Finding {
 	list := []Finding{}
 	add := func(text string) {
@@ -160,12 +161,8 @@ func sweepFindings(v *sweep.View) []Finding {
 		}
 	}
 	for _, measure := range []string{"growth of the queue", "mean drift", "mean jump", "longest queue", "largest drift", "largest jump"} {
-		for _, section := range v.Sections {
-			for _, text := range section.Points {
-				if section.Along && strings.HasPrefix(text, measure) && !strings.Contains(text, sweep.NoDifference) {
-					add(section.Title + ": " + text)
-				}
-			}
+		if text := changes(v, measure); text != "" {
+			add(text)
 		}
 	}
 	for _, section := range v.Sections {
@@ -176,6 +173,19 @@ func sweepFindings(v *sweep.View) []Finding {
 		}
 	}
 	return list
+}
+
+// changes returns the first statement by which a measure changes along a parameter, "" if there
+// is none.
+func changes(v *sweep.View, measure string) string {
+	for _, section := range v.Sections {
+		for _, text := range section.Points {
+			if section.Along && strings.HasPrefix(text, measure) && !strings.Contains(text, sweep.NoDifference) {
+				return section.Title + ": " + text
+			}
+		}
+	}
+	return ""
 }
 
 // plain returns a sentence of a page in Markdown as text.
