@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/page"
 	"github.com/scalemodel/lamport/pkg/transport"
 )
 
@@ -44,6 +45,14 @@ func TestReplay(t *testing.T) {
 	r := recordOf(t, replayed)
 	assert.Equal(t, "copy", r.ReplayOf)
 	assert.Equal(t, recordOf(t, elsewhere).Seed, r.Seed)
+
+	// Both stand side by side, and nothing differs.
+	head := pageIn(t, replayed, "report.html")
+	assert.Equal(t, page.KindCompare, head.Kind)
+	assert.Equal(t, []string{"copy", "again"}, []string{head.Runs[0].Name, head.Runs[1].Name})
+	require.Len(t, head.Differences, 1)
+	assert.Equal(t, "the logs of 3 machines are the same, but for the times", head.Differences[0].Text)
+	assert.Contains(t, again.errors.String(), "report       again/report.html\n")
 
 	code, _, talk = inProcess("replay", replayed)
 	assert.Zero(t, code, talk)
@@ -245,4 +254,11 @@ func TestRerun(t *testing.T) {
 	was, is := recordOf(t, run), recordOf(t, dir)
 	was.Run, was.Started, was.Ports = is.Run, is.Started, is.Ports
 	assert.Equal(t, was, is)
+
+	// Another name is no difference.
+	both := filepath.Join(t.TempDir(), "both.html")
+	code, _, errs := inProcess("report", "--out", both, run, dir)
+	require.Zero(t, code, errs)
+	require.Len(t, pageIn(t, both).Differences, 1)
+	assert.NotContains(t, pageIn(t, both).Differences[0].Text, ":1 is the first line that differs")
 }

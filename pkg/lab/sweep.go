@@ -22,10 +22,11 @@ import (
 
 // Sweep does many runs over a grid, and says what they show.
 type Sweep struct {
-	Grid sweep.Grid
-	Dir  string // made, or that of the same sweep to go on with
-	Jobs int    // runs side by side; 0: as many as the cores bear without being late
-	VM   string // the vm program, "": it is looked for
+	Grid   sweep.Grid
+	Dir    string // made, or that of the same sweep to go on with
+	Jobs   int    // runs side by side; 0: as many as the cores bear without being late
+	VM     string // the vm program, "": it is looked for
+	Report bool   // write pages that show the sweep and its runs
 	// MinFree is how much of the disk stays free: before that, the sweep is stopped.
 	MinFree MinFree
 }
@@ -142,6 +143,8 @@ func (c *conductor) conduct(ctx context.Context) error {
 		if err := c.write(report); err != nil {
 			return exit.With(exit.Died, err)
 		}
+		// Only now: while runs go on, it would take from them what they keep their pace with.
+		c.show(report, ctx.Err() != nil)
 	}
 	switch bad := report.NotCorrect(); {
 	case failure != nil && ctx.Err() == nil:
@@ -347,4 +350,23 @@ func (c *conductor) write(r *sweep.Report) error {
 	}
 	c.env.remark("what this shows: %s", filepath.Join(c.Dir, sweep.FindingsName))
 	return nil
+}
+
+// show makes the page of the sweep, and those of its runs, unless it was stopped and somebody
+// waits for it to end. A page that cannot be made is said, and no more.
+func (c *conductor) show(r *sweep.Report, stopped bool) {
+	if !c.Report {
+		return
+	}
+	if !stopped {
+		if err := c.env.showRuns(c.Dir, r); err != nil {
+			c.env.say("%v", err)
+		}
+	}
+	file, err := keepPage(c.Dir, c.env.pageOfSweep(c.Dir, r))
+	if err != nil {
+		c.env.say("%v", err)
+		return
+	}
+	c.env.remark("report: %s", file)
 }

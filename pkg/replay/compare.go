@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/clock"
@@ -17,6 +18,7 @@ type Mode int
 const (
 	ButTimes Mode = iota // all but the time of each line: what a replay does again
 	Exact                // every byte: what a run in virtual time does again
+	ButNames             // all but the times and the run's name: what the same run may do again
 )
 
 // Outcome is how the log of a machine that ran again compares with its record.
@@ -113,8 +115,14 @@ func (c *comparer) compare() (*Comparison, error) {
 
 // compared returns what is to be the same of a line.
 func (c *comparer) compared(line []byte) []byte {
-	if c.mode == ButTimes {
-		return line[min(len(line), timeLen):]
+	if c.mode == Exact {
+		return line
+	}
+	line = line[min(len(line), timeLen):]
+	if c.mode == ButNames {
+		if from, to := bytes.Index(line, []byte(" run=")), bytes.LastIndex(line, []byte(" machines=")); from >= 0 && from < to {
+			return slices.Concat(line[:from], line[to:])
+		}
 	}
 	return line
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -139,6 +140,22 @@ func TestCompareTimes(t *testing.T) {
 		"  recorded  2026-11-22T17:13:02.000000Z [INFO]  vm-0: send: step=2 clock=2 queue=0 to=1:2\n"+
 		"  replayed  2026-11-22T17:13:03.000000Z [INFO]  vm-0: send: step=2 clock=2 queue=0 to=1:2\n"+
 		"                              ^\n", c.Difference.Text())
+}
+
+// A run that was started again has another name, which is no difference where nobody asks.
+func TestCompareButNames(t *testing.T) {
+	dir, zero, _ := pair(t)
+	was := log(zero...)
+	renamed := regexp.MustCompile(` run=\S+`).ReplaceAllString(was, ` run="an other one"`)
+	require.NotEqual(t, was, renamed)
+	for mode, want := range map[replay.Mode]replay.Outcome{replay.ButNames: replay.Same, replay.ButTimes: replay.Differs, replay.Exact: replay.Differs} {
+		c, err := two(t, dir, was, renamed, mode)
+		require.NoError(t, err)
+		assert.Equal(t, want, c.Outcome)
+	}
+	c, err := two(t, dir, was, strings.Replace(renamed, "seed=1", "seed=2", 1), replay.ButNames)
+	require.NoError(t, err)
+	assert.Equal(t, replay.Differs, c.Outcome, "all else has to be the same")
 }
 
 // What cannot be read is not the same.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -153,10 +152,10 @@ func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, 
 	}
 	prose(0, "%s on %s in %s (run %s, die %d)%s",
 		figure.Plural(s.Events, "event"), figure.Plural(s.Verdict.Machines, "machine"), elapsed, quoted(s.Run), s.Die, without(s.Missing))
-	for _, g := range append(slices.Clone(groups), jumps(s)) {
+	for _, t := range statsTables(s, on) {
 		b.WriteString("\n")
-		prose(0, "%s%s", heading, g.title)
-		fmt.Fprintf(&b, "\n%s\n", render(columns.New(append([]column{machineColumn(on)}, g.columns...), s.Machines)))
+		prose(0, "%s%s", heading, t.Title)
+		fmt.Fprintf(&b, "\n%s\n", render(t.Table))
 	}
 	fmt.Fprintf(&b, "\n%sWhat this shows\n\n", heading)
 	for _, line := range findings(s, on) {
