@@ -22,8 +22,8 @@ import (
 var StatsFormats = []string{"table", "markdown", "csv", "json"}
 
 // Stats writes the figures of a run in one of [StatsFormats]. A table and
-// markdown are for reading and explain themselves; csv has one row per machine
-// with plain numbers, durations in microseconds; json has everything. A table is
+// markdown are for reading and explain themselves; csv is that of [StatsCSV], with plain
+// numbers, durations in microseconds; json has everything. A table is
 // for a screen: where it is too wide for that, its columns stand below each other.
 func Stats(w io.Writer, s *trace.Stats, format string, on terminal.Screen) error {
 	switch format {
@@ -32,7 +32,7 @@ func Stats(w io.Writer, s *trace.Stats, format string, on terminal.Screen) error
 		enc.SetIndent("", "  ")
 		return enc.Encode(s)
 	case "csv":
-		return statsCSV(w, s)
+		return NewStatsCSV(w).Add(s.Dir, s)
 	case "markdown":
 		return statsText(w, s, (*columns.Table).Markdown, quote.Markdown, "## ", terminal.Screen{})
 	default:
@@ -288,17 +288,6 @@ func share(part, whole uint64) string {
 		return "none"
 	}
 	return figure.Percent(float64(part), float64(whole))
-}
-
-// statsCSV writes one row per machine, with a header.
-func statsCSV(w io.Writer, s *trace.Stats) error {
-	var b strings.Builder
-	b.WriteString(strings.Join(StatsHeader(), ",") + "\n")
-	for i := range s.Machines {
-		b.WriteString(strings.Join(StatsRow(&s.Machines[i]), ",") + "\n")
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // StatsHeader returns the names of the csv's columns, for whoever puts the
