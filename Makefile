@@ -9,13 +9,14 @@ GO       ?= go
 MODULE   := github.com/scalemodel/lamport
 LDFLAGS  := -s -w -X $(MODULE)/pkg/command.version=$(VERSION)
 LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+NPM      := pkg/page/_npm
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 # The race detector needs a C compiler; without one the tests run all the same.
 RACE := $(if $(shell command -v $${CC:-gcc} 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench fuzz cross clean
+.PHONY: help build run test lint page-tools page-lint picture bench fuzz cross clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,15 +28,30 @@ build: ## build bin/launcher and bin/vm
 run: build ## run the default cluster (DURATION=10s shortens it, ARGS='--seed 7' adds flags)
 	@bin/launcher run --duration $(DURATION) $(ARGS)
 
-test: ## run all tests
+test: page-tools ## run all tests
 	@$(if $(RACE),,echo 'no C compiler: the race detector is off';) \
 	$(GO) test $(RACE) -timeout 10m ./...
 
-lint: ## check format, vet, static analysis, shell scripts
+lint: page-tools ## check format, vet, static analysis, shell scripts, the page's scripts
 	$(GO) run $(LINTER) run ./...
 	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run; \
 	elif [ "$$CI" = true ]; then echo 'shellcheck is missing' >&2; exit 1; \
 	else echo 'shellcheck is missing: the scripts were not checked'; fi
+	@if [ -e $(NPM)/node_modules/installed ]; then $(MAKE) --no-print-directory page-lint; \
+	else echo "the page's tools are missing: its scripts were not checked"; fi
+
+page-lint:
+	cd pkg/page && node _npm/node_modules/typescript/bin/tsc -p _npm
+	cd pkg/page && node _npm/node_modules/typescript/bin/tsc -p _npm/tsconfig.test.json
+	cd pkg/page && node _npm/node_modules/eslint/bin/eslint.js --max-warnings 0 -c _npm/eslint.config.js web
+
+# What checks the page's scripts: TypeScript and ESLint for lint, axe-core for the browser tests.
+page-tools:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NPM)/node_modules/installed || [ "$$CI" != true ]; \
+	elif [ "$$CI" = true ]; then echo 'npm is missing' >&2; exit 1; fi
+
+$(NPM)/node_modules/installed: $(NPM)/package-lock.json
+	cd $(NPM) && npm ci --silent --prefer-offline && touch node_modules/installed
 
 bench: ## run the benchmarks (docs/benchmarks.md says what they show)
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -102,6 +102,18 @@ func oneOf(choices []string) string {
 	return strings.Join(choices[:last], ", ") + " or " + choices[last]
 }
 
+// reportFlag is --report.
+func reportFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "report", Usage: "write a page that shows the result, report.html, at the end (--report=false skips it)", Value: true, EnvVars: []string{"LAUNCHER_REPORT"}}
+}
+
+// atEnd reads what is done with the logs of a run at its end. Where they are not even checked,
+// there is a page only for those who ask for it.
+func atEnd(c *cli.Context) lab.Logs {
+	check := c.Bool("check")
+	return lab.Logs{Check: check, Report: c.Bool("report") && (check || c.IsSet("report"))}
+}
+
 // minFreeFlag is --min-free.
 func minFreeFlag() cli.Flag {
 	return &cli.StringFlag{Name: "min-free", Usage: "end in order before less than this `SIZE` of the disk is free: 500MB, 2GiB, 5%; 0: never",

@@ -28,6 +28,7 @@ shown; 2: a log cannot be read.
 			&cli.StringFlag{Name: "ports", Usage: "ports of the processes: a `LIST`, or auto for free ones", Value: "auto"},
 			&cli.StringFlag{Name: "out", Usage: "`DIR` for the run of the processes", DefaultText: "runs/<time>-<name>-replay"},
 			&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "next to this one"},
+			&cli.BoolFlag{Name: "report", Usage: "processes: write a page with both runs side by side, report.html, at the end (--report=false skips it)", Value: true, EnvVars: []string{"LAUNCHER_REPORT"}},
 			&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress"},
 		},
 		Action: action(replayOptions),
@@ -35,7 +36,7 @@ shown; 2: a log cannot be read.
 }
 
 func replayOptions(c *cli.Context) (o lab.Replay, err error) {
-	o.Processes, o.Ports, o.VM = c.Bool("processes"), c.String("ports"), c.String("vm")
+	o.Processes, o.Report, o.Ports, o.VM = c.Bool("processes"), c.Bool("report"), c.String("ports"), c.String("vm")
 	if o.Dir, err = runDir(c); err != nil {
 		return o, err
 	}
@@ -71,6 +72,7 @@ replay" repeats those too. The other exit codes are those of "launcher run".`,
 			&cli.StringFlag{Name: "ports", Usage: "ports of the processes: a `LIST`, or auto for free ones", DefaultText: "as recorded"},
 			&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "next to this one"},
 			&cli.BoolFlag{Name: "check", Usage: "check the logs against the laws at the end (--check=false skips it)", Value: true},
+			reportFlag(),
 			minFreeFlag(),
 			&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress"},
 		}, lookFlags()...),
@@ -79,7 +81,7 @@ replay" repeats those too. The other exit codes are those of "launcher run".`,
 }
 
 func rerunOptions(c *cli.Context) (o lab.Rerun, err error) {
-	o.Ports, o.VM, o.Check = c.String("ports"), c.String("vm"), c.Bool("check")
+	o.Ports, o.VM, o.AtEnd = c.String("ports"), c.String("vm"), atEnd(c)
 	if o.Dir, err = runDir(c); err != nil {
 		return o, err
 	}

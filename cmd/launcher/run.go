@@ -54,6 +54,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "faults", Usage: "fault `PLAN`: what breaks, and when (docs/faults.md); or a file that holds one", EnvVars: env("FAULTS")},
 		&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
 		&cli.BoolFlag{Name: "check", Usage: "check the logs against the laws at the end (--check=false skips it)", Value: true, EnvVars: env("CHECK")},
+		reportFlag(),
 		minFreeFlag(),
 		&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress", EnvVars: env("QUIET")},
 	}, lookFlags()...)
@@ -66,7 +67,7 @@ func runOptions(c *cli.Context) (o lab.Processes, err error) {
 		}
 		return o, command.UnknownCommand(c.App, c.Args().First())
 	}
-	o.Check = c.Bool("check")
+	o.AtEnd = atEnd(c)
 	o.Restart = c.String("restart") == "on-failure"
 	o.Sync = c.Bool("sync")
 	o.VM = c.String("vm")

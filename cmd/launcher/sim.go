@@ -41,7 +41,7 @@ func simFlags() []cli.Flag {
 	var flags []cli.Flag
 	for _, f := range runFlags() {
 		switch f.Names()[0] {
-		case "machines", "rates", "die", "duration", "seed", "faults", "out", "check", "min-free", "quiet", "wide", "color":
+		case "machines", "rates", "die", "duration", "seed", "faults", "out", "check", "report", "min-free", "quiet", "wide", "color":
 			flags = append(flags, f)
 		}
 	}
@@ -62,7 +62,7 @@ func simOptions(c *cli.Context) (job, error) {
 	if c.IsSet("hunt") || c.IsSet("bug") {
 		return huntOptions(c)
 	}
-	o := lab.Virtual{Logs: c.Bool("logs"), Workers: c.Int("workers"), Check: c.Bool("check")}
+	o := lab.Virtual{Logs: c.Bool("logs"), Workers: c.Int("workers"), AtEnd: atEnd(c)}
 	machines := c.Int("machines")
 	switch {
 	case c.IsSet("machines") && (machines < 1 || machines > experiment.MaxMachines):

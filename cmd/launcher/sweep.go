@@ -60,6 +60,7 @@ func sweepFlags() []cli.Flag {
 		&cli.StringFlag{Name: "out", Usage: "`DIR` for the sweep, or that of a sweep to continue", DefaultText: "sweeps/<time>-<name>", EnvVars: env("OUT")},
 		&cli.IntFlag{Name: "jobs", Usage: "`NUMBER` of runs side by side", DefaultText: "as many as the cores can pace", EnvVars: env("JOBS")},
 		&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "next to this one", EnvVars: env("VM")},
+		reportFlag(),
 		minFreeFlag(),
 		&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress", EnvVars: env("QUIET")},
 	}, lookFlags()...)
@@ -81,7 +82,7 @@ func sweepOptions(c *cli.Context) (o lab.Sweep, err error) {
 	if c.Args().Present() {
 		return o, unexpected(c)
 	}
-	o.VM, o.Jobs = c.String("vm"), c.Int("jobs")
+	o.VM, o.Jobs, o.Report = c.String("vm"), c.Int("jobs"), c.Bool("report")
 	if c.IsSet("jobs") && o.Jobs < 1 {
 		return o, command.Usage("--jobs %d: want at least 1", o.Jobs)
 	}

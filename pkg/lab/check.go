@@ -161,17 +161,9 @@ func exitCode(v *trace.Verdict, allowIncomplete bool) int {
 	return exit.Broken
 }
 
-// check holds a run that has just been done against the laws and prints the verdict.
-// Its error says what is wrong. A run that was interrupted may be incomplete.
-func (e *Env) check(dir string, interrupted bool) error {
-	run, err := trace.Open(dir)
-	if err != nil {
-		return exit.With(exit.Died, err)
-	}
-	v, err := run.Walk(trace.Options{})
-	if err != nil {
-		return exit.With(exit.Died, err)
-	}
+// check prints the verdict on a run that has just been done. Its error says what is
+// wrong. A run that was interrupted may be incomplete.
+func (e *Env) check(dir string, v *trace.Verdict, interrupted bool) error {
 	screen := e.screen()
 	line := terminal.Wrap("check        "+report.Verdict(v, screen), screen.Width, 13)
 	if _, err := fmt.Fprintln(e.Out, line); err != nil {

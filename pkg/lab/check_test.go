@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/trace"
 	"github.com/scalemodel/lamport/pkg/trace/tracetest"
 )
 
@@ -57,14 +58,18 @@ func TestExitCodeOfAVerdict(t *testing.T) {
 			assert.Equal(t, tt.stats, exit.Code(Stats{Runs: Runs{Dirs: []string{dir}}, Format: "json"}.Run(t.Context(), env)))
 
 			out.Reset()
-			err := env.check(dir, false)
+			run, err := trace.Open(dir)
+			require.NoError(t, err)
+			v, err := run.Walk(trace.Options{})
+			require.NoError(t, err)
+			err = env.check(dir, v, false)
 			assert.Equal(t, tt.run, exit.Code(err))
 			assert.True(t, strings.HasPrefix(out.String(), "check        "+tt.name) || tt.name == "broken", out.String())
 			if tt.says != "" {
 				require.ErrorContains(t, err, tt.says)
 			}
 			assert.Empty(t, errs.String())
-			assert.Equal(t, tt.interrupted, exit.Code(env.check(dir, true)))
+			assert.Equal(t, tt.interrupted, exit.Code(env.check(dir, v, true)))
 			if tt.name == "incomplete" {
 				assert.True(t, strings.HasPrefix(errs.String(), tt.says), "it is said all the same")
 			}

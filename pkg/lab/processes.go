@@ -27,7 +27,7 @@ type Processes struct {
 	// Config is the run. Where its Dir is "", it is done in the default one, and
 	// runs/latest points at it; where its VM is "", the vm program is looked for.
 	cluster.Config
-	Check bool // hold the logs against the laws at the end
+	AtEnd Logs // what is done with the logs
 	// MinFree is how much of the disk stays free: before that, the run is ended.
 	MinFree MinFree
 }
@@ -76,10 +76,8 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 		if summaryErr := env.sumUp(p.Dir, present(results), len(p.Rates)); summaryErr != nil || err != nil {
 			return exit.With(exit.Died, errors.Join(err, summaryErr))
 		}
-		if p.Check {
-			if err := env.check(p.Dir, ctx.Err() != nil); err != nil {
-				return err
-			}
+		if err := env.look(p.Dir, name, p.AtEnd, ctx.Err() != nil); err != nil {
+			return err
 		}
 		env.next("stats", name)
 		if ctx.Err() != nil {

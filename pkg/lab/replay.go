@@ -32,6 +32,7 @@ type Replay struct {
 	Ports     string // as [cluster.ParsePorts] reads them
 	Out       string // the directory of their run, "": the default one
 	VM        string // the vm program, "": it is looked for
+	Report    bool   // write a page with both runs side by side
 }
 
 // ProcessesError says why processes cannot replay a run that can be replayed in this
@@ -187,6 +188,9 @@ func (r *Replay) processes(ctx context.Context, env *Env, paths []string, result
 		return exit.With(exit.Died, err)
 	case ctx.Err() != nil:
 		return exit.With(exit.Interrupted, errors.New("interrupted before the replay was over"))
+	}
+	if r.Report {
+		env.sideBySide(p.Dir, r.Dir)
 	}
 	for id, path := range p.Replay { // which may have another name than the log of the replay
 		compared, err := replay.Compare(path, filepath.Join(p.Dir, logging.FileName(id, p.Rates[id])), replay.ButTimes)

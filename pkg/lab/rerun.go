@@ -26,7 +26,7 @@ type Rerun struct {
 	Out   string // "": the default directory
 	Ports string // of processes, as [cluster.ParsePorts] reads them; "": as recorded
 	VM    string // the vm program, "": it is looked for
-	Check bool
+	AtEnd Logs   // what is done with the logs
 
 	MinFree MinFree // how much of the disk stays free: before that, the run is ended
 }
@@ -52,7 +52,7 @@ func (r Rerun) Run(ctx context.Context, env *Env) error {
 func (r *Rerun) processes(ctx context.Context, env *Env, record *rundir.Record) (err error) {
 	p := Processes{
 		Config:  cluster.Config{Spec: record.Spec, Ports: record.Ports, Dir: r.Out, VM: r.VM, Restart: record.Restart, Sync: record.Sync},
-		Check:   r.Check,
+		AtEnd:   r.AtEnd,
 		MinFree: r.MinFree,
 	}
 	p.Config.Run = experiment.NewName()
@@ -73,7 +73,7 @@ func (r *Rerun) virtual(ctx context.Context, env *Env, record *rundir.Record) er
 		return &experiment.Error{Field: name, Err: fmt.Errorf("that is for processes, and %s ran in virtual time", r.Dir)}
 	}
 	found, _ := rundir.Logs(r.Dir) // that there is none is said of each machine
-	v := Virtual{Spec: record.Spec, Logs: !record.NoLogs, Dir: r.Out, Check: r.Check, MinFree: r.MinFree}
+	v := Virtual{Spec: record.Spec, Logs: !record.NoLogs, Dir: r.Out, AtEnd: r.AtEnd, MinFree: r.MinFree}
 	if len(found) == 0 && len(v.Rates) > sim.MaxLogs {
 		v.Logs = false // of a release that did not record that
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/page"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
@@ -22,10 +23,11 @@ import (
 
 // Sweep does many runs over a grid, and says what they show.
 type Sweep struct {
-	Grid sweep.Grid
-	Dir  string // made, or that of the same sweep to go on with
-	Jobs int    // runs side by side; 0: as many as the cores bear without being late
-	VM   string // the vm program, "": it is looked for
+	Grid   sweep.Grid
+	Dir    string // made, or that of the same sweep to go on with
+	Jobs   int    // runs side by side; 0: as many as the cores bear without being late
+	VM     string // the vm program, "": it is looked for
+	Report bool   // write pages that show the sweep and its runs
 	// MinFree is how much of the disk stays free: before that, the sweep is stopped.
 	MinFree MinFree
 }
@@ -56,6 +58,7 @@ type conductor struct {
 	runs []sweep.Run
 	dir  *sweep.Dir
 
+	paged    map[string]bool // the runs that are to have a page
 	guard    *guard
 	capacity float64
 	load     func(*sweep.Run) float64
@@ -117,6 +120,12 @@ func (c *conductor) conduct(ctx context.Context) error {
 	todo, results, err := c.open()
 	if err != nil {
 		return err
+	}
+	c.paged = make(map[string]bool)
+	if c.Report {
+		for _, name := range withPages(c.runs) {
+			c.paged[name] = true
+		}
 	}
 	c.announce(len(todo))
 	ctx, stop := exit.OnInterrupt(ctx, c.kill)
@@ -256,7 +265,7 @@ func (c *conductor) do(ctx context.Context, run *sweep.Run) (*sweep.Result, erro
 	if err != nil {
 		return nil, err
 	}
-	result, err := resultOf(run, dir, machines)
+	result, err := c.resultOf(run, dir, machines)
 	if err == nil {
 		err = c.dir.Save(run, result)
 	}
@@ -267,17 +276,27 @@ func (c *conductor) do(ctx context.Context, run *sweep.Run) (*sweep.Result, erro
 }
 
 // resultOf returns what a run did, from its logs; and, of machines that were timed,
-// how they kept their pace.
-func resultOf(run *sweep.Run, dir string, machines []summary.Machine) (*sweep.Result, error) {
+// how they kept their pace. If it is to have a page, it has one then.
+func (c *conductor) resultOf(run *sweep.Run, dir string, machines []summary.Machine) (*sweep.Result, error) {
 	recorded, err := trace.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	stats, err := recorded.Stats()
+	if !c.paged[run.Name] {
+		stats, err := recorded.Stats()
+		if err != nil {
+			return nil, err
+		}
+		return sweep.NewResult(run, stats, machines), nil
+	}
+	s, err := showRun(recorded, page.Options{Events: automatic})
 	if err != nil {
 		return nil, err
 	}
-	return sweep.NewResult(run, stats, machines), nil
+	if _, err := keepPage(dir, c.env.pageOf([]*shownRun{s})); err != nil {
+		return nil, err
+	}
+	return sweep.NewResult(run, s.stats, machines), nil
 }
 
 // process does a run as processes.
@@ -346,5 +365,12 @@ func (c *conductor) write(r *sweep.Report) error {
 		return fmt.Errorf("the result cannot be printed (it is in %s): %w", c.Dir, err)
 	}
 	c.env.remark("what this shows: %s", filepath.Join(c.Dir, sweep.FindingsName))
-	return nil
+	if !c.Report {
+		return nil
+	}
+	file, err := keepPage(c.Dir, c.env.pageOfSweep(c.Dir, r))
+	if err == nil {
+		c.env.remark("report: %s", file)
+	}
+	return err
 }

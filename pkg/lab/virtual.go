@@ -19,14 +19,14 @@ type Virtual struct {
 	Logs    bool   // write event logs, not just statistics
 	Dir     string // "": with Logs the default one, at which runs/latest then points; else none
 	Workers int    // cores to use, 0: all
-	Check   bool   // hold the logs against the laws at the end, if there are not too many
+	AtEnd   Logs   // what is done with the logs, if there are not too many
 	// MinFree is how much of the disk stays free: before that, a run with logs is
 	// ended.
 	MinFree MinFree
 }
 
-// maxChecked is up to how many machines a run is checked unasked: the checker has
-// all logs open at once.
+// maxChecked is up to how many machines the logs of a run are looked at unasked: they are
+// all open at once.
 const maxChecked = 500
 
 // Run does the run, sums it up and checks it.
@@ -98,8 +98,8 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 		if err := env.sumUp(dir, result.Machines(), len(v.Rates)); err != nil {
 			return exit.With(exit.Died, err)
 		}
-		if v.Logs && v.Check && len(v.Rates) <= maxChecked {
-			if err := env.check(dir, stopped); err != nil {
+		if v.Logs && len(v.Rates) <= maxChecked {
+			if err := env.look(dir, name, v.AtEnd, stopped); err != nil {
 				return err
 			}
 		}

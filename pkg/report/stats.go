@@ -154,14 +154,10 @@ func statsText(w io.Writer, s *trace.Stats, render func(*columns.Table) string, 
 	}
 	prose(0, "%s on %s in %s (run %s, die %d)%s",
 		figure.Plural(s.Events, "event"), figure.Plural(s.Verdict.Machines, "machine"), elapsed, quoted(s.Run), s.Die, without(s.Missing))
-	for _, g := range append(slices.Clone(groups), jumps(s)) {
+	for _, t := range statsTables(s, on) {
 		b.WriteString("\n")
-		title := g.title
-		if g.timed && len(s.ClockSteps) > 0 {
-			title += ", as without the steps of system clocks"
-		}
-		prose(0, "%s%s", heading, title)
-		fmt.Fprintf(&b, "\n%s\n", render(columns.New(append([]column{machineColumn(on)}, g.columns...), s.Machines)))
+		prose(0, "%s%s", heading, t.Title)
+		fmt.Fprintf(&b, "\n%s\n", render(t.Table))
 	}
 	fmt.Fprintf(&b, "\n%sWhat this shows\n\n", heading)
 	for _, line := range findings(s, on) {

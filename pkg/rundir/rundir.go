@@ -8,6 +8,7 @@
 //	faults.log    what the fault plan did, and when
 //	summary.json  what each machine did, in figures
 //	summary.txt   what was printed at the end of the run
+//	report.html   the page that shows the run
 //
 // Beside the directories of runs that nobody placed elsewhere, "latest" points at
 // the newest.
@@ -30,6 +31,7 @@ const (
 	SummaryName = "summary.json"
 	TextName    = "summary.txt"
 	FaultsName  = "faults.log"
+	PageName    = "report.html"
 )
 
 // LatestName is the link to the newest run, beside it.

@@ -281,3 +281,32 @@ func (d *Dir) replace(name string, content []byte) error {
 	}
 	return nil
 }
+
+// ReadReport reads what is done of the sweep in a directory, without beginning or changing
+// anything there.
+func ReadReport(path string) (*Report, error) {
+	grid, err := ReadGrid(path)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := grid.Runs()
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{path: path}
+	if d.root, err = os.OpenRoot(path); err != nil {
+		return nil, explain(path, err)
+	}
+	defer func() { _ = d.root.Close() }()
+	var results []*Result
+	for i := range runs {
+		result, err := d.Result(&runs[i])
+		if err != nil {
+			return nil, err
+		}
+		if result != nil {
+			results = append(results, result)
+		}
+	}
+	return NewReport(grid, runs, results), nil
+}

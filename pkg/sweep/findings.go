@@ -17,16 +17,44 @@ import (
 // none is said where the intervals support no statement.
 const none = "no difference shown by these runs"
 
-// Findings returns a page that says what the figures show. Every statement is
-// decided by the intervals: that one thing is more than another, or changes along
-// a parameter, is said where the 95 % interval of the difference, trial by trial,
-// does not hold 0, and otherwise that these runs do not show it.
+// Findings returns a page that says what the figures show; see [Report.Sections].
 func (r *Report) Findings() []byte {
-	w := &writer{}
-	w.line("# Findings\n\n%s; %s.", r.headline(), r.constants())
-	for _, line := range r.legend() {
-		w.bullet("%s", line)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# Findings\n\n%s; %s.\n", r.headline(), r.constants())
+	list(&b, r.legend())
+	for _, s := range r.Sections() {
+		fmt.Fprintf(&b, "\n## %s\n", s.Title)
+		list(&b, s.Points)
+		for _, line := range s.Prose {
+			fmt.Fprintf(&b, "\n%s\n", line)
+		}
 	}
+	return b.Bytes()
+}
+
+// list writes the entries of a list, if there are any; an empty line stands before the first.
+func list(b *bytes.Buffer, entries []string) {
+	for i, entry := range entries {
+		if i == 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(b, "- %s\n", entry)
+	}
+}
+
+// Section is a part of what the figures show, in Markdown.
+type Section struct {
+	Title  string
+	Points []string // the entries of a list
+	Prose  []string // and what follows it
+}
+
+// Sections says what the figures show. Every statement is decided by the intervals: that one
+// thing is more than another, or changes along a parameter, is said where the 95 % interval
+// of the difference, trial by trial, does not hold 0, and otherwise that these runs do not
+// show it.
+func (r *Report) Sections() []Section {
+	w := &writer{}
 	w.section("Are the runs correct?")
 	r.soundness(w)
 	for _, o := range r.points {
@@ -52,7 +80,7 @@ func (r *Report) Findings() []byte {
 	} else {
 		w.line("The dice will fall the same way, but when messages arrive depends on the operating system, so the numbers will differ a little.")
 	}
-	return w.b.Bytes()
+	return w.sections
 }
 
 // title names a point by what is varied.
@@ -67,31 +95,25 @@ func (r *Report) title(o *overview) string {
 	return fmt.Sprintf("Point %d: %s", o.point.Number, strings.Join(parts, ", "))
 }
 
-// writer writes a page, and counts how many times it was asked whether there is a
+// writer collects sections, and counts how many times it was asked whether there is a
 // difference.
 type writer struct {
-	b           bytes.Buffer
+	sections    []Section
 	comparisons int
 }
 
 func (w *writer) section(format string, args ...any) {
-	fmt.Fprintf(&w.b, "\n## "+format+"\n", args...)
+	w.sections = append(w.sections, Section{Title: fmt.Sprintf(format, args...)})
 }
+
+func (w *writer) last() *Section { return &w.sections[len(w.sections)-1] }
 
 func (w *writer) line(format string, args ...any) {
-	if w.b.Len() > 0 {
-		w.b.WriteByte('\n')
-	}
-	fmt.Fprintf(&w.b, format+"\n", args...)
+	w.last().Prose = append(w.last().Prose, fmt.Sprintf(format, args...))
 }
 
-// bullet writes an entry of a list; an empty line stands before the first.
 func (w *writer) bullet(format string, args ...any) {
-	b := w.b.Bytes()
-	if at := bytes.LastIndexByte(bytes.TrimSuffix(b, []byte("\n")), '\n'); !bytes.HasPrefix(b[at+1:], []byte("- ")) {
-		w.b.WriteByte('\n')
-	}
-	fmt.Fprintf(&w.b, "- "+format+"\n", args...)
+	w.last().Points = append(w.last().Points, fmt.Sprintf(format, args...))
 }
 
 // compare returns the sign of b's figure minus a's, 0 where none is shown.

@@ -62,6 +62,14 @@ func NewReport(grid *Grid, runs []Run, results []*Result) *Report {
 // Done returns how many runs are done, and of how many.
 func (r *Report) Done() (done, all int) { return len(r.results), len(r.runs) }
 
+// Finished returns the runs that are done, by point and trial.
+func (r *Report) Finished() (runs []Run) {
+	for run := range r.each() {
+		runs = append(runs, *run)
+	}
+	return runs
+}
+
 // NotCorrect names the runs that are not correct by their logs, each with its verdict.
 func (r *Report) NotCorrect() (lines []string) {
 	for run, result := range r.each() {
@@ -178,8 +186,8 @@ func (r *Report) Text(on terminal.Screen) []byte {
 	}
 	for _, t := range r.tables() {
 		b.WriteString("\n")
-		line(0, t.title)
-		for i, part := range t.Stack(on.TableWidth(), t.keys) {
+		line(0, t.Title)
+		for i, part := range t.Stack(on.TableWidth(), t.Keys) {
 			if i > 0 {
 				b.WriteString("\n")
 			}
@@ -210,7 +218,7 @@ func (r *Report) Markdown() []byte {
 		fmt.Fprintf(&b, "\n- %s\n", strings.Join(legend, "\n- "))
 	}
 	for _, t := range append(r.tables(), r.single()) {
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n", t.title, t.Markdown())
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n", t.Title, t.Markdown())
 	}
 	fmt.Fprintf(&b, "\nEach ± is the 95 %% confidence interval of the mean over the trials (Student's t). The figures of several machines are\n"+
 		"the mean of their means and the largest of their maxima. What the columns mean: docs/model.md, Measures.\n")
@@ -227,16 +235,9 @@ func (r *Report) repeat() string {
 	return "To repeat it:\n\n```sh\n" + r.grid.Command() + "\n```"
 }
 
-// titled is a table with a title.
-type titled struct {
-	title string
-	keys  int // how many columns say what a row is about
-	*columns.Table
-}
-
 // tables are the clocks and the queues of all points, class by class.
-func (r *Report) tables() []titled {
-	return []titled{
+func (r *Report) tables() []report.Table {
+	return []report.Table{
 		r.table("Clocks: jumps per event, drift behind the largest clock", jumpMean, jumpMax, gaps, driftMean, driftMax),
 		r.table("Queues: messages, and messages per second", growth, growthPredicted, queueMax, arrivals, arrivalsPredicted),
 	}
@@ -257,7 +258,7 @@ func (e *entry) once(what string) string {
 	return what
 }
 
-func (r *Report) table(title string, measures ...int) titled {
+func (r *Report) table(title string, measures ...int) report.Table {
 	machines := "machines"
 	all := []columns.Column[entry]{
 		columns.Words("point", func(e *entry) string { return e.once(strconv.Itoa(e.of.point.Number)) }),
@@ -289,7 +290,7 @@ func (r *Report) table(title string, measures ...int) titled {
 			return cell(e.class.measure(k), k == growthPredicted || k == arrivalsPredicted)
 		}))
 	}
-	return titled{title, 1 + len(r.varied) + 1, columns.New(all, r.entries())}
+	return report.Table{Title: title, Keys: 1 + len(r.varied) + 1, Table: columns.New(all, r.entries())}
 }
 
 // entries returns the classes of all points, and all machines of those points that
@@ -363,7 +364,7 @@ func (r *Report) legend() (lines []string) {
 }
 
 // single is a table of the runs, one row each.
-func (r *Report) single() titled {
+func (r *Report) single() report.Table {
 	var rows []single
 	for run, result := range r.each() {
 		var all []*trace.MachineStats
@@ -372,7 +373,7 @@ func (r *Report) single() titled {
 		}
 		rows = append(rows, single{run, result, figuresOf(all)})
 	}
-	return titled{"Runs", 1, columns.New(singleColumns, rows)}
+	return report.Table{Title: "Runs", Keys: 1, Table: columns.New(singleColumns, rows)}
 }
 
 // single is a run by itself.

@@ -110,10 +110,10 @@ const maxVectors = 256
 
 // Stats goes through the run, as [Run.Walk] does, and gathers its figures. Where it
 // turns out that system clocks were set, it goes through it once more, with the times
-// as they would have been without.
-func (r *Run) Stats() (*Stats, error) {
+// as they would have been without. The first time, the others are shown the lines as well.
+func (r *Run) Stats(others ...Visitor) (*Stats, error) {
 	c := NewCollector(r)
-	verdict, err := r.Walk(Options{}, c)
+	verdict, err := r.Walk(Options{}, append([]Visitor{c}, others...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ type Collector struct {
 	machines []*gathered     // theirs
 	absent   []int           // the first of those without a log
 	missing  int             // how many of those there are
-	ends     int64           // when the run is over, in ns after the start; MaxInt64: not known
+	lasts    time.Duration   // what the run was to last, 0: not known
 	start    *logging.Record // the first
 	from, to int64           // global time, µs
 	pairs    *pairs          // nil: too many machines
@@ -156,7 +156,7 @@ type gathered struct {
 	start    *logging.Record
 	stop     *logging.Record
 	figures  summary.Collector
-	missed   uint64
+	schedule Schedule
 	steps    uint64
 	clock    clock.Time
 	queue    int
@@ -178,11 +178,10 @@ func NewCollector(r *Run) *Collector {
 		oneHost:  r.Record != nil,
 		present:  present,
 		machines: make([]*gathered, len(present)),
-		ends:     math.MaxInt64,
 		skews:    make(skews),
 	}
-	if r.Record != nil && r.Record.Duration > 0 {
-		c.ends = int64(r.Record.Duration)
+	if r.Record != nil {
+		c.lasts = r.Record.Duration
 	}
 	for i := range c.machines {
 		c.machines[i] = &gathered{id: present[i], jumps: histogram.New(exactBits(len(present)))}
@@ -220,7 +219,7 @@ func (c *Collector) Visit(s *Step) error {
 	if s.Sent != nil {
 		c.skews.received(int(ev.Messages()[0].From), m.id, s.Micro-s.Sent.Micro)
 	}
-	m.observe(ev, s.Micro, c.ends)
+	m.observe(ev, s.Micro)
 	m.times(s, c)
 	m.slope.add(float64(s.Micro-c.from)/1e6, float64(ev.Queue))
 	if c.pairs != nil {
@@ -242,6 +241,7 @@ func (c *Collector) other(m *gathered, rec *logging.Record) {
 	case logging.StartRecord:
 		if m.start == nil {
 			m.start = rec
+			m.schedule = NewSchedule(rec, c.lasts)
 			m.offsets = newOffsets(rec.Start.Rate, rec.UnixMicro)
 			m.haste = newHaste(rec.Start.Rate, rec.UnixMicro)
 		}
@@ -258,10 +258,8 @@ func (c *Collector) other(m *gathered, rec *logging.Record) {
 	}
 }
 
-// observe takes in an event. How late it was follows from the schedule: tick k
-// is due at start + k/rate, but where a machine stood still for more than a
-// period and a tenth of a second, its schedule has moved on.
-func (m *gathered) observe(ev *event.Event, micro, ends int64) {
+// observe takes in an event.
+func (m *gathered) observe(ev *event.Event, micro int64) {
 	jump := uint64(ev.Clock - m.clock)
 	m.jumps.Add(jump, 1)
 	m.buckets[bits.Len64(max(jump, 1)-1)]++
@@ -269,20 +267,14 @@ func (m *gathered) observe(ev *event.Event, micro, ends int64) {
 	m.steps++
 	m.lastTick = micro
 	m.figures.Observe(ev)
-	if m.start == nil || m.start.Start.Rate == clock.Unpaced {
+	if !m.schedule.Paced() {
 		return
 	}
-	rate := m.start.Start.Rate
-	// The log holds whole microseconds; the end of one is what can be said.
-	now := int64(between(m.start.UnixMicro, micro)) + 999
-	tick := m.steps + m.missed
-	if late := now - rate.Due(tick); late > int64(patience) && now > rate.Due(tick+1) {
-		missed := max(rate.Ticks(min(now, ends)), tick) - tick // none is due later
-		m.missed += missed
+	late, missed := m.schedule.Tick(micro)
+	if missed > 0 {
 		m.figures.Missed(missed)
-		tick += missed
 	}
-	m.figures.Tick(time.Duration(max(0, now-999-rate.Due(tick))))
+	m.figures.Tick(late)
 }
 
 // times looks at what the times say besides: whether the system's clock was set, and

@@ -47,6 +47,16 @@ func New[R any](columns []Column[R], rows []R) *Table {
 	return t
 }
 
+// Titles returns what the columns are called, each with the title of its group before its
+// own name.
+func (t *Table) Titles() []string {
+	var titles []string
+	for _, h := range t.Heads {
+		titles = append(titles, h.title())
+	}
+	return titles
+}
+
 // Text returns the table for a terminal, in UTF-8 and without a line break at the
 // end. What is painted in the cells takes no room.
 func (t *Table) Text() string {

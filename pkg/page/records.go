@@ -1,0 +1,90 @@
+package page
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/scalemodel/lamport/pkg/internal/quote"
+	"github.com/scalemodel/lamport/pkg/logging"
+	"github.com/scalemodel/lamport/pkg/trace"
+)
+
+// records is a [trace.Visitor] that keeps the lines of the logs that are no events.
+type records struct {
+	start    int64 // of the run, Unix µs
+	some     bool
+	machines []recorded
+}
+
+// recorded is what is kept of a machine.
+type recorded struct {
+	start   *logging.Record // the first
+	records []Record
+	events  int64 // so far
+	last    int64 // time of the last event, µs after the start; -1: none
+	crashes []crash
+}
+
+// crash is a time in which a machine was down: from its last event to its return.
+type crash struct{ from, to int64 }
+
+const (
+	// maxRecords is how many such lines of a machine are kept.
+	maxRecords = 1000
+	// maxText is how long such a line may be, in bytes.
+	maxText = 4096
+)
+
+func newRecords(run *trace.Run) *records {
+	return &records{machines: make([]recorded, len(run.Present()))}
+}
+
+// Visit takes in a line.
+func (r *records) Visit(s *trace.Step) error {
+	if !r.some {
+		r.some, r.start = true, s.Micro
+	}
+	m := &r.machines[s.Index]
+	at := s.Micro - r.start
+	if s.Event != nil {
+		m.events++
+		m.last = at
+		return nil
+	}
+	switch s.Other.Kind {
+	case logging.StartRecord:
+		if m.start == nil {
+			m.start = s.Other
+			m.last = at
+		}
+	case logging.ResumeRecord:
+		if len(m.crashes) < maxRecords {
+			m.crashes = append(m.crashes, crash{m.last, max(at, m.last)})
+		}
+		m.last = at
+	}
+	if len(m.records) < maxRecords {
+		m.records = append(m.records, Record{
+			Kind: s.Other.Kind.String(), Line: s.Line, T: at, After: m.events - 1, Text: line(s.Machine, s.Other),
+		})
+	}
+	return nil
+}
+
+// line returns a line of a log that is no event, as it stands there.
+func line(id int, rec *logging.Record) string {
+	var b bytes.Buffer
+	w := logging.NewWriter(&b, id)
+	switch rec.Kind {
+	case logging.StartRecord:
+		w.Start(rec.Time(), rec.Start)
+	case logging.ResumeRecord:
+		w.Resume(rec.Time(), rec.Resume)
+	case logging.StopRecord:
+		w.Stop(rec.Time(), rec.Stop)
+	}
+	if w.Flush() != nil { // of another source than a log
+		return rec.Kind.String()
+	}
+	return quote.Short(strings.TrimSuffix(b.String(), "\n"), maxText)
+}
