@@ -53,18 +53,18 @@ func (r Runs) find() (dirs, remarks []string, err error) {
 func withoutLinks(all []string) (dirs, remarks []string) {
 	names := make(map[string]string) // of what is no link, by where it is
 	for _, dir := range all {
-		if real, err := filepath.EvalSymlinks(dir); err == nil && !isLink(dir) {
-			names[real] = dir
+		if place, err := filepath.EvalSymlinks(dir); err == nil && !isLink(dir) {
+			names[place] = dir
 		}
 	}
 	for _, dir := range all {
-		real, err := filepath.EvalSymlinks(dir)
-		if other, ok := names[real]; ok && err == nil && isLink(dir) {
+		place, err := filepath.EvalSymlinks(dir)
+		if other, ok := names[place]; ok && err == nil && isLink(dir) {
 			remarks = append(remarks, fmt.Sprintf("%s is %s, which counts once", dir, other))
 			continue
 		}
 		if err == nil && isLink(dir) {
-			names[real] = dir
+			names[place] = dir
 		}
 		dirs = append(dirs, dir)
 	}
@@ -86,15 +86,15 @@ type search struct {
 
 // look looks for runs in a directory and in those in it, in the order of their names.
 func (s *search) look(dir string) {
-	real, err := filepath.EvalSymlinks(dir)
+	place, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		s.found = append(s.found, dir)
 		return
 	}
-	if s.seen[real] {
+	if s.seen[place] {
 		return
 	}
-	s.seen[real] = true
+	s.seen[place] = true
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		s.found = append(s.found, dir)

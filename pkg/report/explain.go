@@ -144,7 +144,7 @@ type Line struct {
 // along its recipient to the next.
 type Chain struct {
 	Messages int   `json:"messages"`
-	Hops     []Hop `json:"hops,omitempty"` // the first and the last few, if there are many
+	Hops     []Hop `json:"hops,omitempty"`     // the first and the last few, if there are many
 	LeftOut  int   `json:"left_out,omitempty"` // in between
 }
 

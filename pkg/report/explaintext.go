@@ -30,28 +30,28 @@ func (x *Explanation) Text(w io.Writer, on terminal.Screen) error {
 	if x.Doubt != "" {
 		t.prose(0, "\nThat is what these logs show: %s.", quote.Visible(x.Doubt))
 	}
-	_, err := io.WriteString(w, t.String())
+	_, err := io.WriteString(w, t.b.String())
 	return err
 }
 
 // explained is the text of an explanation.
 type explained struct {
-	strings.Builder
+	b  strings.Builder
 	on terminal.Screen
 }
 
 func (t *explained) prose(hang int, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	for strings.HasPrefix(text, "\n") {
-		t.WriteString("\n")
+		t.b.WriteString("\n")
 		text = text[1:]
 	}
-	t.WriteString(terminal.Wrap(text, t.on.Width, hang) + "\n")
+	t.b.WriteString(terminal.Wrap(text, t.on.Width, hang) + "\n")
 }
 
 // event writes a line of a log, which is evidence and stays as it is.
 func (t *explained) event(name string, l *Line) {
-	fmt.Fprintf(t, "%-2s %s:%d: %s\n", name, quote.Visible(l.File), l.Line, quote.Visible(l.Text))
+	fmt.Fprintf(&t.b, "%-2s %s:%d: %s\n", name, quote.Visible(l.File), l.Line, quote.Visible(l.Text))
 }
 
 func (t *explained) two(x *Explanation) {
@@ -92,14 +92,14 @@ func (t *explained) chain(c *Chain, head int, from *Line) {
 	for i := range c.Hops {
 		h := &c.Hops[i]
 		if i == head && c.LeftOut > 0 {
-			fmt.Fprintf(t, "      … %s …\n", figure.Plural(c.LeftOut, "more message"))
+			fmt.Fprintf(&t.b, "      … %s …\n", figure.Plural(c.LeftOut, "more message"))
 		} else {
 			t.along(from, &h.Send)
 		}
 		if h.Send.position != from.position || h.Send.Machine != from.Machine {
 			t.event("", &h.Send)
 		}
-		fmt.Fprintf(t, "      message %s of machine %d to machine %d\n", figure.Count(h.Seq), h.Send.Machine, h.Receive.Machine)
+		fmt.Fprintf(&t.b, "      message %s of machine %d to machine %d\n", figure.Count(h.Seq), h.Send.Machine, h.Receive.Machine)
 		t.event("", &h.Receive)
 		from = &h.Receive
 	}
@@ -108,7 +108,7 @@ func (t *explained) chain(c *Chain, head int, from *Line) {
 // along says how a chain goes along a machine, from one event to another.
 func (t *explained) along(from, to *Line) {
 	if n := to.position - from.position; n > 0 {
-		fmt.Fprintf(t, "      machine %d, %s later\n", to.Machine, figure.Plural(n, "event"))
+		fmt.Fprintf(&t.b, "      machine %d, %s later\n", to.Machine, figure.Plural(n, "event"))
 	}
 }
 
@@ -181,7 +181,7 @@ func (t *explained) one(x *Explanation) {
 		t.prose(0, "\nOf %s, %s (%s) happened before A, A happened before %s (%s), and %s (%s) are concurrent with it.\n",
 			figure.Plural(all, "other event"), figure.Count(x.Counts.Past), portion(x.Counts.Past, all),
 			figure.Count(x.Counts.Future), portion(x.Counts.Future, all), figure.Count(x.Counts.Concurrent), portion(x.Counts.Concurrent, all))
-		fmt.Fprintf(t, "%s\n", stacked(t.on)(columns.New(othersColumns(&x.A, t.on), x.Others)))
+		fmt.Fprintf(&t.b, "%s\n", stacked(t.on)(columns.New(othersColumns(&x.A, t.on), x.Others)))
 	}
 	t.carried(x)
 }

@@ -77,21 +77,18 @@ func larger(x *float64, y float64) {
 
 // glances are the columns of an overview.
 func glances(on terminal.Screen, quoted func(string) string) []columns.Column[glance] {
-	number := func(group, name string, format func(float64) string, of func(*glance) float64) columns.Column[glance] {
-		return columns.Number(group, name, format, of)
-	}
 	return []columns.Column[glance]{
 		columns.Words("run", func(g *glance) string { return quoted(g.name) }),
 		columns.Words("verdict", func(g *glance) string { return on.Paint(StateStyle(g.state), string(g.state)) }),
-		number("", "machines", figure.Short, func(g *glance) float64 { return known(g.machines, g.state) }),
-		number("", "events", figure.Short, func(g *glance) float64 { return known(g.events, g.state) }),
+		columns.Number("", "machines", figure.Short, func(g *glance) float64 { return known(g.machines, g.state) }),
+		columns.Number("", "events", figure.Short, func(g *glance) float64 { return known(g.events, g.state) }),
 		columns.Duration("", "lasted", func(g *glance) (time.Duration, bool) { return g.elapsed, g.elapsed > 0 }),
-		number("", "gaps %", figure.Mean, func(g *glance) float64 { return g.gaps }),
-		number("", "jump max", figure.Short, func(g *glance) float64 { return g.jumpMax }),
-		number("drift", "mean", figure.Mean, func(g *glance) float64 { return g.drift }),
-		number("drift", "max", figure.Short, func(g *glance) float64 { return g.driftMax }),
-		number("queue", "max", figure.Short, func(g *glance) float64 { return g.queueMax }),
-		number("queue", "growth/s", figure.PerSecond, func(g *glance) float64 { return g.growth }),
+		columns.Number("", "gaps %", figure.Mean, func(g *glance) float64 { return g.gaps }),
+		columns.Number("", "jump max", figure.Short, func(g *glance) float64 { return g.jumpMax }),
+		columns.Number("drift", "mean", figure.Mean, func(g *glance) float64 { return g.drift }),
+		columns.Number("drift", "max", figure.Short, func(g *glance) float64 { return g.driftMax }),
+		columns.Number("queue", "max", figure.Short, func(g *glance) float64 { return g.queueMax }),
+		columns.Number("queue", "growth/s", figure.PerSecond, func(g *glance) float64 { return g.growth }),
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"maps"
 	"math/big"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -157,7 +159,7 @@ func (d *definitions) growth(machine int) float64 {
 // at one instant, where clocks are coarse, and where one falls far behind.
 func TestFiguresAreTheirDefinitions(t *testing.T) {
 	parent := t.TempDir()
-	spread, together := 0, 0
+	runs, spread, together := 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := tracetest.Config{
 			Rates: rapid.SliceOfN(rapid.SampledFrom([]clock.Rate{
@@ -170,9 +172,9 @@ func TestFiguresAreTheirDefinitions(t *testing.T) {
 		}
 		coarse := rapid.SampledFrom([]time.Duration{time.Microsecond, time.Millisecond, 90 * time.Millisecond}).Draw(t, "grain")
 		cfg.Time = func(_ int, elapsed time.Duration) time.Duration { return elapsed.Truncate(coarse) }
-		dir, err := os.MkdirTemp(parent, "")
-		require.NoError(t, err)
-		defer os.RemoveAll(dir)
+		runs++
+		dir := filepath.Join(parent, strconv.Itoa(runs))
+		require.NoError(t, os.Mkdir(dir, 0o777))
 		require.NoError(t, tracetest.Record(dir, cfg))
 		run, err := trace.Open(dir)
 		require.NoError(t, err)

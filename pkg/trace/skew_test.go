@@ -76,9 +76,9 @@ func TestSkewsAreNoMoreThanTheyWere(t *testing.T) {
 		}
 		for _, skew := range skewed(t, cfg, ahead...).ClockSkews {
 			for _, other := range skew.Others {
-				true := ahead[skew.Machine] - ahead[other]
-				require.GreaterOrEqual(rt, true.Abs(), skew.Least.Abs())
-				require.Equal(rt, true > 0, skew.Least > 0)
+				by := ahead[skew.Machine] - ahead[other]
+				require.GreaterOrEqual(rt, by.Abs(), skew.Least.Abs())
+				require.Equal(rt, by > 0, skew.Least > 0)
 			}
 		}
 	})
