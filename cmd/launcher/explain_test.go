@@ -16,12 +16,13 @@ import (
 
 // The examples of docs/explain.md are what is really said.
 func TestExplainPage(t *testing.T) {
-	page := readFile(t, "../../docs/explain.md")
+	page, err := os.ReadFile("../../docs/explain.md")
+	require.NoError(t, err)
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "runs"), 0o777))
 	require.NoError(t, os.Rename(smallRun(t), filepath.Join(dir, "runs", "small")))
 	t.Chdir(dir)
-	examples := regexp.MustCompile("(?s)```sh\nlauncher (explain [^\n]*)\n```\n\n```text\n(.*?)```\n").FindAllStringSubmatch(page, -1)
+	examples := regexp.MustCompile("(?s)```sh\nlauncher (explain [^\n]*)\n```\n\n```text\n(.*?)```\n").FindAllStringSubmatch(string(page), -1)
 	require.Len(t, examples, 3)
 	for _, example := range examples {
 		code, out, errs := inProcess(strings.Fields(example[1])...)
