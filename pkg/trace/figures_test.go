@@ -236,7 +236,7 @@ func TestLatenessIsItsDefinition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := host{
 			rates:    rapid.SliceOfN(rapid.SampledFrom(hertz(1, 2, 50, 1000)), 1, 3).Draw(t, "rates"),
-			duration: time.Duration(rapid.IntRange(1, 10).Draw(t, "seconds")) * time.Second,
+			duration: time.Duration(rapid.IntRange(1, 3).Draw(t, "seconds")) * time.Second,
 			jitter:   time.Duration(rapid.IntRange(1, 60).Draw(t, "ms")) * time.Millisecond, // none is missed
 			seed:     rapid.Uint64().Draw(t, "seed"),
 		}
