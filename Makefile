@@ -53,6 +53,9 @@ page-tools:
 $(NPM)/node_modules/installed: $(NPM)/package-lock.json
 	cd $(NPM) && npm ci --silent --prefer-offline && touch node_modules/installed
 
+picture: ## make the picture of a report that the README shows (needs Chromium)
+	$(GO) test ./pkg/page -run '^TestPicture$$' -count 1 -args -picture $(CURDIR)/docs/report.png
+
 bench: ## run the benchmarks (docs/benchmarks.md says what they show)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 

@@ -35,9 +35,9 @@ Each flag can also be set by an environment variable (DURATION, TRIALS, …;
 VIRTUAL=1). BIN is the directory of vm and launcher (default: bin; they are built if
 missing).
 
-The directory holds findings.md (what the numbers show, in words), sweep.md and
-sweep.csv (tables), runs/ (each run with its logs), and diagram.svg and stats.md of
-one run.
+The directory holds report.html (all of it as a page, with links to those of the
+runs), findings.md (what the numbers show, in words), sweep.md and sweep.csv (tables),
+runs/ (each run with its logs), and diagram.svg and stats.md of one run.
 
 Exit code: that of "launcher sweep": 1 if a run is not correct, 130 after Ctrl-C.
 END_OF_USAGE

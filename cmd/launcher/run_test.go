@@ -36,7 +36,7 @@ func TestDefaultCluster(t *testing.T) {
 	assert.Equal(t, []string{latest, "latest"}, files(t, filepath.Join(dir, "runs")))
 	run := filepath.Join(dir, "runs", "latest")
 	assert.Equal(t, []string{
-		"run.json", "summary.json", "summary.txt",
+		"report.html", "run.json", "summary.json", "summary.txt",
 		"vm_0.stderr", "vm_0_1.links", "vm_0_1.log",
 		"vm_1.stderr", "vm_1_5.links", "vm_1_5.log",
 		"vm_2.stderr", "vm_2_4.links", "vm_2_4.log",
@@ -50,7 +50,7 @@ func TestDefaultCluster(t *testing.T) {
 	assert.Regexp(t, `^\d{8}-\d{6}-`+record.Run+`$`, latest)
 
 	// One line of talk, plain; the table alone is the result.
-	assert.Equal(t, fmt.Sprintf("run %s: 3 machines, rates 1,5,4, die 10, seed %d, 2s; logs in runs/%s\nnext         %s stats runs/latest\n",
+	assert.Equal(t, fmt.Sprintf("run %s: 3 machines, rates 1,5,4, die 10, seed %d, 2s; logs in runs/%s\nreport       runs/latest/report.html\nnext         %s stats runs/latest\n",
 		record.Run, record.Seed, latest, filepath.Join(bin, "launcher")), p.errors.String())
 	out := p.out.String()
 	assert.Equal(t, out, readFile(t, filepath.Join(run, "summary.txt")))

@@ -88,7 +88,7 @@ func simOptions(c *cli.Context) (job, error) {
 		return nil, err
 	}
 	o.Virtual = virtual
-	return o, o.Spec.Check()
+	return o, o.Check()
 }
 
 // huntFlags are those that a hunt takes; it draws the others itself.

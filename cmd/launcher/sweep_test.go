@@ -38,7 +38,7 @@ func TestSweep(t *testing.T) {
 	assert.Contains(t, talk, "sweep of 16 runs of 10s in virtual time: 8 points × 2 trials, seed 3; in "+dir+"\n")
 	assert.Contains(t, talk, "(16 of 16)\nwhat this shows: "+filepath.Join(dir, "findings.md")+"\n")
 	assert.Contains(t, out, "\nruns   all 16 are correct: every law holds for ")
-	assert.Equal(t, []string{"findings.md", "runs", "sweep.csv", "sweep.json", "sweep.md"}, names(t, dir))
+	assert.Equal(t, []string{"findings.md", "report.html", "runs", "sweep.csv", "sweep.json", "sweep.md"}, names(t, dir))
 
 	// Each run is one like any other.
 	runs := names(t, filepath.Join(dir, "runs"))

@@ -43,7 +43,7 @@ func TestStopInOrder(t *testing.T) {
 			requireCorrect(t, dir)
 			assert.Len(t, summaryOf(t, dir), 3)
 			assert.Contains(t, p.out.String(), "all accounted for\n")
-			assert.Regexp(t, `^run .*\nnext .*\n$`, p.errors.String(), "an interrupted run is no error")
+			assert.Regexp(t, `^run .*\nreport .*\nnext .*\n$`, p.errors.String(), "an interrupted run is no error")
 		})
 	}
 }

@@ -202,7 +202,7 @@ func (x *Index) conclude() {
 	last := make([][]int, len(x.logs))
 	for i := range x.logs {
 		if m := &x.logs[i]; m.rows.n%x.every != 0 {
-			last[i] = x.past(Place{i, m.end() - 1})
+			last[i] = x.Past(Place{i, m.end() - 1})
 		}
 	}
 	for i, vector := range last { // only now: what is asked for has whole blocks only

@@ -25,8 +25,9 @@ import (
 	"github.com/scalemodel/lamport/pkg/event"
 )
 
-// MaxMachines is the largest number of machines for which vector clocks are kept, and
-// so pasts and futures are known.
+// MaxMachines is the largest number of machines for which vector clocks are kept. Of more, and
+// of those whose vector clocks take more memory than a walk allows, pasts and futures are
+// found all the same, by a walk.
 const MaxMachines = 256
 
 // Place is where an event is: Machine is the place of its machine in [trace.Run.Present],
@@ -278,8 +279,8 @@ func positionOf(c *column[skip], n uint64) (position int, ok bool) {
 func (x *Index) Every() int { return x.every }
 
 // Checkpoints returns how many checkpoints a machine has: one at the last event of each
-// block of [Index.Every] events, of which the last may be shorter; none where
-// [Index.Cones] reports false.
+// block of [Index.Every] events, of which the last may be shorter; none where vector
+// clocks are not kept.
 func (x *Index) Checkpoints(machine int) int {
 	if !x.vectors {
 		return 0

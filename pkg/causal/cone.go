@@ -1,32 +1,14 @@
 package causal
 
-import (
-	"errors"
-	"slices"
-)
-
-// ErrNoVectors says that pasts and futures are not known, for the vector clocks were not
-// kept: there are more than [MaxMachines] machines, or they would have taken too much
-// memory.
-var ErrNoVectors = errors.New("no vector clocks were kept")
-
-// Cones reports whether pasts and futures are known.
-func (x *Index) Cones() bool { return x.vectors }
+import "slices"
 
 // Past returns the causal past of an event, itself included: by machine, the number of its
 // events from the beginning of its log on. It is the event's vector clock, but at least
 // [Index.First].
-func (x *Index) Past(p Place) ([]int, error) {
-	if !x.vectors {
-		return nil, ErrNoVectors
-	}
-	return x.past(p), nil
-}
-
-// past looks at no more events than there are in a block of each machine, for each block
-// that it comes by. known[j] events of machine j are in the past; of closed[j] of them, so
-// is all that these have as their past.
-func (x *Index) past(p Place) []int {
+func (x *Index) Past(p Place) []int {
+	// known[j] events of machine j are in the past; of closed[j] of them, so is all that these
+	// have as theirs. Of a machine no more events are looked at than are in a block of
+	// checkpoints, for each block that is come by.
 	known, closed := make([]int, len(x.logs)), make([]int, len(x.logs))
 	for j := range x.logs {
 		known[j], closed[j] = x.logs[j].first, x.logs[j].first
@@ -55,6 +37,9 @@ func (x *Index) past(p Place) []int {
 // jump takes in the vector clock of the last checkpoint among the events of a machine that
 // are in the past, unless it is there already.
 func (x *Index) jump(j int, known, closed []int) {
+	if !x.vectors {
+		return
+	}
 	m, n := &x.logs[j], len(x.logs)
 	block := min((known[j]-m.first)/x.every, m.vectors.n/n) - 1
 	if block < 0 || m.first+(block+1)*x.every <= closed[j] {
@@ -68,12 +53,7 @@ func (x *Index) jump(j int, known, closed []int) {
 
 // Future returns the causal future of an event without itself: by machine, the position of
 // the first event that it happened before, [Index.End] if there is none.
-func (x *Index) Future(p Place) ([]int, error) {
-	if !x.vectors {
-		return nil, ErrNoVectors
-	}
-	return newFuture(x, p).settle(), nil
-}
+func (x *Index) Future(p Place) []int { return newFuture(x, p).settle() }
 
 // future finds the suffixes. On each machine the checkpoints say in which block the future
 // begins: not before lo, and at hi at the latest.
@@ -96,23 +76,32 @@ func newFuture(x *Index, p Place) *future {
 	n := len(x.logs)
 	f := &future{x: x, p: p, lo: make([]int, n), hi: make([]int, n), start: make([]int, n), edges: make([][]edge, n), done: make([]int, n)}
 	for j := range x.logs {
-		m := &x.logs[j]
-		// Its component of the event's machine says which checkpoints know of it.
-		lo, hi := 0, m.vectors.n/n
-		for lo < hi {
-			if c := (lo + hi) / 2; int(*m.vectors.at(c*n + p.Machine)) > p.Position {
-				hi = c
-			} else {
-				lo = c + 1
-			}
-		}
-		f.lo[j] = min(m.first+lo*x.every, m.end())
-		f.hi[j] = min(m.first+(lo+1)*x.every-1, m.end())
+		f.lo[j], f.hi[j] = x.knows(j, p)
 		f.start[j] = f.hi[j]
 	}
 	// The event itself, from which all begins.
 	f.lo[p.Machine], f.hi[p.Machine], f.start[p.Machine] = p.Position, p.Position, p.Position
 	return f
+}
+
+// knows returns between which positions a machine came to know of an event: not before lo, and
+// at hi at the latest, which is the end if it never did.
+func (x *Index) knows(machine int, p Place) (lo, hi int) {
+	m, n := &x.logs[machine], len(x.logs)
+	if !x.vectors {
+		return m.first, m.end()
+	}
+	// Its component of the event's machine says which checkpoints know of it.
+	block, all := 0, m.vectors.n/n
+	for block < all {
+		if c := (block + all) / 2; int(*m.vectors.at(c*n + p.Machine)) > p.Position {
+			all = c
+		} else {
+			block = c + 1
+		}
+	}
+	lo = m.first + block*x.every
+	return min(lo, m.end()), min(lo+x.every-1, m.end())
 }
 
 // settle returns where the future begins.
@@ -177,41 +166,31 @@ var relationNames = [...]string{Same: "same", Before: "before", After: "after", 
 func (r Relation) String() string { return relationNames[r] }
 
 // Relation returns how a stands to b: whether it happened before it.
-func (x *Index) Relation(a, b Place) (Relation, error) {
-	if a.Machine == b.Machine {
-		switch {
-		case a.Position < b.Position:
-			return Before, nil
-		case a.Position > b.Position:
-			return After, nil
-		}
-		return Same, nil
-	}
-	if !x.vectors {
-		return Same, ErrNoVectors
-	}
+func (x *Index) Relation(a, b Place) Relation {
 	switch {
-	case x.past(b)[a.Machine] > a.Position:
-		return Before, nil
-	case x.past(a)[b.Machine] > b.Position:
-		return After, nil
+	case a == b:
+		return Same
+	case x.before(a, b):
+		return Before
+	case x.before(b, a):
+		return After
 	}
-	return Concurrent, nil
+	return Concurrent
+}
+
+func (x *Index) before(a, b Place) bool {
+	if a.Machine == b.Machine {
+		return a.Position < b.Position
+	}
+	return x.Past(b)[a.Machine] > a.Position
 }
 
 // Counts are how many events that are kept stand to one in each way.
 type Counts struct{ Past, Future, Concurrent int }
 
 // Counts counts how the other events stand to one.
-func (x *Index) Counts(p Place) (c Counts, err error) {
-	past, err := x.Past(p)
-	if err != nil {
-		return c, err
-	}
-	future, err := x.Future(p)
-	if err != nil {
-		return c, err
-	}
+func (x *Index) Counts(p Place) (c Counts) {
+	past, future := x.Past(p), x.Future(p)
 	c.Past = -1 // itself
 	for j := range x.logs {
 		m := &x.logs[j]
@@ -219,5 +198,5 @@ func (x *Index) Counts(p Place) (c Counts, err error) {
 		c.Future += m.end() - future[j]
 	}
 	c.Concurrent = x.Kept() - 1 - c.Past - c.Future
-	return c, nil
+	return c
 }

@@ -68,7 +68,7 @@ func (r *Report) page(env *Env) (*page.Page, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := showRun(run, page.Options{From: r.From, To: r.To})
+		s, err := showRun(run, page.Options{From: r.From, To: r.To, Events: page.MaxEvents / len(r.Dirs)})
 		if err != nil {
 			return nil, err
 		}

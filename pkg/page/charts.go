@@ -26,16 +26,16 @@ type charts struct {
 type charted struct {
 	clock    uint64
 	schedule trace.Schedule
-	last     int64 // the last tick, µs after the start
+	last     int64 // the last step, or the start, µs after the start of the run
 
 	clocks, drifts, queues, lateness *buckets
-	late                             []lateTick
+	stills                           []standstill
 }
 
-// lateTick is a tick before which others were missed.
-type lateTick struct {
-	from, to int64 // the tick before, and this one, µs after the start
-	missed   uint64
+// standstill is a time in which a machine executed nothing though it was to.
+type standstill struct {
+	from, to int64  // the steps before and after it, µs after the start
+	missed   uint64 // ticks; 0 of a machine without a pace
 }
 
 const (
@@ -44,8 +44,11 @@ const (
 	maxCharted = 256
 	// bucketRoom is how many buckets there are for all machines, where there are many.
 	bucketRoom = 16 * maxBuckets
-	// maxLate is how many late ticks of a machine are kept: the longest.
-	maxLate = 64
+	// maxStills is how many standstills of a machine are kept: the longest.
+	maxStills = 64
+	// patience is how long a machine without a pace executes nothing before that is
+	// worth a word, in µs.
+	patience = 100_000
 )
 
 // bucketsFor returns how many buckets each of so many machines has for a measure.
@@ -102,10 +105,12 @@ func (c *charts) Visit(s *trace.Step) error {
 		late, missed := m.schedule.Tick(s.Micro)
 		m.lateness.add(at, late.Microseconds())
 		if missed > 0 {
-			m.missed(lateTick{m.last, at, missed})
+			m.stood(standstill{m.last, at, missed})
 		}
-		m.last = at
+	} else if at-m.last > patience {
+		m.stood(standstill{m.last, at, 0})
 	}
+	m.last = at
 	return nil
 }
 
@@ -126,20 +131,21 @@ func (c *charts) pass(at int64) {
 	c.now = int(at / c.width)
 }
 
-// missed keeps a late tick, if it is one of the longest.
-func (m *charted) missed(t lateTick) {
-	if len(m.late) < maxLate {
-		m.late = append(m.late, t)
+// stood keeps a standstill, if it is one of the longest.
+func (m *charted) stood(s standstill) {
+	if len(m.stills) < maxStills {
+		m.stills = append(m.stills, s)
 		return
 	}
+	long := func(s standstill) int64 { return s.to - s.from }
 	shortest := 0
-	for i := range m.late {
-		if m.late[i].missed < m.late[shortest].missed {
+	for i := range m.stills {
+		if long(m.stills[i]) < long(m.stills[shortest]) {
 			shortest = i
 		}
 	}
-	if t.missed > m.late[shortest].missed {
-		m.late[shortest] = t
+	if long(s) > long(m.stills[shortest]) {
+		m.stills[shortest] = s
 	}
 }
 

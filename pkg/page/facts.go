@@ -8,8 +8,18 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/quote"
+	"github.com/scalemodel/lamport/pkg/internal/shell"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
+
+// command returns the command that does a run again. One of very many machines has a long
+// list of rates, and is done again by its record.
+func command(run *trace.Run) string {
+	if text := run.Record.Command(); len(text) <= maxText {
+		return quote.Visible(text)
+	}
+	return quote.Visible("launcher rerun " + shell.Quote(run.Dir))
+}
 
 // facts returns what ran, as labels and values, and the command that does it again.
 func facts(run *trace.Run, stats *trace.Stats) (list [][2]string, again string) {
@@ -35,7 +45,7 @@ func facts(run *trace.Run, stats *trace.Stats) (list [][2]string, again string) 
 		if r.ReplayOf != "" {
 			add("replay of", r.ReplayOf)
 		} else {
-			again = quote.Visible(r.Command())
+			again = command(run)
 		}
 	}
 	add("events", figure.Count(stats.Events))

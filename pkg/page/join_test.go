@@ -2,7 +2,6 @@ package page
 
 import (
 	"io/fs"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -64,7 +63,7 @@ func TestAssets(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, a.module, "\nimport ")
 	assert.NotContains(t, a.module, "\nexport ")
-	assert.NotRegexp(t, regexp.MustCompile(`(?i)</style|</script|<!--`), a.module+a.style+strings.Join(a.classic, ""))
+	assert.NotRegexp(t, `(?i)</style|</script|<!--`, a.module+a.style+strings.Join(a.classic, ""))
 	assert.Len(t, a.classic, 1)
 	err = fs.WalkDir(web, "web", func(name string, d fs.DirEntry, err error) error {
 		require.NoError(t, err)

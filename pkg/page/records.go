@@ -13,6 +13,7 @@ import (
 type records struct {
 	start    int64 // of the run, Unix µs
 	some     bool
+	limit    int // lines of a machine
 	machines []recorded
 }
 
@@ -29,14 +30,18 @@ type recorded struct {
 type crash struct{ from, to int64 }
 
 const (
-	// maxRecords is how many such lines of a machine are kept.
+	// maxRecords is how many such lines of a machine are kept: the first and the stop line.
+	// Of very many machines it is fewer, since all together are no more than maxLines.
 	maxRecords = 1000
-	// maxText is how long such a line may be, in bytes.
+	maxLines   = 20_000
+	// maxLine is how long such a line may be, in bytes, and maxText any other text.
+	maxLine = 1024
 	maxText = 4096
 )
 
 func newRecords(run *trace.Run) *records {
-	return &records{machines: make([]recorded, len(run.Present()))}
+	n := len(run.Present())
+	return &records{limit: min(maxRecords, max(2, maxLines/n)), machines: make([]recorded, n)}
 }
 
 // Visit takes in a line.
@@ -63,11 +68,13 @@ func (r *records) Visit(s *trace.Step) error {
 		}
 		m.last = at
 	}
-	if len(m.records) < maxRecords {
-		m.records = append(m.records, Record{
-			Kind: s.Other.Kind.String(), Line: s.Line, T: at, After: m.events - 1, Text: line(s.Machine, s.Other),
-		})
+	switch kept := len(m.records); {
+	case kept < r.limit:
+		m.records = append(m.records, Record{})
+	case s.Other.Kind != logging.StopRecord:
+		return nil
 	}
+	m.records[len(m.records)-1] = Record{Kind: s.Other.Kind.String(), Line: s.Line, T: at, After: m.events - 1, Text: line(s.Machine, s.Other)}
 	return nil
 }
 
@@ -86,5 +93,5 @@ func line(id int, rec *logging.Record) string {
 	if w.Flush() != nil { // of another source than a log
 		return rec.Kind.String()
 	}
-	return quote.Short(strings.TrimSuffix(b.String(), "\n"), maxText)
+	return quote.Short(strings.TrimSuffix(b.String(), "\n"), maxLine)
 }

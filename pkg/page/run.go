@@ -68,7 +68,7 @@ func (c *Collector) Run(stats *trace.Stats) (*Run, []byte) {
 		Virtual:  c.run.Record != nil && c.run.Record.Virtual != nil,
 		Verdict:  verdictOf(stats.Verdict),
 		Machines: c.machines(x),
-		Foreign:  []int{},
+		Foreign:  foreign(c.run, x),
 	}
 	for i := range r.Machines {
 		r.First = append(r.First, uint64(x.First(i)))
@@ -103,8 +103,8 @@ func (c *Collector) index() (x *causal.Index, why error) {
 func name(stats *trace.Stats, dir string) string {
 	if dir != "" {
 		if abs, err := filepath.Abs(dir); err == nil {
-			if real, err := filepath.EvalSymlinks(abs); err == nil { // runs/latest
-				abs = real
+			if target, err := filepath.EvalSymlinks(abs); err == nil { // runs/latest
+				abs = target
 			}
 			return filepath.Base(abs)
 		}
@@ -148,6 +148,20 @@ func (c *Collector) machines(x *causal.Index) []Machine {
 				perSecond := rate.PerSecond()
 				m.TicksPerSecond = &perSecond
 			}
+		}
+	}
+	return list
+}
+
+// maxForeign is how many machines without a log are named, the first ones.
+const maxForeign = 100
+
+// foreign returns the machines of a run that have no log.
+func foreign(run *trace.Run, x *causal.Index) []int {
+	list := []int{}
+	for id := 0; id < run.Machines && len(list) < maxForeign; id++ {
+		if _, ok := x.Find(id); !ok {
+			list = append(list, id)
 		}
 	}
 	return list

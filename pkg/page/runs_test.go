@@ -13,6 +13,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/lab"
+	"github.com/scalemodel/lamport/pkg/sweep"
 )
 
 // The runs whose pages are tested in a browser, all in virtual time, so that they are the
@@ -25,17 +26,19 @@ type planned struct {
 	duration time.Duration
 	seed     uint64
 	faults   string
+	latency  string
 }
 
 const plan = "at 15s kill 1 for 6s; at 35s partition 0 | 1,2 for 8s; at 50s pause 2 for 3s"
 
 var plans = map[string]planned{
-	"three":   {3, "1,5,4", time.Minute, 42, ""},
-	"other":   {3, "1,5,4", time.Minute, 43, ""},
-	"faults":  {3, "1,5,4", time.Minute, 7, plan},
-	"hundred": {100, "random", time.Minute, 5, ""},
-	"100k":    {3, "1,5,4", 10_000 * time.Second, 42, ""},
-	"1M":      {3, "1,5,4", 100_000 * time.Second, 42, ""},
+	"three":   {3, "1,5,4", time.Minute, 42, "", "uniform:1ms,120ms"},
+	"again":   {3, "1,5,4", time.Minute, 42, "", "300ms"}, // the same dice, and other times
+	"faults":  {3, "1,5,4", time.Minute, 7, plan, "uniform:1ms,120ms"},
+	"hundred": {100, "random", time.Minute, 5, "", "uniform:1ms,120ms"},
+	"crowd":   {300, "random", 5 * time.Second, 5, "", "uniform:1ms,120ms"}, // too many for vector clocks
+	"100k":    {3, "1,5,4", 10_000 * time.Second, 42, "", "1ms"},
+	"1M":      {3, "1,5,4", 100_000 * time.Second, 42, "", "1ms"},
 }
 
 var (
@@ -58,7 +61,7 @@ func recorded(tb testing.TB, name string) string {
 	var err error
 	spec.Rates, err = experiment.ParseRates(p.rates, p.machines, p.seed)
 	require.NoError(tb, err)
-	spec.Virtual.Latency, err = experiment.ParseLatency("uniform:1ms,120ms")
+	spec.Latency, err = experiment.ParseLatency(p.latency)
 	require.NoError(tb, err)
 	if p.faults != "" {
 		spec.Faults, err = experiment.ParseFaults(p.faults, p.machines, p.seed, p.duration)
@@ -89,4 +92,22 @@ func written(tb testing.TB, names ...string) string {
 		made[file] = file
 	}
 	return file
+}
+
+// swept returns the directory of a sweep, with the pages of its runs.
+func swept(tb testing.TB) string {
+	tb.Helper()
+	making.Lock()
+	defer making.Unlock()
+	if dir, ok := made["sweep"]; ok {
+		return dir
+	}
+	dir := filepath.Join(scratch, "sweep")
+	grid := sweep.Grid{
+		Format: 1, Version: "v1.2.3", Virtual: true, Rates: []string{"1,5,3", "3,3,3"}, Machines: []int{0}, Die: []int{10, 3},
+		Latency: []string{"1ms"}, Phase: "together", Duration: 20 * time.Second, Trials: 3, Seed: 5, Seeds: sweep.Seeds(5, 3),
+	}
+	require.NoError(tb, lab.Sweep{Grid: grid, Dir: dir, Report: true}.Run(context.Background(), quiet()))
+	made["sweep"] = dir
+	return dir
 }

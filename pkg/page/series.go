@@ -11,6 +11,9 @@ func (c *charts) encodeSeries(s *sections, stats *trace.Stats) []Series {
 	list := []Series{}
 	for i := range c.machines {
 		m := &c.machines[i]
+		if m.drifts.list != nil { // others may have ticked since its last event
+			m.drifts.add(c.end, drift(c.largest, m.clock))
+		}
 		for _, measure := range []struct {
 			name, unit string
 			values     *buckets

@@ -2,9 +2,11 @@ package page_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -61,30 +63,34 @@ func TestScripts(t *testing.T) {
 // Every page opens without a word of complaint, holds what it should, is not wider than the
 // window, and shows no barrier to axe-core: light, dark, and on a phone.
 func TestPages(t *testing.T) {
+	light, dark, phone := look{}, look{dark: true}, look{width: 390, height: 844, touch: true, still: true}
 	for _, tt := range []struct {
 		name  string
 		runs  []string
+		how   look
 		holds []string
 	}{
-		{"run", []string{"three"}, []string{"correct", "42", "launcher sim", "Space-time diagram", "Logical clocks", "Drift", "Queues", "Figures"}},
-		{"faults", []string{"faults"}, []string{"kill", "partition", "pause"}},
-		{"hundred machines", []string{"hundred"}, []string{"100 machines"}},
-		{"two runs", []string{"three", "other"}, []string{"First differences", "three", "other"}},
+		{"run", []string{"three"}, light, []string{"correct", "42", "launcher sim", "Space-time diagram", "Logical clocks", "Drift", "Queues", "Figures"}},
+		{"run, dark", []string{"three"}, dark, nil},
+		{"run, phone", []string{"three"}, phone, nil},
+		{"faults", []string{"faults"}, light, []string{"kill", "partition", "pause"}},
+		{"faults, dark", []string{"faults"}, dark, nil},
+		{"faults, phone", []string{"faults"}, phone, nil},
+		{"hundred machines", []string{"hundred"}, light, []string{"100 machines"}},
+		{"two runs", []string{"three", "again"}, light, []string{"First differences", "three", "again"}},
+		{"two runs, dark", []string{"three", "again"}, dark, nil},
+		{"two runs, phone", []string{"three", "again"}, phone, nil},
 	} {
-		for name, how := range map[string]look{"light": {}, "dark": {dark: true}, "phone": {width: 390, height: 844, touch: true, still: true}} {
-			t.Run(tt.name+"/"+name, func(t *testing.T) {
-				t.Parallel()
-				tab := open(t, written(t, tt.runs...), how)
-				text := ask[string](tab, `document.body.innerText + [...document.querySelectorAll("[aria-label]")].map((e) => e.ariaLabel).join()`)
-				for _, part := range tt.holds {
-					assert.True(t, strings.Contains(text, part), "no %q", part)
-				}
-				assert.Zero(t, ask[int](tab, `document.documentElement.scrollWidth - innerWidth`), "pixels wider than the window")
-				if len(tt.runs[0]) < len("hundred") || name == "light" {
-					tab.accessible()
-				}
-			})
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tab := open(t, written(t, tt.runs...), tt.how)
+			text := ask[string](tab, `document.body.innerText + [...document.querySelectorAll("[aria-label]")].map((e) => e.ariaLabel).join()`)
+			for _, part := range tt.holds {
+				assert.Contains(t, text, part)
+			}
+			assert.Zero(t, ask[int](tab, `document.documentElement.scrollWidth - document.documentElement.clientWidth`), "pixels wider than the window")
+			tab.accessible()
+		})
 	}
 }
 
@@ -293,7 +299,7 @@ func TestPrint(t *testing.T) {
 // The first difference of two runs is shown in both of them.
 func TestDifference(t *testing.T) {
 	t.Parallel()
-	tab := open(t, written(t, "three", "other"), look{})
+	tab := open(t, written(t, "three", "again"), look{})
 	tab.click(`button.difference`)
 	fragment := tab.fragment("b=1.")
 	assert.Contains(t, fragment, "a=0.")
@@ -314,4 +320,108 @@ func TestCutOff(t *testing.T) {
 	assert.Contains(t, tab.text(".trouble"), "cannot be read")
 	assert.Contains(t, tab.text(".verdict"), "correct")
 	assert.Zero(t, ask[int](tab, `document.querySelectorAll(".waiting").length`))
+}
+
+// A sweep: its grid and curves for each measure, and the page of each run a click away.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]look{"light": {}, "dark": {dark: true}, "phone": {width: 390, height: 844, touch: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tab := open(t, filepath.Join(swept(t), "report.html"), how)
+			for _, part := range []string{"all 12 are correct", "launcher sweep", "The grid", "95 %", "Are the runs correct?"} {
+				assert.Contains(t, tab.text("body"), part)
+			}
+			tab.see("#grid .chart .plot")
+			tab.wait(`document.querySelectorAll("#grid canvas").length === 2`)
+			assert.Zero(t, ask[int](tab, `document.documentElement.scrollWidth - document.documentElement.clientWidth`), "pixels wider than the window")
+			tab.accessible()
+		})
+	}
+	tab := open(t, filepath.Join(swept(t), "report.html"), look{})
+	before := tab.text("#grid tbody")
+	tab.do(`const s = document.querySelector("#sweep-measure"); s.selectedIndex = [...s.options].findIndex((o) => o.text.includes("growth")); s.dispatchEvent(new Event("change"))`)
+	tab.wait(`document.querySelector("#grid tbody").innerText !== $`, before)
+	assert.Contains(t, tab.text("#grid thead"), "predicted")
+	assert.Regexp(t, `\d ± \d`, tab.text("#grid tbody"))
+	label := ask[string](tab, `document.querySelector("#grid .plot").ariaLabel`)
+	tab.do(`const s = document.querySelector("#sweep-class"); s.value = "rate 1"; s.dispatchEvent(new Event("change"))`)
+	tab.wait(`document.querySelector("#grid .plot").ariaLabel !== $`, label)
+
+	page := ask[string](tab, `document.querySelector("#runs tbody a").href`)
+	assert.True(t, strings.HasSuffix(page, "/runs/p1-t1/report.html"), page)
+	run := open(t, filepath.Join(swept(t), "runs", "p1-t1", "report.html"), look{})
+	assert.Contains(t, run.text("h1"), "p1-t1")
+}
+
+// Whatever stands in a log, a name, a plan or a path, it stays text: in every place where
+// the page has a text, there is one here that would like to be a script.
+func TestHostile(t *testing.T) {
+	t.Parallel()
+	for name, file := range map[string]string{"run": written(t, "faults"), "compare": written(t, "three", "again"), "sweep": filepath.Join(swept(t), "report.html")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tab := open(t, hostile(t, file), look{})
+			tab.wait(`document.querySelectorAll("h2").length > 2`)
+			tab.do(`for (const d of document.querySelectorAll("details")) d.open = true;
+				for (const b of document.querySelectorAll(".diagram-tools [aria-expanded], button.finding")) { b.click(); await new Promise((r) => setTimeout(r, 30)) }`)
+			assert.Contains(t, tab.text("main"), "<img src=x", "it is shown as it is")
+			if name != "sweep" {
+				plot := tab.see(plotOf)
+				for _, share := range []float64{0.3, 0.45, 0.6, 0.8} {
+					tab.hover(plot.at(share, 0.5))
+				}
+			}
+			assert.Equal(t, []int{0, 0, 0}, ask[[]int](tab, `[document.querySelectorAll("img, iframe, object, embed, link, base, #app script, meta[http-equiv=refresh]").length,
+				[...document.querySelectorAll("*")].filter((e) => e.getAttributeNames().some((n) => n.startsWith("on"))).length,
+				[...document.querySelectorAll("a[href]")].filter((a) => !["file:", "blob:"].includes(a.protocol)).length]`), "foreign elements, listeners, links")
+			assert.False(t, ask[bool](tab, `"pwned" in window`))
+			tab.accessible()
+		})
+	}
+}
+
+// hostile returns a copy of a page with something hostile in all texts of its head.
+func hostile(t *testing.T, file string) string {
+	t.Helper()
+	const payload = `"'><img src=x onerror=window.pwned=1><svg onload=window.pwned=1><script>window.pwned=1</script>` + "`" + `${window.pwned=1}</script><!--` + "\u202e\u0000\u2028"
+	whole, err := os.ReadFile(file)
+	require.NoError(t, err)
+	const opening = `id="page">`
+	start := bytes.Index(whole, []byte(opening)) + len(opening)
+	end := start + bytes.Index(whole[start:], []byte("</script>"))
+	var head any
+	require.NoError(t, json.Unmarshal(whole[start:end], &head))
+	// What the page is told by, and not what it tells.
+	keep := map[string]bool{"kind": true, "state": true, "sections": true, "unit": true}
+	var spoil func(key string, v any) any
+	spoil = func(key string, v any) any {
+		switch v := v.(type) {
+		case string:
+			switch {
+			case keep[key]:
+				return v
+			case key == "page":
+				return "javascript:window.pwned=1//" + v
+			}
+			return v + payload
+		case []any:
+			for i := range v {
+				v[i] = spoil(key, v[i])
+			}
+		case map[string]any:
+			for k := range v {
+				if _, isName := v["sections"]; k == "columns" && key == "runs" || k == "name" && (isName || key == "measures") || k == "predicted" && key == "measures" {
+					continue
+				}
+				v[k] = spoil(k, v[k])
+			}
+		}
+		return v
+	}
+	spoiled, err := json.Marshal(spoil("", head))
+	require.NoError(t, err)
+	out := filepath.Join(t.TempDir(), "hostile.html")
+	require.NoError(t, os.WriteFile(out, slices.Concat(whole[:start], spoiled, whole[end:]), 0o600))
+	return out
 }

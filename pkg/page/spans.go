@@ -34,10 +34,12 @@ func (c *Collector) planned() (list []Span) {
 		return nil
 	}
 	end := time.Duration(c.charts.end) * time.Microsecond
-	const enough = 4 * maxSpans
 	for a := range r.Faults.Actions(end) {
-		if a.Over || len(list) == enough {
+		if a.Over {
 			continue
+		}
+		if len(list) == maxSpans { // a plan can go on for ever
+			break
 		}
 		to := end
 		if a.For < end-a.At {
@@ -56,10 +58,11 @@ func (c *Collector) planned() (list []Span) {
 func (c *Collector) struck(a fault.Action) []int {
 	places := []int{}
 	for i, id := range c.charts.present {
-		touched := slices.Contains(a.Machines, id)
+		_, touched := slices.BinarySearch(a.Machines, id)
 		switch a.Kind {
 		case fault.Partition:
-			touched = len(a.Groups) > 0 && !slices.Contains(a.Groups[largest(a.Groups)], id)
+			_, most := slices.BinarySearch(a.Groups[largest(a.Groups)], id)
+			touched = !most
 		case fault.Cut, fault.Delay, fault.Reset:
 			touched = a.Link.From == id || a.Link.To == id || a.Link.From == fault.Any || a.Link.To == fault.Any
 		}
@@ -93,26 +96,37 @@ func (c *Collector) crashes() (list []Span) {
 	return list
 }
 
-// stood returns when machines stood still so long that they missed ticks, but for those that
-// were down, and why, as far as that is known.
+// stood returns when machines stood still, but for those that were down, and what the fault
+// plan did meanwhile: a machine that misses ticks was held up by something, and one without a
+// pace may have waited for room on a link.
 func (c *Collector) stood(known []Span) (list []Span) {
 	for i := range c.charts.machines {
-		for _, t := range c.charts.machines[i].late {
+		for _, t := range c.charts.machines[i].stills {
 			s := Span{Kind: "late", Machines: []int{i}, From: t.from, To: t.to}
+			s.Text = fmt.Sprintf("machine %d missed %s: it executed none for %s", c.charts.id(i), figure.Plural(t.missed, "tick"), micros(t.to-t.from))
+			if t.missed == 0 {
+				s.Kind, s.Text = "stall", fmt.Sprintf("machine %d executed nothing for %s", c.charts.id(i), micros(t.to-t.from))
+			}
 			if slices.ContainsFunc(known, func(k Span) bool { return k.Kind == "crash" && k.Machines[0] == i && k.overlaps(s) }) {
 				continue
 			}
-			s.Text = fmt.Sprintf("machine %d missed %s: it executed none for %s", c.charts.id(i), figure.Plural(t.missed, "tick"), micros(t.to-t.from))
-			for _, k := range known {
-				if k.Kind == fault.Pause.String() && slices.Contains(k.Machines, i) && k.overlaps(s) {
-					s.Text += " (" + k.Text + ")"
-					break
-				}
-			}
+			s.Text += meanwhile(s, known)
 			list = append(list, s)
 		}
 	}
 	return list
+}
+
+// meanwhile says what the fault plan did while a machine stood still: to it, or else at all.
+func meanwhile(s Span, known []Span) string {
+	for _, its := range []bool{true, false} {
+		for _, k := range known {
+			if k.Kind != "crash" && k.overlaps(s) && (!its || slices.Contains(k.Machines, s.Machines[0])) {
+				return "; meanwhile, " + k.Text
+			}
+		}
+	}
+	return ""
 }
 
 func (s *Span) overlaps(o Span) bool { return s.From < o.To && o.From < s.To }

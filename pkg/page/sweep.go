@@ -150,16 +150,28 @@ func finite(x float64) *float64 {
 	return &x
 }
 
-// sweepFindings are the first statements about what changes along a parameter; where
-// nothing is varied, those about the runs.
+// sweepFindings are statements about what changes along a parameter, about the measures that
+// matter most first; where nothing is varied, or nothing changes, the first about a point.
 func sweepFindings(v *sweep.View) []Finding {
 	list := []Finding{}
+	add := func(text string) {
+		if len(list) < maxFindings {
+			list = append(list, Finding{Text: plain(text)})
+		}
+	}
+	for _, measure := range []string{"growth of the queue", "mean drift", "mean jump", "longest queue", "largest drift", "largest jump"} {
+		for _, section := range v.Sections {
+			for _, text := range section.Points {
+				if section.Along && strings.HasPrefix(text, measure) && !strings.Contains(text, sweep.NoDifference) {
+					add(section.Title + ": " + text)
+				}
+			}
+		}
+	}
 	for _, section := range v.Sections {
 		for _, text := range section.Points {
-			along := strings.HasPrefix(section.Title, "Along ") || strings.HasPrefix(section.Title, "With faults ")
-			says := along && !strings.Contains(text, "no difference") || len(v.Parameters) == 0 && strings.HasPrefix(text, "**")
-			if says && len(list) < maxFindings {
-				list = append(list, Finding{Text: plain(section.Title + ": " + text)})
+			if !section.Along && strings.HasPrefix(text, "**") {
+				add(text)
 			}
 		}
 	}

@@ -261,15 +261,7 @@ func (e *explainer) two(out *Explanation, a, b causal.Place) {
 
 // window returns the events of a machine that are concurrent with one.
 func (e *explainer) window(a causal.Place, machine int) *Window {
-	past, err := e.x.Past(a)
-	if err != nil { // too many machines
-		return nil
-	}
-	future, err := e.x.Future(a)
-	if err != nil {
-		return nil
-	}
-	from, to := past[machine], future[machine]
+	from, to := e.x.Past(a)[machine], e.x.Future(a)[machine]
 	w := &Window{Events: to - from}
 	if w.Events > 0 {
 		w.First, w.Last = e.at(machine, from), e.at(machine, to-1)
@@ -302,28 +294,22 @@ func (e *explainer) chain(all []causal.Hop, head, tail int) Chain {
 }
 
 func (e *explainer) one(out *Explanation, a causal.Place) {
-	past, err := e.x.Past(a)
-	var future []int
-	if err == nil {
-		future, err = e.x.Future(a)
-	}
-	if err == nil {
-		out.Counts = new(Counts)
-		for m := range e.x.Machines() {
-			o := Other{
-				Machine: e.x.ID(m), Past: past[m] - e.x.First(m), Future: e.x.End(m) - future[m],
-				Last: e.at(m, past[m]-1), First: e.at(m, future[m]),
-			}
-			o.Concurrent = e.x.End(m) - e.x.First(m) - o.Past - o.Future
-			if m == a.Machine { // it is no other event itself
-				o.Past--
-				o.Last = e.at(m, a.Position-1)
-			}
-			out.Counts.Past += o.Past
-			out.Counts.Concurrent += o.Concurrent
-			out.Counts.Future += o.Future
-			out.Others = append(out.Others, o)
+	past, future := e.x.Past(a), e.x.Future(a)
+	out.Counts = new(Counts)
+	for m := range e.x.Machines() {
+		o := Other{
+			Machine: e.x.ID(m), Past: past[m] - e.x.First(m), Future: e.x.End(m) - future[m],
+			Last: e.at(m, past[m]-1), First: e.at(m, future[m]),
 		}
+		o.Concurrent = e.x.End(m) - e.x.First(m) - o.Past - o.Future
+		if m == a.Machine { // it is no other event itself
+			o.Past--
+			o.Last = e.at(m, a.Position-1)
+		}
+		out.Counts.Past += o.Past
+		out.Counts.Concurrent += o.Concurrent
+		out.Counts.Future += o.Future
+		out.Others = append(out.Others, o)
 	}
 	hops, origin := e.x.Carried(a)
 	c := &Carried{From: e.line(origin), Chain: e.chain(hops, headOfWay, tailOfWay), Jump: uint64(out.A.Clock)}

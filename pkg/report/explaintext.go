@@ -174,15 +174,11 @@ func apartFrom(at, a time.Time) string {
 }
 
 func (t *explained) one(x *Explanation) {
-	if x.Counts == nil {
-		t.prose(0, "\nIts past and future are not known: that takes vector clocks, which are kept for up to %d machines.", causal.MaxMachines)
-	} else {
-		all := x.Counts.Past + x.Counts.Concurrent + x.Counts.Future
-		t.prose(0, "\nOf %s, %s (%s) happened before A, A happened before %s (%s), and %s (%s) are concurrent with it.\n",
-			figure.Plural(all, "other event"), figure.Count(x.Counts.Past), portion(x.Counts.Past, all),
-			figure.Count(x.Counts.Future), portion(x.Counts.Future, all), figure.Count(x.Counts.Concurrent), portion(x.Counts.Concurrent, all))
-		fmt.Fprintf(&t.b, "%s\n", stacked(t.on)(columns.New(othersColumns(&x.A, t.on), x.Others)))
-	}
+	all := x.Counts.Past + x.Counts.Concurrent + x.Counts.Future
+	t.prose(0, "\nOf %s, %s (%s) happened before A, A happened before %s (%s), and %s (%s) are concurrent with it.\n",
+		figure.Plural(all, "other event"), figure.Count(x.Counts.Past), portion(x.Counts.Past, all),
+		figure.Count(x.Counts.Future), portion(x.Counts.Future, all), figure.Count(x.Counts.Concurrent), portion(x.Counts.Concurrent, all))
+	fmt.Fprintf(&t.b, "%s\n", stacked(t.on)(columns.New(othersColumns(&x.A, t.on), x.Others)))
 	t.carried(x)
 }
 

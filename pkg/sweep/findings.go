@@ -14,8 +14,8 @@ import (
 	"github.com/scalemodel/lamport/pkg/internal/figure"
 )
 
-// none is said where the intervals support no statement.
-const none = "no difference shown by these runs"
+// NoDifference is said where the intervals support no statement.
+const NoDifference = "no difference shown by these runs"
 
 // Findings returns a page that says what the figures show; see [Report.Sections].
 func (r *Report) Findings() []byte {
@@ -45,6 +45,7 @@ func list(b *bytes.Buffer, entries []string) {
 // Section is a part of what the figures show, in Markdown.
 type Section struct {
 	Title  string
+	Along  bool     // it is about what changes along a parameter
 	Points []string // the entries of a list
 	Prose  []string // and what follows it
 }
@@ -259,7 +260,7 @@ func (o *overview) ends(w *writer, k int, slowest, fastest string) string {
 	case -1:
 		return fastest
 	}
-	return none
+	return NoDifference
 }
 
 // gaps compares the share of events that are gaps.
@@ -436,6 +437,7 @@ func (r *Report) along(w *writer, k int) {
 			title += " (" + others + ")"
 		}
 		w.section("%s", title)
+		w.last().Along = true
 		if ratios := spread(group, r.runs); parameters[k].name == "rates" && ratios != "" {
 			w.bullet("The fastest rate is %s times the slowest.", ratios)
 		}
@@ -489,7 +491,7 @@ func against(w *writer, group []*overview, names []string, k int) string {
 		}
 	}
 	if what == nil {
-		what = []string{none}
+		what = []string{NoDifference}
 	}
 	return strings.Join(what, ", ") + ": " + strings.Join(values, ", ") + "."
 }
@@ -527,7 +529,7 @@ func trend(w *writer, group []*overview, names []string, k int) string {
 	var what string
 	switch {
 	case last == 1 && ends == 0:
-		what = none
+		what = NoDifference
 	case last == 1:
 		what = verb
 	case shown && (rises == 0 || falls == 0):
@@ -539,7 +541,7 @@ func trend(w *writer, group []*overview, names []string, k int) string {
 	case len(steps) > 0:
 		what = strings.Join(steps, ", ") + "; the ends show no difference"
 	default:
-		what = none
+		what = NoDifference
 	}
 	return what + ": " + strings.Join(values, " → ") + "."
 }

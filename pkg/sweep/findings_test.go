@@ -235,9 +235,9 @@ func TestTrendsOfTwoParameters(t *testing.T) {
 		return x
 	}).findings()
 	for section, want := range map[string]string{
-		"## Along rates: 1,5 → 3,3 (die 10)\n":     none,
+		"## Along rates: 1,5 → 3,3 (die 10)\n":     NoDifference,
 		"## Along rates: 1,5 → 3,3 (die 5)\n":      "rises",
-		"## Along die: 10 → 5 (rates 1,5)\n":       none,
+		"## Along die: 10 → 5 (rates 1,5)\n":       NoDifference,
 		"## Along die: 10 → 5 (rates 3,3)\n":       "rises",
 		"- The fastest rate is 5 → 1 times the sl": "",
 	} {

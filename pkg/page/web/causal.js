@@ -3,7 +3,8 @@ import { eventAt, positionOf, RECEIVE } from "./run.js";
 /**
  * Happened-before over a run, without a walk over its graph. Along a machine every component of the vector clock rises
  * or stays, so the past of an event is one prefix per machine, and its future one suffix. Vectors are kept at the end
- * of every block of events; what lies between them is settled block by block, in at most machines × block events.
+ * of every block of events; what lies between them is settled block by block, in at most machines × block events. Where
+ * there are no vectors, a machine is one block, and the same steps walk over all of it.
  *
  * @typedef {import("./run.js").RunData} RunData
  *

@@ -1,6 +1,6 @@
 import { h, onResize } from "./dom.js";
 import { formatDuration, formatNumber } from "./format.js";
-import { alignLines, placeInLine, readLines } from "./series.js";
+import { alignLines, placeInLine, readLines, valueOnLine } from "./series.js";
 import { tableElement } from "./tables.js";
 import { machineProperty, themeColor } from "./theme.js";
 
@@ -53,8 +53,8 @@ export function chartsElement(runs, state) {
 	const figures = chartKinds.flatMap((kind) => {
 		const plots = runs.map((run) => ({ run, lines: readLines(run, kind.name), beside: kind.beside === "" ? [] : readLines(run, kind.beside) }));
 		if (plots.every((p) => p.lines.length === 0) || (kind.name === "lateness" && plots.every((p) => isZero(p.lines)))) return []; // in virtual time no tick is late
-		const range = valueRange(plots.flatMap((p) => [...p.lines, ...p.beside]), kind);
-		return [figureElement(kind, plots.map((p) => new Chart(kind, p.run, p.lines, p.beside, range, state)), charts)];
+		const scale = new ValueScale(kind, plots.flatMap((p) => p.lines), plots.flatMap((p) => p.beside));
+		return [figureElement(kind, plots.map((p) => new Chart(kind, p.run, p.lines, p.beside, scale, state)), charts)];
 	});
 	if (figures.length === 0) return null;
 
@@ -90,22 +90,51 @@ function isZero(lines) {
 	return lines.every((line) => line.high.every((value) => value === 0));
 }
 
-/**
- * Least and greatest value of all lines; from 0 on, unless something is less.
- *
- * @param {Line[]} lines
- * @param {ChartKind} kind
- * @returns {[number, number]}
- */
-function valueRange(lines, kind) {
-	let [low, high] = [0, kind.name === "lateness" ? 100 : 1];
-	for (const line of lines) {
-		for (let k = 0; k < line.low.length; k++) {
-			if (line.low[k] < low) low = line.low[k];
-			if (line.high[k] > high) high = line.high[k];
-		}
+/** The scale of values that the charts of one kind share: it fits what is in view. */
+class ValueScale {
+	/**
+	 * @param {ChartKind} kind
+	 * @param {Line[]} lines
+	 * @param {Line[]} straight
+	 */
+	constructor(kind, lines, straight) {
+		this.least = kind.name === "lateness" ? 100 : 1; // that the axis spans
+		this.lines = lines;
+		this.straight = straight;
+		this.of = "";
+		/** @type {[number, number]} */
+		this.range = [0, 1];
 	}
-	return [low, low + (high - low) * 1.04];
+
+	/**
+	 * From the least to the greatest value in a span of time, or from 0 on, unless that is far.
+	 *
+	 * @param {{from: number, to: number}} view
+	 * @returns {[number, number]}
+	 */
+	fit({ from, to }) {
+		if (this.of === `${from} ${to}`) return this.range;
+		this.of = `${from} ${to}`;
+		let [low, high] = [Infinity, -Infinity];
+		for (const line of this.lines) {
+			const last = placeInLine(line, to);
+			for (let k = placeInLine(line, from); k <= last; k++) {
+				if (line.low[k] < low) low = line.low[k];
+				if (line.high[k] > high) high = line.high[k];
+			}
+		}
+		for (const line of this.straight) {
+			for (const value of [valueOnLine(line, from), valueOnLine(line, to)]) {
+				low = Math.min(low, value);
+				high = Math.max(high, value);
+			}
+		}
+		if (low > 0 && low < 0.6 * high) low = 0;
+		if (low >= 0 && high - low < this.least) low = Math.max(0, low - this.least / 2);
+		high = Math.max(high, low + this.least);
+		const room = (high - low) * 0.04;
+		return this.range = [low === 0 ? 0 : low - room, high + room];
+	}
 }
 
 /** Steps between ticks of the axis of time, in seconds. */
@@ -139,15 +168,15 @@ class Chart {
 	 * @param {RunData} run
 	 * @param {Line[]} lines
 	 * @param {Line[]} beside
-	 * @param {[number, number]} range
+	 * @param {ValueScale} scale
 	 * @param {State} state
 	 */
-	constructor(kind, run, lines, beside, range, state) {
+	constructor(kind, run, lines, beside, scale, state) {
 		this.kind = kind;
 		this.run = run;
 		this.lines = lines;
 		this.beside = beside;
-		this.range = range;
+		this.scale = scale;
 		this.state = state;
 		this.summary = run.head.text?.[kind.name] ?? kind.text;
 		/** @type {uPlot | null} */
@@ -192,7 +221,7 @@ class Chart {
 			},
 			scales: {
 				x: { time: false, min: view.from / 1e6, max: view.to / 1e6 },
-				y: { range: () => this.range },
+				y: { range: () => this.scale.fit(this.state.get().view) },
 			},
 			axes: [
 				{

@@ -31,7 +31,8 @@ export function writeFragment(state, runs) {
 	const parts = [];
 	const { view, machines } = state;
 	if (view.from !== initial.view.from || view.to !== initial.view.to) parts.push(["t", `${short(view.from)},${short(view.to)}`]);
-	if (view.axis === "clock") parts.push(["x", "clock"], ["l", `${short(view.clock.from)},${short(view.clock.to)}`]);
+	if (view.axis === "clock") parts.push(["x", "clock"]);
+	if (view.clock.from !== initial.view.clock.from || view.clock.to !== initial.view.clock.to) parts.push(["l", `${short(view.clock.from)},${short(view.clock.to)}`]);
 	state.selection.forEach((place, k) => parts.push([k === 0 ? "a" : "b", `${place.run}.${place.machine}.${place.position}`]));
 	const m = state.message;
 	if (m) parts.push(["m", `${m.run}.${m.machine}.${m.position}.${m.index}`]);

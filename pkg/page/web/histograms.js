@@ -84,7 +84,7 @@ function histogramElement(run, histogram, labels, top) {
 			axes: [
 				{
 					stroke: () => themeColor("--muted"), font: `11px ${themeColor("--sans")}`, size: 26, gap: 3, grid: { show: false }, ticks: { show: false },
-					splits: () => everyNth(labels, width / 46), values: (_u, splits) => splits.map((i) => labels[i]),
+					splits: () => everyNth(labels, (width - 34) / 44), values: (_u, splits) => splits.map((i) => labels[i]),
 				},
 				{
 					stroke: () => themeColor("--muted"), font: `11px ${themeColor("--sans")}`, gap: 4, ticks: { show: false }, grid: { stroke: () => themeColor("--hairline"), width: 1 },

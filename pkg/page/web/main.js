@@ -197,7 +197,8 @@ async function drawRuns(layout) {
 
 	const compared = runs.length > 1;
 	const boxes = runs.map((run) => h("div", { class: "diagram-of" }, compared && h("h3", {}, run.head.name)));
-	layout.section("diagram", "Space-time diagram", h("div", {}, boxes), runs[0].head.text?.diagram ?? "");
+	layout.section("diagram", "Space-time diagram", h("div", {}, boxes),
+		compared ? "All on one scale: what is zoomed, hidden or highlighted in one is so in all." : runs[0].head.text?.diagram ?? "");
 	layout.diagrams = runs.map((run, i) => {
 		const box = h("div", {});
 		boxes[i].append(box);
@@ -207,8 +208,10 @@ async function drawRuns(layout) {
 	layout.section("charts", "Over time", chartsElement(runs, state));
 	const histograms = runs.map((run) => histogramsElement(run.head));
 	if (histograms.some((element) => element)) {
-		layout.section("jumps", "Jumps of the clocks", h("div", {}, histograms.map((element, i) => element && h("div", {}, compared && h("h3", {}, runs[i].head.name), element))),
-			runs[0].head.text?.jumps ?? "By how much each clock rose from one event to the next. Each bar is ten times as many events as one that is a step lower.");
+		layout.section("jumps", "Jumps of the clocks", h("div", {}, histograms.map((element, i) => element && h("div", { class: "part-of" },
+			compared && h("h3", {}, runs[i].head.name),
+			h("p", { class: "note" }, runs[i].head.text?.jumps ?? "By how much each clock rose from one event to the next."), element))),
+		"A bar that is one step higher stands for ten times as many events.");
 	}
 	layout.section("tables", "Figures", compared
 		? h("div", { class: "tables" }, runs.map((run) => h("div", {}, h("h3", {}, run.head.name), tablesElement(run.head.tables, "h4"))))

@@ -26,7 +26,8 @@ import { inflate, readVarints } from "./decode.js";
  * @property {Messages} messages
  * @property {Receipts} receipts
  * @property {{every: number, blocks: Int32Array, vectors: Int32Array[]}} checkpoints by machine: how many blocks of
- *   `every` events, and the vectors at the ends of them, one after the other
+ *   `every` events, and the vectors at the ends of them, one after the other; no block: of very many machines there are
+ *   no vectors
  * @property {{from: number, to: number}} span µs of the whole run
  * @property {{from: number, to: number}} clocks least and greatest
  * @property {(name: string, machine?: number, signed?: boolean) => Float64Array} section a column as it was written
@@ -109,7 +110,7 @@ export function createRun(head, bytes) {
 		receivesBefore: new Int32Array(total + 1),
 		messages: newMessages(0),
 		receipts: newReceipts(0),
-		checkpoints: { every: head.columns.checkpointEvery, blocks: new Int32Array(n), vectors: [] },
+		checkpoints: { every: Math.min(head.columns.checkpointEvery || Infinity, total + 1), blocks: new Int32Array(n), vectors: [] },
 		span: { from: 0, to: Math.max(head.duration, 1) },
 		clocks: { from: 0, to: 1 },
 	};
@@ -315,6 +316,11 @@ function readCheckpoints(run, machine) {
 	const { every } = run.checkpoints;
 	const blocks = Math.ceil((run.offset[machine + 1] - run.offset[machine]) / every) || 0;
 	const values = run.section("vector", machine, false);
+	if (values.length === 0) {
+		run.checkpoints.blocks[machine] = 0;
+		run.checkpoints.vectors[machine] = new Int32Array(0);
+		return;
+	}
 	if (values.length !== blocks * n) throw new Error(`column vector of machine ${machine}: ${values.length} values for ${blocks} vectors`);
 	const vectors = new Int32Array(blocks * n);
 	for (let j = 0; j < n; j++) {
@@ -399,13 +405,19 @@ function decimal(x) {
 	return x < 1e21 ? String(x) : BigInt(x).toString();
 }
 
+/** The second that was written last: lines that follow each other mostly share it. */
+const written = { second: NaN, text: "" };
+
 /**
  * @param {number} unixMicro
  * @returns {string} 2026-11-22T17:13:42.066670Z
  */
 export function timestamp(unixMicro) {
 	const second = Math.floor(unixMicro / 1e6);
-	const date = new Date(second * 1000);
-	if (Number.isNaN(date.getTime())) return "0000-00-00T00:00:00.000000Z";
-	return `${date.toISOString().slice(0, 19)}.${String(unixMicro - second * 1e6).padStart(6, "0")}Z`;
+	if (second !== written.second) {
+		const date = new Date(second * 1000);
+		written.second = second;
+		written.text = Number.isNaN(date.getTime()) ? "0000-00-00T00:00:00" : date.toISOString().slice(0, 19);
+	}
+	return `${written.text}.${String(unixMicro - second * 1e6).padStart(6, "0")}Z`;
 }

@@ -62,7 +62,22 @@ function classNames(sweep) {
 	/** @type {Map<string, number>} */
 	const points = new Map();
 	for (const point of sweep.points) for (const c of point.classes) points.set(c.name, (points.get(c.name) ?? 0) + 1);
-	return [...points].sort((a, b) => b[1] - a[1]).map(([name]) => name);
+	const alone = sweep.points.filter((point) => point.classes.length === 1).length;
+	if (points.has(everyMachine)) points.set(everyMachine, (points.get(everyMachine) ?? 0) + alone);
+	return [...points].sort((a, b) => b[1] - a[1] || (a[0] === everyMachine ? -1 : b[0] === everyMachine ? 1 : 0)).map(([name]) => name);
+}
+
+/** The class of all machines, which a point has only besides several others. */
+const everyMachine = "all";
+
+/**
+ * The class of a point with a name.
+ *
+ * @param {Point | undefined} point
+ * @param {string} name
+ */
+function classNamed(point, name) {
+	return point?.classes.find((c) => c.name === name) ?? (name === everyMachine && point?.classes.length === 1 ? point.classes[0] : undefined);
 }
 
 /**
@@ -177,7 +192,7 @@ function curveElement(sweep, measure, parameter, machines) {
 	const x = numbers && numbers.length === values.length && new Set(numbers).size === numbers.length ? numbers : values.map((_, i) => i);
 	const order = x.map((_, i) => i).sort((a, b) => x[a] - x[b]);
 	const column = (/** @type {Point[]} */ points, /** @type {number} */ of) => order.map((i) => {
-		const found = points.find((p) => p.at[parameter] === i)?.classes.find((c) => c.name === machines)?.values[of];
+		const found = classNamed(points.find((p) => p.at[parameter] === i), machines)?.values[of];
 		return isKnown(found) ? found : null;
 	});
 	const intervals = drawn.map(([, points]) => column(points, at));

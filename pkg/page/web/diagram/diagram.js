@@ -9,14 +9,14 @@ import { createAxis } from "./axis.js";
 import { Card } from "./card.js";
 import { countsOf, cutSentence, deed, eventSentence, formatInstant, messageName, placeOfEvent, relationOf, relationWords } from "./describe.js";
 import { Painter, sizeCanvas } from "./draw.js";
-import { exportView } from "./export.js";
+import { exportView, svgNode } from "./export.js";
 import { frameOf } from "./frame.js";
 import { listen } from "./gestures.js";
 import { hitTest, nearestEvent } from "./hit.js";
 import { commandOf, diagramKeys } from "./keys.js";
 import { Minimap } from "./minimap.js";
 import { moveEvent } from "./move.js";
-import { drawChain, drawOverlay } from "./overlay.js";
+import { drawChain, drawHits, drawOverlay } from "./overlay.js";
 import { panelContent } from "./panel.js";
 import { layoutRows, rowAt } from "./rows.js";
 import { createScale, firstAbove, firstAtLeast } from "./scale.js";
@@ -88,12 +88,15 @@ class Diagram {
 		this.carriers = [];
 		/** @type {import("./describe.js").Relation | null} of the two chosen events */
 		this.relation = null;
+		/** @type {number[] | null} the cut of which the report is */
+		this.cutFor = null;
 		/** @type {import("../causal.js").CutReport | null} */
 		this.cutReport = null;
 		/** @type {(e: number) => number} */
 		this.place = () => 0;
 		this.frame = /** @type {import("./draw.js").Frame} */ (/** @type {unknown} */ (null));
 		this.searchedFor = "";
+		this.describedFocus = -1;
 		this.lastAxis = "";
 		/** @type {[number, number] | null} */
 		this.band = null;
@@ -108,16 +111,18 @@ class Diagram {
 		this.base = h("canvas", { "aria-hidden": "true" });
 		this.over = h("canvas", { "aria-hidden": "true", class: "over" });
 		const number = `diagram-${runIndex}`;
+		const name = state.runs.length > 1 ? `run ${runIndex + 1}, ${run.head.name}` : run.head.name || "the run";
+		this.paper = h("div", { class: "paper", "aria-hidden": "true" });
 		this.here = h("div", { id: `${number}-here`, role: "img", class: "here", "aria-label": "No event yet: press the right arrow" });
 		this.plot = h("div", {
 			class: "diagram-plot", role: "application", tabIndex: 0, "aria-roledescription": "space-time diagram", "aria-activedescendant": this.here.id,
-			"aria-label": `Space-time diagram of ${run.head.name || "the run"}: ${formatPlural(run.machines, "machine")}, ${formatPlural(run.total, "event")}. Arrow keys step from event to event, Enter chooses one.`,
-		}, this.base, this.over, this.here);
+			"aria-label": `Space-time diagram of ${name}: ${formatPlural(run.machines, "machine")}, ${formatPlural(run.total, "event")}. Arrow keys step from event to event, Enter chooses one.`,
+		}, this.base, this.over, this.paper, this.here);
 		this.card = new Card(this.plot);
 		this.minimap = new Minimap(run, (centre) => this.centre(centre));
-		this.toolbar = createToolbar(run, state.get, this.toolActions());
+		this.toolbar = createToolbar(run, name, state.get, this.toolActions());
 		this.panel = h("div", { class: "diagram-panel" });
-		this.legend = legendElement();
+		this.legend = legendElement(run.messages.receive.some((e, m) => e < 0 && run.messages.to[m] >= 0));
 		this.element = h("div", { class: "diagram" }, this.toolbar.element, this.plot, this.minimap.element, this.legend, this.panel);
 		container.append(this.element);
 
@@ -128,14 +133,15 @@ class Diagram {
 		this.plot.addEventListener("keydown", (event) => this.key(event));
 		this.plot.addEventListener("focus", () => this.schedule());
 		this.plot.addEventListener("blur", () => this.schedule());
-		this.plot.addEventListener("dblclick", () => this.zoomToChosen());
+		this.plot.addEventListener("dblclick", (event) => this.zoomTo(event));
 		this.unsubscribe = state.subscribe((changed) => this.changed(changed));
 		this.observer = new ResizeObserver(() => this.resized());
 		this.observer.observe(this.plot);
 		this.onTheme = () => {
 			this.palette = readPalette(this.element);
-			this.resized();
+			this.dirty.size = true;
 			this.render();
+			this.paper.replaceChildren(...(document.documentElement.hasAttribute("data-print") ? [svgNode(this.view())] : []));
 		};
 		document.addEventListener("themechange", this.onTheme);
 		this.onResize = () => this.resized();
@@ -220,7 +226,10 @@ class Diagram {
 			this.carriers = chosen.length === 1 ? this.causal.carriers(chosen[0]) : [];
 			this.relation = chosen.length === 2 ? relationOf(run, chosen[0], chosen[1], this.causal) : null;
 		}
-		this.cutReport = state.cut && state.cut.length >= run.machines ? this.causal.cut(state.cut) : null;
+		if (state.cut !== this.cutFor) {
+			this.cutFor = state.cut;
+			this.cutReport = state.cut && state.cut.length >= run.machines ? this.causal.cut(state.cut) : null;
+		}
 		const involved = new Set(chosen.map((e) => run.machineOf[e]));
 		const message = this.chosenMessage;
 		const messages = [...(this.relation?.chain ?? []), ...(message >= 0 ? [message] : []), ...this.carriers.slice(-8)];
@@ -297,12 +306,21 @@ class Diagram {
 		}
 		buildScene({ run, axis, scale, rows, scroll, height: layout.plotHeight, shading, moved: this.movedNow, pixelOf }, scene);
 		this.place = pixelOf ?? ((/** @type {number} */ e) => scale.toPixel(this.movedNow.get(e) ?? axis.values[e]));
-		this.frame = frameOf({ run, axis, scale, scene, layout, scroll, palette: this.palette, shading, place: this.place });
+		this.frame = frameOf({ run, axis, scale, scene, rows, layout, scroll, palette: this.palette, shading, place: this.place });
 		const context = /** @type {CanvasRenderingContext2D} */ (this.base.getContext("2d", { alpha: false }));
-		const chain = this.chain();
-		this.painter.draw(context, this.frame, ratio, () => chain && drawChain(context, this.frame, chain, this.where()));
+		this.painter.draw(context, this.frame, ratio, this.underMarks(context));
 		this.minimap.draw(this.axis, this.range, this.palette, layout, { hits: this.found?.hits ?? [], chosen: this.chosen });
 		this.dirty.scene = this.morph !== null;
+	}
+
+	/** What lies between lines and marks: the chain, and what was found. @param {CanvasRenderingContext2D} context */
+	underMarks(context) {
+		const chain = this.chain();
+		return () => {
+			const where = this.where();
+			if (chain) drawChain(context, this.frame, chain, where);
+			drawHits(context, this.frame, this.found?.hits ?? [], where);
+		};
 	}
 
 	/** @returns {import("./overlay.js").Where} */
@@ -340,12 +358,16 @@ class Diagram {
 		return { start, messages: relation.chain, end };
 	}
 
+	/** Messages that cross the cut; of very many, some. @param {"flying" | "backward"} which */
+	crossing(which) {
+		const { messages } = this.causal.links();
+		return (this.cutReport?.[which] ?? []).flatMap((r) => [...messages.subarray(r.from, Math.min(r.to, r.from + 400))]).slice(0, 1500);
+	}
+
 	/** @returns {import("./overlay.js").Overlay} */
 	overlay() {
 		const state = this.state.get();
 		const chosen = this.chosen;
-		const links = this.causal.links();
-		const listed = (/** @type {{from: number, to: number}[]} */ ranges) => ranges.flatMap((r) => [...links.messages.subarray(r.from, Math.min(r.to, r.from + 400))]).slice(0, 1500);
 		return {
 			chosen,
 			chain: this.chain(),
@@ -353,8 +375,7 @@ class Diagram {
 			hover: this.hover.event,
 			message: this.chosenMessage,
 			hoverMessage: this.hover.message,
-			cut: state.cut && this.cutReport ? { cut: state.cut, consistent: this.cutReport.consistent, flying: listed(this.cutReport.flying), backward: listed(this.cutReport.backward) } : null,
-			hits: this.found?.hits ?? [],
+			cut: state.cut && this.cutReport ? { cut: state.cut, consistent: this.cutReport.consistent, flying: this.crossing("flying"), backward: this.crossing("backward") } : null,
 			flags: this.flags,
 			cursor: state.cursor !== null && this.axis.name === "time" && this.hover.event < 0 ? this.scale.toPixel(state.cursor) : null,
 			band: this.band,
@@ -367,6 +388,10 @@ class Diagram {
 	drawOver(ratio) {
 		const context = /** @type {CanvasRenderingContext2D} */ (this.over.getContext("2d"));
 		const overlay = this.overlay();
+		if (overlay.focus >= 0 && overlay.focus !== this.describedFocus) {
+			this.describedFocus = overlay.focus;
+			this.here.setAttribute("aria-label", eventSentence(this.run, overlay.focus));
+		}
 		drawOverlay(context, this.frame, overlay, this.where(), ratio);
 		this.showCard(overlay);
 	}
@@ -374,31 +399,40 @@ class Diagram {
 	drawPanel() {
 		this.dirty.panel = false;
 		this.panel.replaceChildren(...panelContent(this.run, this.causal, {
-			chosen: this.chosen, message: this.chosenMessage, carriers: this.carriers, cut: this.cutReport, moved: this.movedNow.size,
+			chosen: this.chosen, message: this.chosenMessage, carriers: this.carriers, moved: this.movedNow.size,
+			cut: this.cutReport && { report: this.cutReport, flying: this.crossing("flying"), backward: this.crossing("backward") },
 		}, {
 			goTo: (e) => this.goTo(e, true),
 			clear: () => this.command("clear"),
 			copyLink: () => this.copyLink(),
+			chooseMessage: (m) => this.chooseMessage(m),
 			closeCut: () => this.closeCut(),
 			removeCut: () => this.state.set({ cut: null }),
 			putBack: () => this.putBack(),
 		}));
-		this.legend.classList.toggle("with-cone", this.chosen.length > 0);
+		const between = this.relation !== null && this.relation.order !== "concurrent";
+		this.legend.classList.toggle("with-cone", this.chosen.length > 0 && !between);
+		this.legend.classList.toggle("with-chain", this.chosen.length === 1 || between);
+		this.legend.classList.toggle("with-between", between);
 	}
 
 	/** The card beside what the pointer or the keyboard is at. @param {import("./overlay.js").Overlay} overlay */
 	showCard(overlay) {
 		const { run, hover, layout } = this;
+		if (this.reach) return this.card.hide();
 		const byKeys = overlay.keyboard && overlay.focus >= 0 && hover.event < 0 && hover.message < 0 && !hover.span && !hover.record;
 		const e = byKeys ? overlay.focus : hover.event;
 		if (e >= 0) {
 			const row = this.rows.of[run.machineOf[e]];
 			if (!row) return this.card.hide();
 			const chosen = overlay.chosen;
-			const relation = chosen.length === 1 && chosen[0] !== e ? relationWords(run, e, chosen[0], this.causal) : "";
+			const words = this.flags.filter((flag) => flag.event === e).map((flag) => flag.text);
+			if (chosen.length === 1 && chosen[0] !== e) words.push(relationWords(run, e, chosen[0], this.causal));
+			const relation = words.join("; ");
 			this.card.showEvent(run, e, this.place(e), layout.top + row.y - this.scroll, layout, relation);
 		} else if (hover.message >= 0) {
-			this.card.showText(messageName(run, hover.message), logLine(run, run.messages.receive[hover.message]), this.pointerX, this.pointerY, layout);
+			const receive = run.messages.receive[hover.message];
+			this.card.showText(messageName(run, hover.message), receive >= 0 ? logLine(run, receive) : "not received: under way, or waiting, at the end", this.pointerX, this.pointerY, layout);
 		} else if (hover.record) {
 			this.card.showText(`${hover.record.kind}, at ${formatInstant(hover.record.t)}`, hover.record.text, this.pointerX, this.pointerY, layout);
 		} else if (hover.span) {
@@ -424,6 +458,13 @@ class Diagram {
 				}
 			},
 			zoom: (x, factor) => this.zoomAbout(x, factor),
+			scroll: (x, dy) => {
+				if (x >= this.layout.left || this.rows.height <= this.layout.plotHeight) return false;
+				this.scroll += dy;
+				this.dirty.scene = true;
+				this.schedule();
+				return true;
+			},
 			canZoomOut: () => this.range.to - this.range.from < (this.axis.to - this.axis.from) * 0.999,
 			band: (from, to, done) => {
 				this.band = done ? null : [Math.min(from, to), Math.max(from, to)];
@@ -523,22 +564,22 @@ class Diagram {
 		this.setRange(value - half, value + half);
 	}
 
-	zoomToChosen() {
-		const e = this.chosen[0] ?? -1;
+	/** To the event under the pointer, with about thirty of its machine around it. @param {MouseEvent} event */
+	zoomTo(event) {
+		const { run, axis } = this;
+		const box = this.plot.getBoundingClientRect();
+		const e = this.hit(event.clientX - box.left, event.clientY - box.top).event;
 		if (e < 0) return;
-		const value = this.axis.values[e];
-		const { run } = this;
+		this.choose(e, true);
 		const i = run.machineOf[e];
-		// About thirty events of the machine.
-		const around = [Math.max(run.offset[i], e - 15), Math.min(run.offset[i + 1] - 1, e + 15)].map((x) => this.axis.values[x]);
-		const half = Math.max((around[1] - around[0]) / 2, 1);
-		this.state.set({ selection: this.state.get().selection.slice(0, 1) });
-		if (half * 2 < this.range.to - this.range.from) this.glide(value - half, value + half);
+		const [first, last] = [Math.max(run.offset[i], e - 15), Math.min(run.offset[i + 1] - 1, e + 15)];
+		const half = Math.max((axis.values[last] - axis.values[first]) / 2, 1);
+		if (half * 2 < this.range.to - this.range.from) this.glide(axis.values[e] - half, axis.values[e] + half);
 	}
 
-	/** @param {number} x @param {number} y @param {PointerEvent} event */
+	/** @param {number} x @param {number} y @param {PointerEvent} [event] */
 	hit(x, y, event) {
-		const reach = event.pointerType === "touch" ? 20 : 9;
+		const reach = event?.pointerType === "touch" ? 20 : 9;
 		return hitTest(this.frame, this.axis, this.scale, this.rows, this.movedNow, x, y - this.layout.top, reach);
 	}
 
@@ -660,7 +701,7 @@ class Diagram {
 		const place = placeOfEvent(this.run, e, this.runIndex);
 		const selection = this.state.get().selection.filter((p) => p.run === this.runIndex);
 		const again = selection.some((p) => p.machine === place.machine && p.position === place.position);
-		if (again && selection.length === 1) this.state.set({ selection: [], message: null, focus: place });
+		if (again && selection.length === 1 && !alone) this.state.set({ selection: [], message: null, focus: place });
 		else if (alone || again || selection.length !== 1) this.state.set({ selection: [place], message: null, focus: place });
 		else this.state.set({ selection: [selection[0], place], message: null, focus: place });
 		this.refresh();
@@ -696,7 +737,6 @@ class Diagram {
 		this.state.set({ focus: placeOfEvent(run, e, this.runIndex) });
 		const sentence = eventSentence(run, e);
 		const chosen = this.chosen;
-		this.here.setAttribute("aria-label", sentence);
 		this.announce(chosen.length === 1 ? `${sentence} ${relationWords(run, e, chosen[0], this.causal)}.` : sentence);
 	}
 
@@ -821,6 +861,7 @@ class Diagram {
 			toggleCut: () => this.toggleCut(),
 			search: (query) => this.state.set({ search: query }),
 			nextHit: (step) => this.stepHit(step),
+			leaveSearch: () => this.plot.focus(),
 			taller: (factor) => {
 				const usual = this.rows.list.find((row) => !row.folded)?.height ?? 20;
 				this.state.set({ rows: factor === 0 ? 0 : Math.round(Math.max(6, Math.min(maxRowHeight, usual * factor))) });
@@ -953,7 +994,7 @@ class Diagram {
 		const hits = this.found?.hits ?? [];
 		const e = nextHit(this.run, this.axis.values, hits, this.focused, step, (machine) => this.rows.of[machine] !== undefined);
 		if (e < 0) {
-			this.announce("Nothing is found.");
+			this.announce(hits.length > 0 ? "What is found is on hidden machines." : "Nothing is found.");
 			return;
 		}
 		this.goTo(e);
@@ -968,11 +1009,15 @@ class Diagram {
 
 	/** @param {"svg" | "png" | "tikz" | "chosen" | "view"} what */
 	exportAs(what) {
-		exportView(what, {
-			run: this.run, frame: this.frame, overlay: this.overlay(), where: this.where(), painter: this.painter, range: this.range, axis: this.axis,
+		exportView(what, this.view());
+	}
+
+	/** @returns {import("./export.js").View} */
+	view() {
+		return {
+			run: this.run, frame: this.frame, overlay: this.overlay(), where: this.where(), painter: this.painter, underMarks: (context) => this.underMarks(context), range: this.range, axis: this.axis,
 			rows: this.rows, parent: this.element, announce: this.announce,
-			link: linkTo(this.state.get(), this.state.runs),
-		});
+		};
 	}
 }
 
@@ -986,12 +1031,14 @@ function measureTime(name, began) {
 	performance.measure(name, { start: began, end: performance.now() });
 }
 
-/** What the shapes and grounds mean. */
-function legendElement() {
+/** What the shapes and grounds mean. @param {boolean} pending whether there are messages that were not received */
+function legendElement(pending) {
 	const names = ["internal", "send", "receive"];
 	return h("ul", { class: "diagram-legend", "aria-label": "Legend" },
 		...names.map((name) => h("li", {}, h("span", { class: `mark ${name}`, "aria-hidden": "true" }), name)),
+		pending && h("li", {}, h("span", { class: "mark stub", "aria-hidden": "true" }), "message not received"),
 		h("li", { class: "cone" }, h("span", { class: "ground past", "aria-hidden": "true" }), "past"),
 		h("li", { class: "cone" }, h("span", { class: "ground future", "aria-hidden": "true" }), "future"),
-		h("li", { class: "cone" }, h("span", { class: "ground chain", "aria-hidden": "true" }), "the chain that carried the clock"));
+		h("li", { class: "between" }, h("span", { class: "ground between", "aria-hidden": "true" }), "after the one and before the other"),
+		h("li", { class: "chain" }, h("span", { class: "ground chain", "aria-hidden": "true" }), "the chain"));
 }

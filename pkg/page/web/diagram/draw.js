@@ -1,7 +1,7 @@
 import { RECEIVE, SEND } from "../run.js";
 import { barRoom } from "./rows.js";
 import { CONCURRENT } from "./scene.js";
-import { channels, coloursOf, faded } from "./theme.js";
+import { channels, coloursOf, faded, manyMachines } from "./theme.js";
 
 /**
  * Draws a scene on a canvas. Bars are written as pixels, since there may be a hundred thousand of them; everything else
@@ -21,6 +21,7 @@ import { channels, coloursOf, faded } from "./theme.js";
  * @property {import("./theme.js").Palette} palette
  * @property {Layout} layout
  * @property {number} scroll
+ * @property {number} rowsHeight of all lines, in sight or not
  * @property {{x: number, label: string}[]} ticks
  * @property {string} axisTitle
  * @property {LifeLine[]} lines
@@ -34,6 +35,8 @@ import { channels, coloursOf, faded } from "./theme.js";
  * @typedef {{row: number, x: number, record: import("../types.js").LogRecord}} DrawnRecord
  * @typedef {{row: number, x: number, end: number, side: "past" | "future" | "between"}} ConeBand
  */
+
+const mostClocks = 400;
 
 /** Sizes a canvas for the pixels of the screen. @param {HTMLCanvasElement} canvas @param {number} width @param {number} height @param {number} ratio */
 export function sizeCanvas(canvas, width, height, ratio) {
@@ -74,11 +77,14 @@ export class Painter {
 		drawFolds(context, frame);
 		drawLines(context, frame);
 		drawArrows(context, frame);
+		drawStubs(context, frame);
 		underMarks?.();
 		drawMarks(context, frame);
+		drawClocks(context, frame);
 		drawRecords(context, frame);
 		context.restore();
 		drawLabels(context, frame);
+		drawScrollMark(context, frame);
 	}
 
 	/** @param {CanvasRenderingContext2D} context @param {Frame} frame @param {number} ratio */
@@ -126,36 +132,48 @@ export class Painter {
 
 	/** @param {CanvasRenderingContext2D} context @param {Frame} frame */
 	drawSpans(context, { scene, spans, palette, scroll }) {
+		/** @type {Map<number, {x: number, end: number}[]>} by row, what is covered */
+		const covered = new Map();
+		/** @type {{x: number, y: number, text: string, width: number, colour: string}[]} */
+		const labels = [];
+		context.font = `600 11px ${palette.sans}`;
 		for (const { row, x, end, span } of spans) {
-			const { top, height, y } = scene.rows[row];
+			const { height, y } = scene.rows[row];
 			const style = spanStyle(span.kind, palette);
 			const width = Math.max(end - x, 2);
-			const full = style.full;
-			const boxHeight = full ? height - Math.min(4, height * 0.15) : Math.max(2, Math.min(5, height * 0.12));
-			const boxTop = full ? y - scroll - boxHeight / 2 : top - scroll + height - boxHeight - Math.min(2, height * 0.1);
-			context.fillStyle = faded(style.colour, full ? 0.13 : 0.75);
-			context.fillRect(x, boxTop, width, boxHeight);
-			if (!full) continue;
-			const pattern = this.hatch(context, style.hatch, style.colour);
-			if (pattern && width > 3) {
-				context.fillStyle = pattern;
-				context.fillRect(x, boxTop, width, boxHeight);
+			const half = Math.min(height * 0.46, 30);
+			const middle = y - scroll;
+			if (!style.full) {
+				context.fillStyle = faded(style.colour, 0.75);
+				context.fillRect(x, middle + half - Math.min(4, half / 3), width, Math.min(4, half / 3));
+				continue;
 			}
-			context.fillStyle = style.colour;
-			context.fillRect(x, boxTop, 1.5, boxHeight);
-			if (width > 3) context.fillRect(x + width - 1, boxTop, 1, boxHeight);
-			if (width > 40 && boxHeight > 24) {
-				context.font = `600 11px ${palette.sans}`;
-				context.textBaseline = "top";
-				context.textAlign = "left";
-				const text = fitted(context, span.kind, width - 12);
-				if (text !== "") {
-					context.fillStyle = palette.surface;
-					context.fillRect(x + 3, boxTop + 2, context.measureText(text).width + 6, 15);
-					context.fillStyle = style.colour;
-					context.fillText(text, x + 6, boxTop + 4);
+			const others = covered.get(row) ?? [];
+			covered.set(row, [...others, { x, end }]);
+			// A kill and the crash that it makes take one ground.
+			if (!others.some((other) => Math.min(other.end, end) - Math.max(other.x, x) > 0.8 * width)) {
+				context.fillStyle = faded(style.colour, 0.12);
+				context.fillRect(x, middle - half, width, 2 * half);
+				const pattern = this.hatch(context, style.hatch, style.colour);
+				if (pattern && width > 3) {
+					context.fillStyle = pattern;
+					context.fillRect(x, middle - half, width, 2 * half);
 				}
 			}
+			context.fillStyle = style.colour;
+			context.fillRect(x, middle - half, 1.5, 2 * half);
+			if (width > 3) context.fillRect(x + width - 1, middle - half, 1, 2 * half);
+			const label = { x: x + 3, y: middle - half + 2, text: span.kind, width: context.measureText(span.kind).width + 6, colour: style.colour };
+			while (labels.some((l) => l.y === label.y && l.x < label.x + label.width && label.x < l.x + l.width)) label.y += 15;
+			if (label.width < width && label.y + 15 < middle + half && half > 11) labels.push(label);
+		}
+		context.textBaseline = "top";
+		context.textAlign = "left";
+		for (const { x, y, text, width, colour } of labels) {
+			context.fillStyle = faded(palette.surface, 0.85);
+			context.fillRect(x, y, width, 15);
+			context.fillStyle = colour;
+			context.fillText(text, x + 3, y + 2);
 		}
 	}
 
@@ -167,7 +185,7 @@ export class Painter {
 			const tile = document.createElement("canvas");
 			tile.width = tile.height = 8;
 			const pen = /** @type {CanvasRenderingContext2D} */ (tile.getContext("2d"));
-			pen.strokeStyle = faded(colour, 0.5);
+			pen.strokeStyle = faded(colour, 0.3);
 			pen.lineWidth = 1;
 			pen.beginPath();
 			if (kind === "cross" || kind === "rising") {
@@ -217,12 +235,6 @@ function blend(a, b, share) {
 /** @param {import("./theme.js").MachineColours} colours */
 function wordsOf({ internal, send, receive }) {
 	return [wordOf(internal), wordOf(send), wordOf(receive)];
-}
-
-/** As much of a text as there is room for. @param {CanvasRenderingContext2D} context @param {string} text @param {number} width */
-function fitted(context, text, width) {
-	if (context.measureText(text).width <= width) return text;
-	return "";
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Frame} frame */
@@ -293,7 +305,7 @@ function drawLines(context, { run, scene, lines, palette, scroll }) {
 	for (const line of lines) {
 		const row = scene.rows[line.row];
 		const colours = coloursOf(palette, run, row.machine);
-		context.fillStyle = faded(colours.send, row.height < 8 ? 0.25 : 0.6);
+		context.fillStyle = faded(colours.send, row.height < 8 ? 0.3 : 0.6);
 		const thick = row.highlighted ? 3 : row.height < 8 ? 1 : 1.5;
 		context.fillRect(line.x, row.y - scroll - thick / 2, line.end - line.x, thick);
 	}
@@ -307,12 +319,13 @@ function drawArrows(context, { run, scene, palette }) {
 	const groups = new Map();
 	const heads = arrows.count <= 320;
 	const few = Math.min(1, 150 / arrows.count);
+	const many = scene.rows.length > manyMachines;
 	const { values, width } = arrows;
 	for (let k = 0, at = 0; k < arrows.count; k++, at += width) {
 		const grey = values[at + 5] === CONCURRENT;
 		const through = values[at + 6] === 1;
-		const colour = grey ? palette.grey.send : coloursOf(palette, run, run.machineOf[run.messages.send[values[at + 4]]]).send;
-		const opacity = through ? 0.22 : grey ? 0.35 + 0.25 * few : 0.3 + 0.5 * few;
+		const colour = grey ? palette.grey.send : many ? palette.ink : coloursOf(palette, run, run.machineOf[run.messages.send[values[at + 4]]]).send;
+		const opacity = through ? 0.22 : many && few < 0.9 ? (grey ? 0.3 : 0.2) : grey ? 0.35 + 0.25 * few : 0.3 + 0.5 * few;
 		const key = `${grey ? 0 : 1}${colour}${opacity}`;
 		let group = groups.get(key);
 		if (!group) groups.set(key, (group = { path: new Path2D(), heads: new Path2D(), colour, opacity }));
@@ -333,6 +346,25 @@ function drawArrows(context, { run, scene, palette }) {
 		if (!heads) continue;
 		context.fillStyle = faded(colour, Math.min(1, opacity + 0.15));
 		context.fill(tips);
+	}
+}
+
+/** Messages that were not received: they set out, and end in a ring. @param {CanvasRenderingContext2D} context @param {Frame} frame */
+function drawStubs(context, { run, scene: { stubs }, palette }) {
+	context.lineWidth = 1.2;
+	for (let k = 0; k < stubs.count; k++) {
+		const [x, y, endX, endY] = [stubs.get(k, 0), stubs.get(k, 1), stubs.get(k, 2), stubs.get(k, 3)];
+		const grey = stubs.get(k, 5) === CONCURRENT;
+		context.strokeStyle = grey ? palette.grey.send : coloursOf(palette, run, run.machineOf[run.messages.send[stubs.get(k, 4)]]).send;
+		context.setLineDash([3, 2]);
+		context.beginPath();
+		context.moveTo(x, y);
+		context.lineTo(endX, endY);
+		context.stroke();
+		context.setLineDash([]);
+		context.beginPath();
+		context.arc(endX, endY, 2.5, 0, 2 * Math.PI);
+		context.stroke();
 	}
 }
 
@@ -401,6 +433,38 @@ export function addMark(path, kind, x, y, r) {
 	}
 }
 
+/** The clocks, at marks that leave room for them. @param {CanvasRenderingContext2D} context @param {Frame} frame */
+function drawClocks(context, { run, scene, palette, scroll }) {
+	const { marks, radius } = scene;
+	if (marks.count === 0 || marks.count > mostClocks) return;
+	context.font = `10px ${palette.sans}`;
+	context.textAlign = "center";
+	context.textBaseline = "alphabetic";
+	context.strokeStyle = faded(palette.surface, 0.75);
+	context.lineWidth = 3;
+	/** @type {{events: number[], xs: number[], states: number[], widest: number}[]} */
+	const rows = [];
+	for (let k = 0; k < marks.count; k++) {
+		const row = (rows[marks.get(k, 0)] ??= { events: [], xs: [], states: [], widest: 0 });
+		row.events.push(marks.get(k, 2));
+		row.xs.push(marks.get(k, 1));
+		row.states.push(marks.get(k, 4));
+		row.widest = Math.max(row.widest, String(run.clock[marks.get(k, 2)]).length * 6 + 5);
+	}
+	rows.forEach(({ events, xs, states, widest }, r) => {
+		const row = scene.rows[r];
+		// All of a line's, or none: half of them would look like a statement.
+		if (row.height < 40 || (xs.length > 1 && (xs[xs.length - 1] - xs[0]) / (xs.length - 1) < widest)) return;
+		events.forEach((e, k) => {
+			if (xs[k] - xs[k - 1] < widest || xs[k + 1] - xs[k] < widest) return;
+			context.fillStyle = states[k] === CONCURRENT ? palette.faint : palette.muted;
+			// Over lines, it keeps a little ground of its own.
+			context.strokeText(String(run.clock[e]), xs[k], row.y - scroll - radius - 4);
+			context.fillText(String(run.clock[e]), xs[k], row.y - scroll - radius - 4);
+		});
+	});
+}
+
 /** @param {CanvasRenderingContext2D} context @param {Frame} frame */
 function drawRecords(context, { run, scene, records, palette, scroll }) {
 	for (const { row, x, record } of records) {
@@ -426,11 +490,19 @@ function drawRecords(context, { run, scene, records, palette, scroll }) {
 	}
 }
 
+/** Which part of the lines is in sight. @param {CanvasRenderingContext2D} context @param {Frame} frame */
+function drawScrollMark(context, { layout, palette, scroll, rowsHeight }) {
+	if (rowsHeight <= layout.plotHeight + 1) return;
+	const part = layout.plotHeight / rowsHeight;
+	context.fillStyle = faded(palette.ink, 0.35);
+	context.fillRect(3, layout.top + scroll * part, 4, Math.max(layout.plotHeight * part, 12));
+}
+
 /** @param {CanvasRenderingContext2D} context @param {Frame} frame */
 function drawLabels(context, { run, scene, palette, layout, scroll }) {
 	context.save();
 	context.beginPath();
-	context.rect(0, layout.top, layout.left, layout.plotHeight);
+	context.rect(0, scroll > 0 ? layout.top : 0, layout.left, layout.plotHeight + layout.top);
 	context.clip();
 	context.textAlign = "left";
 	context.textBaseline = "middle";

@@ -4,8 +4,9 @@ import { copyText } from "../head.js";
 import { logLine } from "../run.js";
 import { sizeCanvas } from "./draw.js";
 import { countShapes, figureShapes, mostTikzShapes, svgOf, tikzOf } from "./figure.js";
-import { drawChain, drawOverlay } from "./overlay.js";
+import { drawOverlay } from "./overlay.js";
 import { firstAbove, firstAtLeast } from "./scale.js";
+import { readPalette } from "./theme.js";
 
 /**
  * The current view, to take along.
@@ -16,12 +17,12 @@ import { firstAbove, firstAtLeast } from "./scale.js";
  * @property {import("./overlay.js").Overlay} overlay
  * @property {import("./overlay.js").Where} where
  * @property {import("./draw.js").Painter} painter
+ * @property {(context: CanvasRenderingContext2D) => () => void} underMarks
  * @property {{from: number, to: number}} range
  * @property {import("./axis.js").Axis} axis
  * @property {import("./rows.js").Rows} rows
  * @property {HTMLElement} parent
  * @property {(text: string) => void} announce
- * @property {string} link
  */
 
 const mostLines = 50000;
@@ -29,9 +30,9 @@ const pngScale = 3;
 
 /** @param {"svg" | "png" | "tikz" | "chosen" | "view"} what @param {View} view */
 export function exportView(what, view) {
-	const { frame, run, palette } = { ...view, palette: view.frame.palette };
+	const { frame, run } = view;
 	const name = fileName(run.head.name);
-	const overlay = { ...view.overlay, hover: -1, hoverMessage: -1, cursor: null, keyboard: false };
+	const overlay = still(view.overlay);
 	if (what === "png") {
 		pictureOf(view, overlay).toBlob((blob) => {
 			if (blob) save(blob, `${name}.png`);
@@ -47,13 +48,13 @@ export function exportView(what, view) {
 		showTextDialog(view, title, events.length === 0 ? "Nothing is chosen: choose an event, two events or a message first." : more, text, `${name}.log`);
 		return;
 	}
-	const shapes = figureShapes(frame, overlay, view.where);
 	if (what === "svg") {
-		const { width, height } = frame.layout;
-		save(new Blob([svgOf(shapes, { width, height, background: palette.surface, font: "Helvetica, Arial, sans-serif", title: `Space-time diagram of ${run.head.name}` })], { type: "image/svg+xml" }), `${name}.svg`);
+		save(new Blob([svgText(view)], { type: "image/svg+xml" }), `${name}.svg`);
 		view.announce("The picture is saved.");
 		return;
 	}
+	// Paper is white.
+	const shapes = figureShapes({ ...frame, palette: lightPalette(view.parent) }, overlay, view.where);
 	if (countShapes(shapes) > mostTikzShapes) {
 		showTextDialog(view, "Figure for LaTeX (TikZ)", `This view has ${formatCount(countShapes(shapes))} shapes, more than TeX takes in a reasonable time. Zoom in, or hide machines, or take the SVG.`, "", `${name}.tex`);
 		return;
@@ -62,18 +63,54 @@ export function exportView(what, view) {
 	showTextDialog(view, "Figure for LaTeX (TikZ)", "Needs \\usepackage{tikz} and \\usetikzlibrary{arrows.meta}.", tikzOf(shapes, { width, height, note: `${run.head.name}: ${run.head.again}` }), `${name}.tex`);
 }
 
+/** Without what is only there while the pointer is. @param {import("./overlay.js").Overlay} overlay */
+function still(overlay) {
+	return { ...overlay, hover: -1, hoverMessage: -1, cursor: null, keyboard: false };
+}
+
+/** @param {View} view */
+function svgText({ run, frame, overlay, where }) {
+	const { width, height } = frame.layout;
+	return svgOf(figureShapes(frame, still(overlay), where), {
+		width, height, background: frame.palette.surface, font: "Helvetica, Arial, sans-serif", title: `Space-time diagram of ${run.head.name}`,
+	});
+}
+
+/**
+ * The current view as an element. Printers get this one, since a canvas that is drawn before a page is printed comes out in
+ * parts, or coarse.
+ *
+ * @param {View} view
+ * @returns {Node}
+ */
+export function svgNode(view) {
+	// It is parsed as XML, of which svgText has escaped every text.
+	return document.importNode(new window.DOMParser().parseFromString(svgText(view), "image/svg+xml").documentElement, true);
+}
+
+/** The colours that the page has by day. @param {HTMLElement} element */
+function lightPalette(element) {
+	const { dataset } = document.documentElement;
+	const theme = dataset.theme;
+	dataset.theme = "light";
+	const palette = readPalette(element);
+	if (theme === undefined) delete dataset.theme;
+	else dataset.theme = theme;
+	return palette;
+}
+
 /** A name that every file system takes. @param {string} run */
 function fileName(run) {
 	return `diagram-${run.replace(/[^\w.-]+/g, "-").replace(/^[-.]+/, "").slice(0, 60) || "run"}`;
 }
 
 /** @param {View} view @param {import("./overlay.js").Overlay} overlay */
-function pictureOf({ frame, painter, where }, overlay) {
+function pictureOf({ frame, painter, where, underMarks }, overlay) {
 	const { width, height } = frame.layout;
 	const [picture, over] = [document.createElement("canvas"), document.createElement("canvas")];
 	for (const canvas of [picture, over]) sizeCanvas(canvas, width, height, pngScale);
 	const context = /** @type {CanvasRenderingContext2D} */ (picture.getContext("2d"));
-	painter.draw(context, frame, pngScale, () => overlay.chain && drawChain(context, frame, overlay.chain, where));
+	painter.draw(context, frame, pngScale, underMarks(context));
 	drawOverlay(/** @type {CanvasRenderingContext2D} */ (over.getContext("2d")), frame, overlay, where, pngScale);
 	context.setTransform(1, 0, 0, 1, 0, 0);
 	context.drawImage(over, 0, 0);

@@ -35,19 +35,26 @@ export function figureShapes(frame, overlay, where) {
 	for (const { row, x, end, side } of frame.bands) {
 		const { top, height } = scene.rows[row];
 		const colour = side === "past" ? palette.past : side === "future" ? palette.future : palette.accent;
-		if (clip(end) > clip(x)) shapes.push({ shape: "rects", list: [[clip(x), layout.top + top - scroll, clip(end) - clip(x), height]], fill: colour, opacity: 0.12 });
+		if (clip(end) <= clip(x)) continue;
+		const [y, z] = [layout.top + top - scroll, layout.top + top - scroll + height];
+		shapes.push({ shape: "rects", list: [[clip(x), y, clip(end) - clip(x), height]], fill: colour, opacity: 0.12 });
+		const edges = [...(side !== "future" && end < right ? [end] : []), ...(side !== "past" && x > left ? [x] : [])];
+		shapes.push({ shape: "lines", list: edges.map((edge) => [edge, y, edge, z]), stroke: colour, width: 1 });
 	}
 	for (const { row, x, end, span } of frame.spans) {
 		const { top, height } = scene.rows[row];
 		const style = spanStyle(span.kind, palette);
 		const width = Math.max(clip(end) - clip(x), 1);
 		shapes.push({ shape: "rects", list: [[clip(x), layout.top + top - scroll + height * (style.full ? 0.07 : 0.85), width, height * (style.full ? 0.86 : 0.1)]], fill: style.colour, opacity: style.full ? 0.2 : 0.7 });
+		if (style.full && width > span.kind.length * 5 && height > 30) {
+			shapes.push({ shape: "text", x: clip(x) + 4, y: layout.top + top - scroll + height * 0.07 + 11, text: span.kind, size: 9, anchor: "start", fill: style.colour });
+		}
 	}
 	for (const line of frame.lines) {
 		const row = scene.rows[line.row];
 		shapes.push({ shape: "lines", list: [[clip(line.x), lineY(row), clip(line.end), lineY(row)]], stroke: coloursOf(palette, run, row.machine).send, width: row.highlighted ? 2 : 1 });
 	}
-	shapes.push(...barShapes(frame, lineY), ...arrowShapes(frame), ...markShapes(frame, lineY));
+	shapes.push(...barShapes(frame, lineY), ...arrowShapes(frame), ...chainShapes(frame, overlay, where), ...markShapes(frame, lineY));
 	shapes.push(...chosenShapes(frame, overlay, where));
 
 	let free = -Infinity;
@@ -58,7 +65,7 @@ export function figureShapes(frame, overlay, where) {
 		shapes.push({ shape: "text", x: left - 12, y: y + 4, text: `vm-${run.ids[row.machine]}`, size: 11, anchor: "end", fill: palette.ink });
 	}
 	shapes.push({ shape: "lines", list: [[left, bottom, right, bottom]], stroke: palette.muted, width: 0.8 });
-	for (const { x, label } of frame.ticks) shapes.push({ shape: "text", x, y: bottom + 16, text: label, size: 10, anchor: "middle", fill: palette.muted });
+	for (const { x, label } of frame.ticks) shapes.push({ shape: "text", x: Math.min(x, right), y: bottom + 16, text: label, size: 10, anchor: x > right - 24 ? "end" : "middle", fill: palette.muted });
 	return shapes.filter((s) => !("list" in s) || s.list.length > 0);
 }
 
@@ -91,23 +98,59 @@ function barShapes({ run, scene, palette, layout }, lineY) {
 
 /** @param {Frame} frame @returns {Shape[]} */
 function arrowShapes({ run, scene, palette, layout }) {
-	/** @type {Map<string, [number, number, number, number][]>} */
-	const lines = new Map();
+	/** @type {Map<string, {stroke: string, arrow: boolean, list: [number, number, number, number][]}>} */
+	const groups = new Map();
 	const { arrows } = scene;
 	const [left, right] = [layout.left, layout.left + layout.plotWidth];
 	for (let k = 0; k < arrows.count; k++) {
-		let [x, y, endX, endY] = [arrows.get(k, 0), arrows.get(k, 1), arrows.get(k, 2), arrows.get(k, 3)];
-		const slope = (endY - y) / (endX - x || 1);
-		if (endX < left || x > right) continue;
-		if (x < left) [x, y] = [left, y + (left - x) * slope];
-		if (endX > right) [endX, endY] = [right, endY - (endX - right) * slope];
+		const line = clippedLine([arrows.get(k, 0), arrows.get(k, 1) + layout.top, arrows.get(k, 2), arrows.get(k, 3) + layout.top], left, right);
+		if (!line) continue;
 		const grey = arrows.get(k, 5) === CONCURRENT;
-		const colour = grey ? palette.grey.send : coloursOf(palette, run, run.machineOf[run.messages.send[arrows.get(k, 4)]]).send;
-		const list = lines.get(colour) ?? [];
-		lines.set(colour, list);
-		list.push([x, y + layout.top, endX, endY + layout.top]);
+		const stroke = grey ? palette.grey.send : coloursOf(palette, run, run.machineOf[run.messages.send[arrows.get(k, 4)]]).send;
+		// What arrives beyond the edge has its head there.
+		const arrow = arrows.count <= 300 && arrows.get(k, 2) <= right;
+		const group = groups.get(stroke + arrow) ?? { stroke, arrow, list: [] };
+		groups.set(stroke + arrow, group);
+		group.list.push(line);
 	}
-	return [...lines].map(([stroke, list]) => ({ shape: "lines", list, stroke, width: 0.8, opacity: arrows.count > 300 ? 0.4 : 0.8, arrow: arrows.count <= 300 }));
+	const { stubs } = scene;
+	for (let k = 0; k < stubs.count; k++) {
+		const line = clippedLine([stubs.get(k, 0), stubs.get(k, 1) + layout.top, stubs.get(k, 2), stubs.get(k, 3) + layout.top], left, right);
+		const stroke = coloursOf(palette, run, run.machineOf[run.messages.send[stubs.get(k, 4)]]).send;
+		const group = groups.get(`${stroke}stub`) ?? { stroke, arrow: false, list: [] };
+		groups.set(`${stroke}stub`, group);
+		if (line) group.list.push(line);
+	}
+	return [...groups.values()].map(({ stroke, arrow, list }) => ({ shape: "lines", list, stroke, width: 0.8, opacity: arrows.count > 300 ? 0.4 : 0.8, arrow }));
+}
+
+/**
+ * The part of a line between two pixels; null: there is none.
+ *
+ * @param {[number, number, number, number]} line @param {number} left @param {number} right
+ * @returns {[number, number, number, number] | null}
+ */
+function clippedLine([x, y, endX, endY], left, right) {
+	if (Math.max(x, endX) < left || Math.min(x, endX) > right) return null;
+	const at = (/** @type {number} */ edge) => y + ((edge - x) / (endX - x)) * (endY - y);
+	const clip = (/** @type {number} */ px, /** @type {number} */ py) => (px < left ? [left, at(left)] : px > right ? [right, at(right)] : [px, py]);
+	const [a, b] = [clip(x, y), clip(endX, endY)];
+	return [a[0], a[1], b[0], b[1]];
+}
+
+/** @param {Frame} frame @param {import("./overlay.js").Overlay} overlay @param {import("./overlay.js").Where} where @returns {Shape[]} */
+function chainShapes({ run, palette, layout }, { chain }, where) {
+	if (!chain) return [];
+	const events = [chain.start, ...Array.from(chain.messages).flatMap((m) => [run.messages.send[m], run.messages.receive[m]]), chain.end];
+	/** @type {[number, number, number, number][]} */
+	const list = [];
+	for (let k = 1; k < events.length; k++) {
+		const [a, b] = [where.y(run.machineOf[events[k - 1]]), where.y(run.machineOf[events[k]])];
+		if (a === undefined || b === undefined) continue;
+		const line = clippedLine([where.x(events[k - 1]), a + layout.top, where.x(events[k]), b + layout.top], layout.left, layout.left + layout.plotWidth);
+		if (line) list.push(line);
+	}
+	return [{ shape: "lines", list, stroke: palette.selection, width: 2 }];
 }
 
 /** @param {Frame} frame @param {(row: import("./rows.js").Row) => number} lineY @returns {Shape[]} */
@@ -152,12 +195,6 @@ function chosenShapes({ run, scene, palette, layout }, overlay, where) {
 		const list = scene.rows.map((row) => /** @type {[number, number]} */ ([where.cutX(row.machine, cut[row.machine]), layout.top + (where.y(row.machine) ?? 0)]));
 		shapes.push({ shape: "path", list: list.filter(([x]) => x >= left && x <= right), stroke: consistent ? palette.good : palette.bad, width: 1.6, dash: true });
 	}
-	if (overlay.chain) {
-		const { start, messages, end } = overlay.chain;
-		const events = [start, ...Array.from(messages).flatMap((m) => [run.messages.send[m], run.messages.receive[m]]), end];
-		const list = events.map(point).filter((p) => p !== null && p[0] >= left && p[0] <= right);
-		shapes.push({ shape: "path", list: /** @type {[number, number][]} */ (list), stroke: palette.selection, width: 2 });
-	}
 	overlay.chosen.forEach((e, k) => {
 		const p = point(e);
 		if (!p || p[0] < left || p[0] > right) return;
@@ -190,7 +227,6 @@ export function svgOf(shapes, { width, height, background, font, title }) {
 	const lines = [
 		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${two(width)} ${two(height)}" width="${two(width)}" height="${two(height)}" font-family="${xml(font)}">`,
 		`<title>${xml(title)}</title>`,
-		'<defs><marker id="head" viewBox="0 0 8 6" refX="8" refY="3" markerWidth="8" markerHeight="6" orient="auto-start-reverse" markerUnits="userSpaceOnUse"><path d="M0 0L8 3L0 6z" fill="context-stroke"/></marker></defs>',
 		`<rect width="100%" height="100%" fill="${background}"/>`,
 	];
 	for (const s of shapes) {
@@ -198,16 +234,26 @@ export function svgOf(shapes, { width, height, background, font, title }) {
 			`${s.dash ? ' stroke-dasharray="6 3"' : ""}`;
 		if (s.shape === "text") {
 			lines.push(`<text x="${two(s.x)}" y="${two(s.y)}" font-size="${s.size}" text-anchor="${s.anchor}"${s.bold ? ' font-weight="700"' : ""} ${ink}>${xml(s.text)}</text>`);
-		} else if (s.shape === "lines" && s.arrow) {
-			lines.push(`<g ${ink} marker-end="url(#head)">${s.list.map(([x, y, a, b]) => `<path d="M${two(x)} ${two(y)}L${two(a)} ${two(b)}"/>`).join("")}</g>`);
 		} else if (s.shape === "circles") {
 			lines.push(`<g ${ink}>${s.list.map(([x, y, r]) => `<circle cx="${two(x)}" cy="${two(y)}" r="${two(r)}"/>`).join("")}</g>`);
 		} else {
 			lines.push(`<path ${ink} d="${pathData(s)}"/>`);
+			if (s.shape === "lines" && s.arrow) lines.push(`<path fill="${s.stroke}"${s.opacity !== undefined ? ` opacity="${two(s.opacity)}"` : ""} d="${s.list.map(headData).join("")}"/>`);
 		}
 	}
 	lines.push("</svg>", "");
 	return lines.join("\n");
+}
+
+/** The head of an arrow. @param {[number, number, number, number]} line */
+function headData([x, y, endX, endY]) {
+	const [dx, dy] = [endX - x, endY - y];
+	const length = Math.hypot(dx, dy);
+	if (length < 8) return "";
+	const [ux, uy] = [dx / length, dy / length];
+	// It ends where the mark begins.
+	const [tipX, tipY] = [endX - 4 * ux, endY - 4 * uy];
+	return `M${two(tipX)} ${two(tipY)}L${two(tipX - 7 * ux + 2.6 * uy)} ${two(tipY - 7 * uy - 2.6 * ux)}L${two(tipX - 7 * ux - 2.6 * uy)} ${two(tipY - 7 * uy + 2.6 * ux)}z`;
 }
 
 /** @param {Exclude<Shape, {shape: "text"} | {shape: "circles"}>} s */

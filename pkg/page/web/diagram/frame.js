@@ -10,6 +10,7 @@ import { litParts } from "./shade.js";
  * @param {import("./axis.js").Axis} input.axis
  * @param {import("./scale.js").Scale} input.scale
  * @param {import("./scene.js").Scene} input.scene
+ * @param {import("./rows.js").Rows} input.rows
  * @param {import("./draw.js").Layout} input.layout
  * @param {number} input.scroll
  * @param {import("./theme.js").Palette} input.palette
@@ -17,10 +18,10 @@ import { litParts } from "./shade.js";
  * @param {(e: number) => number} input.place
  * @returns {import("./draw.js").Frame}
  */
-export function frameOf({ run, axis, scale, scene, layout, scroll, palette, shading, place }) {
+export function frameOf({ run, axis, scale, scene, rows, layout, scroll, palette, shading, place }) {
 	/** @type {import("./draw.js").Frame} */
 	const frame = {
-		run, scene, palette, layout, scroll, ticks: ticksOf(axis, scale), axisTitle: axis.name === "time" ? "time" : "clock", lines: [], spans: [], records: [], folds: [], bands: [],
+		run, scene, palette, layout, scroll, rowsHeight: rows.height, ticks: ticksOf(axis, scale), axisTitle: axis.name === "time" ? "time" : "clock", lines: [], spans: [], records: [], folds: [], bands: [],
 	};
 	const [left, right] = [layout.left, layout.left + layout.plotWidth];
 	const within = (/** @type {number} */ x, /** @type {number} */ end) => end >= left && x <= right;
@@ -80,7 +81,7 @@ const pixelsPerTick = 105;
 
 /** @param {import("./axis.js").Axis} axis @param {import("./scale.js").Scale} scale */
 function ticksOf(axis, scale) {
-	const about = scale.width / pixelsPerTick;
+	const about = scale.width / (scale.width < 500 ? pixelsPerTick * 0.65 : pixelsPerTick);
 	if (axis.name === "clock") {
 		const { values } = niceTicks(scale.from, scale.to, about, true);
 		return spread(values.map((v) => ({ x: scale.toPixel(v), label: formatCount(v) })));

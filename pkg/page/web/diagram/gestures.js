@@ -5,6 +5,7 @@
  * @property {(x: number, y: number, event: PointerEvent) => Grip | null} grip what a press at a point takes hold of; null: it pans
  * @property {(dx: number, dy: number) => void} pan pixels
  * @property {(x: number, factor: number) => void} zoom about a pixel; above 1: nearer
+ * @property {(x: number, dy: number) => boolean} scroll the lines; false: they are not to be scrolled at this place
  * @property {(x: number) => boolean} canZoomOut
  * @property {(from: number, to: number, done: boolean) => void} band a stretch that is being chosen, in pixels
  * @property {(x: number, y: number, event: PointerEvent) => void} click
@@ -114,6 +115,10 @@ export function listen(element, on) {
 			return;
 		}
 		const delta = event.deltaY * unit;
+		if (!event.ctrlKey && on.scroll(x, delta)) {
+			event.preventDefault();
+			return;
+		}
 		if (delta > 0 && !event.ctrlKey && !on.canZoomOut(x)) {
 			scrolledAt = event.timeStamp;
 			return;

@@ -92,16 +92,18 @@ export function nearestEvent(run, axis, machine, value) {
 }
 
 /** @param {import("./scene.js").Scene} scene @param {number} x @param {number} y @param {number} reach */
-function arrowAt({ arrows }, x, y, reach) {
+function arrowAt({ arrows, stubs }, x, y, reach) {
 	let best = -1;
 	let nearest = reach;
-	for (let k = 0; k < arrows.count; k++) {
-		const [x1, y1, x2, y2] = [arrows.get(k, 0), arrows.get(k, 1), arrows.get(k, 2), arrows.get(k, 3)];
-		if (x < Math.min(x1, x2) - reach || x > Math.max(x1, x2) + reach || y < Math.min(y1, y2) - reach || y > Math.max(y1, y2) + reach) continue;
-		const distance = toSegment(x, y, x1, y1, x2, y2);
-		if (distance < nearest) {
-			nearest = distance;
-			best = arrows.get(k, 4);
+	for (const list of [arrows, stubs]) {
+		for (let k = 0; k < list.count; k++) {
+			const [x1, y1, x2, y2] = [list.get(k, 0), list.get(k, 1), list.get(k, 2), list.get(k, 3)];
+			if (x < Math.min(x1, x2) - reach || x > Math.max(x1, x2) + reach || y < Math.min(y1, y2) - reach || y > Math.max(y1, y2) + reach) continue;
+			const distance = toSegment(x, y, x1, y1, x2, y2);
+			if (distance < nearest) {
+				nearest = distance;
+				best = list.get(k, 4);
+			}
 		}
 	}
 	return best;

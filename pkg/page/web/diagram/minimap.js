@@ -1,6 +1,6 @@
 import { h } from "../dom.js";
 import { sizeCanvas } from "./draw.js";
-import { coloursOf, faded } from "./theme.js";
+import { coloursOf, faded, manyMachines } from "./theme.js";
 
 /** The whole run in one strip: where there are messages, what part is in sight, and what was found and chosen. */
 export class Minimap {
@@ -39,21 +39,14 @@ export class Minimap {
 		const context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
 		context.setTransform(1, 0, 0, 1, 0, 0);
 		context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-		const key = `${axis.name} ${width} ${ratio} ${palette.surface}`;
-		if (this.ground?.key !== key) this.ground = { key, image: this.strip(axis, palette, start, size, ratio) };
+		const key = `${axis.name} ${width} ${ratio} ${palette.surface} ${hits.length} ${hits[0]}`;
+		if (this.ground?.key !== key) this.ground = { key, image: this.strip(axis, palette, start, size, ratio, hits) };
 		context.drawImage(this.ground.image, 0, 0);
 		context.setTransform(ratio, 0, 0, ratio, 0, 0);
-		context.fillStyle = palette.warn;
-		let last = -1;
-		for (const e of hits) {
-			const x = Math.round(toPixel(axis.values[e]));
-			if (x === last) continue;
-			last = x;
-			context.fillRect(x - 0.5, 1, 1, 6);
-		}
 		context.fillStyle = palette.selection;
 		for (const e of chosen) context.fillRect(toPixel(axis.values[e]) - 1, 0, 2, this.height);
-		const [from, to] = [toPixel(range.from), toPixel(range.to)];
+		const clip = (/** @type {number} */ x) => Math.max(start, Math.min(start + size, x));
+		const [from, to] = [clip(toPixel(range.from)), clip(toPixel(range.to))];
 		context.fillStyle = faded(palette.raised, 0.72);
 		context.fillRect(start, 0, from - start, this.height);
 		context.fillRect(to, 0, start + size - to, this.height);
@@ -62,14 +55,15 @@ export class Minimap {
 		context.strokeRect(Math.round(from) - 0.5, 0.5, Math.max(3, Math.round(to - from)), this.height - 1);
 	}
 
-	/** How many events there are where, machine upon machine. @param {import("./axis.js").Axis} axis @param {import("./theme.js").Palette} palette @param {number} start @param {number} size @param {number} ratio */
-	strip(axis, palette, start, size, ratio) {
+	/** How many events there are where, machine upon machine, and what was found. @param {import("./axis.js").Axis} axis @param {import("./theme.js").Palette} palette @param {number} start @param {number} size @param {number} ratio @param {number[]} hits */
+	strip(axis, palette, start, size, ratio, hits) {
 		const image = document.createElement("canvas");
 		sizeCanvas(image, start + size + 12, this.height, ratio);
 		const context = /** @type {CanvasRenderingContext2D} */ (image.getContext("2d"));
 		context.setTransform(ratio, 0, 0, ratio, 0, 0);
 		// As many columns as leave each some twenty events and three pixels.
-		const columns = 2 ** Math.max(0, Math.floor(Math.log2(Math.min(512, size / 3, this.run.total / 20))));
+		const finest = Math.min(...axis.density.tables.map((table) => table.length - 1));
+		const columns = 2 ** Math.max(0, Math.floor(Math.log2(Math.min(finest, size / 3, this.run.total / 20))));
 		const stacks = new Float64Array(columns);
 		const { run } = this;
 		/** @type {Float64Array[]} */
@@ -85,12 +79,19 @@ export class Minimap {
 		const scale = (this.height - 4) / Math.max(...stacks, 1);
 		const below = new Float64Array(columns);
 		counts.forEach((count, i) => {
-			context.fillStyle = faded(coloursOf(palette, run, i).send, 0.45);
+			context.fillStyle = faded(run.machines > manyMachines ? palette.muted : coloursOf(palette, run, i).send, 0.45);
 			count.forEach((n, c) => {
 				if (n > 0) context.fillRect(start + (c / columns) * size, this.height - 2 - (below[c] + n) * scale, size / columns, n * scale);
 				below[c] += n;
 			});
 		});
+		context.fillStyle = palette.warn;
+		let last = -1;
+		for (const e of hits) {
+			const x = Math.round(start + ((axis.values[e] - axis.from) / (axis.to - axis.from)) * size);
+			if (x !== last) context.fillRect(x - 0.5, 1, 1, 6);
+			last = x;
+		}
 		return image;
 	}
 }

@@ -1,4 +1,5 @@
 import { addHead, addMark } from "./draw.js";
+import { firstHit } from "./search.js";
 import { coloursOf, faded } from "./theme.js";
 
 /**
@@ -13,7 +14,6 @@ import { coloursOf, faded } from "./theme.js";
  * @property {number} hoverMessage −1: none
  * @property {Chain | null} chain
  * @property {{cut: ArrayLike<number>, consistent: boolean, flying: number[], backward: number[]} | null} cut
- * @property {number[]} hits
  * @property {{event: number, text: string}[]} flags
  * @property {number | null} cursor pixel
  * @property {[number, number] | null} band pixels of a stretch that is being chosen
@@ -50,7 +50,6 @@ export function drawOverlay(context, frame, overlay, where, ratio) {
 		context.fillStyle = faded(palette.accent, 0.14);
 		context.fillRect(range[0], 0, range[1] - range[0], layout.plotHeight);
 	}
-	drawHits(context, frame, overlay, where);
 	if (overlay.cut) drawCut(context, frame, overlay.cut, where);
 	for (const m of [overlay.hoverMessage, overlay.message]) if (m >= 0) drawMessage(context, frame, m, where, m === overlay.message);
 	for (const { event } of overlay.flags) drawFlag(context, frame, event, where);
@@ -222,7 +221,9 @@ function drawCut(context, frame, { cut, consistent, flying, backward }, where) {
 		context.strokeStyle = faded(stroke, list.length > 100 ? 0.35 : 0.85);
 		context.lineWidth = 2;
 		if (list === backward) context.setLineDash([6, 3]);
+		context.fillStyle = context.strokeStyle;
 		context.stroke(path);
+		context.fill(path);
 		context.setLineDash([]);
 	}
 	context.strokeStyle = context.fillStyle = colour;
@@ -262,26 +263,30 @@ function drawCut(context, frame, { cut, consistent, flying, backward }, where) {
 	context.fill();
 }
 
-/** @param {CanvasRenderingContext2D} context @param {import("./draw.js").Frame} frame @param {Overlay} overlay @param {Where} where */
-function drawHits(context, { run, palette, layout, scene }, { hits }, where) {
+/**
+ * A stroke under each event that was found; of many that lie close, one.
+ *
+ * @param {CanvasRenderingContext2D} context @param {import("./draw.js").Frame} frame @param {number[]} hits in ascending order @param {Where} where
+ */
+export function drawHits(context, { run, palette, layout, scene }, hits, where) {
 	if (hits.length === 0) return;
+	const [left, right] = [layout.left - 10, layout.left + layout.plotWidth + 10];
 	context.strokeStyle = palette.warn;
 	context.lineWidth = 2;
 	context.beginPath();
-	let lastX = -1;
-	let lastMachine = -1;
-	for (const e of hits) {
-		const x = where.x(e);
-		const machine = run.machineOf[e];
-		if (x < layout.left - 10 || x > layout.left + layout.plotWidth + 10) continue;
-		if (machine === lastMachine && x - lastX < 1) continue;
-		const y = where.y(machine);
-		if (y === undefined) continue;
-		lastX = x;
-		lastMachine = machine;
-		const r = scene.radius + 3;
-		context.moveTo(x - r, y + r + 2);
-		context.lineTo(x + r, y + r + 2);
+	for (const { machine } of scene.rows) {
+		const y = /** @type {number} */ (where.y(machine));
+		const end = firstHit(hits, 0, hits.length, (e) => e >= run.offset[machine + 1]);
+		let k = firstHit(hits, 0, end, (e) => e >= run.offset[machine] && where.x(e) >= left);
+		while (k < end) {
+			const x = where.x(hits[k]);
+			if (x > right) break;
+			const r = scene.radius + 3;
+			context.moveTo(x - r, y + r + 2);
+			context.lineTo(x + r, y + r + 2);
+			// Strokes are this wide, so what lies between is covered.
+			k = firstHit(hits, k + 1, end, (e) => where.x(e) >= x + r);
+		}
 	}
 	context.stroke();
 }

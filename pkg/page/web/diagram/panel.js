@@ -11,6 +11,7 @@ import { cutSentence, deed, eventName, messageFacts, messageName, relationOf } f
  * @property {(e: number) => void} goTo
  * @property {() => void} clear
  * @property {() => void} copyLink
+ * @property {(m: number) => void} chooseMessage
  * @property {() => void} closeCut
  * @property {() => void} removeCut
  * @property {() => void} putBack
@@ -19,11 +20,12 @@ import { cutSentence, deed, eventName, messageFacts, messageName, relationOf } f
  * @property {number[]} chosen events
  * @property {number} message −1: none
  * @property {number[]} carriers messages that carried the clock of the one chosen event
- * @property {import("../causal.js").CutReport | null} cut
+ * @property {{report: import("../causal.js").CutReport, flying: number[], backward: number[]} | null} cut and some of the messages that cross it
  * @property {number} moved how many events were moved
  */
 
 const chainShown = 12;
+const crossingShown = 20;
 
 /**
  * @param {import("../run.js").RunData} run @param {import("../causal.js").Causal} causal @param {PanelContent} content @param {PanelActions} actions
@@ -34,7 +36,7 @@ export function panelContent(run, causal, content, actions) {
 	if (content.chosen.length === 1) nodes.push(onePanel(run, causal, content.chosen[0], content.carriers, actions));
 	if (content.chosen.length === 2) nodes.push(twoPanel(run, causal, content.chosen[0], content.chosen[1], actions));
 	if (content.message >= 0) nodes.push(messagePanel(run, content.message, actions));
-	if (content.cut) nodes.push(cutPanel(content.cut, actions));
+	if (content.cut) nodes.push(cutPanel(run, content.cut, actions));
 	if (content.moved > 0) {
 		nodes.push(h("div", { class: "card-block" }, h("p", {}, `${formatPlural(content.moved, "event")} ${content.moved === 1 ? "is" : "are"} not where the log has ${content.moved === 1 ? "it" : "them"}. Any order that happened-before allows could have been seen. `,
 			action("Put back", actions.putBack))));
@@ -107,10 +109,15 @@ function messagePanel(run, m, actions) {
 			run.messages.receive[m] >= 0 && action("Go to the receive", () => actions.goTo(run.messages.receive[m])), action("Copy link", actions.copyLink), action("Clear", actions.clear)));
 }
 
-/** @param {import("../causal.js").CutReport} report @param {PanelActions} actions */
-function cutPanel(report, actions) {
+/** @param {import("../run.js").RunData} run @param {NonNullable<PanelContent["cut"]>} cut @param {PanelActions} actions */
+function cutPanel(run, { report, flying, backward }, actions) {
+	/** @param {string} title @param {number[]} messages @param {number} count @param {boolean} open */
+	const listed = (title, messages, count, open) => count > 0 && h("details", { open }, h("summary", {}, `${title}: ${formatCount(count)}`), h("ul", { class: "chain" },
+		...messages.slice(0, crossingShown).map((m) => h("li", {}, h("button", { type: "button", class: "linklike", onclick: () => actions.chooseMessage(m) }, messageName(run, m)))),
+		count > crossingShown && h("li", { class: "muted" }, `and ${formatCount(count - crossingShown)} more`)));
 	return h("div", { class: "card-block" },
 		h("p", { class: report.consistent ? "cut-good" : "cut-bad" }, cutSentence(report)),
+		listed("Received before they were sent", backward, report.violations, true), listed("In flight", flying, report.inFlight, report.inFlight <= 6),
 		h("p", { class: "actions" }, !report.consistent && action("Take in what is missing", actions.closeCut), action("Remove the cut", actions.removeCut),
 			h("span", { class: "muted" }, "Drag the line, or one of its points.")));
 }

@@ -47,8 +47,8 @@ export function layoutRows({ order, hidden, folded, highlighted, involved, heigh
 		tall = usual;
 		if (usual < comfortable) {
 			const chosen = open.filter((machine) => isInvolved.has(machine)).length;
-			// Up to half of the room is theirs.
-			tall = chosen === 0 ? usual : Math.max(usual, Math.min(comfortable, room / 2 / chosen));
+			// Up to half of the room is theirs, as long as the others keep theirs.
+			if (chosen > 0) tall = Math.max(usual, Math.min(comfortable, room / 2 / chosen, (room - (open.length - chosen) * lowest) / chosen));
 			if (chosen < open.length) usual = Math.max(lowest, (room - chosen * tall) / (open.length - chosen));
 		}
 	}

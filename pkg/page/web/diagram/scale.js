@@ -41,15 +41,15 @@ export function createScale(from, to, left, width, folds = null) {
  * @returns {Folds | null} null: there are none
  */
 export function foldsBetween(values, from, to) {
-	if (values.length < 2) return null;
-	const kept = (to - from) / (values.length + 1);
+	const kept = usualGap(values);
+	if (kept === 0) return null;
 	const starts = [];
 	const ends = [];
 	for (let k = 0; k <= values.length; k++) {
 		const a = k === 0 ? from : values[k - 1];
 		const b = k === values.length ? to : values[k];
 		// A little of what is around the messages stays as it is.
-		if (b - a > 4 * kept) {
+		if (b - a > 6 * kept) {
 			starts.push(a + kept);
 			ends.push(b - kept);
 		}
@@ -62,6 +62,14 @@ export function foldsBetween(values, from, to) {
 		removed += ends[k] - starts[k] - kept;
 	}
 	return { start: Float64Array.from(starts), end: Float64Array.from(ends), flat, kept };
+}
+
+/** The median of the gaps that are there; 0: there are none. @param {Float64Array} values in ascending order */
+function usualGap(values) {
+	const gaps = new Float64Array(Math.max(values.length - 1, 0));
+	let count = 0;
+	for (let k = 1; k < values.length; k++) if (values[k] > values[k - 1]) gaps[count++] = values[k] - values[k - 1];
+	return count === 0 ? 0 : gaps.subarray(0, count).sort()[count >> 1];
 }
 
 /** @param {Folds | null} folds @param {number} value */
@@ -133,6 +141,6 @@ export function niceTicks(from, to, about, whole) {
 	let step = power * ([1, 2, 5].find((m) => m * power >= rough * 0.999) ?? 10);
 	if (whole && step < 1) step = 1;
 	const values = [];
-	for (let k = Math.ceil(from / step - 1e-9); k * step <= to + step * 1e-9 && values.length < 1000; k++) values.push(k * step);
+	for (let k = Math.ceil(from / step - 1e-9); k * step <= to + step * 1e-9 && values.length < 1000; k++) values.push(k * step + 0); // never −0
 	return { step, values };
 }

@@ -2,6 +2,7 @@ import { RECEIVE, SEND } from "../run.js";
 import { bucketsTogether } from "./density.js";
 import { barRoom } from "./rows.js";
 import { firstAbove, firstAtLeast } from "./scale.js";
+import { manyMachines } from "./theme.js";
 
 /**
  * What is to be seen, as figures: the screen, SVG and TikZ are drawn from the same scene. Of each machine the events
@@ -18,6 +19,7 @@ import { firstAbove, firstAtLeast } from "./scale.js";
  * @property {Growing} bars
  * @property {Growing} marks
  * @property {Growing} arrows
+ * @property {Growing} stubs of messages that were sent and not received, where their sends have marks
  * @property {number} sparse of how many messages one is drawn
  * @property {number} radius of a mark
  * @property {number} events in sight
@@ -66,6 +68,7 @@ export function createScene() {
 		bars: new Growing("row", "x", "end", "internal", "send", "receive", "state"), // shares of the row's height, stacked
 		marks: new Growing("row", "x", "event", "kind", "state"),
 		arrows: new Growing("x", "y", "endX", "endY", "message", "state", "through"),
+		stubs: new Growing("x", "y", "endX", "endY", "message", "state"),
 		sparse: 1,
 		radius: 0,
 		events: 0,
@@ -75,11 +78,15 @@ export function createScene() {
 const bestSpacing = 9; // pixels between events, on average, from which on there are marks
 const leastSpacing = 2.5; // and ticks
 const mostMarks = 2500;
-const mostArrows = 600;
+const mostArrows = 450;
+const mostOfMany = 220; // arrows among many machines
 const mostThrough = 24; // messages that pass through say little here
 
 const fewestInBar = 6;
+const stubRise = 15; // pixels
+const stubLength = 24;
 const tickWidth = 1.6;
+const calmHeight = 11; // pixels of a line below which its internal events are its line alone
 const tickHeights = [0, 9, 17, 25]; // pixels at most, by kind
 
 /**
@@ -98,7 +105,7 @@ const tickHeights = [0, 9, 17, 25]; // pixels at most, by kind
  */
 export function buildScene({ run, axis, scale, rows, scroll, height, shading, moved, pixelOf }, scene) {
 	const { values } = axis;
-	scene.bars.count = scene.marks.count = scene.arrows.count = scene.events = 0;
+	scene.bars.count = scene.marks.count = scene.arrows.count = scene.stubs.count = scene.events = 0;
 	scene.rows = rows.list.filter((row) => row.top + row.height >= scroll && row.top <= scroll + height);
 	const place = pixelOf ?? ((/** @type {number} */ e) => scale.toPixel(moved?.get(e) ?? values[e]));
 
@@ -128,6 +135,7 @@ export function buildScene({ run, axis, scale, rows, scroll, height, shading, mo
 			for (let e = from; e < to; e++) {
 				const x = place(e);
 				const kind = run.kind[e];
+				if (kind !== SEND && kind !== RECEIVE && row.height < calmHeight) continue;
 				const size = row.folded ? 1 : Math.min(tickHeights[kind] / (2 * barRoom(row.height)), kind * 0.3);
 				scene.bars.push(k, x - tickWidth / 2, x + tickWidth / 2, kind === SEND || kind === RECEIVE ? 0 : size, kind === SEND ? size : 0,
 					kind === RECEIVE ? size : 0, stateOf(run, shading, e));
@@ -137,6 +145,7 @@ export function buildScene({ run, axis, scale, rows, scroll, height, shading, mo
 		}
 	});
 	addArrows(run, axis, scale, rows, scroll, height, shading, place, scene);
+	addStubs(run, rows, scroll, scene);
 	return scene;
 }
 
@@ -150,9 +159,11 @@ function addBars(run, { density }, scale, row, k, shading, scene) {
 	const each = (density.to - density.from) / buckets;
 	const together = bucketsTogether(density, row.machine, 1 / scale.perUnit, fewestInBar);
 	const unit = each * together;
-	const last = Math.min(buckets, Math.ceil((scale.to - density.from) / unit) * together);
+	// A little beyond the ends of the axis, to the edges of the plot.
+	const margin = (scale.to - scale.from) * 0.02;
+	const last = Math.min(buckets, Math.ceil((scale.to + margin - density.from) / unit) * together);
 	const per = 1 / (density.peak * unit * 1.15);
-	for (let b = Math.max(0, Math.floor((scale.from - density.from) / unit) * together); b < last; b += together) {
+	for (let b = Math.max(0, Math.floor((scale.from - margin - density.from) / unit) * together); b < last; b += together) {
 		const from = table[b];
 		const to = table[b + together];
 		if (from === to) continue;
@@ -164,7 +175,7 @@ function addBars(run, { density }, scale, row, k, shading, scene) {
 		const x = scale.toPixel(density.from + b * each);
 		const end = scale.toPixel(density.from + (b + together) * each);
 		const middle = (from + to) >> 1;
-		scene.bars.push(k, Math.max(x, scale.left), Math.min(end, scale.left + scale.width), (to - from - sends - receives) * share, sends * share, receives * share,
+		scene.bars.push(k, x, end, (to - from - sends - receives) * share, sends * share, receives * share,
 			stateOf(run, shading, middle));
 	}
 }
@@ -184,7 +195,7 @@ function addArrows(run, { arrows }, scale, rows, scroll, height, shading, place,
 		return Math.max(a.y, b.y) >= scroll && Math.min(a.y, b.y) <= scroll + height;
 	};
 	for (const through of [true, false]) {
-		const { messages: found, sparse } = arrows.query(scale.from, scale.to, through ? mostThrough : mostArrows, through, shown);
+		const { messages: found, sparse } = arrows.query(scale.from, scale.to, through ? mostThrough : rows.list.length > manyMachines ? mostOfMany : mostArrows, through, shown);
 		if (!through) scene.sparse = sparse;
 		for (const m of found) {
 			const send = messages.send[m];
@@ -192,6 +203,23 @@ function addArrows(run, { arrows }, scale, rows, scroll, height, shading, place,
 			const a = /** @type {import("./rows.js").Row} */ (rows.of[machineOf[send]]);
 			const b = /** @type {import("./rows.js").Row} */ (rows.of[machineOf[receive]]);
 			scene.arrows.push(place(send), a.y - scroll, place(receive), b.y - scroll, m, arrowState(run, shading, send, receive), Number(through));
+		}
+	}
+}
+
+/** @param {import("../run.js").RunData} run @param {import("./rows.js").Rows} rows @param {number} scroll @param {Scene} scene */
+function addStubs(run, rows, scroll, scene) {
+	const { messages } = run;
+	const { marks, stubs } = scene;
+	for (let k = 0; k < marks.count; k++) {
+		if (marks.get(k, 3) !== SEND) continue;
+		const e = marks.get(k, 2);
+		for (let m = run.messagesBefore[e]; m < run.messagesBefore[e + 1]; m++) {
+			const to = messages.receive[m] < 0 ? rows.of[messages.to[m]] : undefined;
+			if (!to) continue;
+			const row = scene.rows[marks.get(k, 0)];
+			const rise = Math.sign(to.y - row.y) * Math.min(stubRise, Math.abs(to.y - row.y) * 0.6);
+			stubs.push(marks.get(k, 1), row.y - scroll, marks.get(k, 1) + stubLength, row.y - scroll + rise, m, marks.get(k, 4));
 		}
 	}
 }

@@ -75,8 +75,12 @@ function comparisonTest(run, [, name, sign, text, upTo]) {
 
 /** @param {RunData} run @param {string} text @returns {(e: number) => boolean} */
 function contains(run, text) {
-	const wanted = text.toLowerCase();
-	return (e) => logLine(run, e).toLowerCase().includes(wanted);
+	// All of a line is in small letters, but for its level and the letters of its time.
+	const wanted = [...new Set([text.toLowerCase(), text.toUpperCase(), text])];
+	return (e) => {
+		const line = logLine(run, e);
+		return wanted.some((w) => line.includes(w));
+	};
 }
 
 /**
@@ -137,7 +141,7 @@ export function nextHit(run, values, hits, from, step, shown) {
  *
  * @param {number[]} list @param {number} low @param {number} high @param {(e: number) => boolean} holds
  */
-function firstHit(list, low, high, holds) {
+export function firstHit(list, low, high, holds) {
 	while (low < high) {
 		const middle = (low + high) >> 1;
 		if (holds(list[middle])) high = middle;

@@ -25,6 +25,9 @@
 
 const machineColours = 8;
 
+/** From more machines on, colours tell nothing any more, and messages are grey. */
+export const manyMachines = 16;
+
 /** @param {Element} element @returns {Palette} */
 export function readPalette(element) {
 	const style = getComputedStyle(element);
@@ -34,7 +37,7 @@ export function readPalette(element) {
 	const ink = get("--ink", "#1d1e22");
 	const faint = get("--faint", "#8d9099");
 	/** @param {string} colour @returns {MachineColours} */
-	const tints = (colour) => ({ internal: mix(colour, surface, 0.55), send: colour, receive: mix(colour, ink, 0.5) });
+	const tints = (colour) => ({ internal: mix(colour, surface, 0.55), send: colour, receive: mix(colour, ink, 0.45) });
 	return {
 		surface, ink, faint,
 		raised: get("--raised", "#f2f0eb"),

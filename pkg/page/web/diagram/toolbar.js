@@ -13,6 +13,7 @@ import { popover } from "./popover.js";
  * @property {() => void} toggleCut
  * @property {(query: string) => void} search
  * @property {(step: 1 | -1) => void} nextHit
+ * @property {() => void} leaveSearch
  * @property {(factor: number) => void} taller 0: all lines in sight
  * @property {(machine: number, what: "hidden" | "folded" | "highlighted") => void} toggleMachine
  * @property {(machine: number, by: number) => void} moveMachine
@@ -32,17 +33,18 @@ function tool(label, title, action, more = {}) {
 }
 
 /**
- * @param {import("../run.js").RunData} run @param {() => import("../state.js").PageState} get @param {ToolActions} actions
+ * @param {import("../run.js").RunData} run @param {string} name of the diagram, not that of another
+ * @param {() => import("../state.js").PageState} get @param {ToolActions} actions
  * @returns {Toolbar}
  */
-export function createToolbar(run, get, actions) {
+export function createToolbar(run, name, get, actions) {
 	const time = tool("Wall clock", "x is the time at which events were executed", () => actions.setAxis("time"), { "aria-pressed": "true" });
 	const clock = tool("Logical time", "x is the total order of (clock, machine)", () => actions.setAxis("clock"), { "aria-pressed": "false" });
 	const quiet = tool("Fold quiet", "Shorten stretches without messages", actions.toggleQuiet, { "aria-pressed": "false" });
 	const cut = tool("Cut", "A cut through all lines: is it consistent, and what is in flight?", actions.toggleCut, { "aria-pressed": "false" });
 
 	const search = h("input", {
-		type: "search", class: "search", placeholder: "Search: receive clock>100", "aria-label": "Search events", spellcheck: false, autocomplete: "off",
+		type: "search", class: "search", placeholder: "Search: receive clock>100", "aria-label": `Search events of ${name}`, spellcheck: false, autocomplete: "off",
 		title: "send, receive, internal, machine:1, clock:17, clock>100, step:5, queue>3, from:1, to:2, or any text of a log line",
 	});
 	const found = h("output", { class: "found", "aria-live": "polite" });
@@ -54,7 +56,10 @@ export function createToolbar(run, get, actions) {
 		clearTimeout(timer);
 		timer = setTimeout(() => actions.search(search.value), 200);
 	});
-	const form = h("form", { role: "search", class: "search-form", onsubmit: (/** @type {Event} */ event) => {
+	search.addEventListener("keydown", (event) => {
+		if (event.key === "Escape") actions.leaveSearch();
+	});
+	const form = h("form", { role: "search", "aria-label": `Search ${name}`, class: "search-form", onsubmit: (/** @type {Event} */ event) => {
 		event.preventDefault();
 		clearTimeout(timer);
 		if (search.value !== get().search) actions.search(search.value);
@@ -71,7 +76,7 @@ export function createToolbar(run, get, actions) {
 			actions.exportAs(what);
 		} }, label)))), "The current view as a picture, a figure or text");
 
-	const element = h("div", { class: "diagram-tools", role: "toolbar", "aria-label": "Diagram" },
+	const element = h("div", { class: "diagram-tools", role: "toolbar", "aria-label": `Diagram of ${name}` },
 		h("div", { class: "tool-group segmented", role: "group", "aria-label": "Horizontal axis" }, time, clock),
 		h("div", { class: "tool-group", role: "group", "aria-label": "Zoom" },
 			tool("−", "Zoom out (−)", () => actions.zoom(1 / 2), { class: "button icon", "aria-label": "Zoom out" }),
