@@ -71,7 +71,7 @@ type MachineStats struct {
 	FinalDrift *uint64       `json:"final_drift,omitempty"` // at the end of the logs
 
 	// QueueGrowth is the slope of the queue's length over time, by least
-	// squares, in messages per second.
+	// squares, in messages per second. One event has none.
 	QueueGrowth *float64 `json:"queue_growth,omitempty"`
 	// Arrivals are the messages received or pending, per second of the run, or of what
 	// the machine's own log shows where its end is not the run's.
@@ -559,9 +559,9 @@ func (m *gathered) pace(s *MachineStats, doubt string) {
 // overTime adds the figures of the queue that rest on time; span is how long its arrivals
 // are known for, in µs.
 func (m *gathered) overTime(s *MachineStats, span int64) {
-	s.QueueGrowth, s.Arrivals = ptr(m.slope.value()), ptr(0.0)
+	s.QueueGrowth = m.slope.value()
 	if span > 0 {
-		*s.Arrivals = float64(s.Summary.Receives+uint64(s.Summary.Queue)) / (float64(span) / 1e6)
+		s.Arrivals = ptr(float64(s.Summary.Receives+uint64(s.Summary.Queue)) / (float64(span) / 1e6))
 	}
 }
 
@@ -596,8 +596,11 @@ func (m *MachineStats) Explain() string {
 
 // seen says what became of the queue.
 func (m *MachineStats) seen() string {
-	if m.Arrivals == nil || m.QueueGrowth == nil {
+	switch {
+	case m.Arrivals == nil:
 		return "not known per second, since the times are not"
+	case m.QueueGrowth == nil:
+		return fmt.Sprintf("%s arrive; how the queue grows, %s cannot show", figure.PerSecond(*m.Arrivals), figure.Plural(m.Summary.Steps, "event"))
 	}
 	return fmt.Sprintf("%s arrive, the queue grows by %s/s", figure.PerSecond(*m.Arrivals), figure.PerSecond(*m.QueueGrowth))
 }
@@ -619,10 +622,10 @@ func (s *slope) add(x, y float64) {
 	s.covXY += dx * (y - s.meanY)
 }
 
-// value returns the slope, 0 where the points give none.
-func (s *slope) value() float64 {
+// value returns the slope, nil where the points give none.
+func (s *slope) value() *float64 {
 	if s.varX == 0 {
-		return 0
+		return nil
 	}
-	return s.covXY / s.varX
+	return ptr(s.covXY / s.varX)
 }
