@@ -15,14 +15,17 @@ func checkCommand() *cli.Command {
 		UsageText: "launcher check [flags] DIR...",
 		Description: `Checks a run against its own logs: every step and clock follows the rules, every
 receive has its send, the Clock Condition holds, each link delivers in order, and
-nothing is lost. A violation is shown with the lines that break the law.
+nothing is lost. A violation is shown with the lines that break the law. Of several
+runs, each has a line, and a table says how many are correct.
+
+  launcher check -r runs
 
 Exit code 0: every run is correct; 1: one is broken or incomplete; 2: a log cannot
 be read.`,
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "all", Usage: "show every violation, not just the first of each law"},
+			&cli.BoolFlag{Name: "all", Usage: "show every violation, not just the first of each law, of several runs too"},
 			&cli.BoolFlag{Name: "allow-incomplete", Usage: "exit with 0 if no law is broken but something is missing"},
-			formatFlag(lab.CheckFormats...),
+			recursiveFlag(), formatFlag(lab.CheckFormats...),
 		}, colorFlag()),
 		Action: command.PipedToTheEnd(action(checkOptions)),
 	}
@@ -30,7 +33,7 @@ be read.`,
 
 func checkOptions(c *cli.Context) (o lab.Check, err error) {
 	o.All, o.AllowIncomplete = c.Bool("all"), c.Bool("allow-incomplete")
-	if o.Dirs, err = runDirs(c); err != nil {
+	if o.Runs, err = runs(c); err != nil {
 		return o, err
 	}
 	o.Format, err = format(c, lab.CheckFormats...)
@@ -45,14 +48,17 @@ func statsCommand() *cli.Command {
 		Description: `All figures are taken from the event logs. A jump is the difference between consecutive
 clock values of one machine; a gap is a jump of more than 1. The drift of a machine at
 some instant is the largest clock of any machine minus its own. Queues are predicted
-from the machines' rates.`,
-		Flags:  append([]cli.Flag{formatFlag(report.StatsFormats...)}, lookFlags()...),
+from the machines' rates. Of several runs, each has a line, and a table says between what
+they lie; csv has the figures of all machines of all runs.
+
+  launcher stats -r --format csv runs`,
+		Flags:  append([]cli.Flag{recursiveFlag(), formatFlag(report.StatsFormats...)}, lookFlags()...),
 		Action: command.PipedToTheEnd(action(statsOptions)),
 	}
 }
 
 func statsOptions(c *cli.Context) (o lab.Stats, err error) {
-	if o.Dirs, err = runDirs(c); err != nil {
+	if o.Runs, err = runs(c); err != nil {
 		return o, err
 	}
 	o.Format, err = format(c, report.StatsFormats...)

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -116,34 +119,130 @@ func TestCheckAsJSON(t *testing.T) {
 	}, second.Verdict)
 }
 
-// Each of several runs gets its verdict, whatever the others' are.
+// Each of several runs has its line, in order, and a table counts them.
 func TestCheckOfSeveralRuns(t *testing.T) {
 	good, broken := smallRun(t), damaged(t, "vm_1_2.log", "sent=5", "sent=4")
 	unreadable, missing := damaged(t, "vm_1_2.log", "send: ", "sent: "), filepath.Join(good, "missing")
+	lines := map[string]string{
+		good:       goodVerdict,
+		broken:     "BROKEN: 1 violation among 15 events on 2 machines: match (1)\n",
+		unreadable: "unreadable: vm_1_2.log:4: expected \"start: \", \"internal: \", \"send: \", \"receive: \", \"resume: \" or \"stop: \", found \"sent: step=3 clock=3 queue=0 to=0:1\"\n",
+		missing:    "unreadable: cannot be read: no such file or directory; want the directory of a run\n",
+	}
 	for _, c := range []struct {
-		dirs []string
-		code int
+		dirs  []string
+		code  int
+		table string
 	}{
-		{[]string{good, good}, 0},
-		{[]string{broken, good}, 1},
-		{[]string{good, broken}, 1},
-		{[]string{unreadable, broken, good}, 2},
-		{[]string{good, broken, missing}, 2},
+		{[]string{good, good}, 0, `
+            runs  events  sent  received  violations
+────────────────────────────────────────────────────
+correct        2      30    10         8           0
+incomplete     0       0     0         0           0
+broken         0       0     0         0           0
+unreadable     0       -     -         -           -
+────────────────────────────────────────────────────
+all            2      30    10         8           0
+`},
+		{[]string{unreadable, broken, good, missing}, 2, `
+            runs  events  sent  received  violations
+────────────────────────────────────────────────────
+correct        1      15     5         4           0
+incomplete     0       0     0         0           0
+broken         1      15     5         4           1
+unreadable     2       -     -         -           -
+────────────────────────────────────────────────────
+all            4      30    10         8           1
+broken: ` + broken + `
+unreadable: ` + unreadable + ", " + missing + "\n"},
+		{[]string{broken, good}, 1, ""},
 	} {
 		code, out, errs := inProcess(append([]string{"check"}, c.dirs...)...)
 		assert.Equal(t, c.code, code, c.dirs)
-		verdicts, errors := 0, 0
+		assert.Empty(t, errs)
+		want := ""
 		for _, dir := range c.dirs {
-			switch dir {
-			case good, broken:
-				verdicts++
-			default:
-				errors++
-			}
+			want += dir + ": " + lines[dir]
 		}
-		assert.Equal(t, verdicts, strings.Count(out, " on 2 machines"), out)
-		assert.Equal(t, errors, strings.Count(errs, "\n"), errs)
+		assert.True(t, strings.HasPrefix(out, want+c.table), out)
+
+		code, out, errs = inProcess(append([]string{"check", "--format", "json"}, c.dirs...)...)
+		assert.Equal(t, c.code, code)
+		assert.Empty(t, errs)
+		objects := strings.SplitAfter(strings.TrimSuffix(out, "\n"), "\n")
+		require.Len(t, objects, len(c.dirs))
+		for i, dir := range c.dirs {
+			var o struct{ Dir, State, Error string }
+			require.NoError(t, json.Unmarshal([]byte(objects[i]), &o))
+			assert.Equal(t, dir, o.Dir)
+			state, _, _ := strings.Cut(lines[dir], ":")
+			assert.Equal(t, strings.ToLower(state), o.State)
+			assert.Equal(t, state == "unreadable", o.Error != "")
+		}
 	}
+	code, out, _ := inProcess("check", "--all", good, broken)
+	assert.Equal(t, 1, code)
+	assert.Contains(t, out, "vm_1_2.log:7: match: the receive says sent=4, but this message was sent at clock 5\n", "--all shows what is wrong")
+
+	code, out, _ = inProcess("check", "--format", "csv", good, broken, missing)
+	assert.Equal(t, 2, code)
+	rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 4)
+	for i, dir := range []string{"run", good, broken, missing} {
+		assert.Equal(t, dir, rows[i][0])
+	}
+	assert.Equal(t, []string{"correct", "2", "15", "5", "4", "1", "0", "0", "0", "0", "0", "0", "0", "0", "0", "0", "0", "0", ""}, rows[1][1:])
+	assert.Equal(t, "law_match", rows[0][14])
+	assert.Equal(t, "1", rows[2][14])
+	assert.Equal(t, broken+"/vm_1_2.log:7: match: the receive says sent=4, but this message was sent at clock 5", rows[2][19])
+	assert.Equal(t, missing+" cannot be read: no such file or directory; want the directory of a run", rows[3][19])
+}
+
+// Runs are found in directories of directories, each once, whatever links lead where.
+func TestRunsInDirectories(t *testing.T) {
+	parent := t.TempDir()
+	for _, name := range []string{"b", "a/x", "a/y"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(parent, filepath.Dir(name)), 0o777))
+		require.NoError(t, os.Rename(smallRun(t), filepath.Join(parent, name)))
+	}
+	change(t, filepath.Join(parent, "a/y/vm_1_2.log"), "sent=5", "sent=4")
+	require.NoError(t, os.Symlink("b", filepath.Join(parent, "aa")))
+	require.NoError(t, os.Symlink("..", filepath.Join(parent, "a", "loop")))
+	code, out, errs := inProcess("check", "-r", parent)
+	assert.Equal(t, 1, code)
+	assert.Empty(t, errs)
+	names := regexp.MustCompile(`(?m)^(.*): (correct|BROKEN): `).FindAllStringSubmatch(out, -1)
+	require.Len(t, names, 3)
+	for i, name := range []string{"a/x", "a/y", "b"} {
+		assert.Equal(t, filepath.Join(parent, name), names[i][1])
+	}
+
+	code, out, errs = inProcess("stats", "--recursive", parent)
+	assert.Equal(t, 1, code)
+	assert.Contains(t, errs, "a law is broken")
+	out = strings.ReplaceAll(out, parent, "runs")
+	assert.Contains(t, out, "\nruns/a/x  correct ")
+	assert.Contains(t, out, "\nruns/a/y  broken ")
+	assert.Contains(t, out, "\nOf the machines of a run, the largest. Over the 2 runs that break no law:\n")
+	assert.Regexp(t, `(?m)^smallest .*\nmedian .*\nlargest .*$`, out)
+	assert.Contains(t, out, "\nall            3 ")
+
+	code, out, _ = inProcess("stats", "-r", "--format", "csv", parent)
+	assert.Equal(t, 1, code)
+	rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 1+3*2, "a row for each machine of each run")
+	assert.Equal(t, []string{"run", "state", "machine", "rate"}, rows[0][:4])
+	assert.Equal(t, []string{filepath.Join(parent, "b"), "correct", "1", "2"}, rows[6][:4])
+
+	code, _, errs = inProcess("check", filepath.Join(parent, "aa"), filepath.Join(parent, "b"))
+	assert.Zero(t, code)
+	assert.Equal(t, fmt.Sprintf("%s/aa is %s/b, which counts once\n", parent, parent), errs)
+
+	code, _, errs = inProcess("check", "-r", t.TempDir())
+	assert.Equal(t, 2, code)
+	assert.Contains(t, errs, ": there is no run: want a directory with event logs")
 }
 
 func TestCheckUsage(t *testing.T) {
@@ -160,7 +259,7 @@ func TestCheckUsage(t *testing.T) {
 		"nothing":                {nil, "check: which run? Name its directory, for example runs/latest"},
 		"a flag without a value": {[]string{good, "--format"}, "flag needs an argument: -format"},
 		"an unknown flag":        {[]string{"--every", good}, `every; "launcher check --help" lists the flags`},
-		"an unknown format":      {[]string{"--format", "xml", good}, `--format "xml": want text or json`},
+		"an unknown format":      {[]string{"--format", "xml", good}, `--format "xml": want text, csv or json`},
 		"a missing directory":    {[]string{nameless + "/x"}, nameless + "/x cannot be read: no such file or directory; want the directory of a run"},
 		"a file":                 {[]string{file}, file + " cannot be read: not a directory; want the directory of a run"},
 		"no logs":                {[]string{nameless}, nameless + " holds no event log (vm_<id>_<rate>.log): want the directory of a run"},
@@ -169,7 +268,7 @@ func TestCheckUsage(t *testing.T) {
 		"an empty directory too": {[]string{""}, `cannot be read: no such file or directory; want the directory of a run`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, format := range []string{"text", "json"} {
+			for _, format := range []string{"text", "csv", "json"} {
 				args := append([]string{"check", "--format", format}, c.args...)
 				code, out, errs := inProcess(args...)
 				assert.Equal(t, 2, code)

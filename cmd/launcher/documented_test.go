@@ -26,7 +26,7 @@ func shown(t *testing.T) map[string][]string {
 	for _, program := range []string{"launcher", "vm"} {
 		texts[program+" --help"] = helpOf(t, program)
 	}
-	for _, c := range []string{"run", "sim", "check", "stats", "order", "export", "diagram", "report", "replay", "rerun", "sweep"} {
+	for _, c := range []string{"run", "sim", "check", "stats", "explain", "order", "export", "diagram", "report", "replay", "rerun", "sweep"} {
 		texts["launcher "+c+" --help"] = helpOf(t, "launcher", c)
 	}
 	lines := make(map[string][]string)
@@ -74,7 +74,7 @@ func TestShownCommandLines(t *testing.T) {
 			asked := shell(t, dir, line, ` --help`)
 			assert.Equal(t, "0", asked.wait(), "%s shows %s\n%s", where, line, asked.errors)
 			words := strings.Fields(line)
-			reads := []string{"check", "stats", "order", "export", "diagram", "report", "replay"}
+			reads := []string{"check", "stats", "explain", "order", "export", "diagram", "report", "replay"}
 			if !slices.Contains(reads, words[1]) || strings.Contains(line, "--processes") || !regexp.MustCompile(` runs/(latest|small)\b`).MatchString(line) {
 				continue
 			}

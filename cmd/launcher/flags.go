@@ -56,6 +56,18 @@ func runDirs(c *cli.Context) ([]string, error) {
 	return c.Args().Slice(), nil
 }
 
+// recursiveFlag is --recursive.
+func recursiveFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "recursive", Aliases: []string{"r"}, Usage: "look for runs in the directories and in all directories in them"}
+}
+
+// runs returns which runs a command is to read that takes many.
+func runs(c *cli.Context) (r lab.Runs, err error) {
+	r.Descend = c.Bool("recursive")
+	r.Dirs, err = runDirs(c)
+	return r, err
+}
+
 // runDir returns the one directory that a command is to read.
 func runDir(c *cli.Context) (string, error) {
 	dirs, err := runDirs(c)

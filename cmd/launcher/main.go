@@ -35,7 +35,7 @@ func app(program string) *cli.App {
 		Before:               flagsBehindCommand,
 		Action:               command.PipedToTheEnd(action(runOptions)),
 		Commands: []*cli.Command{
-			runCommand(), simCommand(), checkCommand(), statsCommand(), orderCommand(), exportCommand(), diagramCommand(),
+			runCommand(), simCommand(), checkCommand(), statsCommand(), explainCommand(), orderCommand(), exportCommand(), diagramCommand(),
 			reportCommand(), replayCommand(), rerunCommand(), sweepCommand(),
 		},
 	}

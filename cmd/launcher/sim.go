@@ -26,7 +26,8 @@ same commands read it. Ctrl-C stops the run in an orderly way.
 
   launcher sim --machines 1000000 --duration 60s --logs=false
 
---hunt looks for a run that breaks a law, and prints the command that repeats it.
+--hunt looks for a run that breaks a law, keeps its logs, in runs/hunt-… or in --out, and
+prints the commands that show and repeat it.
 
 Exit code 0: the run is correct; 1: it is broken, or incomplete; 2: it could not begin;
 130: it was interrupted.`,
@@ -91,7 +92,7 @@ func simOptions(c *cli.Context) (job, error) {
 }
 
 // huntFlags are those that a hunt takes; it draws the others itself.
-var huntFlags = []string{"hunt", "bug", "seed", "quiet"}
+var huntFlags = []string{"hunt", "bug", "seed", "out", "quiet"}
 
 func huntOptions(c *cli.Context) (job, error) {
 	if !c.IsSet("hunt") {
@@ -110,6 +111,9 @@ func huntOptions(c *cli.Context) (job, error) {
 		return nil, command.Usage("--bug: %w", err)
 	}
 	var err error
+	if o.Dir, err = outDir(c); err != nil {
+		return nil, err
+	}
 	o.Seed, err = experiment.ParseSeed(c.String("seed"))
 	return o, err
 }

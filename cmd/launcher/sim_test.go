@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
@@ -135,8 +136,37 @@ func TestHunt(t *testing.T) {
 	code, out, _ := inProcess("sim", "--hunt", "50", "--seed", "1")
 	assert.Zero(t, code)
 	assert.Contains(t, out, "no law is broken in 50 runs with seed 1")
-	code, out, _ = inProcess("sim", "--hunt", "50", "--seed", "1", "--bug", "stamp-early")
+	dir := filepath.Join(t.TempDir(), "found")
+	code, out, _ = inProcess("sim", "--hunt", "50", "--seed", "1", "--bug", "stamp-early", "--out", dir)
+	assert.Equal(t, 1, code)
+	assert.Regexp(t, `(?m)^run 1 breaks a law, found in .*:\n`+regexp.QuoteMeta(dir)+`/vm_.*: match: the receive says sent=`, out)
+	assert.Contains(t, out, "again: launcher sim --hunt 1 --seed 1 --bug stamp-early\nkept:  "+dir+"\nshow:  launcher check --all "+dir+"\n")
+
+	// What was found stays, and is shown by what shows any run.
+	code, out, _ = inProcess("check", dir)
 	assert.Equal(t, 1, code)
 	assert.Contains(t, out, ": match: the receive says sent=")
-	assert.Contains(t, out, "again: launcher sim --hunt 1 --seed 1 --bug stamp-early\n")
+	code, out, _ = inProcess("diagram", dir)
+	assert.Zero(t, code)
+	assert.Contains(t, out, "<svg")
+	code, out, errs := inProcess("sim", "--hunt", "1", "--out", dir)
+	assert.Equal(t, 2, code)
+	assert.Empty(t, out)
+	assert.Contains(t, errs, " of an earlier run, which is not overwritten: choose another --out")
+}
+
+// Without --out, what is found stands beside other runs; what breaks no law leaves nothing.
+func TestHuntKeepsWhatItFinds(t *testing.T) {
+	t.Chdir(t.TempDir())
+	code, _, _ := inProcess("sim", "--hunt", "3", "--seed", "1")
+	assert.Zero(t, code)
+	left, err := os.ReadDir(".")
+	require.NoError(t, err)
+	assert.Empty(t, left)
+	code, out, _ := inProcess("sim", "--hunt", "3", "--seed", "1", "--bug", "no-plus-one")
+	assert.Equal(t, 1, code)
+	kept, err := filepath.Glob("runs/hunt-*/run.json")
+	require.NoError(t, err)
+	require.Len(t, kept, 1)
+	assert.Contains(t, out, "\nkept:  "+filepath.Dir(kept[0])+"\n")
 }

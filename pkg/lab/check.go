@@ -17,42 +17,139 @@ import (
 )
 
 // CheckFormats are the formats of a check's result, the one for people first.
-var CheckFormats = []string{"text", "json"}
+var CheckFormats = []string{"text", "csv", "json"}
 
 // Check holds the logs of runs against the laws.
 type Check struct {
-	Dirs            []string
+	Runs
 	All             bool   // show every violation, not just the first of each law
 	AllowIncomplete bool   // where no law is broken, nothing is wrong
 	Format          string // one of [CheckFormats]
 }
 
-// Run prints the verdict on each run. An error says that a run is not correct, or
-// that a log cannot be read; the other runs are no worse for it.
+// checked is the outcome of a run.
+type checked struct {
+	verdict *trace.Verdict
+	err     error // it cannot be read
+}
+
+// Run prints the verdict on each run: of one alone with all that there is to say, of
+// several a line for each and a table of all, and with All what is wrong as well. An
+// error says that a run is not correct, or that a log cannot be read; the other runs are
+// no worse for it.
 func (c Check) Run(_ context.Context, env *Env) error {
-	code, unreadable := exit.OK, false
-	for _, dir := range c.Dirs {
-		v, err := c.dir(dir)
-		if err != nil {
-			env.say("launcher: %v", err)
-			unreadable = true
-			continue
-		}
-		if err := c.write(env, dir, v); err != nil {
-			return err
-		}
-		if len(c.Dirs) == 1 && c.Format == CheckFormats[0] {
-			c.suggest(env, dir, v)
-		}
-		code = max(code, exitCode(v, c.AllowIncomplete))
+	dirs, remarks, err := c.find()
+	if err != nil {
+		return err
 	}
-	if unreadable {
+	code := exit.OK
+	var tally report.Tally
+	var last *trace.Verdict
+	table := report.NewCheckCSV(env.text())
+	err = inOrder(len(dirs), func(i int) checked {
+		v, err := c.dir(dirs[i])
+		return checked{v, err}
+	}, func(i int, r checked) error {
+		tally.Add(dirs[i], r.verdict)
+		if last = r.verdict; last != nil {
+			code = max(code, exitCode(r.verdict, c.AllowIncomplete))
+		}
+		switch {
+		case r.err != nil && !c.many():
+			return r.err
+		case c.Format == "json":
+			return c.object(env, dirs[i], r)
+		case c.Format == "csv":
+			return table.Add(dirs[i], r.verdict, r.err)
+		case c.many():
+			return c.line(env, dirs[i], r)
+		}
+		return c.write(env, dirs[i], r.verdict)
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.conclude(env, dirs, remarks, last, &tally); err != nil {
+		return err
+	}
+	if tally.Runs(report.Unreadable) > 0 {
 		code = exit.Misused
 	}
 	if code != exit.OK {
 		return exit.With(code, nil)
 	}
 	return nil
+}
+
+// conclude says what is to be said of all runs.
+func (c *Check) conclude(env *Env, dirs, remarks []string, last *trace.Verdict, tally *report.Tally) error {
+	for _, r := range remarks {
+		env.remark("%s", r)
+	}
+	switch {
+	case c.Format != CheckFormats[0]:
+		return nil
+	case !c.many():
+		c.suggest(env, dirs[0], last)
+		return nil
+	}
+	screen := env.screen()
+	if _, err := fmt.Fprintln(env.Out); err != nil {
+		return err
+	}
+	if err := tally.Write(env.Out, screen); err != nil {
+		return err
+	}
+	if broken := tally.First(trace.Broken); broken != "" {
+		env.suggest("check", broken)
+	}
+	return nil
+}
+
+// line writes a run of many: its verdict in one line, and with All what is wrong.
+func (c *Check) line(env *Env, dir string, r checked) error {
+	screen := env.screen()
+	if !screen.Person {
+		screen.Width = 0
+	}
+	var text string
+	switch {
+	case r.err != nil:
+		text = screen.Paint(report.StateStyle(report.Unreadable), string(report.Unreadable)) + ": " + quote.Visible(unnamed(dir, r.err))
+	case c.All:
+		return c.write(env, dir, r.verdict)
+	default:
+		text = report.Verdict(r.verdict, screen)
+		if r.verdict.State == trace.Incomplete {
+			text = screen.Paint(report.StateStyle(trace.Incomplete), string(trace.Incomplete)) + ": " + quote.Visible(unnamed(dir, errors.New(r.verdict.Open[0])))
+			if more := len(r.verdict.Open) - 1; more > 0 {
+				text += fmt.Sprintf(" (and %d more)", more)
+			}
+		}
+	}
+	_, err := fmt.Fprintln(env.Out, terminal.Wrap(quote.Visible(dir)+": "+text, screen.Width, 4))
+	return err
+}
+
+// object writes a run as JSON.
+func (c *Check) object(env *Env, dir string, r checked) error {
+	enc := json.NewEncoder(env.json())
+	if r.err != nil {
+		return enc.Encode(unreadable(dir, r.err))
+	}
+	return enc.Encode(struct {
+		Dir string `json:"dir"`
+		*trace.Verdict
+	}{dir, r.verdict})
+}
+
+// unreadable is a run that cannot be read, as JSON has it.
+func unreadable(dir string, err error) any {
+	return struct {
+		Dir   string      `json:"dir"`
+		State trace.State `json:"state"`
+		Error string      `json:"error"`
+	}{dir, report.Unreadable, err.Error()}
 }
 
 // exitCode is the one rule by which a verdict on a run decides how a command ends: in
@@ -97,8 +194,8 @@ func (c *Check) dir(dir string) (*trace.Verdict, error) {
 	return run.Walk(trace.Options{All: c.All})
 }
 
-// suggest says what one would do next: look at what the run did, or at what breaks
-// a law.
+// suggest says what one would do next: look at what the run did, or at what breaks a
+// law.
 func (c *Check) suggest(env *Env, dir string, v *trace.Verdict) {
 	switch shown := uint64(len(v.Violations)); {
 	case v.State != trace.Broken:
@@ -108,13 +205,8 @@ func (c *Check) suggest(env *Env, dir string, v *trace.Verdict) {
 	}
 }
 
+// write writes all that there is to say of a run.
 func (c *Check) write(env *Env, dir string, v *trace.Verdict) error {
-	if c.Format == "json" {
-		return json.NewEncoder(env.json()).Encode(struct {
-			Dir string `json:"dir"`
-			*trace.Verdict
-		}{dir, v})
-	}
 	screen := env.screen()
 	if !screen.Person { // whoever looks for lines in a file looks for whole ones
 		screen.Width = 0
@@ -148,43 +240,85 @@ func (c *Check) write(env *Env, dir string, v *trace.Verdict) error {
 
 // Stats prints the figures of runs.
 type Stats struct {
-	Dirs   []string
+	Runs
 	Format string // one of [report.StatsFormats]
 }
 
-// Run prints the figures of each run. An error says that a law is broken somewhere,
-// or that a log cannot be read.
+// figures are those of a run.
+type figures struct {
+	stats *trace.Stats
+	err   error // it cannot be read
+}
+
+// Run prints the figures of each run: of one alone all of them, of several a line for
+// each, what lies between these, and a table of their verdicts. An error says that a law
+// is broken somewhere, or that a log cannot be read; the other runs are no worse for it.
 func (s Stats) Run(_ context.Context, env *Env) error {
-	code := exit.OK
-	for i, dir := range s.Dirs {
-		run, err := trace.Open(dir)
-		if err != nil {
-			return err
+	dirs, remarks, err := s.find()
+	if err != nil {
+		return err
+	}
+	var tally report.Tally
+	var overview report.Overview
+	table := report.NewStatsCSV(env.text())
+	err = inOrder(len(dirs), func(i int) figures {
+		stats, err := statsOf(dirs[i])
+		return figures{stats, err}
+	}, func(i int, f figures) error {
+		var verdict *trace.Verdict
+		if f.stats != nil {
+			verdict = f.stats.Verdict
 		}
-		stats, err := run.Stats()
-		if err != nil {
-			return err
-		}
-		if i > 0 && (s.Format == "table" || s.Format == "markdown") {
-			_, _ = fmt.Fprintln(env.Out)
+		tally.Add(dirs[i], verdict)
+		switch {
+		case f.err != nil && !s.many():
+			return f.err
+		case s.Format == "csv":
+			return table.Add(dirs[i], f.stats)
+		case s.Format == "json" && f.err != nil:
+			return json.NewEncoder(env.json()).Encode(unreadable(dirs[i], f.err))
+		case s.Format == "json":
+			return report.Stats(env.json(), f.stats, s.Format, env.screen())
+		case s.many():
+			overview.Add(dirs[i], f.stats)
+			if f.err != nil {
+				env.say("launcher: %v", f.err)
+			}
+			return nil
 		}
 		out := env.text()
-		switch s.Format {
-		case "json":
-			out = env.json()
-		case "table": // it has quoted what it painted
+		if s.Format == "table" { // it has quoted what it painted
 			out = env.Out
 		}
-		if err := report.Stats(out, stats, s.Format, env.screen()); err != nil {
+		return report.Stats(out, f.stats, s.Format, env.screen())
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range remarks {
+		env.remark("%s", r)
+	}
+	people := s.Format == "table" || s.Format == "markdown"
+	if people && s.many() {
+		if err := overview.Write(env.Out, &tally, s.Format, env.screen()); err != nil {
 			return err
 		}
-		code = max(code, exitCode(stats.Verdict, true))
 	}
-	if code != exit.OK {
-		return exit.With(code, errors.New("a law is broken, so the figures may mean nothing: see \"launcher check\""))
-	}
-	if len(s.Dirs) == 1 && s.Format == report.StatsFormats[0] {
-		env.suggest("diagram", "-o", "run.svg", s.Dirs[0])
+	switch {
+	case tally.Runs(report.Unreadable) > 0:
+		return exit.With(exit.Misused, nil)
+	case tally.Runs(trace.Broken) > 0:
+		return exit.With(exit.Broken, errors.New("a law is broken, so the figures may mean nothing: see \"launcher check\""))
+	case len(dirs) == 1 && s.Format == report.StatsFormats[0]:
+		env.suggest("diagram", "-o", "run.svg", dirs[0])
 	}
 	return nil
+}
+
+func statsOf(dir string) (*trace.Stats, error) {
+	run, err := trace.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return run.Stats()
 }

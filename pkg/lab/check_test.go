@@ -54,8 +54,8 @@ func TestExitCodeOfAVerdict(t *testing.T) {
 			dir := recorded(t, tt.change)
 			var out, errs bytes.Buffer
 			env := &Env{Out: &out, Err: &errs}
-			assert.Equal(t, tt.check, exit.Code(Check{Dirs: []string{dir}, Format: "text"}.Run(t.Context(), env)))
-			assert.Equal(t, tt.stats, exit.Code(Stats{Dirs: []string{dir}, Format: "json"}.Run(t.Context(), env)))
+			assert.Equal(t, tt.check, exit.Code(Check{Runs: Runs{Dirs: []string{dir}}, Format: "text"}.Run(t.Context(), env)))
+			assert.Equal(t, tt.stats, exit.Code(Stats{Runs: Runs{Dirs: []string{dir}}, Format: "json"}.Run(t.Context(), env)))
 
 			out.Reset()
 			run, err := trace.Open(dir)
@@ -92,7 +92,7 @@ func TestCheckAllowsWhatIsIncomplete(t *testing.T) {
 		{[]string{broken, unreadable, good}, true, exit.Misused},
 	} {
 		var out, errs bytes.Buffer
-		err := Check{Dirs: tt.dirs, AllowIncomplete: tt.allow, Format: "text"}.Run(t.Context(), &Env{Out: &out, Err: &errs})
+		err := Check{Runs: Runs{Dirs: tt.dirs}, AllowIncomplete: tt.allow, Format: "text"}.Run(t.Context(), &Env{Out: &out, Err: &errs})
 		assert.Equal(t, tt.want, exit.Code(err), fmt.Sprint(tt))
 	}
 }
@@ -109,7 +109,7 @@ func TestSwappedLogs(t *testing.T) {
 
 	var out bytes.Buffer
 	env := &Env{Out: &out, Err: &out}
-	assert.Equal(t, exit.Broken, exit.Code(Check{Dirs: []string{dir}, Format: "text"}.Run(t.Context(), env)))
+	assert.Equal(t, exit.Broken, exit.Code(Check{Runs: Runs{Dirs: []string{dir}}, Format: "text"}.Run(t.Context(), env)))
 	assert.Contains(t, out.String(), ": run: a line of machine 1 in the log of machine 0")
 
 	err := Replay{Dir: dir}.Run(t.Context(), env)

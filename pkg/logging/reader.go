@@ -131,7 +131,7 @@ func (r *Reader) Next(rec *Record) error {
 	r.line++
 	s := scanner{line: line}
 	if !r.record(&s, rec) {
-		r.err = r.fail("expected "+s.want+", found "+found(line[s.pos:])+r.mangled(line), nil)
+		r.err = r.fail("expected "+s.wanted()+", found "+found(line[s.pos:])+r.mangled(line), nil)
 		return r.err
 	}
 	rec.Line = r.line
@@ -332,22 +332,32 @@ func (r *Reader) machine(s *scanner) bool {
 }
 
 // scanner takes a line apart from left to right. Its methods return false when
-// something else was expected at pos; want says what.
+// something else was expected at pos; wanted says what.
 type scanner struct {
-	line []byte
-	pos  int
-	want string
+	line    []byte
+	pos     int
+	want    string
+	literal string // this very text was expected, where it is not ""
 }
 
 func (s *scanner) expected(want string) bool {
-	s.want = want
+	s.want, s.literal = want, ""
 	return false
+}
+
+func (s *scanner) wanted() string {
+	if s.literal != "" {
+		return strconv.Quote(s.literal)
+	}
+	return s.want
 }
 
 // text takes t.
 func (s *scanner) text(t string) bool {
+	// Small enough to be inlined, so that a constant is compared without a call.
 	if !s.at(t) {
-		return s.expected(strconv.Quote(t))
+		s.literal = t
+		return false
 	}
 	s.pos += len(t)
 	return true
@@ -372,25 +382,26 @@ func (s *scanner) number(v *uint64, limit uint64, name string) bool {
 
 func (s *scanner) numberFrom(v *uint64, least, limit uint64, name string) bool {
 	var n uint64
-	i := s.pos
-	for ; i < len(s.line); i++ {
-		d := s.line[i] - '0'
+	rest := s.line[s.pos:]
+	digits := 0
+	for _, c := range rest {
+		d := c - '0'
 		if d > 9 {
 			break
 		}
 		n = n*10 + uint64(d)
+		digits++
 	}
-	digits := i - s.pos
 	if digits > 19 { // only these may have overflowed
 		var err error
-		if n, err = strconv.ParseUint(string(s.line[s.pos:i]), 10, 64); err != nil {
+		if n, err = strconv.ParseUint(string(rest[:digits]), 10, 64); err != nil {
 			return s.notNumber(name, least, limit)
 		}
 	}
-	if digits == 0 || digits > 1 && s.line[s.pos] == '0' || n < least || n > limit {
+	if digits == 0 || digits > 1 && rest[0] == '0' || n < least || n > limit {
 		return s.notNumber(name, least, limit)
 	}
-	s.pos = i
+	s.pos += digits
 	*v = n
 	return true
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,8 +22,8 @@ import (
 var StatsFormats = []string{"table", "markdown", "csv", "json"}
 
 // Stats writes the figures of a run in one of [StatsFormats]. A table and
-// markdown are for reading and explain themselves; csv has one row per machine
-// with plain numbers, durations in microseconds; json has everything. A table is
+// markdown are for reading and explain themselves; csv is that of [StatsCSV], with plain
+// numbers, durations in microseconds; json has everything. A table is
 // for a screen: where it is too wide for that, its columns stand below each other.
 func Stats(w io.Writer, s *trace.Stats, format string, on terminal.Screen) error {
 	switch format {
@@ -31,7 +32,7 @@ func Stats(w io.Writer, s *trace.Stats, format string, on terminal.Screen) error
 		enc.SetIndent("", "  ")
 		return enc.Encode(s)
 	case "csv":
-		return statsCSV(w, s)
+		return NewStatsCSV(w).Add(s.Dir, s)
 	case "markdown":
 		return statsText(w, s, (*columns.Table).Markdown, quote.Markdown, "## ", terminal.Screen{})
 	default:
@@ -55,11 +56,12 @@ type column = columns.Column[trace.MachineStats]
 // group is a table of some of the figures.
 type group struct {
 	title   string
+	timed   bool // some rest on times
 	columns []column
 }
 
 var groups = []group{
-	{"Pace (ticks per second)", []column{
+	{"Pace (ticks per second)", true, []column{
 		columns.Nominal("", "nominal", func(m *trace.MachineStats) clock.Rate { return m.Summary.Rate }).As("rate").Where(hasRate),
 		columns.Number("", "achieved", figure.Rate, func(m *trace.MachineStats) float64 { return optional(m.AchievedRate) }).As("achieved_rate"),
 		columns.Number("", "error", figure.PPM, func(m *trace.MachineStats) float64 { return optional(m.RateError) }).As("rate_error_ppm"),
@@ -68,7 +70,7 @@ var groups = []group{
 		late("max", func(m *trace.MachineStats) time.Duration { return m.Summary.Lateness.Max }).As("late_max_us"),
 		count("", "missed", func(m *trace.MachineStats) uint64 { return m.Summary.Missed }).As("missed").Where(hasTimes),
 	}},
-	{"Events and messages", []column{
+	{"Events and messages", false, []column{
 		count("", "internal", func(m *trace.MachineStats) uint64 { return m.Summary.Internal }).As("internal"),
 		count("", "send", func(m *trace.MachineStats) uint64 { return m.Summary.Sends }).As("sends"),
 		count("", "receive", func(m *trace.MachineStats) uint64 { return m.Summary.Receives }).As("receives"),
@@ -77,7 +79,7 @@ var groups = []group{
 		count("", "received", func(m *trace.MachineStats) uint64 { return m.Summary.Receives }).As("messages_received"),
 		count("", "pending", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Queue) }).As("messages_pending"),
 	}},
-	{"Clocks", []column{
+	{"Clocks", true, []column{
 		count("", "final", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Clock) }).As("clock"),
 		mean("jump", "mean", func(m *trace.MachineStats) float64 { return m.Jumps.Mean }).As("jump_mean"),
 		count("jump", "p50", func(m *trace.MachineStats) uint64 { return m.Jumps.P50 }).As("jump_p50"),
@@ -89,7 +91,7 @@ var groups = []group{
 		count("drift", "max", func(m *trace.MachineStats) uint64 { return m.Drift.Max }).As("drift_max").Where(hasDrift),
 		count("drift", "final", func(m *trace.MachineStats) uint64 { return *m.FinalDrift }).As("drift_final").Where(hasFinalDrift),
 	}},
-	{"Queues (messages; growth and arrivals per second)", []column{
+	{"Queues (messages; growth and arrivals per second)", true, []column{
 		mean("", "mean", func(m *trace.MachineStats) float64 { return m.Summary.MeanQueue }).As("queue_mean"),
 		count("", "max", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.MaxQueue) }).As("queue_max"),
 		count("", "final", func(m *trace.MachineStats) uint64 { return uint64(m.Summary.Queue) }).As("queue_final"),
@@ -219,6 +221,17 @@ func findings(s *trace.Stats, on terminal.Screen) []string {
 		}
 	}
 	lines = append(lines, clockSteps(s.ClockSteps)...)
+	for _, skew := range s.ClockSkews {
+		lines = append(lines, clockSkew(skew)+".")
+	}
+	switch known := !slices.ContainsFunc(s.Machines, func(m trace.MachineStats) bool { return m.Missing }); {
+	case s.WhyNoDrift == "" || !known: // which is said of the machine without a log
+	case s.DriftUntil > 0:
+		lines = append(lines, fmt.Sprintf("The drift is that of the first %s: %s there, and afterwards its machine may have had the largest clock.",
+			figure.Duration(s.DriftUntil), s.WhyNoDrift))
+	default:
+		lines = append(lines, fmt.Sprintf("Nobody's drift is known: %s.", s.WhyNoDrift))
+	}
 	if c := s.Concurrency; c != nil && c.Pairs > 0 {
 		lines = append(lines, fmt.Sprintf(
 			"Of %s of events on different machines, %s (%s) are concurrent: neither could have influenced the other. The clock values nevertheless order %s of these (%s).",
@@ -247,23 +260,30 @@ func clockSteps(steps []trace.ClockStep) (lines []string) {
 	return lines
 }
 
+// clockSkew says whose clocks were apart, and how that is known.
+func clockSkew(skew trace.ClockSkew) string {
+	way, how := "ahead of", "they received its messages before it sent them"
+	if skew.Least < 0 {
+		way, how = "behind", "it received their messages before they sent them"
+	}
+	var ids []string
+	for _, id := range skew.Others {
+		ids = append(ids, strconv.Itoa(id))
+	}
+	that := "that of machine"
+	if len(ids) > 1 {
+		that = "those of machines"
+	}
+	return fmt.Sprintf("The system clock of machine %d was %s %s %s by %s at least: as the clocks have it, %s",
+		skew.Machine, way, that, figure.List(ids, 10), figure.Duration(skew.Least.Abs()), how)
+}
+
 // share writes part of a whole, in per cent; of nothing, it is none.
 func share(part, whole uint64) string {
 	if whole == 0 {
 		return "none"
 	}
 	return figure.Percent(float64(part), float64(whole))
-}
-
-// statsCSV writes one row per machine, with a header.
-func statsCSV(w io.Writer, s *trace.Stats) error {
-	var b strings.Builder
-	b.WriteString(strings.Join(StatsHeader(), ",") + "\n")
-	for i := range s.Machines {
-		b.WriteString(strings.Join(StatsRow(&s.Machines[i]), ",") + "\n")
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // StatsHeader returns the names of the csv's columns, for whoever puts the

@@ -193,6 +193,7 @@ func TestStatsWithoutALog(t *testing.T) {
 	require.NoError(t, err)
 	s, err := run.Stats()
 	require.NoError(t, err)
+	s.Dir = "runs/example"
 	written := make(map[string]string)
 	for _, format := range report.StatsFormats {
 		var b bytes.Buffer

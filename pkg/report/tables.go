@@ -21,7 +21,11 @@ func StatsTables(s *trace.Stats) []Table { return statsTables(s, terminal.Screen
 
 func statsTables(s *trace.Stats, on terminal.Screen) (tables []Table) {
 	for _, g := range append(slices.Clone(groups), jumps(s)) {
-		tables = append(tables, Table{g.title, 1, columns.New(append([]column{machineColumn(on)}, g.columns...), s.Machines)})
+		title := g.title
+		if g.timed && len(s.ClockSteps) > 0 {
+			title += ", as without the steps of system clocks"
+		}
+		tables = append(tables, Table{title, 1, columns.New(append([]column{machineColumn(on)}, g.columns...), s.Machines)})
 	}
 	return tables
 }

@@ -54,3 +54,31 @@ func Logs(dir string) ([]Log, error) {
 	slices.SortStableFunc(logs, func(a, b Log) int { return a.ID - b.ID })
 	return logs, nil
 }
+
+// Holding is what a directory holds.
+type Holding int
+
+// What a directory can hold.
+const (
+	NoRun          Holding = iota
+	RunWithoutLogs         // its record says that it keeps none
+	Run                    // event logs, or a record that says that there are some
+)
+
+// Holds tells from the names in a directory whether it is that of a run.
+func Holds(dir string, entries []fs.DirEntry) Holding {
+	recorded := false
+	for _, e := range entries {
+		if logName.MatchString(e.Name()) {
+			return Run
+		}
+		recorded = recorded || e.Name() == RecordName
+	}
+	if !recorded {
+		return NoRun
+	}
+	if r, err := ReadRecord(dir); err == nil && r.NoLogs {
+		return RunWithoutLogs
+	}
+	return Run
+}

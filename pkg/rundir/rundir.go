@@ -79,14 +79,8 @@ func (d *Dir) claim(r *Record) error {
 	if err := os.MkdirAll(d.path, 0o777); err != nil {
 		return d.unwritable(err)
 	}
-	entries, err := os.ReadDir(d.path)
-	if err != nil {
-		return d.unwritable(err)
-	}
-	for _, e := range entries {
-		if e.Name() == TextName || strings.HasPrefix(e.Name(), "vm_") {
-			return used(filepath.Join(d.path, e.Name()))
-		}
+	if err := Vacant(d.path); err != nil {
+		return err
 	}
 	f, err := d.Create(RecordName)
 	switch {
@@ -97,6 +91,22 @@ func (d *Dir) claim(r *Record) error {
 	}
 	if err := errors.Join(r.write(f), f.Close()); err != nil {
 		return d.unwritable(err)
+	}
+	return nil
+}
+
+// Vacant returns nil where no run has a directory: it is not there, or holds nothing of a
+// run. An error wraps [ErrUsed] or [ErrUnwritable]. That may change before [Claim].
+func Vacant(path string) error {
+	entries, err := os.ReadDir(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		d := Dir{path: path}
+		return d.unwritable(err)
+	}
+	for _, e := range entries {
+		if e.Name() == TextName || e.Name() == RecordName || strings.HasPrefix(e.Name(), "vm_") {
+			return used(filepath.Join(path, e.Name()))
+		}
 	}
 	return nil
 }

@@ -3,10 +3,9 @@ package summary
 import (
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/histogram"
 )
 
 // Collector gathers what one machine does, event by event. The zero value is
@@ -47,7 +46,7 @@ func (c *Collector) Observe(ev *event.Event) {
 // missed before it must have been told to [Collector.Missed] already.
 //
 // A shell in virtual time, or of an unpaced machine, does not call Tick, and
-// is spared the histogram of 28 KB that the first call makes.
+// is spared the histogram that the first call makes, of some 30 KB.
 func (c *Collector) Tick(late time.Duration) {
 	if c.lateness == nil {
 		c.lateness = newLateness()
@@ -111,19 +110,13 @@ func (c *Collector) steps() uint64 {
 
 // lateness is the distribution of the lateness of ticks, in bounded memory.
 type lateness struct {
-	hist *hdrhistogram.Histogram
+	hist *histogram.Histogram // µs, rounded up
 	late uint64
 	last time.Duration
 	max  time.Duration
 }
 
-// maxLateness bounds the histogram; a tick that is later counts as this late
-// in the quantiles. A host that slept longer shows in the exact maximum.
-const maxLateness = time.Hour
-
-func newLateness() *lateness {
-	return &lateness{hist: hdrhistogram.New(int64(time.Microsecond), int64(maxLateness), 2)}
-}
+func newLateness() *lateness { return &lateness{hist: histogram.New(16)} }
 
 func (l *lateness) record(late time.Duration) {
 	l.last = late
@@ -131,27 +124,26 @@ func (l *lateness) record(late time.Duration) {
 	if late > LateAfter {
 		l.late++
 	}
-	// Within the bounds there is no error.
-	_ = l.hist.RecordValue(int64(min(late, maxLateness)))
+	µs := uint64(late / time.Microsecond)
+	if late%time.Microsecond > 0 {
+		µs++
+	}
+	l.hist.Add(µs, 1)
 }
 
 func (l *lateness) summary() Lateness {
-	n := l.hist.TotalCount()
-	quantile := func(percent int64) time.Duration {
-		// The smallest tick that this share of all ticks is not later than.
-		// Asked for the share itself, the histogram rounds to the nearest
-		// tick, which can be the one below.
-		rank := (n*percent + 99) / 100
-		v := l.hist.ValueAtPercentile(100 * float64(rank) / float64(n))
-		// The answer is the upper end of a bucket, which can lie above
-		// everything that was recorded.
-		return min(time.Duration(v), l.max)
+	percentile := func(percent uint64) time.Duration {
+		// Rounded up, it can lie above everything that was recorded.
+		if µs := l.hist.Percentile(percent); µs <= uint64(l.max/time.Microsecond) {
+			return time.Duration(µs) * time.Microsecond
+		}
+		return l.max
 	}
 	return Lateness{
-		Ticks: uint64(n),
+		Ticks: l.hist.Total(),
 		Late:  l.late,
-		P50:   quantile(50),
-		P99:   quantile(99),
+		P50:   percentile(50),
+		P99:   percentile(99),
 		Max:   l.max,
 	}
 }

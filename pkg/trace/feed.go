@@ -83,9 +83,10 @@ func (f *feed) read() {
 			if f.err = source.Next(&rec); f.err != nil {
 				break
 			}
-			batch = append(batch, entry{line: rec.Line, micro: rec.UnixMicro, id: rec.ID})
+			batch = batch[:len(batch)+1] // what was there is written over
 			e := &batch[len(batch)-1]
-			if rec.Kind == logging.EventRecord {
+			e.line, e.micro, e.id = rec.Line, rec.UnixMicro, rec.ID
+			if e.other = nil; rec.Kind == logging.EventRecord {
 				e.event = rec.Event
 			} else {
 				other := rec

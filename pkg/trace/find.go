@@ -2,6 +2,11 @@ package trace
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -77,7 +82,7 @@ func violations(findings []finding) ([]Violation, error) {
 		}
 	}
 	for log, wanted := range lines {
-		if err := log.quote(wanted); err != nil {
+		if err := log.Quote(wanted); err != nil {
 			return nil, err
 		}
 	}
@@ -115,9 +120,10 @@ func (l *Log) find(wanted map[message]int) error {
 	})
 }
 
-// quote fills in the text of lines.
-func (l *Log) quote(wanted map[int]string) error {
-	if l.Text == nil {
+// Quote fills in the text of lines, by their numbers from 1, as it can be shown to people.
+// It leaves alone what it cannot read, and all of a log that is no text.
+func (l *Log) Quote(wanted map[int]string) error {
+	if l.Text == nil || len(wanted) == 0 {
 		return nil
 	}
 	text, err := l.Text()
@@ -125,16 +131,46 @@ func (l *Log) quote(wanted map[int]string) error {
 		return err
 	}
 	defer func() { _ = text.Close() }()
-	lines := bufio.NewScanner(text)
-	lines.Buffer(nil, logging.MaxLine)
-	left := len(wanted)
-	for n := 1; left > 0 && lines.Scan(); n++ {
-		if _, ok := wanted[n]; ok {
-			wanted[n] = shown(lines.Bytes())
-			left--
+	r := bufio.NewReaderSize(text, logging.MaxLine)
+	at := 1
+	for _, line := range slices.Sorted(maps.Keys(wanted)) {
+		if skipLines(r, line-at) != nil {
+			return nil
+		}
+		b, err := r.ReadSlice('\n')
+		if len(b) == 0 || err != nil && !errors.Is(err, io.EOF) {
+			return nil
+		}
+		wanted[line] = shown(bytes.TrimSuffix(bytes.TrimSuffix(b, []byte{'\n'}), []byte{'\r'}))
+		at = line + 1
+	}
+	return nil
+}
+
+// skipLines goes n lines on. Most of a log is skipped, so that newlines are counted, which
+// is ten times as fast as to look for each.
+func skipLines(r *bufio.Reader, n int) error {
+	const few = 100
+	for n > few {
+		if _, err := r.Peek(1); err != nil {
+			return err
+		}
+		b, _ := r.Peek(r.Buffered())
+		lines := bytes.Count(b, []byte{'\n'})
+		if lines > n { // so that it is not counted again and again
+			break
+		}
+		n -= lines
+		if _, err := r.Discard(len(b)); err != nil {
+			return err
 		}
 	}
-	return nil // what cannot be read is not shown
+	for ; n > 0; n-- {
+		if _, err := r.ReadSlice('\n'); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // shown returns a line as it can be shown to people.

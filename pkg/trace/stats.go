@@ -7,11 +7,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/histogram"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
@@ -33,6 +32,13 @@ type Stats struct {
 	// ClockSteps are where system clocks were set while machines ran. The figures
 	// are what they would be without, unless a machine's NotKnown says otherwise.
 	ClockSteps []ClockStep `json:"clock_steps,omitempty"`
+	// ClockSkews are whose system clocks were apart. Then nothing is known that rests
+	// on times of several machines.
+	ClockSkews []ClockSkew `json:"clock_skews,omitempty"`
+	// WhyNoDrift says why nobody's drift is known to the end of the logs, "" where it is.
+	// DriftUntil is up to when it is all the same, after the start; 0: not at all.
+	WhyNoDrift string        `json:"why_no_drift,omitempty"`
+	DriftUntil time.Duration `json:"drift_until_ns,omitzero"`
 	// Concurrency is nil where it cannot be counted; Why then says why not.
 	Concurrency *Concurrency `json:"concurrency,omitempty"`
 	Why         string       `json:"why_no_concurrency,omitempty"`
@@ -58,16 +64,18 @@ type MachineStats struct {
 	// JumpHistogram counts jumps of 1, 2, 3–4, 5–8, 9–16, … : up to 2^i.
 	JumpHistogram []uint64 `json:"jump_histogram,omitempty"`
 
-	// Drift is the largest clock of any machine minus the machine's own:
-	// Mean over time, Max exact, P50 and P99 sampled every few milliseconds.
-	// Where a log is missing, nobody's is known: its machine may be ahead.
+	// Drift is the largest clock of any machine minus the machine's own, over time:
+	// a value weighs as much as it lasts. Where a log is missing, nobody's is known,
+	// for its machine may be ahead; nor after one breaks off.
 	Drift      *Distribution `json:"drift,omitempty"`
-	FinalDrift *uint64       `json:"final_drift,omitempty"`
+	FinalDrift *uint64       `json:"final_drift,omitempty"` // at the end of the logs
 
 	// QueueGrowth is the slope of the queue's length over time, by least
-	// squares, in messages per second.
+	// squares, in messages per second. One event has none.
 	QueueGrowth *float64 `json:"queue_growth,omitempty"`
-	Arrivals    *float64 `json:"arrivals,omitempty"` // messages received or pending, per second
+	// Arrivals are the messages received or pending, per second of the run, or of what
+	// the machine's own log shows where its end is not the run's.
+	Arrivals *float64 `json:"arrivals,omitempty"`
 	// Predicted rests on the rates of all machines.
 	Predicted *Prediction `json:"predicted,omitempty"`
 
@@ -75,8 +83,10 @@ type MachineStats struct {
 	Resumes int `json:"resumes,omitzero"`
 }
 
-// Distribution sums up many values. P50 and P99 are within 1 % above the true
-// ones.
+// Distribution sums up many values. P50 and P99 are percentiles by the nearest rank: the
+// smallest value that, with all smaller ones, is 50 or 99 per cent of all. They are exact
+// up to 65,535, and above that too high by less than 1/32,768; in runs of more than 64
+// machines, up to 4,095 and by less than 1/2,048.
 type Distribution struct {
 	Mean float64 `json:"mean"`
 	P50  uint64  `json:"p50"`
@@ -134,16 +144,10 @@ type Collector struct {
 	lasts    time.Duration   // what the run was to last, 0: not known
 	start    *logging.Record // the first
 	from, to int64           // global time, µs
-	largest  clock.Time      // of all machines, now
 	pairs    *pairs          // nil: too many machines
-
-	// The drift of all machines is sampled at fixed instants. It is the same of all
-	// that have not had an event, so these have one histogram together.
-	heard       []*gathered // the others
-	silent      *hdrhistogram.Histogram
-	sampleEvery int64
-	nextSample  int64
-	area        integral // of the largest clock over time
+	drifts   *drifts         // nil: nothing has happened yet
+	skews    skews
+	breaks   *gathered // whose log breaks off first; nil: nobody's
 }
 
 // gathered is what is known of one machine.
@@ -156,13 +160,11 @@ type gathered struct {
 	steps    uint64
 	clock    clock.Time
 	queue    int
-	jumps    *hdrhistogram.Histogram // nil: it has had no event
-	drift    *hdrhistogram.Histogram // nil: so far that of the silent
-	maxDrift uint64
+	jumps    *histogram.Histogram
 	buckets  [65]uint64
-	area     integral // of the clock over time
-	slope    slope    // of the queue over time
-	lastTick int64    // µs
+	slope    slope // of the queue over time
+	lastTick int64 // µs
+	from, to int64 // µs, of its first and last line
 	resumes  int
 	offsets  *offsets
 	haste    *haste
@@ -172,18 +174,17 @@ type gathered struct {
 func NewCollector(r *Run) *Collector {
 	present := r.Present()
 	c := &Collector{
-		dir:         r.Dir,
-		oneHost:     r.Record != nil,
-		present:     present,
-		machines:    make([]*gathered, len(present)),
-		silent:      newHistogram(),
-		sampleEvery: max(10_000, int64(len(present))*100),
+		dir:      r.Dir,
+		oneHost:  r.Record != nil,
+		present:  present,
+		machines: make([]*gathered, len(present)),
+		skews:    make(skews),
 	}
 	if r.Record != nil {
 		c.lasts = r.Record.Duration
 	}
 	for i := range c.machines {
-		c.machines[i] = &gathered{id: present[i]}
+		c.machines[i] = &gathered{id: present[i], jumps: histogram.New(exactBits(len(present)))}
 	}
 	c.missing, c.absent = roster(present).missing(r.Machines)
 	if len(present) <= maxVectors {
@@ -192,57 +193,46 @@ func NewCollector(r *Run) *Collector {
 	return c
 }
 
-func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, math.MaxInt64, 2) }
-
 // WantsVectors reports that concurrency is counted by vector clocks.
 func (c *Collector) WantsVectors() bool { return c.pairs != nil }
 
 // Visit takes in a line.
 func (c *Collector) Visit(s *Step) error {
 	m := c.machines[s.Index]
-	if c.from == 0 {
+	if c.drifts == nil {
 		c.from, c.to = s.Micro, s.Micro
-		c.nextSample = c.from + c.sampleEvery
+		c.drifts = newDrifts(len(c.machines), s.Micro)
 	}
+	if m.from == 0 {
+		m.from = s.Micro
+	}
+	m.to = s.Micro
 	c.to = max(c.to, s.Micro)
 	if s.Other != nil {
 		c.other(m, s.Other)
 		return nil
 	}
-	c.sample(s.Micro)
-	if m.jumps == nil {
-		m.jumps, m.drift = newHistogram(), hdrhistogram.Import(c.silent.Export())
-		c.heard = append(c.heard, m)
-	}
 	ev := s.Event
-	at := s.Micro - c.from
-	m.maxDrift = max(m.maxDrift, uint64(c.largest-m.clock))
-	m.area.until(at, float64(m.clock))
-	if ev.Clock > c.largest {
-		c.area.until(at, float64(c.largest))
-		c.largest = ev.Clock
+	if c.breaks == nil {
+		c.drifts.set(s.Index, s.Micro, ev.Clock)
+	}
+	if s.Sent != nil {
+		c.skews.received(int(ev.Messages()[0].From), m.id, s.Micro-s.Sent.Micro)
 	}
 	m.observe(ev, s.Micro)
 	m.times(s, c)
-	m.slope.add(float64(at)/1e6, float64(ev.Queue))
+	m.slope.add(float64(s.Micro-c.from)/1e6, float64(ev.Queue))
 	if c.pairs != nil {
 		c.pairs.add(s)
 	}
 	return nil
 }
 
-// sample takes the drifts at all instants before the next event. Nothing changes
-// between events, so these are of one value each, however far apart events are.
-func (c *Collector) sample(until int64) {
-	if until < c.nextSample {
-		return
-	}
-	instants := (until-c.nextSample)/c.sampleEvery + 1
-	c.nextSample += instants * c.sampleEvery
-	drift := func(now clock.Time) int64 { return int64(min(uint64(c.largest-now), math.MaxInt64)) }
-	_ = c.silent.RecordValues(drift(0), instants)
-	for _, m := range c.heard {
-		_ = m.drift.RecordValues(drift(m.clock), instants)
+// End takes in that a log holds no more lines. Where it breaks off, its machine may have
+// gone on, and have had the largest clock from then on.
+func (c *Collector) End(index int) {
+	if m := c.machines[index]; m.stop == nil && c.breaks == nil {
+		c.breaks = m
 	}
 }
 
@@ -271,7 +261,7 @@ func (c *Collector) other(m *gathered, rec *logging.Record) {
 // observe takes in an event.
 func (m *gathered) observe(ev *event.Event, micro int64) {
 	jump := uint64(ev.Clock - m.clock)
-	_ = m.jumps.RecordValue(int64(min(jump, math.MaxInt64)))
+	m.jumps.Add(jump, 1)
 	m.buckets[bits.Len64(max(jump, 1)-1)]++
 	m.clock, m.queue = ev.Clock, ev.Queue
 	m.steps++
@@ -302,11 +292,12 @@ func (m *gathered) times(s *Step, c *Collector) {
 }
 
 // seen reports whether another machine kept its pace while the times of one rose: it
-// ticked after the next tick of that one was due, and has had no rise itself.
+// ticked after the next tick of that one was due, and has had no rise itself. A later
+// time than that after the rise is one from before the clock was set back.
 func (c *Collector) seen(r *rise) bool {
 	due := r.from + (r.period + 10*grain).Microseconds()
 	for _, m := range c.machines {
-		if o := m.offsets; o != nil && m.id != r.machine && o.micro > due && o.open == nil &&
+		if o := m.offsets; o != nil && m.id != r.machine && o.micro > due && o.micro <= r.to && o.open == nil &&
 			(len(o.rises) == 0 || o.rises[len(o.rises)-1].to <= r.from) {
 			return true
 		}
@@ -383,25 +374,29 @@ func (c *Collector) Stats(verdict *Verdict) *Stats {
 		}
 		doubts[step.Machine] = "its system clock was set, and the figures are not without that"
 	}
-	whole := c.incomplete() == ""
-	if doubts == nil {
+	s.ClockSkews = c.skews.settle(tolerated(c.rates()))
+	if doubts == nil && s.ClockSkews == nil {
 		s.Elapsed = between(c.from, c.to)
 	}
-	c.area.until(c.to-c.from, float64(c.largest))
-	for _, m := range c.machines {
+	known := c.driftKnown(s, doubts)
+	for i, m := range c.machines {
 		if m.isEmpty() {
 			s.Machines = append(s.Machines, MachineStats{ID: m.id, NotKnown: emptyLog(m.id), Missing: true})
 			continue
 		}
 		ms := m.stats()
-		if whole {
-			ms.FinalDrift = ptr(uint64(c.largest - m.clock))
+		if c.incomplete() == "" && c.breaks == nil {
+			ms.FinalDrift = ptr(c.drifts.final(i))
 		}
-		if span := c.to - c.from; doubts == nil {
-			m.overTime(&ms, span)
-			if whole {
-				ms.Drift = ptr(c.driftOf(m, span))
+		if known {
+			ms.Drift = ptr(c.drifts.of(i))
+		}
+		if doubts == nil {
+			span := c.to - c.from
+			if m.stop == nil || s.ClockSkews != nil {
+				span = m.to - m.from
 			}
+			m.overTime(&ms, span)
 		}
 		m.pace(&ms, doubts[m.id])
 		s.Machines = append(s.Machines, ms)
@@ -415,6 +410,39 @@ func (c *Collector) Stats(verdict *Verdict) *Stats {
 	s.predict()
 	s.Concurrency, s.Why = c.concurrency(verdict)
 	return s
+}
+
+// driftKnown reports whether drifts are known, counts them as far as they are, and says
+// why that is not to the end.
+func (c *Collector) driftKnown(s *Stats, doubts map[int]string) bool {
+	switch why := c.incomplete(); {
+	case why != "":
+		s.WhyNoDrift = why
+		return false
+	case doubts != nil:
+		s.WhyNoDrift = "the times of the machines cannot be compared"
+		return false
+	case s.ClockSkews != nil:
+		s.WhyNoDrift = "the system clocks were apart"
+		return false
+	case c.breaks == nil:
+		c.drifts.until(c.to)
+		return true
+	}
+	s.WhyNoDrift = fmt.Sprintf("the log of machine %d breaks off", c.breaks.id)
+	s.DriftUntil = between(c.from, c.drifts.now)
+	c.drifts.until(c.drifts.now)
+	return s.DriftUntil > 0
+}
+
+// rates returns the rates that are known, of machines that keep one or have none.
+func (c *Collector) rates() (rates []clock.Rate) {
+	for _, m := range c.machines {
+		if m.start != nil {
+			rates = append(rates, m.start.Start.Rate)
+		}
+	}
+	return rates
 }
 
 // isEmpty reports whether nothing is known of a machine that has a log.
@@ -499,8 +527,11 @@ func (m *gathered) stats() MachineStats {
 		s.Summary.Pending = logging.ByPeer(m.stop.Stop.Pending)
 		s.Summary.Undelivered = logging.ByPeer(m.stop.Stop.Undelivered)
 	}
-	if m.jumps != nil {
-		s.Jumps = distribution(m.jumps, s.Summary.MeanJump, s.Summary.MaxJump)
+	s.Jumps = Distribution{
+		Mean: s.Summary.MeanJump,
+		P50:  min(m.jumps.Percentile(50), s.Summary.MaxJump),
+		P99:  min(m.jumps.Percentile(99), s.Summary.MaxJump),
+		Max:  s.Summary.MaxJump,
 	}
 	for i := len(m.buckets) - 1; i >= 0; i-- {
 		if m.buckets[i] > 0 {
@@ -525,26 +556,13 @@ func (m *gathered) pace(s *MachineStats, doubt string) {
 	s.RateError = known(s.Summary.RateError())
 }
 
-// overTime adds the figures of the queue that rest on how long the run lasted, in µs.
+// overTime adds the figures of the queue that rest on time; span is how long its arrivals
+// are known for, in µs.
 func (m *gathered) overTime(s *MachineStats, span int64) {
-	s.QueueGrowth, s.Arrivals = ptr(m.slope.value()), ptr(0.0)
+	s.QueueGrowth = m.slope.value()
 	if span > 0 {
-		*s.Arrivals = float64(s.Summary.Receives+uint64(s.Summary.Queue)) / (float64(span) / 1e6)
+		s.Arrivals = ptr(float64(s.Summary.Receives+uint64(s.Summary.Queue)) / (float64(span) / 1e6))
 	}
-}
-
-// driftOf returns the drift of a machine in the whole run.
-func (c *Collector) driftOf(m *gathered, span int64) Distribution {
-	m.area.until(span, float64(m.clock))
-	mean := 0.0
-	if span > 0 {
-		mean = (c.area.sum - m.area.sum) / float64(span)
-	}
-	drift := m.drift
-	if drift == nil {
-		drift = c.silent
-	}
-	return distribution(drift, mean, max(m.maxDrift, uint64(c.largest-m.clock)))
 }
 
 func ptr[T any](v T) *T { return &v }
@@ -554,15 +572,6 @@ func known(f float64) *float64 {
 		return nil
 	}
 	return &f
-}
-
-func distribution(h *hdrhistogram.Histogram, mean float64, largest uint64) Distribution {
-	return Distribution{
-		Mean: mean,
-		P50:  min(uint64(h.ValueAtPercentile(50)), largest),
-		P99:  min(uint64(h.ValueAtPercentile(99)), largest),
-		Max:  largest,
-	}
 }
 
 // Explain says in a sentence what the rates mean for the machine's queue, and
@@ -587,24 +596,13 @@ func (m *MachineStats) Explain() string {
 
 // seen says what became of the queue.
 func (m *MachineStats) seen() string {
-	if m.Arrivals == nil || m.QueueGrowth == nil {
+	switch {
+	case m.Arrivals == nil:
 		return "not known per second, since the times are not"
+	case m.QueueGrowth == nil:
+		return fmt.Sprintf("%s arrive; how the queue grows, %s cannot show", figure.PerSecond(*m.Arrivals), figure.Plural(m.Summary.Steps, "event"))
 	}
 	return fmt.Sprintf("%s arrive, the queue grows by %s/s", figure.PerSecond(*m.Arrivals), figure.PerSecond(*m.QueueGrowth))
-}
-
-// integral adds up a step function over time.
-type integral struct {
-	sum  float64
-	last int64
-}
-
-// until says that the function has had this value since the last call.
-func (i *integral) until(at int64, value float64) {
-	if at > i.last {
-		i.sum += value * float64(at-i.last)
-		i.last = at
-	}
 }
 
 // slope is a line through points by least squares (Welford's updates, which do
@@ -624,10 +622,10 @@ func (s *slope) add(x, y float64) {
 	s.covXY += dx * (y - s.meanY)
 }
 
-// value returns the slope, 0 where the points give none.
-func (s *slope) value() float64 {
+// value returns the slope, nil where the points give none.
+func (s *slope) value() *float64 {
 	if s.varX == 0 {
-		return 0
+		return nil
 	}
-	return s.covXY / s.varX
+	return ptr(s.covXY / s.varX)
 }

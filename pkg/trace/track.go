@@ -69,8 +69,9 @@ func (h *heap) fix(t *track) {
 		h.tracks = append(h.tracks, t)
 		t.place = len(h.tracks)
 	}
-	h.up(t.place - 1)
-	h.down(t.place - 1)
+	if i := t.place - 1; !h.up(i) {
+		h.down(i)
+	}
 }
 
 func (h *heap) remove(t *track) {
@@ -78,39 +79,54 @@ func (h *heap) remove(t *track) {
 		return
 	}
 	i, last := t.place-1, len(h.tracks)-1
-	h.swap(i, last)
+	h.put(i, h.tracks[last])
 	h.tracks = slices.Delete(h.tracks, last, last+1)
 	t.place = 0
-	if i < last {
-		h.up(i)
-		h.down(h.tracks[i].place - 1)
+	if i < last && !h.up(i) {
+		h.down(i)
 	}
 }
 
-func (h *heap) up(i int) {
-	for i > 0 && h.tracks[i].before(h.tracks[(i-1)/2]) {
-		h.swap(i, (i-1)/2)
-		i = (i - 1) / 2
+// up moves a track towards the top, and reports whether it did.
+func (h *heap) up(i int) (moved bool) {
+	t := h.tracks[i]
+	for i > 0 {
+		parent := (i - 1) / 2
+		if !t.before(h.tracks[parent]) {
+			break
+		}
+		h.put(i, h.tracks[parent])
+		i, moved = parent, true
 	}
+	if moved {
+		h.put(i, t)
+	}
+	return moved
 }
 
+// down moves a track away from the top.
 func (h *heap) down(i int) {
+	t, from := h.tracks[i], i
 	for {
-		least := i
-		for _, c := range [...]int{2*i + 1, 2*i + 2} {
-			if c < len(h.tracks) && h.tracks[c].before(h.tracks[least]) {
-				least = c
-			}
+		least := 2*i + 1
+		if least >= len(h.tracks) {
+			break
 		}
-		if least == i {
-			return
+		if right := least + 1; right < len(h.tracks) && h.tracks[right].before(h.tracks[least]) {
+			least = right
 		}
-		h.swap(i, least)
+		if !h.tracks[least].before(t) {
+			break
+		}
+		h.put(i, h.tracks[least])
 		i = least
 	}
+	if i != from {
+		h.put(i, t)
+	}
 }
 
-func (h *heap) swap(i, j int) {
-	h.tracks[i], h.tracks[j] = h.tracks[j], h.tracks[i]
-	h.tracks[i].place, h.tracks[j].place = i+1, j+1
+func (h *heap) put(i int, t *track) {
+	h.tracks[i] = t
+	t.place = i + 1
 }

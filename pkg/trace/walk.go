@@ -50,6 +50,14 @@ type VectorVisitor interface {
 	WantsVectors() bool
 }
 
+// EndVisitor is a [Visitor] that is told where logs end.
+type EndVisitor interface {
+	Visitor
+	// End is told that a machine has no more lines, before all lines that are shown
+	// after its last one. index is its place in [Run.Present].
+	End(index int)
+}
+
 // ErrEnough is what a [Visitor] returns that has seen all that it wants to see. It
 // is shown no more lines, and the others go on.
 var ErrEnough = errors.New("enough of the walk is seen")
@@ -381,6 +389,11 @@ func (w *walker) advance(t *track) error {
 		w.checker.torn(t.index, err)
 	}
 	t.ended = true
+	for _, v := range w.visitors {
+		if v, ok := v.(EndVisitor); ok {
+			v.End(t.index)
+		}
+	}
 	w.ready.remove(t)
 	if t.awaited == 0 {
 		return nil

@@ -70,6 +70,7 @@ type Finding struct {
 	Run    experiment.Spec
 	Number uint64 // of the run, from 1
 	What   string // which law, where
+	Dir    string // with its logs
 }
 
 // CheckMistake says what is wrong with the name of a mistake; "" stands for none.
@@ -82,7 +83,8 @@ func CheckMistake(name string) error {
 
 // Hunt tries runs 0 to n-1 of a seed until one breaks a law, and returns that one,
 // nil if there is none, and how many were tried. With the name of a mistake, its
-// machines make it. dir is a directory for the logs of one run at a time.
+// machines make it. dir is a directory for the logs of one run at a time; those of the
+// run that breaks a law are left there.
 func Hunt(ctx context.Context, dir string, seed, n uint64, bug string, watch func(tried uint64)) (_ *Finding, tried uint64, err error) {
 	if err := CheckMistake(bug); err != nil {
 		return nil, 0, err
@@ -95,14 +97,19 @@ func Hunt(ctx context.Context, dir string, seed, n uint64, bug string, watch fun
 		if err != nil {
 			return nil, i, fmt.Errorf("run %d of the hunt cannot be: %w", i+1, err)
 		}
-		what, err := try(ctx, spec, filepath.Join(dir, strconv.FormatUint(i, 10)), bug)
+		logs := filepath.Join(dir, strconv.FormatUint(i, 10))
+		what, err := try(ctx, spec, logs, bug)
+		if err != nil {
+			what = err.Error() // none of the runs should give one
+		}
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return nil, i, ctx.Err()
-		case err != nil:
-			return &Finding{Run: spec, Number: i + 1, What: err.Error()}, i + 1, nil //nolint:nilerr // it is the finding
+			return nil, i, errors.Join(ctx.Err(), os.RemoveAll(logs))
 		case what != "":
-			return &Finding{Run: spec, Number: i + 1, What: what}, i + 1, nil
+			return &Finding{Run: spec, Number: i + 1, What: what, Dir: logs}, i + 1, nil
+		}
+		if err := os.RemoveAll(logs); err != nil {
+			return nil, i + 1, err
 		}
 		if watch != nil {
 			watch(i + 1)
@@ -111,13 +118,11 @@ func Hunt(ctx context.Context, dir string, seed, n uint64, bug string, watch fun
 	return nil, n, nil
 }
 
-// try executes a run and says what is wrong with it. An error is something wrong
-// too: none of the runs should give one.
+// try executes a run and says what is wrong with it, as an error too.
 func try(ctx context.Context, spec experiment.Spec, dir, bug string) (what string, err error) {
 	if err := os.Mkdir(dir, 0o777); err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // at worst, a temporary directory stays
 	if bug == "" {
 		_, err = sim.Run(ctx, sim.Config{Spec: spec, LogDir: dir, Workers: 1})
 	} else {
@@ -126,7 +131,7 @@ func try(ctx context.Context, spec experiment.Spec, dir, bug string) (what strin
 	if err != nil {
 		return "", err
 	}
-	return check(ctx, dir)
+	return Check(ctx, dir)
 }
 
 // wrong executes a run with a mistake. Of its faults, only resets matter there.
@@ -140,8 +145,12 @@ func wrong(spec *experiment.Spec, dir string, kind mistake.Kind) error {
 	return r.Write(dir)
 }
 
-// check returns what is wrong with the logs in a directory, "" for nothing.
-func check(ctx context.Context, dir string) (what string, err error) {
+// InReplay begins what is wrong with logs that break no law.
+const InReplay = "replay: "
+
+// Check returns what is wrong with the logs in a directory, "" for nothing: they break a
+// law, or the machines themselves do not do again what is recorded.
+func Check(ctx context.Context, dir string) (what string, err error) {
 	r, err := trace.Open(dir)
 	if err != nil {
 		return "", err
@@ -164,7 +173,7 @@ func check(ctx context.Context, dir string) (what string, err error) {
 	_, err = replay.Run(ctx, paths)
 	var differs *replay.Difference
 	if errors.As(err, &differs) {
-		return "replay: " + differs.Error(), nil
+		return InReplay + differs.Error(), nil
 	}
 	return "", err
 }
