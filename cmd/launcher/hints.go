@@ -31,6 +31,7 @@ var hints = []struct {
 	{rundir.ErrUnwritable, " (choose another --out)"},
 	{lab.ErrLowDisk, " (--min-free says how much; 0 keeps nothing free)"},
 	{sim.ErrTooManyLogs, ", and more with --logs=false"},
+	{sweep.ErrUnchecked, "; with --virtual and --logs=false more"},
 	{sweep.ErrNotASweep, ": choose another --out"},
 	{sweep.ErrOtherSweep, ": choose another --out, or leave all flags but --out away to go on with it"},
 	{sweep.ErrUnwritable, " (choose another --out)"},

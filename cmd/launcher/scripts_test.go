@@ -337,7 +337,7 @@ func requireLab(t *testing.T, p *program) {
 	assert.Regexp(t, `\nruns   (all \d+ are|it is) correct: every law holds for [\d,]+ events\n`, p.out.String())
 	dir := filepath.Join(p.cmd.Dir, "lab")
 	assert.Equal(t, []string{"lab"}, files(t, p.cmd.Dir))
-	assert.Equal(t, []string{"diagram.svg", "findings.md", "runs", "stats.md", "sweep.csv", "sweep.json", "sweep.md"}, files(t, dir))
+	assert.Equal(t, []string{"classes.csv", "diagram.svg", "findings.md", "results.jsonl", "runs", "stats.md", "sweep.csv", "sweep.json", "sweep.md"}, files(t, dir))
 	assert.Contains(t, readFile(t, filepath.Join(dir, "diagram.svg")), "</svg>")
 	assert.Contains(t, readFile(t, filepath.Join(dir, "stats.md")), "## What this shows")
 	assert.Regexp(t, `All \d+ runs are correct|The run is correct`, readFile(t, filepath.Join(dir, "findings.md")))

@@ -21,8 +21,10 @@ import (
 type Population struct {
 	Elapsed time.Duration `json:"elapsed_ns"` // the longest of all machines
 	Clock   clock.Time    `json:"clock"`      // the largest at the end
-	// Classes are by rate, the slowest first; All has the machines of all of them.
+	// Classes are by rate, the slowest first; Between has the machines of all but the first
+	// and the last, nil if there are none, and All those of all.
 	Classes []Class `json:"classes"`
+	Between *Class  `json:"between,omitempty"`
 	All     Class   `json:"all"`
 }
 
@@ -112,9 +114,17 @@ func Survey(machines iter.Seq[Machine]) *Population {
 		i := sort.Search(len(ends), func(i int) bool { return ends[i] >= m.Rate })
 		gathering[i].add(&m, p.Clock)
 	}
-	for _, g := range gathering {
+	between := newGathering()
+	for i, g := range gathering {
 		all.merge(g)
+		if i > 0 && i < len(gathering)-1 {
+			between.merge(g)
+		}
 		p.Classes = append(p.Classes, g.class())
+	}
+	if between.Machines > 0 {
+		c := between.class()
+		p.Between = &c
 	}
 	p.All = all.class()
 	return p
@@ -214,6 +224,15 @@ func (g *gathering) class() Class {
 	return c
 }
 
+// SpreadOf returns how values are distributed.
+func SpreadOf(values []uint64) Spread {
+	t := make(tally)
+	for _, x := range values {
+		t[x]++
+	}
+	return t.spread()
+}
+
 // tally counts values: of a million machines, a few thousand are different.
 type tally map[uint64]uint64
 
@@ -288,6 +307,16 @@ func (p *Population) Check() error {
 	}
 	if err := p.All.check(p.Clock); err != nil {
 		return fmt.Errorf("all machines: %w", err)
+	}
+	between := 0
+	if p.Between != nil {
+		if err := p.Between.check(p.Clock); err != nil {
+			return fmt.Errorf("the machines between: %w", err)
+		}
+		between = p.Between.Machines
+	}
+	if want := machines - p.Classes[0].Machines - p.Classes[len(p.Classes)-1].Machines; max(want, 0) != between {
+		return errors.New("the machines between are not those of the classes between")
 	}
 	if p.All.Machines != machines || p.All.Slowest != p.Classes[0].Slowest || p.All.Fastest != last || p.Elapsed < 0 {
 		return errors.New("the classes are not all machines")

@@ -44,7 +44,12 @@ func TestSurvey(t *testing.T) {
 		p := summary.Survey(slices.Values(machines))
 		require.NoError(t, p.Check())
 		seen := 0
-		for _, c := range append(slices.Clone(p.Classes), p.All) {
+		classes := append(slices.Clone(p.Classes), p.All)
+		if p.Between != nil {
+			classes = append(classes, *p.Between)
+			seen -= p.Between.Machines
+		}
+		for _, c := range classes {
 			var drifts, queues, longest []uint64
 			var steps uint64
 			var rate, gaps float64
@@ -139,6 +144,7 @@ func TestForgedPopulations(t *testing.T) {
 		"all machines: a histogram does not count the machines":          func(p *summary.Population) { p.All.Queues.Histogram = nil },
 		"class 2: its rates are not above those of the one before":       func(p *summary.Population) { p.Classes[1].Slowest = clock.Hertz },
 		"class 1: the drifts are not the largest clock minus the clocks": func(p *summary.Population) { p.Clock = 10 },
+		"the machines between are not those of the classes between":      func(p *summary.Population) { p.Between = &p.Classes[1] },
 		"the classes are not all machines":                               func(p *summary.Population) { p.Elapsed = -1 },
 	} {
 		p := summary.Survey(slices.Values(machines))
