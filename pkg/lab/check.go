@@ -13,6 +13,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/report"
+	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -166,6 +167,11 @@ func (s Stats) Run(_ context.Context, env *Env) error {
 	code := exit.OK
 	for i, dir := range s.Dirs {
 		run, err := trace.Open(dir)
+		if errors.Is(err, rundir.ErrNoLogs) {
+			if err = s.withoutLogs(env, dir, err); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return err
 		}
