@@ -8,7 +8,7 @@ BIN=${BIN:-$root/bin} DURATION=${DURATION:-60s} TRIALS=${TRIALS:-5} SEED=${SEED:
 VIRTUAL=${VIRTUAL:-}
 name=$(basename "$0" .sh)
 grid=()              # the flags of the sweep
-picture=             # the run to draw; empty: the first
+picture=             # the run to draw; empty: the one that has most to tell, else the first
 picture_from=0s      # where the picture starts
 real_only=()         # flags for runs as processes only
 
@@ -124,6 +124,8 @@ lab() {
 	trap - INT TERM
 	((code < 2)) || exit "$code"
 
+	# Where the rates are drawn, the findings name the run to look at first.
+	: "${picture:=$(sed -nE 's/.*The run to look at first is (p[0-9]+-t[0-9]+):.*/\1/p' "$OUT/findings.md" | head -n 1)}"
 	runs=("$OUT/runs/"*)
 	run=${picture:+$OUT/runs/$picture}
 	run=${run:-${runs[0]}}

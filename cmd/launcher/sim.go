@@ -24,7 +24,7 @@ same commands read it. Ctrl-C stops the run in an orderly way.
 
 --logs=false keeps statistics only, for millions of machines:
 
-  launcher sim --machines 1000000 --duration 60s --logs=false --out runs/million
+  launcher sim --machines 1000000 --logs=false --out runs/million
 
 "launcher stats" shows these, class by class. --per-machine has each machine's.
 

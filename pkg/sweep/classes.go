@@ -285,6 +285,7 @@ type overview struct {
 	point   Point
 	seconds float64  // of a run
 	runs    int      // that are correct
+	drawn   bool     // the trials have rates of their own
 	classes []*class // from the slowest to the fastest
 	all     *class   // all machines
 	// speed is by how much the largest clock advances per second, by trial.
@@ -342,6 +343,7 @@ func summarize(p Point, duration time.Duration, results []*Result) *overview {
 		fixed = fixed && (s.runs == 1 || slices.Equal(rates, ofFirst))
 		ofFirst = rates
 	}
+	s.drawn = p.isDrawn() && !fixed && !alike
 	switch {
 	case p.isDrawn() && alike && !fixed && s.runs > 0:
 		slowest.name = "all alike"

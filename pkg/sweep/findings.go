@@ -31,7 +31,11 @@ func (r *Report) Findings() []byte {
 	r.soundness(w)
 	for _, o := range r.points {
 		w.section("%s", r.title(o))
-		o.describe(w)
+		if o.areSystems(r.grid.Trials) {
+			r.describeSystems(w, o)
+		} else {
+			o.describe(w)
+		}
 	}
 	for _, k := range r.varied {
 		r.along(w, k)

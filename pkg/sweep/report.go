@@ -255,16 +255,25 @@ type titled struct {
 	*columns.Table
 }
 
-// tables are the clocks and the queues of all points, class by class.
+// tables are the clocks and the queues of all points, class by class, or, of systems that
+// cannot be compared, machine by machine.
 func (r *Report) tables() []titled {
 	entries := r.entries()
-	all := []titled{
-		r.table("Clocks: jumps per event, drift behind the largest clock", entries, jumpMean, jumpMax, gaps, driftMean, driftMax),
-		r.table("Queues: messages, and messages per second", entries, growth, growthPredicted, queueMax, arrivals, arrivalsPredicted),
+	var all []titled
+	for _, o := range r.points {
+		if o.areSystems(r.grid.Trials) {
+			all = append(all, r.members(o))
+		}
+	}
+	comparable := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.of.areSystems(r.grid.Trials) })
+	if len(comparable) > 0 {
+		all = append(all,
+			r.table("Clocks: jumps per event, drift behind the largest clock", comparable, jumpMean, jumpMax, gaps, driftMean, driftMax),
+			r.table("Queues: messages, and messages per second", comparable, growth, growthPredicted, queueMax, arrivals, arrivalsPredicted))
 	}
 	whole := make([]entry, 0, len(r.points))
 	var crowds []entry
-	for _, e := range entries {
+	for _, e := range comparable {
 		if e.class == e.of.all || e.class != nil && len(e.of.classes) == 1 {
 			whole = append(whole, entry{e.of, e.of.all, true})
 		}
