@@ -402,12 +402,7 @@ func (s *overview) groups(r *Result) (groups []group, all *figures, largest floa
 		}
 	}
 	all = figuresOf(machines)
-	if c := r.Stats.Concurrency; c != nil && c.Pairs > 0 {
-		all.value[concurrent] = 100 * float64(c.Concurrent) / float64(c.Pairs)
-		if c.Concurrent > 0 {
-			all.value[overOrdered] = 100 * float64(c.Ordered) / float64(c.Concurrent)
-		}
-	}
+	all.value[concurrent], all.value[overOrdered] = r.pairs()
 	return groups, all, largest
 }
 

@@ -262,7 +262,7 @@ func (r *Report) tables() []titled {
 	var all []titled
 	for _, o := range r.points {
 		if o.areSystems(r.grid.Trials) {
-			all = append(all, r.members(o))
+			all = append(all, r.members(o)...)
 		}
 	}
 	comparable := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.of.areSystems(r.grid.Trials) })
@@ -518,23 +518,17 @@ func (r *Report) runRecord(run *Run, result *Result) []string {
 // it too; see the column verdict. Of runs without logs there are only classes.
 func (r *Report) CSV(to io.Writer) error {
 	w := csv.NewWriter(to)
-	_ = w.Write(slices.Concat(runFields, []string{"pace_kept", "concurrent_share", "ordered_share"}, report.StatsHeader())) // Error returns the first error
+	_ = w.Write(slices.Concat(runFields, []string{"pace_kept", "concurrent_percent", "ordered_percent"}, report.StatsHeader())) // Error returns the first error
 	for run, result := range r.each() {
 		if result.Stats == nil {
 			continue
 		}
 		fields := r.runRecord(run, result)
-		concurrent, ordered := "", ""
-		if c := result.Stats.Concurrency; c != nil && c.Pairs > 0 {
-			concurrent = exact(float64(c.Concurrent) / float64(c.Pairs))
-			if c.Concurrent > 0 {
-				ordered = exact(float64(c.Ordered) / float64(c.Concurrent))
-			}
-		}
+		concurrent, ordered := result.pairs()
 		for i := range result.Stats.Machines {
 			m := &result.Stats.Machines[i]
 			kept := !slices.ContainsFunc(result.Paces, func(p Pace) bool { return p.Machine == m.ID && p.suffered() })
-			_ = w.Write(slices.Concat(fields, []string{strconv.FormatBool(kept), concurrent, ordered}, report.StatsRow(m)))
+			_ = w.Write(slices.Concat(fields, []string{strconv.FormatBool(kept), exact(concurrent), exact(ordered)}, report.StatsRow(m)))
 		}
 	}
 	w.Flush()

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -145,4 +146,19 @@ func (r *Result) events() uint64 {
 		return r.Population.All.Steps
 	}
 	return r.Stats.Events
+}
+
+// pairs returns how many of the pairs of events on different machines are concurrent, and
+// how many of these the clocks order, in %; NaN where that is not known.
+func (r *Result) pairs() (concurrent, ordered float64) {
+	concurrent, ordered = math.NaN(), math.NaN()
+	if r.Stats == nil || r.Stats.Concurrency == nil || r.Stats.Concurrency.Pairs == 0 {
+		return concurrent, ordered
+	}
+	c := r.Stats.Concurrency
+	concurrent = 100 * float64(c.Concurrent) / float64(c.Pairs)
+	if c.Concurrent > 0 {
+		ordered = 100 * float64(c.Ordered) / float64(c.Concurrent)
+	}
+	return concurrent, ordered
 }

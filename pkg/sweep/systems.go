@@ -188,36 +188,36 @@ var memberColumns = []columns.Column[member]{
 	columns.Number("growth/s", "observed", figure.PerSecond, func(m *member) float64 { return known(m.machine.QueueGrowth) }),
 	columns.Number("growth/s", "predicted", figure.PerSecond, func(m *member) float64 { return predicted(m.machine).Growth }),
 	columns.Number("", "queue max", figure.Short, func(m *member) float64 { return longest(m.machine) }),
-	columns.Number("pairs", "concurrent %", figure.Mean, func(m *member) float64 { return m.pairs(concurrent) }),
-	columns.Number("pairs", "of these ordered %", figure.Mean, func(m *member) float64 { return m.pairs(overOrdered) }),
 }
 
-// pairs returns what only the first line of a run says: how many of its pairs of events
-// are concurrent, or of these ordered, in %.
-func (m *member) pairs(k int) float64 {
-	c := m.result.Stats.Concurrency
-	switch {
-	case !m.first || c == nil || c.Pairs == 0:
-		return math.NaN()
-	case k == concurrent:
-		return 100 * float64(c.Concurrent) / float64(c.Pairs)
-	case c.Concurrent == 0:
-		return math.NaN()
-	}
-	return 100 * float64(c.Ordered) / float64(c.Concurrent)
+// orderColumns say of a system how much of the order of its clocks is one of causes.
+var orderColumns = []columns.Column[system]{
+	columns.Words("run", func(s *system) string { return s.run.Name }),
+	columns.Words("rates", func(s *system) string { return figure.Rates(s.run.Rates, maxListed) }),
+	columns.Number("pairs", "concurrent %", figure.Mean, func(s *system) float64 {
+		concurrent, _ := s.result.pairs()
+		return concurrent
+	}),
+	columns.Number("pairs", "of these ordered %", figure.Mean, func(s *system) float64 {
+		_, ordered := s.result.pairs()
+		return ordered
+	}),
 }
 
-// members is a table of the machines of each run of a point.
-func (r *Report) members(o *overview) titled {
+// members are tables of the machines of each run of a point, and of its runs.
+func (r *Report) members(o *overview) []titled {
 	var rows []member
 	for _, s := range r.systems(o) {
 		for i := range s.result.Stats.Machines {
 			rows = append(rows, member{s, i == 0, &s.result.Stats.Machines[i]})
 		}
 	}
-	title := "Runs and machines"
+	point := ""
 	if len(r.points) > 1 {
-		title += ", point " + strconv.Itoa(o.point.Number)
+		point = ", point " + strconv.Itoa(o.point.Number)
 	}
-	return titled{title, 2, columns.New(memberColumns, rows)}
+	return []titled{
+		{"Runs and machines" + point, 2, columns.New(memberColumns, rows)},
+		{"Order: pairs of events on different machines" + point, 1, columns.New(orderColumns, r.systems(o))},
+	}
 }
