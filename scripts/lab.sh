@@ -35,9 +35,9 @@ Each flag can also be set by an environment variable (DURATION, TRIALS, …;
 VIRTUAL=1). BIN is the directory of vm and launcher (default: bin; they are built if
 missing).
 
-The directory holds findings.md (what the numbers show, in words), sweep.md and
-sweep.csv (tables), runs/ (each run with its logs), and diagram.svg and stats.md of
-one run.
+The directory holds findings.md (what the numbers show, in words), sweep.md, sweep.csv
+and classes.csv (tables), sweep.svg (curves), runs/ (each run with its logs), and of one
+run diagram.svg, run.svg (clocks, drift and queues over time) and stats.md.
 
 Exit code: that of "launcher sweep": 1 if a run is not correct, 130 after Ctrl-C.
 END_OF_USAGE
@@ -129,8 +129,8 @@ lab() {
 	runs=("$OUT/runs/"*)
 	run=${picture:+$OUT/runs/$picture}
 	run=${run:-${runs[0]}}
-	"$BIN/launcher" stats --format markdown "$run" >"$OUT/stats.md"
-	echo "the figures of one run: $OUT/stats.md" >&2
+	"$BIN/launcher" stats --format markdown --plot "$OUT/run.svg" "$run" >"$OUT/stats.md"
+	echo "the figures of one run: $OUT/stats.md, and over time: $OUT/run.svg" >&2
 	# A run may be too short for a picture. That is not an error.
 	if "$BIN/launcher" diagram --from "$picture_from" --to "$(later "$picture_from")" -o "$OUT/diagram.svg" "$run"; then
 		echo "a picture of it: $OUT/diagram.svg" >&2

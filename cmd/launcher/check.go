@@ -46,7 +46,10 @@ func statsCommand() *cli.Command {
 clock values of one machine; a gap is a jump of more than 1. The drift of a machine at
 some instant is the largest clock of any machine minus its own. Queues are predicted
 from the machines' rates.`,
-		Flags:  append([]cli.Flag{formatFlag(report.StatsFormats...)}, lookFlags()...),
+		Flags: append([]cli.Flag{
+			formatFlag(report.StatsFormats...),
+			&cli.StringFlag{Name: "plot", Usage: "draw clocks, drift, queues and jumps of one run to `FILE`, as SVG"},
+		}, lookFlags()...),
 		Action: command.PipedToTheEnd(action(statsOptions)),
 	}
 }
@@ -54,6 +57,9 @@ from the machines' rates.`,
 func statsOptions(c *cli.Context) (o lab.Stats, err error) {
 	if o.Dirs, err = runDirs(c); err != nil {
 		return o, err
+	}
+	if o.Plot = c.String("plot"); o.Plot != "" && len(o.Dirs) > 1 {
+		return o, command.Usage("--plot with %d directories: a figure is of one run", len(o.Dirs))
 	}
 	o.Format, err = format(c, report.StatsFormats...)
 	return o, err

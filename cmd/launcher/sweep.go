@@ -29,10 +29,10 @@ against the laws. For example
 
   launcher sweep --rates '1,5,3;2,4,3;3,3,3' --trials 5 --virtual
 
-The directory receives sweep.md (tables), sweep.csv (a row per machine of each run),
-findings.md (what the figures show), sweep.json (the grid), results.jsonl (a line for
-each run that is done), and a directory for each run, as "launcher run" or "launcher sim"
-leaves it; --logs=false leaves out the last, and in virtual time allows a million
+The directory receives sweep.md (tables), sweep.svg (curves), sweep.csv (a row per machine
+of each run), classes.csv (a row per class), findings.md (what the figures show), sweep.json
+(the grid), results.jsonl (a line for each run that is done), and a directory for each run,
+as "launcher run" or "launcher sim" leaves it; --logs=false leaves out the last, and in virtual time allows a million
 machines. Ctrl-C stops, and keeps what is done; the same --out continues where it
 stopped, and with more --trials it goes on from a sweep that is done.
 

@@ -23,7 +23,7 @@ var small = []string{"sweep", "--virtual", "--rates", "1,5,4;uniform:1,6", "--di
 func sweepFiles(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := make(map[string]string)
-	for _, name := range []string{sweep.CSVName, sweep.ClassesName, sweep.TableName, sweep.FindingsName, sweep.GridName} {
+	for _, name := range []string{sweep.CSVName, sweep.ClassesName, sweep.FigureName, sweep.TableName, sweep.FindingsName, sweep.GridName} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
 		files[name] = string(b)
@@ -39,7 +39,7 @@ func TestSweep(t *testing.T) {
 	assert.Contains(t, talk, "sweep of 16 runs of 10s in virtual time: 8 points × 2 trials, seed 3; in "+dir+"\n")
 	assert.Contains(t, talk, "(16 of 16)\nwhat this shows: "+filepath.Join(dir, "findings.md")+"\n")
 	assert.Contains(t, out, "\nruns   all 16 are correct: every law holds for ")
-	assert.Equal(t, []string{"classes.csv", "findings.md", "results.jsonl", "runs", "sweep.csv", "sweep.json", "sweep.md"}, names(t, dir))
+	assert.Equal(t, []string{"classes.csv", "findings.md", "results.jsonl", "runs", "sweep.csv", "sweep.json", "sweep.md", "sweep.svg"}, names(t, dir))
 
 	// Each run is one like any other.
 	runs := names(t, filepath.Join(dir, "runs"))
@@ -261,9 +261,9 @@ func TestSweepWithoutLogs(t *testing.T) {
 	require.Zero(t, code, talk)
 	assert.Contains(t, talk, "sweep of 16 runs of 10s in virtual time, without logs: ")
 	assert.Equal(t, want, got)
-	assert.Equal(t, []string{"classes.csv", "findings.md", "results.jsonl", "sweep.csv", "sweep.json", "sweep.md"}, names(t, without))
+	assert.Equal(t, []string{"classes.csv", "findings.md", "results.jsonl", "sweep.csv", "sweep.json", "sweep.md", "sweep.svg"}, names(t, without))
 	files, others := sweepFiles(t, with), sweepFiles(t, without)
-	for _, name := range []string{sweep.CSVName, sweep.ClassesName} {
+	for _, name := range []string{sweep.CSVName, sweep.ClassesName, sweep.FigureName} {
 		assert.Equal(t, files[name], others[name])
 	}
 	for _, name := range []string{sweep.TableName, sweep.FindingsName} {

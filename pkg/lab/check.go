@@ -159,11 +159,12 @@ func (c *Check) write(env *Env, dir string, v *trace.Verdict) error {
 type Stats struct {
 	Dirs   []string
 	Format string // one of [report.StatsFormats]
+	Plot   string // a file for a figure of the run, if there is one; "": none
 }
 
 // Run prints the figures of each run. An error says that a law is broken somewhere,
 // or that a log cannot be read.
-func (s Stats) Run(_ context.Context, env *Env) error {
+func (s Stats) Run(ctx context.Context, env *Env) error {
 	code := exit.OK
 	for i, dir := range s.Dirs {
 		run, err := trace.Open(dir)
@@ -178,6 +179,11 @@ func (s Stats) Run(_ context.Context, env *Env) error {
 		stats, err := run.Stats()
 		if err != nil {
 			return err
+		}
+		if s.Plot != "" {
+			if err := s.plot(ctx, env, run); err != nil {
+				return err
+			}
 		}
 		if i > 0 && (s.Format == "table" || s.Format == "markdown") {
 			_, _ = fmt.Fprintln(env.Out)

@@ -459,6 +459,7 @@ func (c *conductor) write(r *sweep.Report) error {
 		{sweep.CSVName, r.CSV},
 		{sweep.ClassesName, r.ClassesCSV},
 		{sweep.TableName, text(r.Markdown)},
+		{sweep.FigureName, r.Figure},
 		{sweep.FindingsName, text(r.Findings)},
 	} {
 		if err := c.dir.Write(f.name, f.write); err != nil {

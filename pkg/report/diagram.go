@@ -237,7 +237,7 @@ func (d *Drawing) event(s *trace.Step, at int64) {
 	if l == nil {
 		return
 	}
-	d.strips.add(d.lanes, l, at, s.Event.Queue)
+	d.strips.add(d.lanes, l, at, s.Event)
 	if d.crowded = d.crowded || len(d.marks) == maxDrawn; d.crowded {
 		d.marks, d.arrows = nil, nil
 		return
@@ -276,6 +276,7 @@ type cell struct {
 	events int32
 	queue  int32 // the longest, after an event
 	last   int32 // after the last event
+	clock  clock.Time
 }
 
 func newStrips(from, to int64) strips {
@@ -286,7 +287,7 @@ func newStrips(from, to int64) strips {
 	return strips{from: from, width: width}
 }
 
-func (s *strips) add(all map[int]*lifeline, l *lifeline, at int64, queue int) {
+func (s *strips) add(all map[int]*lifeline, l *lifeline, at int64, ev *event.Event) {
 	for (at-s.from)/s.width >= maxCells {
 		s.width *= 2
 		for _, l := range all {
@@ -299,9 +300,10 @@ func (s *strips) add(all map[int]*lifeline, l *lifeline, at int64, queue int) {
 	}
 	c := &l.cells[i]
 	c.events++
-	c.last = int32(min(queue, math.MaxInt32))
+	c.last = int32(min(ev.Queue, math.MaxInt32))
 	c.queue = max(c.queue, c.last)
-	s.queue = max(s.queue, queue)
+	c.clock = ev.Clock
+	s.queue = max(s.queue, ev.Queue)
 	s.events++
 }
 
@@ -313,7 +315,7 @@ func (l *lifeline) fold() {
 			if next := l.cells[2*i+1]; next.events > 0 {
 				c.events += next.events
 				c.queue = max(c.queue, next.queue)
-				c.last = next.last
+				c.last, c.clock = next.last, next.clock
 			}
 		}
 		l.cells[i] = c

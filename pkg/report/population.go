@@ -126,12 +126,7 @@ func histogram(rows []summary.Class, of func(*summary.Class) *summary.Spread) (a
 		buckets = max(buckets, len(of(&rows[i]).Histogram))
 	}
 	for i := range buckets {
-		low, high := summary.Bucket(i)
-		name := strconv.FormatUint(low, 10)
-		if high > low {
-			name += "–" + strconv.FormatUint(high, 10)
-		}
-		all = append(all, columns.Number("", name, figure.Mean, func(c *summary.Class) float64 {
+		all = append(all, columns.Number("", bucket(summary.Bucket(i)), figure.Mean, func(c *summary.Class) float64 {
 			if h := of(c).Histogram; i < len(h) {
 				return 100 * float64(h[i]) / float64(c.Machines)
 			}

@@ -7,6 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/event"
 )
 
 // The dumb twin looks at all events for each cell, however often cells were put together.
@@ -31,8 +34,8 @@ func TestStrips(t *testing.T) {
 		}
 		for id := range ticks { // the events of a machine come in their order
 			slices.SortStableFunc(ticks[id], func(a, b tick) int { return int(min(max(a.at-b.at, -1), 1)) })
-			for _, x := range ticks[id] {
-				s.add(lines, lines[id], x.at, x.queue)
+			for i, x := range ticks[id] {
+				s.add(lines, lines[id], x.at, &event.Event{Queue: x.queue, Clock: clock.Time(i + 1)})
 			}
 		}
 		require.Equal(t, len(ticks[0])+len(ticks[1]), s.events)
@@ -41,10 +44,10 @@ func TestStrips(t *testing.T) {
 			seen := 0
 			for i, c := range lines[id].cells {
 				var want cell
-				for _, x := range all {
+				for n, x := range all {
 					if (x.at-from)/s.width == int64(i) {
 						want.events++
-						want.last = int32(x.queue)
+						want.last, want.clock = int32(x.queue), clock.Time(n+1)
 						want.queue = max(want.queue, want.last)
 					}
 				}

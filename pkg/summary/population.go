@@ -81,10 +81,11 @@ func Bucket(i int) (low, high uint64) {
 	return 1<<(i-2) + 1, 1 << (i - 1)
 }
 
-// buckets is how many entries a histogram can have.
-const buckets = 66
+// Buckets is how many entries a [Spread.Histogram] can have.
+const Buckets = 66
 
-func bucketOf(x uint64) int {
+// BucketOf returns which entry of a [Spread.Histogram] counts a value.
+func BucketOf(x uint64) int {
 	if x == 0 {
 		return 0
 	}
@@ -241,7 +242,7 @@ func (t tally) spread() (s Spread) {
 	total := uint64(0)
 	for _, x := range values {
 		total += t[x]
-		i := bucketOf(x)
+		i := BucketOf(x)
 		for i >= len(s.Histogram) {
 			s.Histogram = append(s.Histogram, 0)
 		}
@@ -361,7 +362,7 @@ func (s *Spread) check(machines int) error {
 		return errors.New("the quantiles do not rise")
 	case !(s.Mean >= float64(s.Min)*(1-1e-9) && s.Mean <= float64(s.Max)*(1+1e-9)):
 		return errors.New("a mean is not between the smallest and the largest value")
-	case len(s.Histogram) != bucketOf(s.Max)+1 || total != uint64(machines):
+	case len(s.Histogram) != BucketOf(s.Max)+1 || total != uint64(machines):
 		return errors.New("a histogram does not count the machines")
 	}
 	return nil

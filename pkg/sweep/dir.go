@@ -24,6 +24,7 @@ const (
 	CSVName      = "sweep.csv"     // every machine of every run
 	ClassesName  = "classes.csv"   // every class of machines of every run
 	TableName    = "sweep.md"      // the tables
+	FigureName   = "sweep.svg"     // the figure
 	FindingsName = "findings.md"   // what they show
 	RunsName     = "runs"          // one directory for each run with logs
 )
