@@ -36,7 +36,7 @@ type endingSource struct {
 
 // Next looks at the context now and then: to ask it costs as much as some lines.
 func (s *endingSource) Next(rec *logging.Record) error {
-	if s.read++; s.read%256 == 0 {
+	if s.read++; s.read%64 == 0 {
 		if err := s.ctx.Err(); err != nil {
 			return err
 		}

@@ -84,14 +84,17 @@ var fonts = func() *font.Cache {
 }()
 
 // Write writes a figure of panels, two in a row if there are more than one.
-func Write(w io.Writer, title string, panels []Panel) error {
+func Write(w io.Writer, title string, panels []Panel) error { return write(w, title, panels, true) }
+
+// write is Write, with the font or without it.
+func write(w io.Writer, title string, panels []Panel, embed bool) error {
 	if len(panels) == 0 {
 		return errors.New("a figure without a panel")
 	}
 	columns := min(len(panels), 2)
 	rows := (len(panels) + columns - 1) / columns
 	width, height := vg.Length(columns)*panelWidth, vg.Length(rows)*panelHeight+titleHeight
-	svg := vgsvg.NewWith(vgsvg.UseWH(width, height), vgsvg.EmbedFonts(true))
+	svg := vgsvg.NewWith(vgsvg.UseWH(width, height), vgsvg.EmbedFonts(embed))
 	page := draw.New(svg)
 	page.SetColor(color.White)
 	page.Fill(page.Rectangle.Path())

@@ -42,9 +42,9 @@ func texts(t require.TestingT, svg []byte) string {
 	}
 }
 
-func write(t require.TestingT, title string, panels []Panel) []byte {
+func drawn(t require.TestingT, title string, panels []Panel, embed bool) []byte {
 	var b bytes.Buffer
-	require.NoError(t, Write(&b, title, panels))
+	require.NoError(t, write(&b, title, panels, embed))
 	return b.Bytes()
 }
 
@@ -61,8 +61,8 @@ func example() []Panel {
 
 // The same figure has the same bytes, with its font, and says what it was told.
 func TestWrite(t *testing.T) {
-	first := write(t, "A sweep", example())
-	assert.Equal(t, first, write(t, "A sweep", example()))
+	first := drawn(t, "A sweep", example(), true)
+	assert.Equal(t, first, drawn(t, "A sweep", example(), true))
 	assert.Contains(t, string(first), "@font-face")
 	assert.Equal(t, 1, strings.Count(string(first), "base64,"), "one font, once")
 	said := texts(t, first)
@@ -97,7 +97,7 @@ func TestHostileFigures(t *testing.T) {
 		for range rapid.IntRange(0, 2).Draw(t, "bars") {
 			p.Bars = append(p.Bars, Bars{Name: name.Draw(t, "bars"), Values: rapid.SliceOfN(number, 0, 5).Draw(t, "values")})
 		}
-		svg := write(t, name.Draw(t, "figure"), []Panel{p})
+		svg := drawn(t, name.Draw(t, "figure"), []Panel{p}, false)
 		texts(t, svg)
 		require.Less(t, len(svg), 1<<20)
 	})
