@@ -54,24 +54,18 @@ func TestCurvesAgainstTheirTwin(t *testing.T) {
 		var largest clock.Time
 		now := make([]clock.Time, 3)
 		for id, ticks := range all {
-			queue := 0
+			queue, longest := 0, -1
 			for _, x := range ticks {
-				switch {
-				case x.at < from:
-					now[id], queue = x.clock, x.queue
-				case x.at < to:
-					if now[id] < x.clock && queue >= 0 && (len(now) > 0) {
-						now[id] = x.clock
-					}
+				if x.at < from {
+					queue = x.queue
+				} else if x.at < to {
+					longest = max(longest, x.queue)
+				}
+				if x.at < to {
+					now[id] = x.clock
 				}
 			}
-			longest, any := 0, false
-			for _, x := range ticks {
-				if x.at >= from && x.at < to {
-					longest, any = max(longest, x.queue), true
-				}
-			}
-			if any {
+			if longest >= 0 {
 				queue = longest
 			}
 			require.InDelta(t, queue, queues[id][i], 0, "queue of %d at %d", id, i)
@@ -108,11 +102,11 @@ func TestCurvesAreAFigure(t *testing.T) {
 		}
 		assert.Equal(t, figures[0].String(), figures[1].String(), "the same run, the same bytes")
 		for dec := xml.NewDecoder(bytes.NewReader(figures[0].Bytes())); ; {
-			if _, err := dec.Token(); errors.Is(err, io.EOF) {
+			_, err := dec.Token()
+			if errors.Is(err, io.EOF) {
 				break
-			} else {
-				require.NoError(t, err)
 			}
+			require.NoError(t, err)
 		}
 		for _, text := range []string{"Lamport clocks", "Drift behind the largest clock", "Queues", "Jumps of the clocks", want} {
 			assert.Contains(t, figures[0].String(), text)

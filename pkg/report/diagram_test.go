@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"io"
 	"os"
 	"regexp"
@@ -49,11 +50,11 @@ func draw(t testing.TB, run *trace.Run, o report.DiagramOptions) string {
 	require.NoError(t, report.Diagram(&b, run, o))
 	if o.Format != "tikz" {
 		for dec := xml.NewDecoder(bytes.NewReader(b.Bytes())); ; {
-			if _, err := dec.Token(); err == io.EOF {
+			_, err := dec.Token()
+			if errors.Is(err, io.EOF) {
 				break
-			} else {
-				require.NoError(t, err)
 			}
+			require.NoError(t, err)
 		}
 	}
 	assert.NotContains(t, b.String(), "NaN")

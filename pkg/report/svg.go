@@ -54,10 +54,8 @@ func (i ink) paint(stroke bool) string {
 			class = "scale"
 		}
 	}
-	s := ""
-	if i.machine < 0 {
-		s = fmt.Sprintf(`class="%s"`, class)
-	} else {
+	s := fmt.Sprintf(`class="%s"`, class)
+	if i.machine >= 0 {
 		s = fmt.Sprintf(`%s="%s"`, what, palette.Hex(i.machine))
 	}
 	if i.opacity > 0 {

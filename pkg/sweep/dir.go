@@ -129,7 +129,7 @@ func Open(path string, grid *Grid) (*Dir, error) {
 		return nil, explain(path, err)
 	}
 	if err := d.begin(grid); err != nil {
-		d.Close()
+		_ = d.Close() // what was wrong before says more
 		return nil, err
 	}
 	return d, nil

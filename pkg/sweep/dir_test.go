@@ -68,7 +68,7 @@ func TestDir(t *testing.T) {
 
 	d, err = Open(path, g)
 	require.NoError(t, err, "it goes on")
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	got, err = saved(d, runs, run)
 	require.NoError(t, err)
 	assert.Equal(t, result, got)
@@ -109,7 +109,7 @@ func TestDirIsRefused(t *testing.T) {
 	path := t.TempDir()
 	d, err := Open(path, grid())
 	require.NoError(t, err)
-	d.Close()
+	require.NoError(t, d.Close())
 
 	other := grid()
 	other.Trials, other.Seed = 1, 8
@@ -146,7 +146,7 @@ func TestDamagedFiles(t *testing.T) {
 	write(name, "") // it was killed before it wrote
 	d, err := Open(path, grid())
 	require.NoError(t, err)
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	runs, err := grid().Runs()
 	require.NoError(t, err)
 	run := &runs[0]

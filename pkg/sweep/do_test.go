@@ -171,7 +171,7 @@ func TestSequence(t *testing.T) {
 				}
 				want = append(want, name)
 			}
-			require.Equal(t, len(want), len(got))
+			require.Len(t, got, len(want))
 			require.True(t, slices.Equal(want, got), "%v: want %v", got, want)
 		}
 		s.Flush()

@@ -265,15 +265,15 @@ func (r *Report) tables() []titled {
 			all = append(all, r.members(o)...)
 		}
 	}
-	comparable := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.of.areSystems(r.grid.Trials) })
-	if len(comparable) > 0 {
+	alike := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.of.areSystems(r.grid.Trials) })
+	if len(alike) > 0 {
 		all = append(all,
-			r.table("Clocks: jumps per event, drift behind the largest clock", comparable, jumpMean, jumpMax, gaps, driftMean, driftMax),
-			r.table("Queues: messages, and messages per second", comparable, growth, growthPredicted, queueMax, arrivals, arrivalsPredicted))
+			r.table("Clocks: jumps per event, drift behind the largest clock", alike, jumpMean, jumpMax, gaps, driftMean, driftMax),
+			r.table("Queues: messages, and messages per second", alike, growth, growthPredicted, queueMax, arrivals, arrivalsPredicted))
 	}
 	whole := make([]entry, 0, len(r.points))
 	var crowds []entry
-	for _, e := range comparable {
+	for _, e := range alike {
 		if e.class == e.of.all || e.class != nil && len(e.of.classes) == 1 {
 			whole = append(whole, entry{e.of, e.of.all, true})
 		}
@@ -320,12 +320,11 @@ func (r *Report) histogram(title string, crowds []entry, of func(*figures) []flo
 }
 
 func bucketName(i int) string {
-	switch low, high := summary.Bucket(i); {
-	case low == high:
+	low, high := summary.Bucket(i)
+	if low == high {
 		return strconv.FormatUint(low, 10)
-	default:
-		return fmt.Sprintf("%d–%d", low, high)
 	}
+	return fmt.Sprintf("%d–%d", low, high)
 }
 
 // entry is one line of these tables.

@@ -97,7 +97,7 @@ func write(w io.Writer, title string, panels []Panel, embed bool) error {
 	svg := vgsvg.NewWith(vgsvg.UseWH(width, height), vgsvg.EmbedFonts(embed))
 	page := draw.New(svg)
 	page.SetColor(color.White)
-	page.Fill(page.Rectangle.Path())
+	page.Fill(page.Path())
 	page.FillText(style(14), vg.Point{X: margin, Y: height - titleHeight*0.7}, clean(title, maxText))
 	for i := range panels {
 		p, err := panels[i].plot()
