@@ -82,6 +82,7 @@ func TestDiagramChoosesItsDensity(t *testing.T) {
 	}{
 		{3, "1,5,4", report.DiagramOptions{To: 12 * time.Second}, true},
 		{3, "1,5,4", report.DiagramOptions{To: time.Minute}, true},
+		{3, "10,10,10", report.DiagramOptions{}, false}, // too close to each other
 		{3, "100,500,400", report.DiagramOptions{}, false},
 		{100, "1-6", report.DiagramOptions{To: time.Minute}, false},
 		{100, "1-6", report.DiagramOptions{To: time.Second}, true},

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -199,7 +200,8 @@ func TestTornResults(t *testing.T) {
 	whole, err := os.ReadFile(file)
 	require.NoError(t, err)
 	first := bytes.IndexByte(whole, '\n') + 1
-	for _, torn := range []string{string(whole[:len(whole)-1]), string(whole[:first+1]), string(whole[:first]) + "\x00\x00\x00\x00", string(whole[:first])} {
+	for _, torn := range []string{string(whole[:len(whole)-1]), string(whole[:first+1]), string(whole[:first]) + "\x00\x00\x00\x00", string(whole[:first]),
+		string(whole[:first]) + strings.Repeat("x", 2*len(whole))} {
 		require.NoError(t, os.WriteFile(file, []byte(torn), 0o666))
 		d, err := Open(path, g)
 		require.NoError(t, err)
