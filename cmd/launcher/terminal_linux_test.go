@@ -197,7 +197,7 @@ func TestTerminalHangsUpInASweep(t *testing.T) {
 	p.start()
 	hangUp(t, p, person, filepath.Join(p.cmd.Dir, "sweep", "runs", "p0001-t0002"), 2, 2)
 	assert.Equal(t, "130", p.wait())
-	assert.Equal(t, 2, strings.Count(readFile(t, filepath.Join(p.cmd.Dir, "sweep", "sweep.csv")), "\np1-t1,"), "what is done is written")
+	assert.Equal(t, 2, strings.Count(readFile(t, filepath.Join(p.cmd.Dir, "sweep", "sweep.csv")), "\np0001-t0001,"), "what is done is written")
 	again := launcher(t, p.cmd.Dir, args...).start()
 	require.Equal(t, "0", again.wait())
 }
