@@ -24,6 +24,6 @@ crash="at $(span $((ms / 3))) kill 1 for $(span $((ms / 10)))"
 split="at $(span $((ms / 3))) partition 1 | 0,2 for $(span $((ms / 5)))"
 grid=(--rates '1,5,4' --faults none --faults "$crash" --faults "$split")
 # Put the crash in the middle of the picture.
-picture=p2-t$(printf "%0${#TRIALS}d" 1)
+picture=p0002-t0001
 picture_from=$(span $((ms / 3 > 3000 ? ms / 3 - 3000 : 0)))
 lab

@@ -8,7 +8,7 @@ BIN=${BIN:-$root/bin} DURATION=${DURATION:-60s} TRIALS=${TRIALS:-5} SEED=${SEED:
 VIRTUAL=${VIRTUAL:-}
 name=$(basename "$0" .sh)
 grid=()              # the flags of the sweep
-picture=             # the run to draw; empty: the first
+picture=             # the run to draw; empty: the one that has most to tell, else the first
 picture_from=0s      # where the picture starts
 real_only=()         # flags for runs as processes only
 
@@ -36,8 +36,9 @@ VIRTUAL=1). BIN is the directory of vm and launcher (default: bin; they are buil
 missing).
 
 The directory holds report.html (all of it as a page, with links to those of the
-runs), findings.md (what the numbers show, in words), sweep.md and sweep.csv (tables),
-runs/ (each run with its logs), and diagram.svg and stats.md of one run.
+runs), findings.md (what the numbers show, in words), sweep.md, sweep.csv and
+classes.csv (tables), sweep.svg (curves), runs/ (each run with its logs), and of one run
+diagram.svg, run.svg (clocks, drift and queues over time) and stats.md.
 
 Exit code: that of "launcher sweep": 1 if a run is not correct, 130 after Ctrl-C.
 END_OF_USAGE
@@ -124,11 +125,13 @@ lab() {
 	trap - INT TERM
 	((code < 2)) || exit "$code"
 
+	# Where the rates are drawn, the findings name the run to look at first.
+	: "${picture:=$(sed -nE 's/.*The run to look at first is (p[0-9]+-t[0-9]+):.*/\1/p' "$OUT/findings.md" | head -n 1)}"
 	runs=("$OUT/runs/"*)
 	run=${picture:+$OUT/runs/$picture}
 	run=${run:-${runs[0]}}
-	"$BIN/launcher" stats --format markdown "$run" >"$OUT/stats.md"
-	echo "the figures of one run: $OUT/stats.md" >&2
+	"$BIN/launcher" stats --format markdown --plot "$OUT/run.svg" "$run" >"$OUT/stats.md"
+	echo "the figures of one run: $OUT/stats.md, and over time: $OUT/run.svg" >&2
 	# A run may be too short for a picture. That is not an error.
 	if "$BIN/launcher" diagram --from "$picture_from" --to "$(later "$picture_from")" -o "$OUT/diagram.svg" "$run"; then
 		echo "a picture of it: $OUT/diagram.svg" >&2

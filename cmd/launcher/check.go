@@ -52,7 +52,11 @@ from the machines' rates. Of several runs, each has a line, and a table says bet
 they lie; csv has the figures of all machines of all runs.
 
   launcher stats -r --format csv runs`,
-		Flags:  append([]cli.Flag{recursiveFlag(), formatFlag(report.StatsFormats...)}, lookFlags()...),
+		Flags: append([]cli.Flag{
+			recursiveFlag(),
+			formatFlag(report.StatsFormats...),
+			&cli.StringFlag{Name: "plot", Usage: "draw clocks, drift, queues and jumps of one run to `FILE`, as SVG"},
+		}, lookFlags()...),
 		Action: command.PipedToTheEnd(action(statsOptions)),
 	}
 }
@@ -60,6 +64,9 @@ they lie; csv has the figures of all machines of all runs.
 func statsOptions(c *cli.Context) (o lab.Stats, err error) {
 	if o.Runs, err = runs(c); err != nil {
 		return o, err
+	}
+	if o.Plot = c.String("plot"); o.Plot != "" && (o.Descend || len(o.Dirs) > 1) {
+		return o, command.Usage("--plot with several runs: a figure is of one")
 	}
 	o.Format, err = format(c, report.StatsFormats...)
 	return o, err

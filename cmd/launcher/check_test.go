@@ -294,3 +294,27 @@ func TestCheckOfALogThatMayNotBeRead(t *testing.T) {
 	assert.Empty(t, out)
 	assert.Contains(t, errs, log+": permission denied")
 }
+
+// A figure of a run is written where it is asked for, and of one run only.
+func TestStatsPlot(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "run")
+	code, _, talk := inProcess("sim", "--duration", "10s", "--seed", "1", "--out", dir, "--quiet")
+	require.Zero(t, code, talk)
+	figure := filepath.Join(t.TempDir(), "run.svg")
+	code, out, talk := inProcess("stats", "--plot", figure, dir)
+	require.Zero(t, code, talk)
+	assert.Contains(t, out, "What this shows")
+	svg := readText(t, figure)
+	assert.Contains(t, svg, "Drift behind the largest clock")
+	code, _, _ = inProcess("stats", "--plot", figure, dir)
+	require.Zero(t, code)
+	assert.Equal(t, svg, readText(t, figure), "the same bytes")
+
+	code, _, talk = inProcess("stats", "--plot", figure, dir, dir)
+	assert.Equal(t, 2, code)
+	assert.Equal(t, "launcher: --plot with several runs: a figure is of one\n", talk)
+	code, _, talk = inProcess("stats", "--plot", filepath.Join(dir, "vm_0_1.log"), dir)
+	assert.Equal(t, 2, code)
+	assert.Contains(t, talk, "is a file of the run itself")
+}

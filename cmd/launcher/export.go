@@ -75,13 +75,18 @@ func diagramCommand() *cli.Command {
 		Name:      "diagram",
 		Usage:     "draw a run, or a part of it, as a space-time diagram",
 		UsageText: "launcher diagram [flags] DIR",
-		Description: `Draws an SVG picture: a line per machine, time to the right, a mark per event with its
-clock, an arrow per message, and the queue below the line. For example
+		Description: `Draws a line per machine, time to the right, a mark per event with its clock, an arrow
+per message, and the queue below the line. Where there are too many events for that, a
+line shows the length of the queue. For example
 
-  launcher diagram --from 10s --to 20s -o run.svg runs/latest`,
+  launcher diagram --from 10s --to 20s -o run.svg runs/latest
+  launcher diagram --machine 0,2 --width 800 --format tikz -o run.tex runs/latest`,
 		Flags: []cli.Flag{
 			&cli.DurationFlag{Name: "from", Usage: "start this `TIME` into the run"},
-			&cli.DurationFlag{Name: "to", Usage: "stop at this `TIME` into the run", DefaultText: "12s after --from"},
+			&cli.DurationFlag{Name: "to", Usage: "stop at this `TIME` into the run, or at its end", DefaultText: "12s after --from"},
+			&cli.StringSliceFlag{Name: "machine", Usage: "only the machines in this `LIST` of ids, in this order"},
+			&cli.IntFlag{Name: "width", Usage: "width of the picture in `PIXELS`", Value: report.DefaultWidth},
+			&cli.StringFlag{Name: "format", Usage: "`FORMAT` of the picture: svg for a browser, tikz for LaTeX", Value: report.DiagramFormats[0]},
 			&cli.StringFlag{Name: "o", Usage: "write to `FILE`, replaced only once the picture is complete", DefaultText: "standard output"},
 		},
 		Action: command.Piped(action(diagramOptions)),
@@ -89,7 +94,7 @@ clock, an arrow per message, and the queue below the line. For example
 }
 
 func diagramOptions(c *cli.Context) (o lab.Diagram, err error) {
-	o.File, o.From, o.To = c.String("o"), c.Duration("from"), c.Duration("to")
+	o.File, o.From, o.To, o.Width = c.String("o"), c.Duration("from"), c.Duration("to"), c.Int("width")
 	if o.Dir, err = runDir(c); err != nil {
 		return o, err
 	}
@@ -99,5 +104,12 @@ func diagramOptions(c *cli.Context) (o lab.Diagram, err error) {
 	if o.From < 0 || o.To <= o.From {
 		return o, command.Usage("--from %v --to %v: want a beginning and a later end", o.From, o.To)
 	}
-	return o, nil
+	if o.Width < report.MinWidth || o.Width > report.MaxWidth {
+		return o, command.Usage("--width %d: want %d to %d pixels", o.Width, report.MinWidth, report.MaxWidth)
+	}
+	if o.Machines, err = machineIDs(c); err != nil {
+		return o, err
+	}
+	o.Format, err = format(c, report.DiagramFormats...)
+	return o, err
 }

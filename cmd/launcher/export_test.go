@@ -268,7 +268,7 @@ func TestExportsPage(t *testing.T) {
 			}
 		}
 	}
-	assert.Equal(t, 6, commands)
+	assert.Equal(t, 9, commands)
 	t.Log(queries, "queries")
 
 	header, _, _ := strings.Cut(string(must(os.ReadFile("run.csv"))), "\n")

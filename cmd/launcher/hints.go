@@ -32,6 +32,7 @@ var hints = []struct {
 	{lab.ErrNoPart, ": leave out --from and --to, or name the directory of one of its runs"},
 	{lab.ErrLowDisk, " (--min-free says how much; 0 keeps nothing free)"},
 	{sim.ErrTooManyLogs, ", and more with --logs=false"},
+	{sweep.ErrUnchecked, "; with --virtual and --logs=false more"},
 	{sweep.ErrNotASweep, ": choose another --out"},
 	{sweep.ErrOtherSweep, ": choose another --out, or leave all flags but --out away to go on with it"},
 	{sweep.ErrUnwritable, " (choose another --out)"},

@@ -259,8 +259,8 @@ func TestHostileSweep(t *testing.T) {
 			{"sweep.json", `"1,5,4"`},
 			{"sweep.json", `"1ms"`},
 			{"sweep.json", `"together"`},
-			{"runs/p1-t1/result.json", `"p1-t1"`},
-			{"runs/p1-t1/result.json", `"correct"`},
+			{"results.jsonl", `"p0001-t0001"`},
+			{"results.jsonl", `"correct"`},
 		} {
 			dir := filepath.Join(t.TempDir(), "sweep")
 			require.NoError(t, os.CopyFS(dir, os.DirFS(good)))

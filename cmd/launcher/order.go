@@ -58,12 +58,8 @@ func orderOptions(c *cli.Context) (o lab.Order, err error) {
 	if o.Since.After(o.Until) {
 		return o, command.Usage("--since %s is after --until %s: nothing lies between them", c.String("since"), c.String("until"))
 	}
-	for _, s := range c.StringSlice("machine") {
-		id, err := strconv.Atoi(strings.TrimPrefix(s, "vm-"))
-		if err != nil {
-			return o, command.Usage("--machine %q: want ids such as 0 or 2", s)
-		}
-		o.Machines = append(o.Machines, id)
+	if o.Machines, err = machineIDs(c); err != nil {
+		return o, err
 	}
 	for _, s := range c.StringSlice("kind") {
 		k := slices.IndexFunc(kinds, func(k event.Kind) bool { return k.String() == s })
@@ -73,6 +69,18 @@ func orderOptions(c *cli.Context) (o lab.Order, err error) {
 		o.Kinds = append(o.Kinds, kinds[k])
 	}
 	return o, nil
+}
+
+// machineIDs reads the flag that chooses machines, nil where it is not given.
+func machineIDs(c *cli.Context) (ids []int, err error) {
+	for _, s := range c.StringSlice("machine") {
+		id, err := strconv.Atoi(strings.TrimPrefix(s, "vm-"))
+		if err != nil {
+			return nil, command.Usage("--machine %q: want ids such as 0 or 2", s)
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
 }
 
 var kinds = []event.Kind{event.Internal, event.Send, event.Receive}

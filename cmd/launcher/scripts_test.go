@@ -337,8 +337,10 @@ func requireLab(t *testing.T, p *program) {
 	assert.Regexp(t, `\nruns   (all \d+ are|it is) correct: every law holds for [\d,]+ events\n`, p.out.String())
 	dir := filepath.Join(p.cmd.Dir, "lab")
 	assert.Equal(t, []string{"lab"}, files(t, p.cmd.Dir))
-	assert.Equal(t, []string{"diagram.svg", "findings.md", "report.html", "runs", "stats.md", "sweep.csv", "sweep.json", "sweep.md"}, files(t, dir))
-	assert.Contains(t, readFile(t, filepath.Join(dir, "diagram.svg")), "</svg>")
+	assert.Equal(t, []string{"classes.csv", "diagram.svg", "findings.md", "report.html", "results.jsonl", "run.svg", "runs", "stats.md", "sweep.csv", "sweep.json", "sweep.md", "sweep.svg"}, files(t, dir))
+	for _, picture := range []string{"diagram.svg", "run.svg", "sweep.svg"} {
+		assert.Contains(t, readFile(t, filepath.Join(dir, picture)), "</svg>")
+	}
 	assert.Contains(t, readFile(t, filepath.Join(dir, "stats.md")), "## What this shows")
 	assert.Regexp(t, `All \d+ runs are correct|The run is correct`, readFile(t, filepath.Join(dir, "findings.md")))
 	for _, name := range files(t, filepath.Join(dir, "runs")) {

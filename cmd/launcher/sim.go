@@ -24,7 +24,9 @@ same commands read it. Ctrl-C stops the run in an orderly way.
 
 --logs=false keeps statistics only, for millions of machines:
 
-  launcher sim --machines 1000000 --duration 60s --logs=false
+  launcher sim --machines 1000000 --logs=false --out runs/million
+
+"launcher stats" shows these, class by class. --per-machine has each machine's.
 
 --hunt looks for a run that breaks a law, keeps its logs, in runs/hunt-… or in --out, and
 prints the commands that show and repeat it.
@@ -49,6 +51,7 @@ func simFlags() []cli.Flag {
 		&cli.StringFlag{Name: "latency", Usage: "`TIME` that messages spend in transit: 1ms, uniform:1ms,5ms, exp:2ms or lognormal:2ms,0.5", Value: experiment.DefaultLatency().String(), EnvVars: env("LATENCY")},
 		&cli.StringFlag{Name: "phase", Usage: "`PHASE` of the first ticks: together, or random within a period", Value: "together", EnvVars: env("PHASE")},
 		&cli.BoolFlag{Name: "logs", Usage: "write event logs (--logs=false keeps statistics only, and no files unless --out is given)", Value: true, EnvVars: env("LOGS")},
+		&cli.StringFlag{Name: "per-machine", Usage: "write what each machine did to `FILE`, as CSV", EnvVars: env("PER_MACHINE")},
 		&cli.Uint64Flag{Name: "hunt", Usage: "try this many small `RUNS` with random faults drawn from the seed, looking for one that breaks a law"},
 		&cli.StringFlag{Name: "bug", Usage: "have the machines of a hunt make a known `MISTAKE`: " + oneOf(hunt.Mistakes())},
 		&cli.IntFlag{Name: "workers", Usage: "`NUMBER` of cores to use; the run is the same with any number", DefaultText: "all", EnvVars: env("WORKERS")},
@@ -62,7 +65,7 @@ func simOptions(c *cli.Context) (job, error) {
 	if c.IsSet("hunt") || c.IsSet("bug") {
 		return huntOptions(c)
 	}
-	o := lab.Virtual{Logs: c.Bool("logs"), Workers: c.Int("workers"), AtEnd: atEnd(c)}
+	o := lab.Virtual{Logs: c.Bool("logs"), Machines: c.String("per-machine"), Workers: c.Int("workers"), AtEnd: atEnd(c)}
 	machines := c.Int("machines")
 	switch {
 	case c.IsSet("machines") && (machines < 1 || machines > experiment.MaxMachines):

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -169,4 +170,42 @@ func TestHuntKeepsWhatItFinds(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, kept, 1)
 	assert.Contains(t, out, "\nkept:  "+filepath.Dir(kept[0])+"\n")
+}
+
+// Of many machines the summary has classes, which stats reads; each one's figures are
+// written where they are asked for.
+func TestSimOfManyMachines(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "run")
+	each := filepath.Join(t.TempDir(), "each.csv")
+	args := []string{"sim", "--machines", "3000", "--duration", "5s", "--seed", "1", "--logs=false", "--out", dir}
+	code, out, talk := inProcess(append(args, "--per-machine", each)...)
+	require.Zero(t, code, talk)
+	assert.Contains(t, out, "3,000 machines: ")
+	assert.Contains(t, talk, "stats "+dir)
+	assert.Equal(t, 3001, strings.Count(readText(t, each), "\n"))
+	assert.Less(t, len(readText(t, dir, "summary.json")), 20_000)
+
+	code, out, talk = inProcess("stats", dir)
+	require.Zero(t, code, talk)
+	assert.Contains(t, strings.Join(strings.Fields(out), " "), "on 3,000 machines in 5.00 s. There are no logs, so nothing was checked against the laws. ")
+	assert.Contains(t, out, "Machines by drift at the end, % of them")
+	code, out, _ = inProcess("stats", "--format", "csv", dir)
+	require.Zero(t, code)
+	assert.Equal(t, 7, strings.Count(out, "\n"), "a class for each rate")
+
+	code, _, talk = inProcess("check", dir)
+	assert.Equal(t, 2, code)
+	assert.Contains(t, talk, "holds no event log")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "summary.json"), []byte("{}"), 0o666))
+	code, _, talk = inProcess("stats", dir)
+	assert.Equal(t, 2, code)
+	assert.Contains(t, talk, "summary.json: not the summary of a run: 0 classes: want 1 to 12\n")
+	require.NoError(t, os.Remove(filepath.Join(dir, "summary.json")))
+	code, _, talk = inProcess("stats", dir)
+	assert.Equal(t, 2, code)
+	assert.Contains(t, talk, "holds no event log")
+
+	code, _, talk = inProcess(append(args, "--per-machine", filepath.Join(dir, "nowhere", "x"))...)
+	assert.NotZero(t, code, talk)
 }

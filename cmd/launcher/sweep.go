@@ -29,10 +29,12 @@ against the laws. For example
 
   launcher sweep --rates '1,5,3;2,4,3;3,3,3' --trials 5 --virtual
 
-The directory receives sweep.md (tables), sweep.csv (a row per machine of each run),
-findings.md (what the figures show), sweep.json (the grid), and a directory for each
-run, as "launcher run" or "launcher sim" leaves it. Ctrl-C stops in an orderly way and
-keeps what is done; the same --out continues where it stopped.
+The directory receives sweep.md (tables), sweep.svg (curves), sweep.csv (a row per machine
+of each run), classes.csv (a row per class), findings.md (what the figures show), sweep.json
+(the grid), results.jsonl (a line for each run that is done), and a directory for each run,
+as "launcher run" or "launcher sim" leaves it; --logs=false leaves out the last, and in virtual time allows a million
+machines. Ctrl-C stops, and keeps what is done; the same --out continues where it
+stopped, and with more --trials it goes on from a sweep that is done.
 
 Exit code 1: a run is not correct.`,
 		Flags:  sweepFlags(),
@@ -41,7 +43,7 @@ Exit code 1: a run is not correct.`,
 }
 
 // gridFlags are the flags that say what a sweep is.
-var gridFlags = []string{"virtual", "rates", "machines", "die", "latency", "phase", "faults", "ports", "duration", "trials", "seed"}
+var gridFlags = []string{"virtual", "rates", "machines", "die", "latency", "phase", "faults", "ports", "duration", "trials", "seed", "logs"}
 
 func sweepFlags() []cli.Flag {
 	env := func(name string) []string { return []string{"LAUNCHER_" + name} }
@@ -54,6 +56,7 @@ func sweepFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "duration", Usage: "`TIME` that each run lasts", Value: time.Minute, EnvVars: env("DURATION")},
 		&cli.IntFlag{Name: "trials", Usage: "`NUMBER` of runs of each point, each with its own seed", Value: 5, EnvVars: env("TRIALS")},
 		&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides the seeds of all trials", DefaultText: "drawn", EnvVars: env("SEED")},
+		&cli.BoolFlag{Name: "logs", Usage: "keep the logs of each run (--logs=false keeps only figures)", Value: true, EnvVars: env("LOGS")},
 		&cli.BoolFlag{Name: "virtual", Usage: "run in virtual time: no waiting, and reproducible from the seed", EnvVars: env("VIRTUAL")},
 		&cli.StringFlag{Name: "phase", Usage: "with --virtual: `PHASE` of the first ticks: together, or random within a period", DefaultText: "together", EnvVars: env("PHASE")},
 		&cli.StringFlag{Name: "ports", Usage: "a `LIST` of ports, or auto for free ones; a list allows only one run at a time", DefaultText: "auto", EnvVars: env("PORTS")},
@@ -99,8 +102,14 @@ func sweepOptions(c *cli.Context) (o lab.Sweep, err error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return o, err
 	}
-	if old != nil && !slices.ContainsFunc(gridFlags, c.IsSet) {
-		o.Grid = *old
+	if old != nil && !slices.ContainsFunc(gridFlags, func(name string) bool { return name != "trials" && c.IsSet(name) }) {
+		if o.Grid = *old; c.IsSet("trials") {
+			if trials := c.Int("trials"); trials > 0 && trials <= sweep.MaxRuns { // what else is, is said later
+				o.Grid = *old.Extended(trials)
+			} else {
+				o.Grid.Trials = trials
+			}
+		}
 	} else if o.Grid, err = sweepGrid(c, old); err != nil {
 		return o, err
 	}
@@ -114,13 +123,14 @@ func sweepOptions(c *cli.Context) (o lab.Sweep, err error) {
 // there is none: its seed is taken where none is given.
 func sweepGrid(c *cli.Context, old *sweep.Grid) (g sweep.Grid, err error) {
 	g = sweep.Grid{
-		Format:   1,
+		Format:   sweep.GridFormat,
 		Version:  command.Version(),
 		Virtual:  c.Bool("virtual"),
 		Rates:    []string{"1,5,4"},
 		Machines: []int{0},
 		Duration: c.Duration("duration"),
 		Trials:   c.Int("trials"),
+		NoLogs:   !c.Bool("logs"),
 	}
 	if c.IsSet("machines") {
 		g.Rates = []string{"random"}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ var small = []string{"sweep", "--virtual", "--rates", "1,5,4;uniform:1,6", "--di
 func sweepFiles(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := make(map[string]string)
-	for _, name := range []string{sweep.CSVName, sweep.TableName, sweep.FindingsName, sweep.GridName} {
+	for _, name := range []string{sweep.CSVName, sweep.ClassesName, sweep.FigureName, sweep.TableName, sweep.FindingsName, sweep.GridName} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
 		files[name] = string(b)
@@ -38,13 +39,13 @@ func TestSweep(t *testing.T) {
 	assert.Contains(t, talk, "sweep of 16 runs of 10s in virtual time: 8 points × 2 trials, seed 3; in "+dir+"\n")
 	assert.Contains(t, talk, "(16 of 16)\nwhat this shows: "+filepath.Join(dir, "findings.md")+"\n")
 	assert.Contains(t, out, "\nruns   all 16 are correct: every law holds for ")
-	assert.Equal(t, []string{"findings.md", "report.html", "runs", "sweep.csv", "sweep.json", "sweep.md"}, names(t, dir))
+	assert.Equal(t, []string{"classes.csv", "findings.md", "report.html", "results.jsonl", "runs", "sweep.csv", "sweep.json", "sweep.md", "sweep.svg"}, names(t, dir))
 
 	// Each run is one like any other.
 	runs := names(t, filepath.Join(dir, "runs"))
 	require.Len(t, runs, 16)
-	run := filepath.Join(dir, "runs", "p2-t2")
-	assert.Subset(t, names(t, run), []string{"result.json", "run.json", "summary.json"})
+	run := filepath.Join(dir, "runs", "p0002-t0002")
+	assert.Subset(t, names(t, run), []string{"run.json", "summary.json"})
 	for _, args := range [][]string{{"check", run}, {"stats", run}, {"diagram", run}, {"export", "--format", "csv", run}, {"order", run}} {
 		code, _, errs := inProcess(args...)
 		assert.Zero(t, code, errs)
@@ -103,13 +104,16 @@ func TestSweepGoesOn(t *testing.T) {
 	assert.Contains(t, readText(t, dir, "findings.md"), "The sweep is incomplete: ")
 	runs := names(t, filepath.Join(dir, "runs"))
 	require.Less(t, len(runs), 16)
+	results := readText(t, dir, sweep.ResultsName)
+	assert.Equal(t, len(runs), strings.Count(results, "\n"))
 	for _, name := range runs {
-		assert.Contains(t, names(t, filepath.Join(dir, "runs", name)), "result.json", "of what was not finished nothing is left")
+		assert.Contains(t, results, `"`+name+`"`, "of what was not finished nothing is left")
 	}
 
 	// A kill leaves runs that are not finished, and tables that are not right.
-	require.NoError(t, os.Remove(filepath.Join(dir, "runs", runs[3], "result.json")))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "runs", runs[3], "result.json.part"), []byte("{"), 0o666))
+	lines := strings.SplitAfter(results, "\n")
+	lines = slices.DeleteFunc(lines, func(line string) bool { return strings.Contains(line, `"`+runs[3]+`"`) })
+	require.NoError(t, os.WriteFile(filepath.Join(dir, sweep.ResultsName), []byte(strings.Join(lines, "")+`{"format":2,"na`), 0o666))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, sweep.CSVName), []byte("run,poi"), 0o666))
 
 	code, got, talk := inProcess("sweep", "--out", dir)
@@ -146,7 +150,7 @@ func TestSweepIsStoppedBeforeItBegins(t *testing.T) {
 	var out, errs bytes.Buffer
 	assert.Equal(t, 130, executeAlone(ctx, append(append([]string{"launcher"}, small...), "--out", dir), &out, &errs))
 	assert.Empty(t, out.String())
-	assert.Equal(t, []string{"runs", "sweep.json"}, names(t, dir))
+	assert.Equal(t, []string{"results.jsonl", "runs", "sweep.json"}, names(t, dir))
 }
 
 // A run that is not correct by its logs is named, and so is the way to look at it.
@@ -156,17 +160,20 @@ func TestSweepWithABrokenRun(t *testing.T) {
 	args := []string{"sweep", "--virtual", "--duration", "5s", "--trials", "3", "--seed", "1", "--out", dir, "--quiet"}
 	code, _, talk := inProcess(args...)
 	require.Zero(t, code, talk)
-	change(t, filepath.Join(dir, "runs", "p1-t2", "result.json"), `"state": "correct"`, `"state": "incomplete", "open": ["something"]`)
+	results := filepath.Join(dir, sweep.ResultsName)
+	before, after, _ := strings.Cut(readText(t, results), `"p0001-t0002"`) // in the order in which they were done
+	after = strings.Replace(after, `"state":"correct"`, `"state":"incomplete","open":["something"]`, 1)
+	require.NoError(t, os.WriteFile(results, []byte(before+`"p0001-t0002"`+after), 0o666))
 	code, out, talk := inProcess(args...)
 	assert.Equal(t, 1, code)
-	assert.Contains(t, out, "\nruns   2 of 3 are correct; NOT: p1-t2 is incomplete: no law is broken")
-	assert.Equal(t, "launcher: not correct: p1-t2 is incomplete: no law is broken by 50 events on 3 machines, but not all can be said; "+
-		"\"launcher check "+filepath.Join(dir, "runs", "p1-t2")+"\" shows where\n", talk)
+	assert.Contains(t, out, "\nruns   2 of 3 are correct; NOT: p0001-t0002 is incomplete: no law is broken")
+	assert.Equal(t, "launcher: not correct: p0001-t0002 is incomplete: no law is broken by 50 events on 3 machines, but not all can be said; "+
+		"\"launcher check "+filepath.Join(dir, "runs", "p0001-t0002")+"\" shows where\n", talk)
 
-	change(t, filepath.Join(dir, "runs", "p1-t2", "result.json"), `"trial": 2`, `"trial": 3`)
+	change(t, results, `"trial":2`, `"trial":1`)
 	code, _, talk = inProcess(args...)
 	assert.Equal(t, 2, code)
-	assert.Contains(t, talk, "result.json: the result of another run than p1-t2 (remove the file to do the run again)\n")
+	assert.Contains(t, talk, "not the result of p0001-t0002: the result of another run (remove the line to do the run again)\n")
 }
 
 func TestSweepUsage(t *testing.T) {
@@ -190,7 +197,7 @@ func TestSweepUsage(t *testing.T) {
 		{`--die "10;5": want whole numbers above 0 with commas between them, such as 10,5,3`, []string{"--die", "10;5"}},
 		{`--die "10,10": 10 is given twice`, []string{"--die", "10,10"}},
 		{`--machines "three": want whole numbers above 0 with commas between them, such as 3,10,100`, []string{"--machines", "three"}},
-		{`--machines 501: want at most 500; a sweep checks every run, and reads all logs of one at once`, []string{"--machines", "501"}},
+		{`--machines 501: want at most 500; a run with logs is checked, and all its logs are read at once; with --virtual and --logs=false more`, []string{"--machines", "501"}},
 		{`--trials 0: want at least 1, and 5 for intervals that say something`, []string{"--trials", "0"}},
 		{`1 point with 1000000 trials each: want at most 100000 runs`, []string{"--trials", "1000000"}},
 		{`--duration 0s: each run of a sweep needs an end, so want more than 0`, []string{"--duration", "0"}},
@@ -241,4 +248,93 @@ func TestSweepOfOneMachine(t *testing.T) {
 		assert.NotContains(t, text, "slowest")
 		assert.NotContains(t, text, "fastest")
 	}
+}
+
+// Without logs a sweep has one file of results, and its figures are those with logs, to
+// the last digit: faults, drawn rates and latencies included.
+func TestSweepWithoutLogs(t *testing.T) {
+	t.Parallel()
+	with, without := filepath.Join(t.TempDir(), "sweep"), filepath.Join(t.TempDir(), "sweep")
+	code, want, talk := inProcess(append(small, "--quiet", "--out", with)...)
+	require.Zero(t, code, talk)
+	code, got, talk := inProcess(append(small, "--logs=false", "--out", without)...)
+	require.Zero(t, code, talk)
+	assert.Contains(t, talk, "sweep of 16 runs of 10s in virtual time, without logs: ")
+	assert.Equal(t, want, got)
+	assert.Equal(t, []string{"classes.csv", "findings.md", "results.jsonl", "sweep.csv", "sweep.json", "sweep.md", "sweep.svg"}, names(t, without))
+	files, others := sweepFiles(t, with), sweepFiles(t, without)
+	for _, name := range []string{sweep.CSVName, sweep.ClassesName, sweep.FigureName} {
+		assert.Equal(t, files[name], others[name])
+	}
+	for _, name := range []string{sweep.TableName, sweep.FindingsName} {
+		assert.Equal(t, files[name], strings.ReplaceAll(others[name], " --logs=false", ""))
+	}
+	// Nothing is done again, and the logs are not asked for.
+	code, got, talk = inProcess("sweep", "--out", without)
+	assert.Zero(t, code)
+	assert.Contains(t, talk, "16 of them done already")
+	assert.Equal(t, want, got)
+}
+
+// More trials are added to a sweep that is done, whose first runs are not done again; it
+// comes to what a sweep with so many trials comes to.
+func TestSweepIsExtended(t *testing.T) {
+	t.Parallel()
+	args := []string{"sweep", "--virtual", "--rates", "1,5,4;uniform:1,6", "--machines", "3", "--duration", "5s", "--seed", "3", "--logs=false"}
+	dir, whole := filepath.Join(t.TempDir(), "sweep"), filepath.Join(t.TempDir(), "sweep")
+	code, _, talk := inProcess(append(args, "--trials", "2", "--out", dir)...)
+	require.Zero(t, code, talk)
+	first := readText(t, dir, sweep.ResultsName)
+	for trials, done := range map[string]string{"3": "4", "12": "[46]"} {
+		code, _, talk = inProcess("sweep", "--trials", trials, "--out", dir)
+		if code == 2 { // it has 12 already
+			assert.Contains(t, talk, "holds another sweep (other trials)")
+			continue
+		}
+		require.Zero(t, code, talk)
+		assert.Regexp(t, ", without logs, "+done+" of them done already", talk)
+	}
+	assert.True(t, strings.HasPrefix(readText(t, dir, sweep.ResultsName), first))
+	code, _, talk = inProcess(append(args, "--trials", "12", "--out", whole)...)
+	require.Zero(t, code, talk)
+	assert.Equal(t, sweepFiles(t, whole), sweepFiles(t, dir))
+	// On many cores they come in any order, and are named in that of the runs.
+	var order []string
+	for _, m := range regexp.MustCompile(`(?m)^(p\d+-t\d+)  correct`).FindAllStringSubmatch(talk, -1) {
+		order = append(order, m[1][6:]+m[1][:5])
+	}
+	assert.Len(t, order, 24)
+	assert.True(t, slices.IsSorted(order), order)
+
+	code, _, talk = inProcess("sweep", "--trials", "0", "--out", dir)
+	assert.Equal(t, 2, code)
+	assert.Contains(t, talk, "--trials 0: want at least 1")
+}
+
+// Runs of more machines than can have logs are summed up by class, beside those that are
+// checked.
+func TestSweepOfManyMachines(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "sweep")
+	args := []string{"sweep", "--virtual", "--machines", "20,2000", "--rates", "1-6;uniform:1,6", "--duration", "20s", "--trials", "3", "--seed", "1", "--logs=false"}
+	code, out, talk := inProcess(append(args, "--out", dir)...)
+	require.Zero(t, code, talk)
+	assert.Contains(t, talk, "\np0002-t0001  not checked: ")
+	assert.Contains(t, strings.Join(strings.Fields(out), " "), "6 runs of more than 500 machines not checked against the laws; all 6 are correct")
+	assert.Contains(t, out, "Machines by drift at the end, % of them")
+	files := sweepFiles(t, dir)
+	assert.Contains(t, files[sweep.FindingsName], "6 runs had more than 500 machines")
+	assert.Contains(t, files[sweep.FindingsName], "**Drift** behind the largest clock at the end, on average: ")
+	assert.NotContains(t, files[sweep.FindingsName], "NaN")
+	assert.NotContains(t, files[sweep.TableName], "NaN")
+	assert.Equal(t, 1+2*3*20, strings.Count(files[sweep.CSVName], "\n"), "no row for each of thousands")
+	// Of a small run the slowest, those between, the fastest and all; of a large one six
+	// rates or twelve ranges, and all.
+	assert.Equal(t, 1+2*3*4+3*7+3*13, strings.Count(files[sweep.ClassesName], "\n"))
+	assert.Regexp(t, `(?m)^p0002-t0003,2,3,\d+,true,1-6,2000,10,1ms,,20,unchecked,rate 6,6,6,\d+,0,`, files[sweep.ClassesName])
+
+	code, again, talk := inProcess("sweep", "--out", dir)
+	assert.Zero(t, code, talk)
+	assert.Equal(t, out, again, "what is read back says the same")
+	assert.Equal(t, files, sweepFiles(t, dir))
 }

@@ -26,12 +26,12 @@ func TestSweepOfProcesses(t *testing.T) {
 	assert.Regexp(t, `\npace   (kept in every run|SUFFERED in \d runs?: )`, p.out.String())
 	dir := filepath.Join(p.cmd.Dir, "sweep")
 	runs := files(t, filepath.Join(dir, "runs"))
-	require.Equal(t, []string{"p1-t1", "p1-t2", "p2-t1", "p2-t2"}, runs)
+	require.Equal(t, []string{"p0001-t0001", "p0001-t0002", "p0002-t0001", "p0002-t0002"}, runs)
 	for _, name := range runs {
 		requireCorrect(t, filepath.Join(dir, "runs", name))
 		requireAllTicks(t, filepath.Join(dir, "runs", name), 500*time.Millisecond)
 	}
-	assert.Equal(t, recordOf(t, filepath.Join(dir, "runs", "p1-t2")).Seed, recordOf(t, filepath.Join(dir, "runs", "p2-t2")).Seed)
+	assert.Equal(t, recordOf(t, filepath.Join(dir, "runs", "p0001-t0002")).Seed, recordOf(t, filepath.Join(dir, "runs", "p0002-t0002")).Seed)
 	again := regexp.MustCompile("(?m)^launcher (sweep .*)$").FindStringSubmatch(readFile(t, filepath.Join(dir, "findings.md")))
 	require.NotNil(t, again)
 	assert.Equal(t, "sweep --rates '10,50,40;30,30' --die 10 --duration 500ms --trials 2 --seed 4", again[1])
@@ -50,7 +50,7 @@ func TestSweepOfProcessesWithFaults(t *testing.T) {
 	assert.NotContains(t, findings, "Pace", "a machine that is down keeps none")
 }
 
-// Ctrl-C stops the runs under way in order and leaves only those that are done; the
+// Ctrl-C stops the runs under way and leaves only those that are done; the
 // second start does the others.
 func TestSweepOfProcessesIsStopped(t *testing.T) {
 	t.Parallel()
@@ -58,20 +58,33 @@ func TestSweepOfProcessesIsStopped(t *testing.T) {
 	p := launcher(t, t.TempDir(), args...).start()
 	dir := filepath.Join(p.cmd.Dir, "sweep", "runs")
 	eventually(t, func() bool { return strings.Contains(p.errors.String(), "(1 of 4)") }, "the first run is done")
-	waitForEvents(t, filepath.Join(dir, "p1-t2"), 2, 3)
+	waitForEvents(t, filepath.Join(dir, "p0001-t0002"), 2, 3)
 	p.signal(syscall.SIGINT)
 	require.Equal(t, "130", p.wait())
 	done := files(t, dir)
 	assert.Contains(t, p.out.String(), fmt.Sprintf("\nruns   %d of 4 are done; ", len(done)))
-	assert.Equal(t, []string{"p1-t1", "p1-t2", "p1-t3", "p1-t4"}[:len(done)], done)
-	first := readFile(t, filepath.Join(dir, "p1-t1", "result.json"))
+	assert.Equal(t, []string{"p0001-t0001", "p0001-t0002", "p0001-t0003", "p0001-t0004"}[:len(done)], done)
+	results := filepath.Join(p.cmd.Dir, "sweep", "results.jsonl")
+	first := readFile(t, results)
 
 	p = launcher(t, p.cmd.Dir, "sweep", "--out", "sweep").start()
 	require.Equal(t, "0", p.wait())
 	assert.Contains(t, p.errors.String(), fmt.Sprintf("sweep of 4 runs of 1s as processes, %d of them done already: 1 point × 4 trials, seed 4; in sweep\n", len(done)))
-	assert.Equal(t, []string{"p1-t1", "p1-t2", "p1-t3", "p1-t4"}, files(t, dir))
-	assert.Equal(t, first, readFile(t, filepath.Join(dir, "p1-t1", "result.json")), "it was not done again")
+	assert.Equal(t, []string{"p0001-t0001", "p0001-t0002", "p0001-t0003", "p0001-t0004"}, files(t, dir))
+	assert.True(t, strings.HasPrefix(readFile(t, results), first), "what was done was not done again")
 	assert.Contains(t, p.out.String(), "\nruns   all 4 are correct")
+}
+
+// Of processes too only figures are kept, if nobody wants more.
+func TestSweepOfProcessesWithoutLogs(t *testing.T) {
+	t.Parallel()
+	p := launcher(t, t.TempDir(), "sweep", "--rates", "20,50", "--trials", "2", "--duration", "300ms", "--seed", "4", "--logs=false", "--out", "sweep").start()
+	require.Equal(t, "0", p.wait())
+	assert.Contains(t, p.out.String(), "\nruns   all 2 are correct")
+	assert.Empty(t, files(t, filepath.Join(p.cmd.Dir, "sweep", "runs")))
+	p = launcher(t, p.cmd.Dir, "sweep", "--out", "sweep").start()
+	require.Equal(t, "0", p.wait())
+	assert.Contains(t, p.errors.String(), "2 of them done already")
 }
 
 // A second process in one directory is refused, and the first is none the worse
@@ -80,7 +93,7 @@ func TestSweepIsAlone(t *testing.T) {
 	t.Parallel()
 	args := []string{"sweep", "--rates", "20,30", "--trials", "2", "--duration", "5m", "--seed", "4", "--out", "sweep"}
 	p := launcher(t, t.TempDir(), args...).start()
-	waitForEvents(t, filepath.Join(p.cmd.Dir, "sweep", "runs", "p1-t1"), 2, 3)
+	waitForEvents(t, filepath.Join(p.cmd.Dir, "sweep", "runs", "p0001-t0001"), 2, 3)
 	second := launcher(t, p.cmd.Dir, args...).start()
 	assert.Equal(t, "2", second.wait())
 	assert.Equal(t, "launcher: sweep: another process is at work on this sweep\n", second.errors.String())
@@ -96,7 +109,7 @@ func TestSweepOfProcessesFails(t *testing.T) {
 	p := launcher(t, t.TempDir(), "sweep", "--vm", "true", "--trials", "2", "--jobs", "1", "--duration", "1s", "--out", "sweep", "--quiet").start()
 	assert.Equal(t, "3", p.wait())
 	assert.Empty(t, p.out.String())
-	assert.Regexp(t, `^launcher: p1-t1: machine \d died: exit status 0 before its first report \(is \S*true the vm program of this release\?\)\n$`, p.errors.String())
+	assert.Regexp(t, `^launcher: p0001-t0001: machine \d died: exit status 0 before its first report \(is \S*true the vm program of this release\?\)\n$`, p.errors.String())
 	for _, c := range []struct {
 		args, want string
 	}{
@@ -168,7 +181,7 @@ func TestSweepsPage(t *testing.T) {
 	t.Parallel()
 	page := readFile(t, "../../docs/sweeps.md")
 	commands := regexp.MustCompile(`(?m)^launcher (sweep .*?) *(?:#.*)?$`).FindAllStringSubmatch(page, -1)
-	require.Len(t, commands, 4)
+	require.Len(t, commands, 7)
 	dir := t.TempDir()
 	for i, command := range commands[:3] {
 		code, out, talk := inProcess(append(words(command[1]), "--virtual", "--duration", "30s", "--trials", "1", "--quiet", "--out", filepath.Join(dir, strconv.Itoa(i)))...)

@@ -13,6 +13,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/report"
+	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -242,6 +243,7 @@ func (c *Check) write(env *Env, dir string, v *trace.Verdict) error {
 type Stats struct {
 	Runs
 	Format string // one of [report.StatsFormats]
+	Plot   string // a file for a figure of the run, if there is one; "": none
 }
 
 // figures are those of a run.
@@ -253,10 +255,15 @@ type figures struct {
 // Run prints the figures of each run: of one alone all of them, of several a line for
 // each, what lies between these, and a table of their verdicts. An error says that a law
 // is broken somewhere, or that a log cannot be read; the other runs are no worse for it.
-func (s Stats) Run(_ context.Context, env *Env) error {
+func (s Stats) Run(ctx context.Context, env *Env) error {
 	dirs, remarks, err := s.find()
 	if err != nil {
 		return err
+	}
+	if s.Plot != "" {
+		if err := s.plot(ctx, env, dirs[0]); err != nil {
+			return err
+		}
 	}
 	var tally report.Tally
 	var overview report.Overview
@@ -265,6 +272,9 @@ func (s Stats) Run(_ context.Context, env *Env) error {
 		stats, err := statsOf(dirs[i])
 		return figures{stats, err}
 	}, func(i int, f figures) error {
+		if errors.Is(f.err, rundir.ErrNoLogs) && !s.many() {
+			return s.withoutLogs(env, dirs[i], f.err)
+		}
 		var verdict *trace.Verdict
 		if f.stats != nil {
 			verdict = f.stats.Verdict

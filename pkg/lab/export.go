@@ -62,15 +62,28 @@ type Diagram struct {
 	report.DiagramOptions
 }
 
-// Run writes the picture, in SVG.
+// Run writes the picture.
 func (d Diagram) Run(ctx context.Context, env *Env) error {
 	run, err := trace.Open(d.Dir)
+	if err == nil {
+		err = checkIDs(run, d.Machines)
+	}
 	if err != nil {
 		return err
 	}
 	return env.toOutput(ctx, d.Dir, d.File, func(_ context.Context, w io.Writer) error {
 		return report.Diagram(w, run, d.DiagramOptions)
 	})
+}
+
+// checkIDs says which of the machines the run does not have.
+func checkIDs(run *trace.Run, machines []int) error {
+	for _, id := range machines {
+		if id < 0 || id >= run.Machines {
+			return &experiment.Error{Field: "machine", Value: strconv.Itoa(id), Err: fmt.Errorf("want ids from 0 to %d", run.Machines-1)}
+		}
+	}
+	return nil
 }
 
 // Order lists all events of a run, or some of them, in one total order.
@@ -85,10 +98,8 @@ func (o Order) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range o.Machines {
-		if id < 0 || id >= run.Machines {
-			return &experiment.Error{Field: "machine", Value: strconv.Itoa(id), Err: fmt.Errorf("want ids from 0 to %d", run.Machines-1)}
-		}
+	if err := checkIDs(run, o.Machines); err != nil {
+		return err
 	}
 	var missing []string
 	err = env.toOutput(ctx, o.Dir, "", func(ctx context.Context, w io.Writer) (err error) {

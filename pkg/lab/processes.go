@@ -129,7 +129,13 @@ func present(results []*summary.Machine) iter.Seq[summary.Machine] {
 // prints it. Nothing is printed of a run without a result.
 func (e *Env) sumUp(dir string, machines iter.Seq[summary.Machine], n int) error {
 	if dir != "" {
-		if err := rundir.WriteSummary(dir, machines); err != nil {
+		var err error
+		if n > rundir.MaxListed {
+			err = rundir.WritePopulation(dir, summary.Survey(machines))
+		} else {
+			err = rundir.WriteSummary(dir, machines)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -1,10 +1,15 @@
 package lab
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"math"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -12,6 +17,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
@@ -46,8 +52,11 @@ func (s Sweep) Run(ctx context.Context, env *Env) error {
 	if c.dir, err = sweep.Open(s.Dir, &s.Grid); err != nil {
 		return err
 	}
-	defer c.dir.Close()
-	return c.conduct(ctx)
+	err = c.conduct(ctx)
+	if closing := c.dir.Close(); closing != nil {
+		err = errors.Join(exit.With(exit.Died, closing), err)
+	}
+	return err
 }
 
 // conductor has the runs of a sweep done.
@@ -89,12 +98,18 @@ func (c *conductor) prepare() (err error) {
 			}
 		}
 	}
-	c.capacity, c.load = float64(runtime.GOMAXPROCS(0)), func(*sweep.Run) float64 { return 1 }
+	c.capacity, c.load = float64(runtime.GOMAXPROCS(0)), func(run *sweep.Run) float64 {
+		if run.IsLarge() { // it takes all cores by itself, and hundreds of megabytes
+			return math.Inf(1)
+		}
+		return 1
+	}
 	switch {
 	case c.Grid.Ports != "": // only one run at a time can have them
 		c.capacity = 1
 	case c.Jobs > 0:
 		c.capacity = float64(c.Jobs)
+		c.load = func(*sweep.Run) float64 { return 1 }
 	case !c.Grid.Virtual:
 		c.load = func(run *sweep.Run) float64 { return sweep.Load(run.Rates) }
 	}
@@ -126,8 +141,10 @@ func (c *conductor) conduct(ctx context.Context) error {
 	// disk, the disk says.
 	c.guard.logged = func(string) uint64 { return 0 }
 	ctx, unwatch := c.guard.watch(ctx)
+	// What a run has not come to by now is not kept, so nobody waits for its end.
+	defer context.AfterFunc(ctx, c.kill)()
 
-	watch, closeDisplay := c.watch(len(todo), len(results))
+	watch, closeDisplay := c.watch(todo, len(results))
 	failure := sweep.Do(ctx, todo, c.capacity, c.load, c.one, func(step sweep.Step) {
 		if step.Result != nil {
 			results = append(results, step.Result)
@@ -151,7 +168,7 @@ func (c *conductor) conduct(ctx context.Context) error {
 		return failure
 	case len(bad) > 0:
 		return exit.With(exit.Broken, fmt.Errorf("not correct: %s; \"%s\" shows where",
-			strings.Join(bad, "; "), c.env.commandLine("check", filepath.Join(c.Dir, sweep.RunsName, strings.Fields(bad[0])[0]))))
+			figure.List(bad, maxNamed), c.env.commandLine("check", filepath.Join(c.Dir, sweep.RunsName, strings.Fields(bad[0])[0]))))
 	case failure != nil:
 		c.env.command("stopped; to go on: ", "sweep", "--out", c.Dir)
 		return exit.With(exit.Interrupted, early(ctx))
@@ -159,32 +176,37 @@ func (c *conductor) conduct(ctx context.Context) error {
 	return nil
 }
 
+// maxNamed is how many runs that are not correct an error names.
+const maxNamed = 10
+
 // open tells the runs that are done from those that are to be.
-func (c *conductor) open() (todo []sweep.Run, results []*sweep.Result, err error) {
+func (c *conductor) open() (todo []*sweep.Run, results []*sweep.Result, err error) {
+	done := make(map[string]bool)
+	err = c.dir.Results(c.runs, func(run *sweep.Run, result *sweep.Result) {
+		done[run.Name] = true
+		results = append(results, result)
+	})
 	for i := range c.runs {
-		result, err := c.dir.Result(&c.runs[i])
-		switch {
-		case err != nil:
-			return nil, nil, err
-		case result != nil:
-			results = append(results, result)
-		default:
-			todo = append(todo, c.runs[i])
+		if !done[c.runs[i].Name] {
+			todo = append(todo, &c.runs[i])
 		}
 	}
-	return todo, results, nil
+	return todo, results, err
 }
 
 // watch returns what shows the runs as they go on: a bar on a terminal, a line for
-// each run elsewhere.
-func (c *conductor) watch(todo, done int) (watch func(sweep.Step), closeDisplay func()) {
-	if !c.env.draws() || todo == 0 {
+// each run elsewhere, in the order of the runs.
+func (c *conductor) watch(todo []*sweep.Run, done int) (watch func(sweep.Step), closeDisplay func()) {
+	if !c.env.draws() || len(todo) == 0 {
+		lines := sweep.NewSequence(todo, func(r *sweep.Result) {
+			done++
+			c.env.remark("%s  %s (%d of %d)%s", r.Name, outcome(r), done, len(c.runs), lateText(r))
+		})
 		return func(step sweep.Step) {
 			if step.Result != nil {
-				done++
-				c.env.remark("%s  %v (%d of %d)%s", step.Run.Name, step.Result.Stats.Verdict, done, len(c.runs), lateText(step.Result))
+				lines.Add(step.Result)
 			}
-		}, func() {}
+		}, lines.Flush
 	}
 	each := c.Grid.Duration
 	if c.Grid.Virtual {
@@ -198,6 +220,14 @@ func (c *conductor) watch(todo, done int) (watch func(sweep.Step), closeDisplay 
 			display.Done(step.Run.Name)
 		}
 	}, display.Close
+}
+
+// outcome says what became of a run.
+func outcome(r *sweep.Result) string {
+	if r.Stats == nil {
+		return fmt.Sprintf("not checked: %s by %s", figure.Plural(r.Population.All.Steps, "event"), figure.Plural(r.Population.All.Machines, "machine"))
+	}
+	return r.Stats.Verdict.String()
 }
 
 func lateText(r *sweep.Result) string {
@@ -218,7 +248,11 @@ func (c *conductor) announce(todo int) {
 	if n := len(c.runs) - todo; n > 0 {
 		done = fmt.Sprintf(", %s of them done already", figure.Count(n))
 	}
-	c.env.remark("sweep of %s of %s %s%s: %s × %s, seed %d; in %s", figure.Plural(len(c.runs), "run"), figure.Exact(c.Grid.Duration), how, done,
+	kept := ""
+	if c.Grid.NoLogs {
+		kept = ", without logs"
+	}
+	c.env.remark("sweep of %s of %s %s%s%s: %s × %s, seed %d; in %s", figure.Plural(len(c.runs), "run"), figure.Exact(c.Grid.Duration), how, kept, done,
 		figure.Plural(len(c.runs)/c.Grid.Trials, "point"), figure.Plural(c.Grid.Trials, "trial"), c.Grid.Seed, c.Dir)
 }
 
@@ -241,15 +275,16 @@ func (c *conductor) one(ctx context.Context, run *sweep.Run) (*sweep.Result, err
 }
 
 func (c *conductor) do(ctx context.Context, run *sweep.Run) (*sweep.Result, error) {
-	if err := c.dir.Clear(run); err != nil {
-		return nil, exit.With(exit.Died, err)
-	}
 	execute := c.process
-	if c.Grid.Virtual {
+	switch {
+	case run.IsLarge():
+		execute = c.survey
+	case c.inMemory(run):
+		execute = c.simulateInMemory
+	case c.Grid.Virtual:
 		execute = c.simulate
 	}
-	dir := c.dir.RunDir(run)
-	machines, err := execute(ctx, run, dir)
+	result, err := execute(ctx, run)
 	if ctx.Err() != nil {
 		// It may have come to its end, but who knows; what is half done is of
 		// no use.
@@ -259,9 +294,11 @@ func (c *conductor) do(ctx context.Context, run *sweep.Run) (*sweep.Result, erro
 	if err != nil {
 		return nil, err
 	}
-	result, err := resultOf(run, dir, machines)
-	if err == nil {
-		err = c.dir.Save(run, result)
+	if c.Grid.NoLogs && result.Usable() { // else somebody will want to see them
+		result.Logged = false
+	}
+	if err = c.dir.Save(result); err == nil && !result.Logged {
+		err = c.dir.Clear(run)
 	}
 	if err != nil {
 		return nil, exit.With(exit.Died, err)
@@ -269,22 +306,41 @@ func (c *conductor) do(ctx context.Context, run *sweep.Run) (*sweep.Result, erro
 	return result, nil
 }
 
+// maxInMemory is how many bytes the logs of a run may have to be kept in memory, so that
+// some runs side by side fit there; and bytesPerEvent what an event needs.
+const (
+	maxInMemory   = 128 << 20
+	bytesPerEvent = 110
+)
+
+// inMemory reports whether the logs of a run never come to the disk.
+func (c *conductor) inMemory(run *sweep.Run) bool {
+	if !c.Grid.NoLogs || !c.Grid.Virtual {
+		return false
+	}
+	perSecond := 0.0
+	for _, r := range run.Rates {
+		perSecond += r.PerSecond()
+	}
+	return perSecond*run.Duration.Seconds()*bytesPerEvent <= maxInMemory
+}
+
 // resultOf returns what a run did, from its logs; and, of machines that were timed,
 // how they kept their pace.
-func resultOf(run *sweep.Run, dir string, machines []summary.Machine) (*sweep.Result, error) {
-	recorded, err := trace.Open(dir)
+func resultOf(ctx context.Context, run *sweep.Run, logs *trace.Run, machines []summary.Machine) (*sweep.Result, error) {
+	stats, err := untilDone(ctx, logs).Stats()
 	if err != nil {
-		return nil, err
-	}
-	stats, err := recorded.Stats()
-	if err != nil {
-		return nil, err
+		return nil, exit.With(exit.Died, err)
 	}
 	return sweep.NewResult(run, stats, machines), nil
 }
 
 // process does a run as processes.
-func (c *conductor) process(ctx context.Context, run *sweep.Run, dir string) ([]summary.Machine, error) {
+func (c *conductor) process(ctx context.Context, run *sweep.Run) (*sweep.Result, error) {
+	dir, err := c.prepared(run)
+	if err != nil {
+		return nil, err
+	}
 	cfg, err := c.processes(run)
 	if err != nil {
 		return nil, err
@@ -309,15 +365,28 @@ func (c *conductor) process(ctx context.Context, run *sweep.Run, dir string) ([]
 	if err != nil {
 		return nil, exit.With(exit.Died, err)
 	}
-	var machines []summary.Machine
-	for m := range present(results) {
-		machines = append(machines, m)
+	logs, err := trace.Open(dir)
+	if err != nil {
+		return nil, exit.With(exit.Died, err)
 	}
-	return machines, nil
+	return resultOf(ctx, run, logs, slices.Collect(present(results)))
 }
 
-// simulate does a run in virtual time. How it kept its pace says nothing there.
-func (c *conductor) simulate(ctx context.Context, run *sweep.Run, dir string) ([]summary.Machine, error) {
+// prepared makes room for the directory of a run, and returns its path.
+func (c *conductor) prepared(run *sweep.Run) (dir string, err error) {
+	if err := c.dir.Prepare(run); err != nil {
+		return "", exit.With(exit.Died, err)
+	}
+	return c.dir.RunDir(run), nil
+}
+
+// simulate does a run in virtual time, with logs. How it kept its pace says nothing
+// there.
+func (c *conductor) simulate(ctx context.Context, run *sweep.Run) (*sweep.Result, error) {
+	dir, err := c.prepared(run)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := rundir.Claim(dir, &rundir.Record{Version: c.env.Version, Spec: run.Spec}); err != nil {
 		return nil, exit.With(exit.Died, err)
 	}
@@ -325,23 +394,78 @@ func (c *conductor) simulate(ctx context.Context, run *sweep.Run, dir string) ([
 	if err == nil {
 		err = rundir.WriteSummary(dir, result.Machines())
 	}
+	var logs *trace.Run
+	if err == nil {
+		logs, err = trace.Open(dir)
+	}
 	if err != nil {
 		return nil, exit.With(exit.Died, err)
 	}
-	return nil, nil
+	return resultOf(ctx, run, logs, nil)
+}
+
+// simulateInMemory does a run in virtual time, and keeps its logs only where they are not
+// correct. Those in memory are the bytes that would stand on the disk, and the same
+// visitors walk through them: so the figures are the same.
+func (c *conductor) simulateInMemory(ctx context.Context, run *sweep.Run) (*sweep.Result, error) {
+	done, err := sim.Run(ctx, sim.Config{Spec: run.Spec, InMemory: true, Workers: 1})
+	if err != nil {
+		return nil, exit.With(exit.Died, err)
+	}
+	logs := make([]trace.Log, len(run.Rates))
+	for id, rate := range run.Rates {
+		name := logging.FileName(id, rate)
+		logs[id] = trace.TextLog(id, name, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(done.Log(id))), nil })
+		logs[id].File = name
+	}
+	walked, err := trace.New(logs...)
+	if err != nil {
+		return nil, exit.With(exit.Died, err)
+	}
+	walked.Record = &rundir.Record{Version: c.env.Version, Spec: run.Spec}
+	result, err := resultOf(ctx, run, walked, nil)
+	if err == nil && !result.Usable() {
+		return c.simulate(ctx, run)
+	}
+	return result, err
+}
+
+// survey does a run of more machines than can have logs.
+func (c *conductor) survey(ctx context.Context, run *sweep.Run) (*sweep.Result, error) {
+	run, err := c.Grid.Drawn(run)
+	if err != nil {
+		return nil, err
+	}
+	workers := 0
+	if c.Jobs > 1 {
+		workers = 1
+	}
+	done, err := sim.Run(ctx, sim.Config{Spec: run.Spec, Workers: workers})
+	if err != nil {
+		return nil, exit.With(exit.Died, err)
+	}
+	return sweep.NewLargeResult(run, summary.Survey(done.Machines())), nil
 }
 
 // write writes what the sweep shows, to its directory and to standard output.
 func (c *conductor) write(r *sweep.Report) error {
+	text := func(page func() []byte) func(io.Writer) error {
+		return func(w io.Writer) error {
+			_, err := w.Write(page())
+			return err
+		}
+	}
 	for _, f := range []struct {
-		name    string
-		content []byte
+		name  string
+		write func(io.Writer) error
 	}{
-		{sweep.CSVName, r.CSV()},
-		{sweep.TableName, r.Markdown()},
-		{sweep.FindingsName, r.Findings()},
+		{sweep.CSVName, r.CSV},
+		{sweep.ClassesName, r.ClassesCSV},
+		{sweep.TableName, text(r.Markdown)},
+		{sweep.FigureName, r.Figure},
+		{sweep.FindingsName, text(r.Findings)},
 	} {
-		if err := c.dir.Write(f.name, f.content); err != nil {
+		if err := c.dir.Write(f.name, f.write); err != nil {
 			return fmt.Errorf("what the sweep shows cannot be written: %w", err)
 		}
 	}

@@ -3,12 +3,14 @@ package lab
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/progress"
+	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
 )
@@ -20,6 +22,8 @@ type Virtual struct {
 	Dir     string // "": with Logs the default one, at which runs/latest then points; else none
 	Workers int    // cores to use, 0: all
 	AtEnd   Logs   // what is done with the logs, if there are not too many
+	// Machines is a file that receives what each machine did, as CSV; "": none does.
+	Machines string
 	// MinFree is how much of the disk stays free: before that, a run with logs is
 	// ended.
 	MinFree MinFree
@@ -98,12 +102,20 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 		if err := env.sumUp(dir, result.Machines(), len(v.Rates)); err != nil {
 			return exit.With(exit.Died, err)
 		}
+		if v.Machines != "" {
+			err := env.toOutput(ctx, dir, v.Machines, func(_ context.Context, w io.Writer) error {
+				return report.MachinesCSV(w, result.Machines())
+			})
+			if err != nil {
+				return exit.With(exit.Died, err)
+			}
+		}
 		if v.Logs && len(v.Rates) <= maxChecked {
 			if err := env.look(dir, name, v.AtEnd, stopped); err != nil {
 				return err
 			}
 		}
-		if v.Logs {
+		if dir != "" {
 			env.next("stats", name)
 		}
 		if stopped {

@@ -182,7 +182,8 @@ func TestDiagramShowsCrashes(t *testing.T) {
 func TestDiagramRefusesWhatCannotBeDrawn(t *testing.T) {
 	run := laboratory(t)
 	err := report.Diagram(io.Discard, run, report.DiagramOptions{From: 2 * time.Minute})
-	require.EqualError(t, err, "no event lies in the part of the run that is to be drawn")
+	require.ErrorIs(t, err, report.ErrNothingToDraw)
+	require.Error(t, report.Diagram(io.Discard, run, report.DiagramOptions{Format: "png"}))
 }
 
 // What the logs do not let anybody know is left out, in every format.

@@ -24,6 +24,9 @@ const MaxMachines = 1 << 20
 
 var logName = regexp.MustCompile(`^vm_(0|[1-9][0-9]*)_[0-9a-z.]+\.log(\.gz)?$`)
 
+// ErrNoLogs says that a directory has none.
+var ErrNoLogs = errors.New("holds no event log")
+
 // Logs lists the event logs in a run's directory, by machine; two of one machine
 // stand side by side. They are found by their names alone: what is in them is not
 // looked at, nor whether they are files.
@@ -49,7 +52,7 @@ func Logs(dir string) ([]Log, error) {
 		logs = append(logs, l)
 	}
 	if len(logs) == 0 {
-		return nil, fmt.Errorf("%s holds no event log (vm_<id>_<rate>.log): want the directory of a run", dir)
+		return nil, fmt.Errorf("%s %w (vm_<id>_<rate>.log): want the directory of a run", dir, ErrNoLogs)
 	}
 	slices.SortStableFunc(logs, func(a, b Log) int { return a.ID - b.ID })
 	return logs, nil

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -348,4 +349,42 @@ func TestText(t *testing.T) {
 	require.ErrorContains(t, err, TextName)
 	assert.Equal(t, []string{TextName}, files(t, dir))
 	require.ErrorContains(t, WriteText(filepath.Join(dir, "nowhere"), nil), "the summary cannot be kept: ")
+}
+
+// What many machines did is read back from either form of a summary.
+func TestPopulation(t *testing.T) {
+	dir := t.TempDir()
+	_, err := ReadPopulation(dir)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	var machines []summary.Machine
+	for id := range 50 {
+		machines = append(machines, summary.Machine{ID: id, Rate: clock.Hertz * clock.Rate(1+id%20), Steps: 7, Internal: 7, Clock: clock.Time(7 + id), MaxJump: 2, MeanJump: 1.5})
+	}
+	want := summary.Survey(slices.Values(machines))
+	require.NoError(t, WriteSummary(dir, slices.Values(machines)))
+	got, err := ReadPopulation(dir)
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+	require.NoError(t, WritePopulation(dir, want))
+	got, err = ReadPopulation(dir)
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+	_, err = ReadSummary(dir)
+	require.Error(t, err, "it lists nobody")
+
+	name := filepath.Join(dir, SummaryName)
+	for text, wrong := range map[string]string{
+		"":                               "not the summary of a run: ",
+		"{":                              "not the summary of a run: ",
+		"{}":                             "not the summary of a run: 0 classes",
+		"[]":                             "it has no machine",
+		"{" + strings.Repeat(" ", 1<<20): "want at most",
+		`{"classes":[{"machines":-1}]}`:  "not the summary of a run: class 1: -1 machines",
+		`{"classes":[` + strings.Repeat(`{},`, 100_000) + `{}]}`: "not the summary of a run: 100001 classes",
+	} {
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o666))
+		_, err = ReadPopulation(dir)
+		assert.ErrorContains(t, err, wrong)
+		assert.ErrorContains(t, err, name)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/internal/guarded"
@@ -41,6 +42,25 @@ func writeSummary(name string, machines iter.Seq[summary.Machine]) error {
 		_, _ = w.WriteString(after)
 		return w.Flush()
 	})
+}
+
+// MaxListed is up to how many machines a summary lists each. Of more it has a
+// [summary.Population].
+const MaxListed = 1000
+
+// WritePopulation writes what many machines did to the run's directory.
+func WritePopulation(dir string, p *summary.Population) error {
+	b, err := json.MarshalIndent(p, "", "  ")
+	if err == nil {
+		err = guarded.Replace(filepath.Join(dir, SummaryName), func(f *os.File) error {
+			_, err := f.Write(append(b, '\n'))
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("the summary cannot be written: %w", err)
+	}
+	return nil
 }
 
 // WriteText keeps what was printed at the end of a run in its directory, as a whole
@@ -79,6 +99,42 @@ func ReadSummary(dir string) ([]summary.Machine, error) {
 		return nil, fmt.Errorf("%s: not the summary of a run: %w", name, err)
 	}
 	return machines, nil
+}
+
+// ReadPopulation reads what the machines of a run did as a whole, whether its summary
+// lists each or not. Where there is none the error wraps [fs.ErrNotExist].
+func ReadPopulation(dir string) (*summary.Population, error) {
+	name := filepath.Join(dir, SummaryName)
+	f, err := guarded.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	first := make([]byte, 1)
+	_, _ = io.ReadFull(f, first) // of an empty file, what follows says what is wrong
+	_ = f.Close()
+	if first[0] != '{' {
+		machines, err := ReadSummary(dir)
+		if err == nil && len(machines) == 0 {
+			err = fmt.Errorf("%s: it has no machine", name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		p := summary.Survey(slices.Values(machines))
+		if err := p.Check(); err != nil {
+			return nil, fmt.Errorf("%s: not the summary of a run: %w", name, err)
+		}
+		return p, nil
+	}
+	text, err := guarded.ReadFile(name, summary.MaxPopulation)
+	if err != nil {
+		return nil, err
+	}
+	p, err := summary.ParsePopulation(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: not the summary of a run: %w", name, err)
+	}
+	return p, nil
 }
 
 // decodeSummary takes no machine that is shorter than the shortest that is written:

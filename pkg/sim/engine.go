@@ -67,7 +67,7 @@ func newEngine(cfg Config) (*engine, error) {
 		*nd = node{state: machine.NewState(cfg.Seed, id), class: classes[r], due: e.origin(id)}
 		nd.advance(&e.classes[nd.class])
 	}
-	if cfg.LogDir != "" || e.faults != nil && e.faults.plan.Has(fault.Kill) {
+	if cfg.logged() || e.faults != nil && e.faults.plan.Has(fault.Kill) {
 		if e.logs, err = openLogs(e); err != nil {
 			return nil, err
 		}

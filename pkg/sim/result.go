@@ -16,6 +16,10 @@ func (r *Result) Events() uint64 { return r.e.events() }
 // At returns the virtual time at which the run ended.
 func (r *Result) At() time.Duration { return time.Duration(r.e.now) }
 
+// Log returns the log of a machine, of a run whose logs are in memory: the bytes that
+// would stand in its file.
+func (r *Result) Log(id int) []byte { return r.e.logs.files[id].mem }
+
 // Machines returns what each machine did, in the order of their ids, as its own
 // [summary.Collector] would have gathered it.
 func (r *Result) Machines() iter.Seq[summary.Machine] {

@@ -32,6 +32,8 @@ type Config struct {
 	experiment.Spec // with what a run in virtual time is told besides
 	// LogDir is an existing directory for the event logs, "" for none.
 	LogDir string
+	// InMemory keeps the same logs in memory, for [Result.Log]; LogDir is then "".
+	InMemory bool
 
 	// Watch, if not nil, is told how far the run is, about every WatchEvery of
 	// real time, and at the end. It is called by one goroutine.
@@ -64,11 +66,14 @@ func (cfg *Config) Check() error {
 	if cfg.Virtual == nil {
 		return errors.New("the run is not one in virtual time")
 	}
-	if n := len(cfg.Rates); n > MaxLogs && cfg.LogDir != "" {
+	if n := len(cfg.Rates); n > MaxLogs && cfg.logged() {
 		return &experiment.Error{Field: "machines", Value: strconv.Itoa(n), Err: ErrTooManyLogs}
 	}
 	return cfg.Spec.Check()
 }
+
+// logged reports whether somebody will read the logs.
+func (cfg *Config) logged() bool { return cfg.LogDir != "" || cfg.InMemory }
 
 // ErrTooManyLogs says that there are more machines than can have logs.
 var ErrTooManyLogs = fmt.Errorf("at most %d can have logs", MaxLogs)

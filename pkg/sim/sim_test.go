@@ -299,3 +299,23 @@ func TestStopped(t *testing.T) {
 		require.Equal(t, Progress{r.At(), r.Events()}, told, "the last is the end")
 	}
 }
+
+// Logs in memory are those that would stand on disk, crashes and torn lines included.
+func TestLogsInMemory(t *testing.T) {
+	for _, plan := range []string{"", "random kill every 5s for 1s; at 3s reset *"} {
+		cfg := lab(3)
+		var err error
+		cfg.Faults, err = experiment.ParseFaults(plan, len(cfg.Rates), cfg.Seed, cfg.Duration)
+		require.NoError(t, err)
+		dir := t.TempDir()
+		run(t, dir, cfg)
+		cfg.InMemory = true
+		r, err := Run(context.Background(), cfg)
+		require.NoError(t, err)
+		for id, rate := range cfg.Rates {
+			want, err := os.ReadFile(filepath.Join(dir, logging.FileName(id, rate)))
+			require.NoError(t, err)
+			require.Equal(t, string(want), string(r.Log(id)))
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/internal/guarded"
+	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -20,7 +22,7 @@ var errOther = errors.New("the result of another run")
 // readResult reads what [Dir.Save] has written of a run, and nothing that it would not
 // have written.
 func readResult(b []byte, run *Run) (*Result, error) {
-	if err := checkShape(b, len(run.Rates)); err != nil {
+	if err := checkShape(b, len(run.Rates)); err != nil { // of a large run it lists none
 		return nil, err
 	}
 	var r Result
@@ -44,7 +46,11 @@ func maxResult(machines int) int64 {
 // "{}," every three bytes would take almost a kilobyte.
 func checkShape(b []byte, machines int) error {
 	var shape struct {
-		Paces []json.RawMessage `json:"paces"`
+		Paces      []json.RawMessage `json:"paces"`
+		Predicted  []json.RawMessage `json:"predicted"`
+		Population struct {
+			Classes []json.RawMessage `json:"classes"`
+		} `json:"population"`
 		Stats struct {
 			Machines []json.RawMessage `json:"machines"`
 			Verdict  struct {
@@ -60,6 +66,8 @@ func checkShape(b []byte, machines int) error {
 		have, max int
 	}{
 		{"paces", len(shape.Paces), machines},
+		{"predictions", len(shape.Predicted), summary.MaxClasses},
+		{"classes", len(shape.Population.Classes), summary.MaxClasses},
 		{"machines", len(shape.Stats.Machines), machines},
 		{"violations", len(shape.Stats.Verdict.Violations), len(trace.Laws)},
 	} {
@@ -73,9 +81,12 @@ func checkShape(b []byte, machines int) error {
 // Check returns nil if a run of a sweep can have this result: it is of that run, and
 // its figures agree with each other. What its logs hold is not looked at.
 func (r *Result) Check(run *Run) error {
-	if r.Format != 1 || r.Name != run.Name || r.Point != run.Point.Number || r.Trial != run.Trial || r.Seed != run.Seed ||
-		r.Stats == nil || r.Stats.Verdict == nil {
+	if r.Format != GridFormat || r.Name != run.Name || r.Point != run.Point.Number || r.Trial != run.Trial || r.Seed != run.Seed ||
+		(r.Stats == nil) != run.IsLarge() || (r.Population == nil) == run.IsLarge() || r.Stats != nil && r.Stats.Verdict == nil {
 		return errOther
+	}
+	if run.IsLarge() {
+		return r.checkLarge(run)
 	}
 	for _, check := range []func(*Run) error{r.checkMachines, r.checkVerdict, r.checkPaces, r.checkStruck} {
 		if err := check(run); err != nil {
@@ -83,6 +94,49 @@ func (r *Result) Check(run *Run) error {
 		}
 	}
 	return nil
+}
+
+// checkLarge looks at the result of a run without logs.
+func (r *Result) checkLarge(run *Run) error {
+	p := r.Population
+	if err := p.Check(); err != nil {
+		return err
+	}
+	switch {
+	case p.All.Machines != run.Point.Machines:
+		return fmt.Errorf("%d machines: want %d", p.All.Machines, run.Point.Machines)
+	case len(r.Predicted) != len(p.Classes):
+		return fmt.Errorf("%d predictions: want one for each of %d classes", len(r.Predicted), len(p.Classes))
+	case r.Logged || len(r.Paces) > 0:
+		return errors.New("it cannot have logs")
+	}
+	for i, c := range r.Predicted {
+		for _, x := range []float64{c.Arrivals, c.Takes, c.Idle, c.Growth} {
+			if !(x >= 0 && x <= 1e30) {
+				return errRange
+			}
+		}
+		if c.Saturated < 0 || c.Edge < 0 || c.Saturated > p.Classes[i].Machines || c.Edge > p.Classes[i].Machines {
+			return errRange
+		}
+	}
+	return r.checkStruck(run)
+}
+
+// nameIn returns which run a line of the results says that it is of.
+func nameIn(line []byte) string {
+	const before = `,"name":"`
+	if i := bytes.Index(line[:min(len(line), 64)], []byte(before)); i >= 0 { // as it is written
+		name, _, _ := bytes.Cut(line[i+len(before):], []byte(`"`))
+		return string(name)
+	}
+	var of struct {
+		Name string `json:"name"`
+	}
+	if json.Unmarshal(line, &of) != nil {
+		return ""
+	}
+	return of.Name
 }
 
 var errRange = errors.New("a figure out of its range")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -72,7 +73,7 @@ func TestForgedResults(t *testing.T) {
 		want   string
 		change func(*Result)
 	}{
-		{"another run", func(r *Result) { r.Format = 2 }},
+		{"another run", func(r *Result) { r.Format = 1 }},
 		{"another run", func(r *Result) { r.Name = "p1-t2" }},
 		{"another run", func(r *Result) { r.Name = "\x1b[2J" }},
 		{"another run", func(r *Result) { r.Point = 2 }},
@@ -189,12 +190,12 @@ func TestManyMachinesInASmallFile(t *testing.T) {
 func TestResultWithoutLogs(t *testing.T) {
 	d, err := Open(t.TempDir(), grid())
 	require.NoError(t, err)
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	runs, err := grid().Runs()
 	require.NoError(t, err)
 	run := &runs[0]
-	require.NoError(t, d.Save(run, simulate(t, d.RunDir(run), run)))
-	_, err = d.Result(run)
+	require.NoError(t, d.Save(simulate(t, d.RunDir(run), run)))
+	_, err = saved(d, runs, run)
 	require.NoError(t, err)
 	log := filepath.Join(d.RunDir(run), logging.FileName(1, run.Rates[1]))
 	for _, damage := range []func() error{
@@ -203,9 +204,9 @@ func TestResultWithoutLogs(t *testing.T) {
 		func() error { return os.Mkdir(log, 0o777) },
 	} {
 		require.NoError(t, damage())
-		_, err = d.Result(run)
-		require.ErrorContains(t, err, "not the result of a run: the log vm_1_5.log that it is from")
-		require.ErrorContains(t, err, "(remove the file to do the run again)")
+		_, err = saved(d, runs, run)
+		require.ErrorContains(t, err, "not the result of p0001-t0001: the log vm_1_5.log that it is from")
+		require.ErrorContains(t, err, "(remove the line to do the run again)")
 	}
 }
 
@@ -224,7 +225,7 @@ func TestForgedGrids(t *testing.T) {
 		{"want at most 100000 runs", func(g *Grid) { g.Trials = math.MaxInt }},
 		{"there is nothing to vary", func(g *Grid) { g.Rates = nil }},
 		{"machines -3: want at least 1", func(g *Grid) { g.Machines = []int{-3} }},
-		{"machines 134217728: want at most 500", func(g *Grid) { g.Machines, g.Rates = []int{1 << 27}, []string{"1"} }},
+		{"machines 134217728: want at most 500; a run with logs is checked", func(g *Grid) { g.Machines, g.Rates = []int{1 << 27}, []string{"1"} }},
 		{`rates "1"`, func(g *Grid) { g.Machines, g.Rates = []int{1}, []string{"1", "1"} }},
 		{"machines 2,2: a number is there twice", func(g *Grid) { g.Machines = []int{2, 2} }},
 		{"die 3,5,3: a number is there twice", func(g *Grid) { g.Die = []int{3, 5, 3} }},
@@ -279,7 +280,7 @@ func TestOnePlan(t *testing.T) {
 // Wherever the links in a sweep's directory lead, nothing is written or removed there.
 func TestNothingOutsideIsTouched(t *testing.T) {
 	outside := t.TempDir()
-	precious := filepath.Join(outside, "p1-t1", "vm_0_1.log")
+	precious := filepath.Join(outside, "p0001-t0001", "vm_0_1.log")
 	require.NoError(t, os.Mkdir(filepath.Dir(precious), 0o777))
 	untouched := func(path string) func() {
 		require.NoError(t, os.WriteFile(path, []byte("precious"), 0o666))
@@ -288,7 +289,7 @@ func TestNothingOutsideIsTouched(t *testing.T) {
 			b, err := os.ReadFile(path)
 			require.NoError(t, err)
 			assert.Equal(t, "precious", string(b))
-			for dir, want := range map[string]string{outside: "p1-t1", filepath.Dir(path): "vm_0_1.log"} {
+			for dir, want := range map[string]string{outside: "p0001-t0001", filepath.Dir(path): "vm_0_1.log"} {
 				entries, err := os.ReadDir(dir)
 				require.NoError(t, err)
 				require.Len(t, entries, 1)
@@ -304,13 +305,13 @@ func TestNothingOutsideIsTouched(t *testing.T) {
 	runs, err := grid().Runs()
 	require.NoError(t, err)
 	run := &runs[0]
-	require.Equal(t, "p1-t1", run.Name)
+	require.Equal(t, "p0001-t0001", run.Name)
 
 	// All of the runs are elsewhere.
 	path := t.TempDir()
 	d, err := Open(path, grid())
 	require.NoError(t, err)
-	d.Close()
+	require.NoError(t, d.Close())
 	require.NoError(t, os.Remove(filepath.Join(path, RunsName)))
 	link(outside, filepath.Join(path, RunsName))
 	_, err = Open(path, grid())
@@ -321,7 +322,7 @@ func TestNothingOutsideIsTouched(t *testing.T) {
 	path = t.TempDir()
 	d, err = Open(path, grid())
 	require.NoError(t, err)
-	d.Close()
+	require.NoError(t, d.Close())
 	require.NoError(t, os.Rename(filepath.Join(path, RunsName), filepath.Join(path, "others")))
 	link("others", filepath.Join(path, RunsName))
 	_, err = Open(path, grid())
@@ -334,19 +335,17 @@ func TestNothingOutsideIsTouched(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(path, RunsName)))
 	link(outside, filepath.Join(path, RunsName))
 	require.Error(t, d.Clear(run))
-	require.Error(t, d.Save(run, &Result{}))
-	d.Close()
+	require.Error(t, d.Prepare(run))
+	require.NoError(t, d.Close())
 	untouched()
 
 	// One run is elsewhere.
 	path = t.TempDir()
 	d, err = Open(path, grid())
 	require.NoError(t, err)
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	link(filepath.Dir(precious), d.RunDir(run))
-	_, err = d.Result(run)
-	require.ErrorContains(t, err, "escapes")
-	require.Error(t, d.Save(run, &Result{}))
+	require.ErrorContains(t, d.hasLogs(run), "escapes")
 	untouched()
 	require.NoError(t, d.Clear(run))
 	untouched()
@@ -355,9 +354,25 @@ func TestNothingOutsideIsTouched(t *testing.T) {
 	// A file is elsewhere, or what becomes one.
 	for _, name := range []string{CSVName, CSVName + ".part"} {
 		link(precious, filepath.Join(path, name))
-		require.NoError(t, d.Write(CSVName, []byte("new")))
+		require.NoError(t, d.Write(CSVName, func(w io.Writer) error {
+			_, err := io.WriteString(w, "new")
+			return err
+		}))
 		untouched()
 		require.NoError(t, os.Remove(filepath.Join(path, CSVName)))
+	}
+
+	// The results would be.
+	for _, target := range []string{precious, GridName} {
+		path = t.TempDir()
+		d, err = Open(path, grid())
+		require.NoError(t, err)
+		require.NoError(t, d.Close())
+		require.NoError(t, os.Remove(filepath.Join(path, ResultsName)))
+		link(target, filepath.Join(path, ResultsName))
+		_, err = Open(path, grid())
+		require.ErrorContains(t, err, "not a regular file")
+		untouched()
 	}
 
 	// The grid would be.

@@ -1,15 +1,17 @@
 package sweep
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
-	"github.com/scalemodel/lamport/pkg/internal/filelock"
 	"github.com/scalemodel/lamport/pkg/internal/guarded"
 	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/logging"
@@ -17,13 +19,14 @@ import (
 
 // The files of a sweep's directory.
 const (
-	GridName     = "sweep.json"  // the grid
-	CSVName      = "sweep.csv"   // every machine of every run
-	TableName    = "sweep.md"    // the tables
-	FindingsName = "findings.md" // what they show
-	RunsName     = "runs"        // one directory for each run
-
-	resultName = "result.json" // of a run: the last thing that is written of it
+	GridName     = "sweep.json"    // the grid
+	ResultsName  = "results.jsonl" // a line for each run that is done, in the order in which they were
+	CSVName      = "sweep.csv"     // every machine of every run
+	ClassesName  = "classes.csv"   // every class of machines of every run
+	TableName    = "sweep.md"      // the tables
+	FigureName   = "sweep.svg"     // the figure
+	FindingsName = "findings.md"   // what they show
+	RunsName     = "runs"          // one directory for each run with logs
 )
 
 // What keeps a sweep from being begun, or gone on with, in a directory.
@@ -43,9 +46,9 @@ func Default(begun time.Time, name string) string {
 // Dir is the directory of a sweep. Nothing outside of it is written or removed,
 // whatever links stand in it.
 type Dir struct {
-	path string
-	root *os.Root
-	grid *os.File // locked
+	path    string
+	root    *os.Root
+	journal *journal // whose file is locked
 }
 
 // MaxGrid is the largest grid that is read, in bytes: the seeds of as many trials as
@@ -83,8 +86,8 @@ func parseGrid(path string, b []byte, err error) (*Grid, error) {
 	if err := guarded.Unmarshal(b, &g); err != nil {
 		return nil, fmt.Errorf("%s: not the grid of a sweep: %w", name, err)
 	}
-	if g.Format != 1 {
-		return nil, fmt.Errorf("%s: format %d of another release (%s); this one reads format 1", name, g.Format, quote.Short(g.Version, 100))
+	if g.Format != GridFormat {
+		return nil, fmt.Errorf("%s: format %d of another release (%s); this one reads format %d", name, g.Format, quote.Short(g.Version, 100), GridFormat)
 	}
 	if err := g.Check(); err != nil {
 		return nil, fmt.Errorf("%s: not the grid of a sweep: %w", name, err)
@@ -92,22 +95,22 @@ func parseGrid(path string, b []byte, err error) (*Grid, error) {
 	return &g, nil
 }
 
-// Open makes the directory of a sweep, or opens the one in which it was begun.
-// It is refused where the directory holds another sweep, or something else. As
-// long as it is open, no other process can open it ([ErrBusy]), where the system
-// has locks.
+// Open makes the directory of a sweep, or opens the one in which it was begun, with as
+// many trials or fewer. It is refused where the directory holds another sweep, or
+// something else. As long as it is open, no other process can open it ([ErrBusy]), where
+// the system has locks.
 func Open(path string, grid *Grid) (*Dir, error) {
 	entries, err := os.ReadDir(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, explain(path, err)
 	}
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() == ResultsName }) // it is made first
 	name := filepath.Join(path, GridName)
 	if info, err := os.Stat(name); err != nil && len(entries) > 0 {
 		return nil, fmt.Errorf("%s %w", path, ErrNotASweep)
 	} else if err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: %w", name, guarded.ErrNotRegular)
 	}
-	// The grid comes first: without it, nobody knows the directory for a sweep's.
 	if err := os.MkdirAll(path, 0o777); err != nil {
 		return nil, explain(path, err)
 	}
@@ -115,17 +118,18 @@ func Open(path string, grid *Grid) (*Dir, error) {
 	if d.root, err = os.OpenRoot(path); err != nil {
 		return nil, explain(path, err)
 	}
-	if d.grid, err = d.root.OpenFile(GridName, os.O_CREATE|os.O_RDWR, 0o666); err != nil {
+	if d.journal, err = openJournal(d.root); err != nil {
 		_ = d.root.Close()
+		switch {
+		case errors.Is(err, ErrBusy):
+			return nil, fmt.Errorf("%s: %w", path, ErrBusy)
+		case errors.Is(err, guarded.ErrNotRegular):
+			return nil, fmt.Errorf("%s: %w", filepath.Join(path, ResultsName), guarded.ErrNotRegular)
+		}
 		return nil, explain(path, err)
 	}
-	if !filelock.Try(d.grid) {
-		_ = d.grid.Close()
-		_ = d.root.Close()
-		return nil, fmt.Errorf("%s: %w", path, ErrBusy)
-	}
 	if err := d.begin(grid); err != nil {
-		d.Close()
+		_ = d.Close() // what was wrong before says more
 		return nil, err
 	}
 	return d, nil
@@ -134,18 +138,35 @@ func Open(path string, grid *Grid) (*Dir, error) {
 // begin writes the grid, or finds it written, and makes room for the runs.
 func (d *Dir) begin(grid *Grid) error {
 	b, err := guarded.ReadFileIn(d.root, GridName, MaxGrid)
-	switch old, err := parseGrid(d.path, b, err); {
+	old, err := parseGrid(d.path, b, err)
+	switch {
 	case err == nil:
 		if differs := old.Differs(grid); differs != "" {
 			return fmt.Errorf("%s %w (other %s)", d.path, ErrOtherSweep, differs)
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
-	default:
-		if err := d.writeGrid(grid); err != nil {
+	}
+	if old == nil || old.Trials < grid.Trials {
+		b, err := json.MarshalIndent(grid, "", "  ")
+		if err == nil {
+			err = d.replace(GridName, func(w io.Writer) error {
+				_, err := w.Write(append(b, '\n'))
+				return err
+			})
+		}
+		if err != nil {
 			return explain(d.path, err)
 		}
 	}
+	if grid.NoLogs && grid.Virtual {
+		return nil // a run that is not correct makes room for itself
+	}
+	return d.makeRuns()
+}
+
+// makeRuns makes room for the directories of runs.
+func (d *Dir) makeRuns() error {
 	if err := d.root.MkdirAll(RunsName, 0o777); err != nil {
 		return explain(d.path, err)
 	}
@@ -158,20 +179,6 @@ func (d *Dir) begin(grid *Grid) error {
 			filepath.Join(d.path, RunsName))
 	}
 	return nil
-}
-
-func (d *Dir) writeGrid(grid *Grid) error {
-	b, err := json.MarshalIndent(grid, "", "  ")
-	if err == nil {
-		_, err = d.grid.Write(append(b, '\n'))
-	}
-	if err == nil {
-		err = d.grid.Sync()
-	}
-	if err != nil {
-		_ = d.grid.Truncate(0) // half a grid could not be gone on with
-	}
-	return err
 }
 
 // explain says that an error of the system is about the sweep's directory.
@@ -190,12 +197,19 @@ func cause(err error) error {
 	return err
 }
 
-// Close lets others open the directory.
-func (d *Dir) Close() {
-	filelock.Release(d.grid)
-	_ = d.grid.Close()
+// Close lets others open the directory. The results that were saved are on the disk then,
+// unless an error says otherwise.
+func (d *Dir) Close() error {
+	err := d.journal.close()
 	_ = d.root.Close()
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Join(d.path, ResultsName), cause(err))
+	}
+	return nil
 }
+
+// Path returns the path of a file of the sweep.
+func (d *Dir) Path(name string) string { return filepath.Join(d.path, name) }
 
 // RunDir returns the directory of a run, which need not be there.
 func (d *Dir) RunDir(r *Run) string { return filepath.Join(d.path, RunsName, r.Name) }
@@ -205,29 +219,48 @@ func inRoot(r *Run, file ...string) string {
 	return filepath.Join(append([]string{RunsName, r.Name}, file...)...)
 }
 
-// Result returns the result of a run that is finished, nil for one that is not. It is
-// one that the run can have ([Result.Check]), and the logs of a correct run are there.
-func (d *Dir) Result(r *Run) (*Result, error) {
-	b, err := guarded.ReadFileIn(d.root, inRoot(r, resultName), maxResult(len(r.Rates)))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+// Results shows the results of the runs that are finished, each with its run, in the
+// order in which they were. Each is one that the run can have ([Result.Check]), and the
+// logs that it should have are there. What a process that was killed has left of a last
+// line is cut off.
+func (d *Dir) Results(runs []Run, see func(*Run, *Result)) error {
+	return d.results(d.journal.read, runs, see)
+}
+
+// results is [Dir.Results] of the lines that read shows.
+func (d *Dir) results(read func(see func(line []byte) error) error, runs []Run, see func(*Run, *Result)) error {
+	byName := make(map[string]*Run, len(runs))
+	for i := range runs {
+		byName[runs[i].Name] = &runs[i]
 	}
-	name := filepath.Join(d.RunDir(r), resultName)
+	seen := make(map[string]bool)
+	n := 0
+	err := read(func(line []byte) error {
+		n++
+		run := byName[nameIn(line)]
+		if run == nil {
+			return errors.New("the result of a run that the sweep does not have")
+		}
+		result, err := readResult(line, run)
+		switch {
+		case err != nil:
+			return fmt.Errorf("not the result of %s: %w", run.Name, err)
+		case seen[run.Name]:
+			return fmt.Errorf("there is an earlier result of %s", run.Name)
+		}
+		if result.Logged {
+			if err := d.hasLogs(run); err != nil {
+				return fmt.Errorf("not the result of %s: %w", run.Name, err)
+			}
+		}
+		seen[run.Name] = true
+		see(run, result)
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, cause(err))
+		return fmt.Errorf("%s:%d: %w (remove the line to do the run again)", d.Path(ResultsName), max(n, 1), cause(err))
 	}
-	result, err := readResult(b, r)
-	if err == nil && result.correct() {
-		err = d.hasLogs(r)
-	}
-	const mend = "(remove the file to do the run again)"
-	switch {
-	case errors.Is(err, errOther):
-		return nil, fmt.Errorf("%s: %w than %s %s", name, err, r.Name, mend)
-	case err != nil:
-		return nil, fmt.Errorf("%s: not the result of a run: %w %s", name, err, mend)
-	}
-	return result, nil
+	return nil
 }
 
 // hasLogs looks for the log of each machine of a run, and not at what is in it.
@@ -245,7 +278,15 @@ func (d *Dir) hasLogs(r *Run) error {
 	return nil
 }
 
-// Clear removes what is left of a run that was not finished.
+// Prepare removes what is left of a run that was not finished, and makes room for it.
+func (d *Dir) Prepare(r *Run) error {
+	if err := d.Clear(r); err != nil {
+		return err
+	}
+	return d.makeRuns()
+}
+
+// Clear removes what is left of a run.
 func (d *Dir) Clear(r *Run) error {
 	if err := d.root.RemoveAll(inRoot(r)); err != nil {
 		return fmt.Errorf("%s cannot be removed: %w", d.RunDir(r), cause(err))
@@ -253,24 +294,33 @@ func (d *Dir) Clear(r *Run) error {
 	return nil
 }
 
-// Save keeps the result of a run, which is finished with that. It stands in the
-// run's directory, which must be there, as a whole or not at all.
-func (d *Dir) Save(r *Run, result *Result) error {
-	b, err := json.MarshalIndent(result, "", "  ")
-	if err != nil {
-		return err
+// Save keeps the result of a run, which is finished with that: as a whole line or not at
+// all. It may be called by several goroutines.
+func (d *Dir) Save(result *Result) error {
+	b, err := json.Marshal(result)
+	if err == nil {
+		err = d.journal.append(append(b, '\n'))
 	}
-	return d.replace(inRoot(r, resultName), append(b, '\n'))
+	if err != nil {
+		return fmt.Errorf("%s: %w", d.Path(ResultsName), cause(err))
+	}
+	return nil
 }
 
 // Write replaces a file of the sweep.
-func (d *Dir) Write(name string, content []byte) error { return d.replace(name, content) }
+func (d *Dir) Write(name string, write func(io.Writer) error) error {
+	return d.replace(name, write)
+}
 
 // replace writes a file as a whole or not at all, even if the power fails: the
 // name must not be on the disk before the content.
-func (d *Dir) replace(name string, content []byte) error {
+func (d *Dir) replace(name string, write func(io.Writer) error) error {
 	err := guarded.ReplaceIn(d.root, name, func(f *os.File) error {
-		_, err := f.Write(content)
+		w := bufio.NewWriterSize(f, 1<<16)
+		err := write(w)
+		if err == nil {
+			err = w.Flush()
+		}
 		if err == nil {
 			err = f.Sync()
 		}
@@ -299,14 +349,23 @@ func ReadReport(path string) (*Report, error) {
 	}
 	defer func() { _ = d.root.Close() }()
 	var results []*Result
-	for i := range runs {
-		result, err := d.Result(&runs[i])
-		if err != nil {
-			return nil, err
-		}
-		if result != nil {
-			results = append(results, result)
-		}
+	err = d.results(d.readResults, runs, func(_ *Run, result *Result) { results = append(results, result) })
+	if err != nil {
+		return nil, err
 	}
 	return NewReport(grid, runs, results), nil
+}
+
+// readResults calls see with each line of the results, of which there may be none yet.
+func (d *Dir) readResults(see func(line []byte) error) error {
+	f, err := guarded.OpenIn(d.root, ResultsName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	_, err = readLines(f, see)
+	return err
 }

@@ -1,9 +1,13 @@
 package sweep
 
 import (
+	"bytes"
+	"encoding/json"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -29,6 +33,16 @@ func simulate(t testing.TB, dir string, run *Run) *Result {
 	return NewResult(run, stats, nil)
 }
 
+// saved returns the result of a run, nil if there is none.
+func saved(d *Dir, runs []Run, run *Run) (found *Result, err error) {
+	err = d.Results(runs, func(r *Run, result *Result) {
+		if r.Name == run.Name {
+			found = result
+		}
+	})
+	return found, err
+}
+
 func TestDir(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "b")
 	_, err := ReadGrid(path)
@@ -43,45 +57,50 @@ func TestDir(t *testing.T) {
 	runs, err := g.Runs()
 	require.NoError(t, err)
 	run := &runs[0]
-	got, err := d.Result(run)
+	got, err := saved(d, runs, run)
 	require.NoError(t, err)
 	assert.Nil(t, got, "not done")
 	result := simulate(t, d.RunDir(run), run)
-	require.NoError(t, d.Save(run, result))
-	got, err = d.Result(run)
+	require.NoError(t, d.Save(result))
+	got, err = saved(d, runs, run)
 	require.NoError(t, err)
 	assert.Equal(t, result, got)
-	d.Close()
+	require.NoError(t, d.Close())
 
 	d, err = Open(path, g)
 	require.NoError(t, err, "it goes on")
-	defer d.Close()
-	got, err = d.Result(run)
+	defer func() { _ = d.Close() }()
+	got, err = saved(d, runs, run)
 	require.NoError(t, err)
 	assert.Equal(t, result, got)
 	require.NoError(t, d.Clear(run))
-	got, err = d.Result(run)
+	assert.NoDirExists(t, d.RunDir(run))
+	for _, text := range []string{"1", "2"} {
+		require.NoError(t, d.Write(CSVName, func(w io.Writer) error {
+			_, err := io.WriteString(w, text)
+			return err
+		}))
+	}
+	b, err := os.ReadFile(filepath.Join(path, CSVName))
 	require.NoError(t, err)
-	assert.Nil(t, got)
-	require.NoError(t, d.Write(CSVName, []byte("1")))
-	require.NoError(t, d.Write(CSVName, []byte("2")))
+	assert.Equal(t, "2", string(b))
 	entries, err := os.ReadDir(path)
 	require.NoError(t, err)
 	var names []string
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	assert.Equal(t, []string{"runs", "sweep.csv", "sweep.json"}, names)
+	assert.Equal(t, []string{"results.jsonl", "runs", "sweep.csv", "sweep.json"}, names)
 }
 
 // A sweep can be gone on with wherever its beginning was cut off.
 func TestDirIsBegunAgain(t *testing.T) {
 	path := t.TempDir()
-	for _, remove := range []string{RunsName, GridName} {
+	for _, remove := range []string{RunsName, GridName, ResultsName} {
 		d, err := Open(path, grid())
 		require.NoError(t, err, "without %s", remove)
 		assert.DirExists(t, filepath.Join(path, RunsName))
-		d.Close()
+		require.NoError(t, d.Close())
 		require.NoError(t, os.RemoveAll(filepath.Join(path, RunsName)))
 		require.NoError(t, os.RemoveAll(filepath.Join(path, remove)))
 	}
@@ -91,10 +110,10 @@ func TestDirIsRefused(t *testing.T) {
 	path := t.TempDir()
 	d, err := Open(path, grid())
 	require.NoError(t, err)
-	d.Close()
+	require.NoError(t, d.Close())
 
 	other := grid()
-	other.Trials, other.Seed = 3, 8
+	other.Trials, other.Seed = 1, 8
 	_, err = Open(path, other)
 	assert.EqualError(t, err, path+" holds another sweep (other trials, seed)")
 
@@ -121,24 +140,34 @@ func TestDamagedFiles(t *testing.T) {
 	assert.ErrorContains(t, err, name+": not the grid of a sweep: ")
 	_, err = Open(path, grid())
 	assert.ErrorContains(t, err, name+": not the grid of a sweep: ")
-	write(name, `{"format":2,"version":"9"}`)
+	write(name, `{"format":1,"version":"9"}`)
 	_, err = ReadGrid(path)
-	assert.EqualError(t, err, name+": format 2 of another release (9); this one reads format 1")
+	assert.EqualError(t, err, name+": format 1 of another release (9); this one reads format 2")
 
 	write(name, "") // it was killed before it wrote
 	d, err := Open(path, grid())
 	require.NoError(t, err)
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	runs, err := grid().Runs()
 	require.NoError(t, err)
 	run := &runs[0]
 	result := simulate(t, d.RunDir(run), run)
-	file := filepath.Join(d.RunDir(run), resultName)
-	write(file, `{"format":1`)
-	_, err = d.Result(run)
-	assert.ErrorContains(t, err, file+": not the result of a run: ")
+	file := filepath.Join(path, ResultsName)
+	good, err := json.Marshal(result)
+	require.NoError(t, err)
+	for text, want := range map[string]string{
+		"{\"format\":2\n":               ":1: the result of a run that the sweep does not have",
+		"\n":                            ":1: the result of a run that the sweep does not have",
+		`{"name":"p0001-t0001"}` + "\n": ":1: not the result of p0001-t0001: the result of another run",
+		string(good) + "\n" + string(good) + "\n": ":2: there is an earlier result of p0001-t0001",
+		string(good) + "\n\x00\x00\x00\n":         ":2: the result of a run that the sweep does not have",
+	} {
+		write(file, text)
+		_, err = saved(d, runs, run)
+		assert.EqualError(t, err, file+want+" (remove the line to do the run again)")
+	}
 	for _, wrong := range []func(*Result){
-		func(r *Result) { r.Format = 2 },
+		func(r *Result) { r.Format = 1 },
 		func(r *Result) { r.Point = 2 },
 		func(r *Result) { r.Trial = 2 },
 		func(r *Result) { r.Seed++ },
@@ -146,8 +175,75 @@ func TestDamagedFiles(t *testing.T) {
 	} {
 		other := *result
 		wrong(&other)
-		require.NoError(t, d.Save(run, &other))
-		_, err = d.Result(run)
-		assert.EqualError(t, err, file+": the result of another run than p1-t1 (remove the file to do the run again)")
+		b, err := json.Marshal(&other)
+		require.NoError(t, err)
+		write(file, string(b)+"\n")
+		_, err = saved(d, runs, run)
+		assert.EqualError(t, err, file+":1: not the result of p0001-t0001: the result of another run (remove the line to do the run again)")
 	}
+}
+
+// A process that is killed while it writes leaves whole lines and a part of one, which is
+// cut off, whatever it is.
+func TestTornResults(t *testing.T) {
+	path := t.TempDir()
+	g := grid()
+	runs, err := g.Runs()
+	require.NoError(t, err)
+	d, err := Open(path, g)
+	require.NoError(t, err)
+	for i := range 2 {
+		require.NoError(t, d.Save(simulate(t, d.RunDir(&runs[i]), &runs[i])))
+	}
+	require.NoError(t, d.Close())
+	file := filepath.Join(path, ResultsName)
+	whole, err := os.ReadFile(file)
+	require.NoError(t, err)
+	first := bytes.IndexByte(whole, '\n') + 1
+	for _, torn := range []string{string(whole[:len(whole)-1]), string(whole[:first+1]), string(whole[:first]) + "\x00\x00\x00\x00", string(whole[:first]),
+		string(whole[:first]) + strings.Repeat("x", 2*len(whole))} {
+		require.NoError(t, os.WriteFile(file, []byte(torn), 0o666))
+		d, err := Open(path, g)
+		require.NoError(t, err)
+		var names []string
+		require.NoError(t, d.Results(runs, func(r *Run, _ *Result) { names = append(names, r.Name) }))
+		assert.Equal(t, []string{"p0001-t0001"}, names)
+		require.NoError(t, d.Save(simulate(t, t.TempDir(), &runs[1])))
+		require.NoError(t, d.Close())
+		now, err := os.ReadFile(file)
+		require.NoError(t, err)
+		assert.Equal(t, string(whole), string(now), "nothing of the torn line is left")
+	}
+}
+
+// More trials go on from a sweep, whose first runs keep their names and seeds.
+func TestMoreTrials(t *testing.T) {
+	path := t.TempDir()
+	g := grid()
+	runs, err := g.Runs()
+	require.NoError(t, err)
+	d, err := Open(path, g)
+	require.NoError(t, err)
+	require.NoError(t, d.Save(simulate(t, d.RunDir(&runs[0]), &runs[0])))
+	require.NoError(t, d.Close())
+
+	more := g.Extended(10_001)
+	more.Version = "a later one"
+	require.NoError(t, more.Check())
+	all, err := more.Runs()
+	require.NoError(t, err)
+	assert.Equal(t, runs, all[:len(runs)])
+	assert.Equal(t, "p0006-t10001", all[len(all)-1].Name)
+	d, err = Open(path, more)
+	require.NoError(t, err)
+	got, err := saved(d, all, &all[0])
+	require.NoError(t, err)
+	assert.NotNil(t, got)
+	require.NoError(t, d.Close())
+	read, err := ReadGrid(path)
+	require.NoError(t, err)
+	assert.Equal(t, more, read)
+
+	_, err = Open(path, g)
+	assert.EqualError(t, err, path+" holds another sweep (other trials)", "what is done is not thrown away")
 }

@@ -32,7 +32,7 @@ type Step struct {
 //
 // After the first error no other run begins. Do waits for those that go on, and
 // returns that error, or that of ctx, after whose end no run begins either.
-func Do(ctx context.Context, runs []Run, capacity float64, load func(*Run) float64,
+func Do(ctx context.Context, runs []*Run, capacity float64, load func(*Run) float64,
 	execute func(context.Context, *Run) (*Result, error), watch func(Step)) error {
 	var mu sync.Mutex // guards all below, and watch
 	var first error
@@ -47,8 +47,7 @@ func Do(ctx context.Context, runs []Run, capacity float64, load func(*Run) float
 
 	var all sync.WaitGroup
 	mu.Lock()
-	for i := range runs {
-		run := &runs[i]
+	for _, run := range runs {
 		need := load(run)
 		// A hair's breadth of room for sums such as 0.1 + 0.2.
 		for running > 0 && used+need > capacity*(1+1e-9) && first == nil && ctx.Err() == nil {
@@ -84,4 +83,40 @@ func Do(ctx context.Context, runs []Run, capacity float64, load func(*Run) float
 		return ctx.Err()
 	}
 	return first
+}
+
+// Sequence passes on the results of runs in the order of the runs, however they come.
+type Sequence struct {
+	see     func(*Result)
+	runs    []*Run // those whose results have not been seen
+	waiting map[string]*Result
+}
+
+// NewSequence returns a Sequence of these runs, which are given in their order.
+func NewSequence(runs []*Run, see func(*Result)) *Sequence {
+	return &Sequence{see, runs, make(map[string]*Result)}
+}
+
+// Add takes in a result, and passes on what it was that the others waited for.
+func (s *Sequence) Add(r *Result) {
+	s.waiting[r.Name] = r
+	for len(s.runs) > 0 && s.waiting[s.runs[0].Name] != nil {
+		s.next()
+	}
+}
+
+// Flush passes on what is left where runs before it have come to nothing.
+func (s *Sequence) Flush() {
+	for len(s.runs) > 0 {
+		s.next()
+	}
+}
+
+func (s *Sequence) next() {
+	name := s.runs[0].Name
+	s.runs = s.runs[1:]
+	if r := s.waiting[name]; r != nil {
+		delete(s.waiting, name)
+		s.see(r)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,13 +23,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type work struct {
 	takes []time.Duration
 	loads []float64
-	runs  []Run
+	runs  []*Run
 }
 
 func newWork(takes []time.Duration, loads []float64) *work {
-	w := &work{takes, loads, make([]Run, len(takes))}
+	w := &work{takes, loads, make([]*Run, len(takes))}
 	for i := range w.runs {
-		w.runs[i].Trial = i
+		w.runs[i] = &Run{Trial: i}
 	}
 	return w
 }
@@ -141,4 +142,40 @@ func TestLoad(t *testing.T) {
 	assert.Equal(t, 0.375, Load(hertz(1, 5, 4)), "three processes")
 	assert.Equal(t, 3.0, Load(hertz(500, 1000)), "many ticks")
 	assert.Equal(t, math.Inf(1), Load([]clock.Rate{clock.Unpaced}), "alone")
+}
+
+// Results come in any order, and are passed on in that of the runs; what is missing holds
+// up the rest until all is over.
+func TestSequence(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var runs []*Run
+		var all, want []string
+		for i := range rapid.IntRange(0, 12).Draw(t, "runs") {
+			runs = append(runs, &Run{Name: string(rune('a' + i))})
+			all = append(all, runs[i].Name)
+		}
+		missing := rapid.IntRange(0, 13).Draw(t, "missing")
+		var got []string
+		s := NewSequence(runs, func(r *Result) { got = append(got, r.Name) })
+		added := make(map[string]bool)
+		for _, name := range rapid.Permutation(all).Draw(t, "order") {
+			if int(name[0]-'a') == missing {
+				continue
+			}
+			s.Add(&Result{Name: name})
+			added[name] = true
+			want = want[:0]
+			for _, name := range all {
+				if !added[name] {
+					break
+				}
+				want = append(want, name)
+			}
+			require.Len(t, got, len(want))
+			require.True(t, slices.Equal(want, got), "%v: want %v", got, want)
+		}
+		s.Flush()
+		want = slices.DeleteFunc(slices.Clone(all), func(name string) bool { return int(name[0]-'a') == missing })
+		require.True(t, slices.Equal(want, got), "%v: want %v", got, want)
+	})
 }

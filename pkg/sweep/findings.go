@@ -60,7 +60,11 @@ func (r *Report) Sections() []Section {
 	r.soundness(w)
 	for _, o := range r.points {
 		w.section("%s", r.title(o))
-		o.describe(w)
+		if o.areSystems(r.grid.Trials) {
+			r.describeSystems(w, o)
+		} else {
+			o.describe(w)
+		}
 	}
 	for _, k := range r.varied {
 		r.along(w, k)
@@ -146,17 +150,21 @@ func (r *Report) soundness(w *writer) {
 // verdicts says how many of the runs that are done are correct, and names the
 // others.
 func (r *Report) verdicts(w *writer, done int) {
-	bad := r.NotCorrect()
+	bad, checked := r.NotCorrect(), done-r.unchecked()
+	if unchecked := r.unchecked(); unchecked > 0 {
+		w.bullet("%s had more than %d machines, and so no logs to be checked against the laws.", figure.Plural(unchecked, "run"), MaxChecked)
+	}
 	switch {
+	case checked == 0:
 	case len(bad) > 0:
-		w.bullet("%s of %s passed the check against their own logs. The figures of the others are left out:", figure.Count(done-len(bad)), figure.Plural(done, "run"))
+		w.bullet("%s of %s passed the check against their own logs. The figures of the others are left out:", figure.Count(checked-len(bad)), figure.Plural(checked, "run"))
 		for _, line := range bad {
 			w.bullet("%s", line)
 		}
-	case done == 1:
+	case checked == 1:
 		w.bullet("The run is correct: it was checked against its own logs, and every law holds for %s.", figure.Plural(r.events(), "event"))
 	default:
-		w.bullet("All %s are correct: each was checked against its own logs, and every law holds for %s.", figure.Plural(done, "run"), figure.Plural(r.events(), "event"))
+		w.bullet("All %s are correct: each was checked against its own logs, and every law holds for %s.", figure.Plural(checked, "run"), figure.Plural(r.events(), "event"))
 	}
 }
 
@@ -171,9 +179,12 @@ func (r *Report) struck(w *writer) {
 		}
 		if total += hit; hit > 0 {
 			faulty++
-			if !result.correct() {
+			if !result.Usable() {
 				wrong++
 			}
+		}
+		if result.Stats == nil {
+			continue
 		}
 		for i := range result.Stats.Machines {
 			back += result.Stats.Machines[i].Resumes
@@ -210,6 +221,7 @@ func (o *overview) describe(w *writer) {
 	for _, c := range o.classes {
 		o.queue(w, c)
 	}
+	o.pairs(w)
 }
 
 // jumps says which machines jump most, and whether their rates explain it.
@@ -275,14 +287,27 @@ func (o *overview) gaps(w *writer) {
 
 // drift compares the slowest machines with the fastest.
 func (o *overview) drift(w *writer) {
+	mean, most, when := driftMean, driftMax, ""
+	if !o.classes[0].knows(driftMean) { // without logs nobody has watched it
+		mean, most, when = driftEnd, driftLast, " at the end"
+	}
 	if len(o.classes) == 1 {
 		c := o.classes[0]
-		w.bullet("**Drift.** The machines are behind the largest clock by %v on average, and by %v at most.", c.measure(driftMean), c.measure(driftMax))
+		w.bullet("**Drift.** The machines are behind the largest clock by %v on average%s, and by %v at most.", c.measure(mean), when, c.measure(most))
 		return
 	}
-	what := o.ends(w, driftMean, "the slowest are further behind than the fastest",
+	what := o.ends(w, mean, "the slowest are further behind than the fastest",
 		"the fastest are further behind than the slowest, which is not what the rates suggest")
-	w.bullet("**Drift** behind the largest clock, on average: %s; %s. At most: %s.", o.values(driftMean), what, o.values(driftMax))
+	w.bullet("**Drift** behind the largest clock%s, on average: %s; %s. At most: %s.", when, o.values(mean), what, o.values(most))
+}
+
+// pairs says how much of the order of the clocks is an order of causes.
+func (o *overview) pairs(w *writer) {
+	if !o.all.knows(concurrent) {
+		return
+	}
+	w.bullet("**Order.** Of the pairs of events on different machines, %v %% are concurrent: neither could have influenced the other. The clocks nevertheless order %v %% of these.",
+		o.all.measure(concurrent), o.all.measure(overOrdered))
 }
 
 // queue compares the queue of a class with its prediction.
@@ -292,9 +317,12 @@ func (o *overview) queue(w *writer, c *class) {
 }
 
 // saturated returns in how many trials a machine of the class is predicted to be.
-func (c *class) saturated() (n int) {
+func (c *class) saturated() int { return c.in(func(f *figures) bool { return f.full > 0 }) }
+
+// in returns in how many trials something holds.
+func (c *class) in(holds func(*figures) bool) (n int) {
 	for _, f := range c.trials {
-		if f.full > 0 {
+		if holds(f) {
 			n++
 		}
 	}
@@ -304,7 +332,12 @@ func (c *class) saturated() (n int) {
 // prediction says what the rates alone say of the queue.
 func (c *class) prediction() string {
 	what := "keeps up"
+	edge := c.in(func(f *figures) bool { return f.edge > 0 })
 	switch n := c.saturated(); {
+	case n == 0 && edge == len(c.trials):
+		what = "at the edge, where messages that come in bunches let the queue grow without bound, though ever more slowly"
+	case n == 0 && edge > 0:
+		what = fmt.Sprintf("at the edge in %s of %s", figure.Count(edge), figure.Plural(len(c.trials), "run"))
 	case n == len(c.trials):
 		what = "saturated"
 	case n > 0:
@@ -403,6 +436,8 @@ func (c *class) label() string {
 		return "the " + strings.Replace(c.name, "between", "machines between", 1)
 	case c.machines() > 1:
 		return "the " + figure.Plural(c.machines(), "machine") + " with " + c.name
+	case c.in(func(f *figures) bool { return f.machines > 1 }) > 0:
+		return "the machines with " + c.name
 	}
 	return "the machine with " + c.name
 }
@@ -441,7 +476,10 @@ func (r *Report) along(w *writer, k int) {
 		if ratios := spread(group, r.runs); parameters[k].name == "rates" && ratios != "" {
 			w.bullet("The fastest rate is %s times the slowest.", ratios)
 		}
-		for m := range observed {
+		for _, m := range compared {
+			if m == driftEnd && group[0].all.knows(driftMean) || !slices.ContainsFunc(group, func(o *overview) bool { return o.all.knows(m) }) {
+				continue
+			}
 			w.bullet("%s: %s", allMeasures[m].name, say(w, group, names, m))
 		}
 	}
@@ -465,8 +503,11 @@ func spread(group []*overview, runs []Run) string {
 	for _, o := range group {
 		for i := range runs {
 			if runs[i].Point.Number == o.point.Number {
+				if o.point.isDrawn() || len(runs[i].Rates) == 0 {
+					return ""
+				}
 				low, high := slices.Min(runs[i].Rates), slices.Max(runs[i].Rates)
-				if high == clock.Unpaced || o.point.isDrawn() {
+				if high == clock.Unpaced {
 					return ""
 				}
 				parts = append(parts, strings.TrimSuffix(strconv.FormatFloat(float64(high)/float64(low), 'f', 1, 64), ".0"))

@@ -1,9 +1,11 @@
 package sweep
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -60,7 +62,7 @@ func invent(t testing.TB, g *Grid, f func(r *Run, machine int) outcome) *made {
 			}
 			stats.Machines = append(stats.Machines, ms)
 		}
-		m.results = append(m.results, &Result{Format: 1, Name: r.Name, Point: r.Point.Number, Trial: r.Trial, Seed: r.Seed, Stats: stats})
+		m.results = append(m.results, &Result{Format: GridFormat, Name: r.Name, Point: r.Point.Number, Trial: r.Trial, Seed: r.Seed, Stats: stats})
 	}
 	return m
 }
@@ -72,7 +74,7 @@ func (m *made) findings() string { return string(m.report().Findings()) }
 // lists is a grid of rates and dice, in so many trials.
 func lists(trials int, rates []string, dice ...int) *Grid {
 	return &Grid{
-		Format: 1, Virtual: true, Rates: rates, Machines: []int{0}, Die: dice, Latency: []string{"1ms"}, Phase: "together",
+		Format: GridFormat, Virtual: true, Rates: rates, Machines: []int{0}, Die: dice, Latency: []string{"1ms"}, Phase: "together",
 		Duration: time.Minute, Trials: trials, Seed: 7, Seeds: Seeds(7, trials),
 	}
 }
@@ -100,7 +102,7 @@ func TestFindingsFollowTheNumbers(t *testing.T) {
 	}{
 		{"the slow one jumps", outcome{jump: 5}, outcome{jump: 1}, []string{
 			"The jumps are largest on the machine with rate 1: per event, the clock advances by 5.00 ± 0.20 (rate 1), 1.00 ± 0.20 (rate 5).",
-			"Why: at 1.00 ticks per second, the machine with rate 1 had to follow a clock that advanced by 5 ± 0 per second, and reached 100 ± 0 % of that: enough to keep up.",
+			"Why: at 1.00 ticks per second, the machine with rate 1 had to follow a clock that advanced by 5 per second, and reached 100 % of that: enough to keep up.",
 		}},
 		{"the fast one jumps", outcome{jump: 1}, outcome{jump: 5}, []string{
 			"The jumps are largest on the machine with rate 5: per event,", "The rates do not explain this: the slowest jump less.",
@@ -113,12 +115,12 @@ func TestFindingsFollowTheNumbers(t *testing.T) {
 			"the fastest are further behind than the slowest, which is not what the rates suggest.",
 		}},
 		{"none is behind", outcome{drift: 1}, outcome{drift: 1}, []string{"1.00 ± 0.20 (rate 1), 1.00 ± 0.20 (rate 5); no difference shown by these runs."}},
-		{"gaps of the slow one", outcome{gaps: 40}, outcome{gaps: 2}, []string{"in % of the events: 40 ± 0 (rate 1), 2 ± 0 (rate 5); more on the slowest than on the fastest."}},
-		{"gaps of the fast one", outcome{gaps: 2}, outcome{gaps: 40}, []string{"2 ± 0 (rate 1), 40 ± 0 (rate 5); more on the fastest than on the slowest."}},
-		{"gaps of both", outcome{gaps: 2}, outcome{gaps: 2}, []string{"2 ± 0 (rate 1), 2 ± 0 (rate 5); no difference shown by these runs."}},
+		{"gaps of the slow one", outcome{gaps: 40}, outcome{gaps: 2}, []string{"in % of the events: 40 (rate 1), 2 (rate 5); more on the slowest than on the fastest."}},
+		{"gaps of the fast one", outcome{gaps: 2}, outcome{gaps: 40}, []string{"2 (rate 1), 40 (rate 5); more on the fastest than on the slowest."}},
+		{"gaps of both", outcome{gaps: 2}, outcome{gaps: 2}, []string{"2 (rate 1), 2 (rate 5); no difference shown by these runs."}},
 		{"saturated, as predicted", outcome{growth: 0.5, predicted: 0.49, queueMax: 33}, outcome{}, []string{
 			"**Queue of the machine with rate 1.** Predicted: saturated: 1.50/s arrive for 1.00 ticks/s, so the queue grows by 0.49/s. " +
-				"Observed: 0.500 ± 0.020/s: it grows, and the prediction lies inside the interval. Longest: 33 ± 0.",
+				"Observed: 0.500 ± 0.020/s: it grows, and the prediction lies inside the interval. Longest: 33.",
 			"**Queue of the machine with rate 5.** Predicted: keeps up: 1.50/s arrive for 5.00 ticks/s, so the queue grows by 0.00/s. " +
 				"Observed: 0.000 ± 0.020/s: less than one message per run, and the prediction lies inside the interval.",
 		}},
@@ -135,8 +137,8 @@ func TestFindingsFollowTheNumbers(t *testing.T) {
 		}},
 		{"grows by next to nothing", outcome{growth: 0.015}, outcome{}, []string{"Observed: 0.015 ± 0.020/s: less than one message per run, and the prediction lies inside"}},
 		{"strays", outcome{growth: 0.019}, outcome{}, []string{"Observed: 0.019 ± 0.020/s: no growth is shown, and the prediction lies inside"}},
-		{"left behind", outcome{jump: 5, missing: 120}, outcome{jump: 1}, []string{"and reached 60 ± 0 % of that: the gap kept growing."}},
-		{"perhaps left behind", outcome{jump: 5, missing: 15}, outcome{jump: 1}, []string{"and reached 95 ± 0 % of that.\n"}},
+		{"left behind", outcome{jump: 5, missing: 120}, outcome{jump: 1}, []string{"and reached 60 % of that: the gap kept growing."}},
+		{"perhaps left behind", outcome{jump: 5, missing: 15}, outcome{jump: 1}, []string{"and reached 95 % of that.\n"}},
 		{"shrinks", outcome{growth: -0.3}, outcome{}, []string{"Observed: -0.300 ± 0.020/s: it shrinks, and the prediction lies OUTSIDE"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -164,14 +166,14 @@ func TestFindingsOfClasses(t *testing.T) {
 	assert.NotContains(t, jumps(4, 1, 1), "The faster the machine")
 
 	text = invent(t, lists(5, []string{"3,3"}, 10), func(r *Run, _ int) outcome { return outcome{jump: 1 + stray(r, 0.1)} }).findings()
-	assert.Contains(t, text, "All machines have the same rate. Their clocks advance by 1.00 ± 0.20 per event on average, and by 0 ± 0 at most.")
+	assert.Contains(t, text, "All machines have the same rate. Their clocks advance by 1.00 ± 0.20 per event on average, and by 0 at most.")
 	assert.NotContains(t, text, "largest on")
 }
 
 // Drawn rates differ from trial to trial: there the slowest and the fastest of each
 // are looked at.
 func TestFindingsOfDrawnRates(t *testing.T) {
-	g := lists(5, []string{"random"}, 10)
+	g := lists(15, []string{"random"}, 10)
 	g.Machines = []int{2}
 	text := invent(t, g, func(r *Run, id int) outcome {
 		x := outcome{jump: 2, growth: 0.1}
@@ -183,10 +185,10 @@ func TestFindingsOfDrawnRates(t *testing.T) {
 		}
 		return x
 	}).findings()
-	assert.Contains(t, text, "The jumps are largest on the slowest: per event, the clock advances by 6.00 ± 0.20 (slowest), 2 ± 0 (fastest).")
-	assert.Contains(t, text, "**Queue of the slowest.** Predicted: saturated in 4 of 5 runs: ")
+	assert.Contains(t, text, "The jumps are largest on the slowest: per event, the clock advances by 6.000 ± 0.081 (slowest), ")
+	assert.Contains(t, text, "**Queue of the slowest.** Predicted: saturated in 14 of 15 runs: ")
 	assert.Contains(t, text, ", as predicted: observed minus predicted is ")
-	assert.Contains(t, text, "**Queue of the fastest.** Predicted: keeps up: ")
+	assert.Contains(t, text, "**Queue of the fastest.** Predicted: ")
 	assert.NotContains(t, text, "rate 1")
 }
 
@@ -273,15 +275,15 @@ func TestFindingsOfBrokenRuns(t *testing.T) {
 	v.State, v.Broken = trace.Broken, map[trace.Law]uint64{trace.LawFIFO: 3}
 	text := m.findings()
 	assert.Contains(t, text, "4 of 5 runs passed the check against their own logs. The figures of the others are left out:\n"+
-		"- p1-t2 is BROKEN: 3 violations among 200 events on 2 machines: fifo (3)\n")
-	assert.Contains(t, text, "3 ± 0 (rate 1)")
+		"- p0001-t0002 is BROKEN: 3 violations among 200 events on 2 machines: fifo (3)\n")
+	assert.Contains(t, text, "3 (rate 1)")
 	assert.NotContains(t, text, "All 5 runs")
-	assert.Equal(t, []string{"p1-t2 is BROKEN: 3 violations among 200 events on 2 machines: fifo (3)"}, m.report().NotCorrect())
-	assert.Contains(t, string(m.report().Text(terminal.Screen{})), "\nruns   4 of 5 are correct; NOT: p1-t2 is BROKEN: ")
-	assert.Contains(t, string(m.report().CSV()), "p1-t2,1,2,", "the table has them all")
+	assert.Equal(t, []string{"p0001-t0002 is BROKEN: 3 violations among 200 events on 2 machines: fifo (3)"}, m.report().NotCorrect())
+	assert.Contains(t, string(m.report().Text(terminal.Screen{})), "\nruns   4 of 5 are correct; NOT: p0001-t0002 is BROKEN: ")
+	assert.Contains(t, string(written(t, m.report().CSV)), "p0001-t0002,1,2,", "the table has them all")
 
 	v.State, v.Broken = trace.Incomplete, nil
-	assert.Contains(t, m.findings(), "- p1-t2 is incomplete: no law is broken by")
+	assert.Contains(t, m.findings(), "- p0001-t0002 is incomplete: no law is broken by")
 }
 
 func TestFindingsOfFaults(t *testing.T) {
@@ -317,7 +319,7 @@ func TestFaultsAgainstNone(t *testing.T) {
 	assert.Contains(t, text, "- mean jump: larger with A, larger with B: 6.00 ± 0.20 (none), 7.00 ± 0.39 (A), 8.00 ± 0.59 (B).\n")
 	assert.Contains(t, text, "- mean drift: smaller with A, smaller with B: ")
 	assert.Contains(t, text, "- growth of the queue, messages/s: smaller with A: 2.00 ")
-	assert.Contains(t, text, "- gaps, % of the events: no difference shown by these runs: 0 ± 0 (none), ")
+	assert.Contains(t, text, "- gaps, % of the events: no difference shown by these runs: 0 (none), ")
 }
 
 func TestPace(t *testing.T) {
@@ -345,10 +347,18 @@ func TestPace(t *testing.T) {
 	m.results[0].Paces = Paces([]summary.Machine{late(5*clock.Hertz, 30*time.Millisecond, 0), late(clock.Hertz, 31*time.Millisecond, 0)})
 	assert.Contains(t, m.findings(), "- Pace: kept in every run; in the worst, 99 % of the ticks of a machine with rate 5 were at most 30.0 ms late.\n")
 	m.results[1].Paces = Paces([]summary.Machine{late(5*clock.Hertz, 130*time.Millisecond, 7)})
-	assert.Contains(t, m.findings(), "- Pace: SUFFERED in 1 run: p1-t2 (vm-1: p99 130 ms late, 7 ticks missed); fewer runs side by side or a quieter host would help.\n")
-	rows := rowsOf(t, m.report().CSV())
+	assert.Contains(t, m.findings(), "- Pace: SUFFERED in 1 run: p0001-t0002 (vm-1: p99 130 ms late, 7 ticks missed); fewer runs side by side or a quieter host would help.\n")
+	rows := rowsOf(t, written(t, m.report().CSV))
 	column := slices.Index(rows[0], "pace_kept")
 	assert.Equal(t, []string{"true", "true", "true", "false"}, []string{rows[1][column], rows[2][column], rows[3][column], rows[4][column]})
+}
+
+// written returns what is written for a program.
+func written(t *testing.T, write func(io.Writer) error) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, write(&b))
+	return b.Bytes()
 }
 
 func rowsOf(t *testing.T, b []byte) [][]string {
@@ -362,7 +372,7 @@ func TestCSV(t *testing.T) {
 	m := invent(t, lists(2, []string{"1,5", "3,3"}, 10), func(r *Run, id int) outcome {
 		return outcome{jump: 0.1 + float64(id), jumpMax: r.Trial}
 	})
-	rows := rowsOf(t, m.report().CSV())
+	rows := rowsOf(t, written(t, m.report().CSV))
 	require.Len(t, rows, 1+2*2*2)
 	column := make(map[string]int)
 	for i, name := range rows[0] {
@@ -372,7 +382,7 @@ func TestCSV(t *testing.T) {
 	}
 	last := rows[len(rows)-1]
 	for name, want := range map[string]string{
-		"run": "p2-t2", "point": "2", "trial": "2", "seed": fmt.Sprint(Seeds(7, 2)[1]), "virtual": "true", "rates": "3,3", "machines": "2", "die": "10",
+		"run": "p0002-t0002", "point": "2", "trial": "2", "seed": fmt.Sprint(Seeds(7, 2)[1]), "virtual": "true", "rates": "3,3", "machines": "2", "die": "10",
 		"latency": "1ms", "faults": "", "duration_s": "60", "verdict": "correct", "machine": "1", "rate": "3", "jump_mean": "1.1", "jump_max": "2",
 	} {
 		assert.Equal(t, want, last[column[name]], name)
@@ -387,7 +397,7 @@ func TestReportDoesNotDependOnTheOrder(t *testing.T) {
 		return outcome{jump: x, drift: x * 7, growth: x / 9, predicted: x / 11, gaps: uint64(r.Trial)}
 	})
 	all := func(r *Report) string {
-		return string(slices.Concat(r.Text(terminal.Screen{}), r.Markdown(), r.CSV(), r.Findings()))
+		return string(slices.Concat(r.Text(terminal.Screen{}), r.Markdown(), written(t, r.CSV), written(t, r.ClassesCSV), r.Findings()))
 	}
 	want := all(m.report())
 	r := rand.New(rand.NewPCG(1, 2))
@@ -422,7 +432,7 @@ func TestReportOfAPart(t *testing.T) {
 // More rates than anyone reads are summed up as drawn ones are.
 func TestManyRates(t *testing.T) {
 	text := invent(t, lists(3, []string{"1,2,3,4,5,6,7"}, 10), func(*Run, int) outcome { return outcome{jump: 1} }).findings()
-	assert.Contains(t, text, "(slowest), 1 ± 0 (between), 1 ± 0 (fastest)")
+	assert.Contains(t, text, "(slowest), 1 (between), 1 (fastest)")
 	assert.Contains(t, text, "**Queue of the machines between.**")
 }
 

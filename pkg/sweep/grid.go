@@ -27,10 +27,13 @@ import (
 
 // Grid is what a sweep does, and all that is needed to do it again.
 type Grid struct {
-	Format  int    `json:"format"`  // of this record, 1
+	Format  int    `json:"format"`  // of this record, [GridFormat]
 	Version string `json:"version"` // of the program
 
 	Virtual bool `json:"virtual"` // in virtual time; else as processes
+	// NoLogs says that only figures are kept: the logs of a run are removed when it is
+	// done and correct, or, in virtual time, never written.
+	NoLogs bool `json:"no_logs,omitzero"`
 
 	// What is varied. The points of the grid are all combinations, the last
 	// list varying fastest.
@@ -47,6 +50,9 @@ type Grid struct {
 	Seed     uint64        `json:"seed"`            // decides the seed of every trial
 	Seeds    []uint64      `json:"seeds"`           // of the trials, as [Seeds] gives them
 }
+
+// GridFormat is the version of a grid's form, and of what stands beside it.
+const GridFormat = 2
 
 // MaxRuns is how many runs a sweep can have.
 const MaxRuns = 100_000
@@ -66,7 +72,7 @@ type Run struct {
 	experiment.Spec
 	Point Point
 	Trial int    // from 1
-	Name  string // "p1-t1": of its directory
+	Name  string // "p0001-t0003": of its directory
 }
 
 // Struck returns how often the fault plan strikes in the run, by kind of fault; nil if
@@ -83,9 +89,26 @@ func (r *Run) Struck() (struck map[string]int) {
 	return struck
 }
 
-// MaxMachines is how many machines a run of a sweep can have: every run is checked,
-// with all its logs open at once.
-const MaxMachines = 500
+// IsLarge reports whether the run has more machines than [MaxChecked]. Its rates are
+// left out of its Spec, since those of many trials would fill the memory: [Grid.Drawn]
+// draws them.
+func (r *Run) IsLarge() bool { return r.Point.Machines > MaxChecked }
+
+const (
+	// MaxChecked is up to how many machines a run has logs and is held against the
+	// laws, for which all its logs are open at once.
+	MaxChecked = 500
+	// MaxMachines is how many machines a run of a sweep can have.
+	MaxMachines = 1_000_000
+)
+
+// ErrUnchecked says that a run has too many machines for logs, and nobody has said that
+// there are to be none.
+var ErrUnchecked = fmt.Errorf("want at most %d; a run with logs is checked, and all its logs are read at once", MaxChecked)
+
+// name returns the name of a run. It has room for 9999 points and trials, so that names
+// sort as the runs do, and more trials leave those of the first as they are.
+func name(point, trial int) string { return fmt.Sprintf("p%04d-t%04d", point, trial) }
 
 // Runs returns the runs of the grid, trial by trial: a sweep that is stopped has
 // then done as many of each point. All that could keep one of them from being done
@@ -96,17 +119,33 @@ func (g *Grid) Runs() ([]Run, error) {
 		return nil, err
 	}
 	runs := make([]Run, 0, len(all)*g.Trials)
-	wide, deep := len(strconv.Itoa(len(all))), len(strconv.Itoa(g.Trials))
 	for t, seed := range Seeds(g.Seed, g.Trials) {
 		for _, p := range all {
-			spec, err := g.spec(&p, seed)
-			if err != nil {
+			run := Run{Point: p, Trial: t + 1, Name: name(p.Number, t+1)}
+			if run.IsLarge() && t > 0 { // what is wrong with it would be wrong with the first
+				run.Spec = runs[p.Number-1].Spec
+				run.Seed = seed
+			} else if run.Spec, err = g.spec(&p, seed); err != nil {
 				return nil, err
 			}
-			runs = append(runs, Run{spec, p, t + 1, fmt.Sprintf("p%0*d-t%0*d", wide, p.Number, deep, t+1)})
+			if run.IsLarge() {
+				run.Rates = nil
+			}
+			runs = append(runs, run)
 		}
 	}
 	return runs, nil
+}
+
+// Drawn returns a run with its rates, which it may have already.
+func (g *Grid) Drawn(run *Run) (*Run, error) {
+	if run.Rates != nil {
+		return run, nil
+	}
+	drawn := *run
+	var err error
+	drawn.Spec, err = g.spec(&run.Point, run.Seed)
+	return &drawn, err
 }
 
 // points returns all combinations of the values, if there are not too many.
@@ -128,7 +167,7 @@ func (g *Grid) points() (all []Point, err error) {
 	}
 	for _, rates := range g.Rates {
 		for _, machines := range g.Machines {
-			n, err := machinesOf(rates, machines)
+			n, err := g.machinesOf(rates, machines)
 			if err != nil {
 				return nil, err
 			}
@@ -146,19 +185,32 @@ func (g *Grid) points() (all []Point, err error) {
 
 // machinesOf returns how many machines a list of rates is for, told how many there
 // are to be, 0 for as many as rates.
-func machinesOf(rates string, machines int) (int, error) {
-	tooMany := func(n int) error {
-		return &experiment.Error{Field: "machines", Value: strconv.Itoa(n), Err: fmt.Errorf("want at most %d; a sweep checks every run, and reads all logs of one at once", MaxMachines)}
+func (g *Grid) machinesOf(rates string, machines int) (int, error) {
+	check := func(n int) error {
+		var err error
+		switch {
+		case n < 0:
+			err = errors.New("want at least 1")
+		case n > MaxChecked && g.Virtual && !g.NoLogs:
+			err = ErrUnchecked
+		case n > MaxChecked && !g.Virtual:
+			err = fmt.Errorf("want at most %d; each is a process, and a run of more is for virtual time", MaxChecked)
+		case n > MaxMachines:
+			err = fmt.Errorf("want at most %d", MaxMachines)
+		default:
+			return nil
+		}
+		return &experiment.Error{Field: "machines", Value: strconv.Itoa(n), Err: err}
 	}
-	switch {
-	case machines < 0:
-		return 0, &experiment.Error{Field: "machines", Value: strconv.Itoa(machines), Err: errors.New("want at least 1")}
-	case machines > MaxMachines:
-		return 0, tooMany(machines)
+	if err := check(machines); err != nil {
+		return 0, err
+	}
+	if machines > MaxChecked { // a list of rates is as long, or it is refused with the run
+		return machines, nil
 	}
 	drawn, err := experiment.ParseRates(rates, machines, 0)
-	if err == nil && len(drawn) > MaxMachines {
-		err = tooMany(len(drawn))
+	if err == nil {
+		err = check(len(drawn))
 	}
 	return len(drawn), err
 }
@@ -174,6 +226,9 @@ func (g *Grid) Check() error {
 		return errors.New("seeds: they are not those that the sweep's seed gives")
 	}
 	for _, p := range all {
+		if p.Machines > MaxChecked {
+			continue // its rates take a while, and [Grid.Runs] draws them
+		}
 		if _, err := g.spec(&p, g.Seeds[0]); err != nil {
 			return err
 		}
@@ -298,8 +353,16 @@ func Seeds(seed uint64, trials int) []uint64 {
 	return seeds
 }
 
-// Differs says in which of its values, named as in sweep.json, g is not the sweep
-// that other is; "" where it is the same. Versions may differ.
+// Extended returns the grid with more trials, or as many.
+func (g *Grid) Extended(trials int) *Grid {
+	more := *g
+	more.Trials, more.Seeds = trials, Seeds(g.Seed, trials)
+	return &more
+}
+
+// Differs says in which of its values, named as in sweep.json, other is not the sweep
+// that g is, or one that goes on from it with more trials; "" where it is. Versions may
+// differ.
 func (g *Grid) Differs(other *Grid) string {
 	var names []string
 	for _, v := range []struct {
@@ -307,6 +370,7 @@ func (g *Grid) Differs(other *Grid) string {
 		same bool
 	}{
 		{"virtual", g.Virtual == other.Virtual},
+		{"logs", g.NoLogs == other.NoLogs},
 		{"rates", slices.Equal(g.Rates, other.Rates)},
 		{"machines", slices.Equal(g.Machines, other.Machines)},
 		{"die", slices.Equal(g.Die, other.Die)},
@@ -315,7 +379,7 @@ func (g *Grid) Differs(other *Grid) string {
 		{"faults", slices.Equal(g.Faults, other.Faults)},
 		{"ports", g.Ports == other.Ports},
 		{"duration", g.Duration == other.Duration},
-		{"trials", g.Trials == other.Trials},
+		{"trials", g.Trials <= other.Trials},
 		{"seed", g.Seed == other.Seed},
 	} {
 		if !v.same {
@@ -331,6 +395,9 @@ func (g *Grid) Command() string {
 	flag := func(name, value string) { words = append(words, "--"+name, shell.Quote(value)) }
 	if g.Virtual {
 		words = append(words, "--virtual")
+	}
+	if g.NoLogs {
+		words = append(words, "--logs=false")
 	}
 	flag("rates", strings.Join(g.Rates, ";"))
 	if !slices.Equal(g.Machines, []int{0}) {

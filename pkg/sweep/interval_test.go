@@ -14,7 +14,7 @@ import (
 func TestStudentAsPrinted(t *testing.T) {
 	for freedom, want := range map[int]float64{
 		1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262, 10: 2.228,
-		15: 2.131, 19: 2.093, 24: 2.064, 29: 2.045, 30: 2.042, 60: 2.000, 120: 1.980, 10_000: 1.960,
+		15: 2.131, 19: 2.093, 24: 2.064, 29: 2.045, 30: 2.042, 60: 2.000, 120: 1.980, 1000: 1.962, 1001: 1.962, 10_000: 1.960,
 	} {
 		assert.InDelta(t, want, student95(freedom), 0.0006, "%d degrees of freedom", freedom)
 	}
@@ -79,12 +79,45 @@ func TestMean95AgainstItsTwin(t *testing.T) {
 
 func TestIntervalOfFew(t *testing.T) {
 	none, one, same := Mean95(nil), Mean95([]float64{3}), Mean95([]float64{3, 3, 3})
-	assert.Equal(t, []string{"-", "3.00", "3 ± 0"}, []string{none.String(), one.String(), same.String()})
+	assert.Equal(t, []string{"-", "3.00", "3"}, []string{none.String(), one.String(), same.String()})
 	assert.Equal(t, []int{0, 0, 1}, []int{none.Sign(), one.Sign(), same.Sign()}, "one value shows nothing")
 	assert.False(t, none.Has(0))
 	assert.False(t, one.Has(3))
 	assert.True(t, same.Has(3))
 	assert.False(t, same.Has(3.1))
+
+	two := Mean95([]float64{3, 3})
+	assert.Equal(t, "3.00", two.String())
+	assert.Zero(t, two.Sign(), "two of a kind show no more than one")
+}
+
+// What cannot be below 0, or above 100 %, has no interval that says so.
+func TestIntervalsOfWhatCanBe(t *testing.T) {
+	i := Mean95([]float64{0, 0, 3})
+	assert.Equal(t, "1.0 ± 4.3", i.String())
+	assert.Negative(t, i.Low())
+	i.Within = counted
+	assert.Equal(t, "1.0 (0 to 5.3)", i.String())
+	assert.Zero(t, i.Low())
+	assert.InDelta(t, 5.3, i.High(), 0.01)
+	i.Mean, i.Half = 3, 2
+	assert.Equal(t, "3.0 ± 2.0", i.String())
+	assert.Equal(t, []float64{1, 5}, []float64{i.Low(), i.High()})
+	for _, c := range []struct {
+		mean, half float64
+		within     *Range
+		want       string
+	}{
+		{99, 4.5, percent, "99.0 (94.5 to 100)"},
+		{50, 70, percent, "50 (0 to 100)"},
+		{math.NaN(), math.NaN(), counted, "-"},
+		{0, math.NaN(), percent, "0.00"},
+		{0, 0, percent, "0"},
+	} {
+		assert.Equal(t, c.want, Interval{N: 5, Mean: c.mean, Half: c.half, Within: c.within}.String())
+	}
+	made := Interval{N: 5, Mean: -0.5, Half: 0.2, Within: counted} // of a log that no machine of ours wrote
+	assert.LessOrEqual(t, made.Low(), made.Mean)
 }
 
 func TestSign(t *testing.T) {
@@ -92,7 +125,7 @@ func TestSign(t *testing.T) {
 		mean, half float64
 		want       int
 	}{{3, 2, 1}, {3, 3, 0}, {3, 4, 0}, {0, 0, 0}, {0, 1, 0}, {-3, 2, -1}, {-3, 3, 0}} {
-		i := Interval{5, c.mean, c.half}
+		i := Interval{N: 5, Mean: c.mean, Half: c.half}
 		assert.Equal(t, c.want, i.Sign(), i)
 		assert.Equal(t, c.want == 0, i.Has(0), i)
 	}
@@ -111,10 +144,10 @@ func TestIntervalInWords(t *testing.T) {
 		{1427.3, 350, "1,427 ± 350"},
 		{-0.0001, 0.004, "0.000 ± 0.004"},
 		{-0.31, 0.12, "-0.31 ± 0.12"},
-		{1.5, 0, "1.5 ± 0"},
-		{10, 0, "10 ± 0"},
-		{0, 0, "0 ± 0"},
+		{1.5, 0, "1.5"},
+		{10, 0, "10"},
+		{0, 0, "0"},
 	} {
-		assert.Equal(t, c.want, Interval{5, c.mean, c.half}.String())
+		assert.Equal(t, c.want, Interval{N: 5, Mean: c.mean, Half: c.half}.String())
 	}
 }

@@ -17,8 +17,8 @@ func TestOneAtATime(t *testing.T) {
 	_, err = Open(path, grid())
 	require.ErrorIs(t, err, ErrBusy)
 	assert.EqualError(t, err, path+": another process is at work on this sweep")
-	d.Close()
+	require.NoError(t, d.Close())
 	d, err = Open(path, grid())
 	require.NoError(t, err)
-	d.Close()
+	require.NoError(t, d.Close())
 }

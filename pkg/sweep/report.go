@@ -12,12 +12,13 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/internal/columns"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/report"
-	"github.com/scalemodel/lamport/pkg/trace"
+	"github.com/scalemodel/lamport/pkg/summary"
 )
 
 // Report is what the runs of a sweep have done, as far as they are done. It is a
@@ -44,7 +45,7 @@ func NewReport(grid *Grid, runs []Run, results []*Result) *Report {
 	for i := 0; i < len(r.runs); i += grid.Trials {
 		var done []*Result
 		for _, run := range r.runs[i : i+grid.Trials] {
-			if result := r.results[run.Name]; result != nil && result.correct() {
+			if result := r.results[run.Name]; result != nil && result.Usable() {
 				done = append(done, result)
 			}
 		}
@@ -73,7 +74,7 @@ func (r *Report) Finished() (runs []Run) {
 // NotCorrect names the runs that are not correct by their logs, each with its verdict.
 func (r *Report) NotCorrect() (lines []string) {
 	for run, result := range r.each() {
-		if !result.correct() {
+		if !result.Usable() {
 			lines = append(lines, fmt.Sprintf("%s is %v", run.Name, result.Stats.Verdict))
 		}
 	}
@@ -141,6 +142,13 @@ func (r *Report) verdict() string {
 	case done < all:
 		s = fmt.Sprintf("%s of %s are done; ", figure.Count(done), figure.Count(all))
 	}
+	if unchecked := r.unchecked(); unchecked > 0 {
+		s += fmt.Sprintf("%s of more than %d machines not checked against the laws", figure.Plural(unchecked, "run"), MaxChecked)
+		if done -= unchecked; done == 0 {
+			return s
+		}
+		s += "; "
+	}
 	if len(bad) == 0 && done == 1 {
 		return s + "it is correct: every law holds for " + figure.Plural(r.events(), "event")
 	}
@@ -150,9 +158,22 @@ func (r *Report) verdict() string {
 	return s + fmt.Sprintf("%s of %s are correct; NOT: %s", figure.Count(done-len(bad)), figure.Count(done), strings.Join(bad, "; "))
 }
 
+// events returns how many were held against the laws.
 func (r *Report) events() (n uint64) {
 	for _, result := range r.results {
-		n += result.Stats.Events
+		if result.Stats != nil {
+			n += result.events()
+		}
+	}
+	return n
+}
+
+// unchecked returns how many runs were not held against the laws.
+func (r *Report) unchecked() (n int) {
+	for _, result := range r.results {
+		if result.Stats == nil {
+			n++
+		}
 	}
 	return n
 }
@@ -235,12 +256,76 @@ func (r *Report) repeat() string {
 	return "To repeat it:\n\n```sh\n" + r.grid.Command() + "\n```"
 }
 
-// tables are the clocks and the queues of all points, class by class.
+// tables are the clocks and the queues of all points, class by class, or, of systems that
+// cannot be compared, machine by machine.
 func (r *Report) tables() []report.Table {
-	return []report.Table{
-		r.table("Clocks: jumps per event, drift behind the largest clock", jumpMean, jumpMax, gaps, driftMean, driftMax),
-		r.table("Queues: messages, and messages per second", growth, growthPredicted, queueMax, arrivals, arrivalsPredicted),
+	entries := r.entries()
+	var all []report.Table
+	for _, o := range r.points {
+		if o.areSystems(r.grid.Trials) {
+			all = append(all, r.members(o)...)
+		}
 	}
+	alike := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.of.areSystems(r.grid.Trials) })
+	if len(alike) > 0 {
+		all = append(all,
+			r.table("Clocks: jumps per event, drift behind the largest clock", alike, jumpMean, jumpMax, gaps, driftMean, driftMax),
+			r.table("Queues: messages, and messages per second", alike, growth, growthPredicted, queueMax, arrivals, arrivalsPredicted))
+	}
+	whole := make([]entry, 0, len(r.points))
+	var crowds []entry
+	for _, e := range alike {
+		if e.class == e.of.all || e.class != nil && len(e.of.classes) == 1 {
+			whole = append(whole, entry{e.of, e.of.all, true})
+		}
+		if e.class != nil && e.class.crowded() {
+			e.first = len(crowds) == 0 || crowds[len(crowds)-1].of != e.of
+			crowds = append(crowds, e)
+		}
+	}
+	if slices.ContainsFunc(whole, func(e entry) bool { return e.class.knows(concurrent) }) {
+		all = append(all, r.table("Order: pairs of events on different machines", whole, concurrent, overOrdered))
+	}
+	if len(crowds) > 0 {
+		all = append(all,
+			r.table("Machines at the end: how far behind the largest clock", crowds, driftEnd, driftP10, driftP50, driftP90, driftP99, driftLast),
+			r.table("Machines at the end: messages in their queues", crowds, queueEnd, queueP50, queueP90, queueP99, queueLast),
+			r.histogram("Machines by drift at the end, % of them", crowds, func(f *figures) []float64 { return f.drifts }),
+			r.histogram("Machines by queue at the end, % of them", crowds, func(f *figures) []float64 { return f.queues }))
+	}
+	return all
+}
+
+// histogram is a table of the shares of the machines with so much of something.
+func (r *Report) histogram(title string, crowds []entry, of func(*figures) []float64) report.Table {
+	buckets := 0
+	for _, e := range crowds {
+		for _, f := range e.class.trials {
+			buckets = max(buckets, len(of(f)))
+		}
+	}
+	all := r.keys()
+	for i := range buckets {
+		all = append(all, columns.Text("", bucketName(i), func(e *entry) string {
+			share := e.class.of(func(f *figures) float64 {
+				if h := of(f); i < len(h) {
+					return 100 * h[i]
+				}
+				return 0
+			})
+			share.Within = percent
+			return share.String()
+		}))
+	}
+	return report.Table{Title: title, Keys: 1 + len(r.varied) + 1, Table: columns.New(all, crowds)}
+}
+
+func bucketName(i int) string {
+	low, high := summary.Bucket(i)
+	if low == high {
+		return strconv.FormatUint(low, 10)
+	}
+	return fmt.Sprintf("%d–%d", low, high)
 }
 
 // entry is one line of these tables.
@@ -258,7 +343,8 @@ func (e *entry) once(what string) string {
 	return what
 }
 
-func (r *Report) table(title string, measures ...int) report.Table {
+// keys are the columns that say what a row is about.
+func (r *Report) keys() []columns.Column[entry] {
 	machines := "machines"
 	all := []columns.Column[entry]{
 		columns.Words("point", func(e *entry) string { return e.once(strconv.Itoa(e.of.point.Number)) }),
@@ -269,13 +355,17 @@ func (r *Report) table(title string, measures ...int) report.Table {
 		}
 		all = append(all, columns.Words(parameters[k].name, func(e *entry) string { return e.once(r.short(k, &e.of.point)) }).Spare(1))
 	}
-	all = append(all,
+	return append(all,
 		columns.Words(machines, func(e *entry) string {
 			if e.class == nil {
 				return figure.Absent
 			}
 			return e.class.name
-		}),
+		}))
+}
+
+func (r *Report) table(title string, entries []entry, measures ...int) report.Table {
+	all := append(r.keys(),
 		columns.Words("runs", func(e *entry) string {
 			if e.class == nil {
 				return "0"
@@ -290,7 +380,7 @@ func (r *Report) table(title string, measures ...int) report.Table {
 			return cell(e.class.measure(k), k == growthPredicted || k == arrivalsPredicted)
 		}))
 	}
-	return report.Table{Title: title, Keys: 1 + len(r.varied) + 1, Table: columns.New(all, r.entries())}
+	return report.Table{Title: title, Keys: 1 + len(r.varied) + 1, Table: columns.New(all, entries)}
 }
 
 // entries returns the classes of all points, and all machines of those points that
@@ -367,11 +457,9 @@ func (r *Report) legend() (lines []string) {
 func (r *Report) single() report.Table {
 	var rows []single
 	for run, result := range r.each() {
-		var all []*trace.MachineStats
-		for i := range result.Stats.Machines {
-			all = append(all, &result.Stats.Machines[i])
-		}
-		rows = append(rows, single{run, result, figuresOf(all)})
+		o := r.points[run.Point.Number-1]
+		_, all, _ := o.groups(result)
+		rows = append(rows, single{run, result, all})
 	}
 	return report.Table{Title: "Runs", Keys: 1, Table: columns.New(singleColumns, rows)}
 }
@@ -389,36 +477,104 @@ const maxListed = 10
 var singleColumns = []columns.Column[single]{
 	columns.Words("run", func(s *single) string { return s.run.Name }),
 	columns.Words("seed", func(s *single) string { return strconv.FormatUint(s.run.Seed, 10) }),
-	columns.Words("rates", func(s *single) string { return figure.Rates(s.run.Rates, maxListed) }),
-	columns.Count("", "events", func(s *single) uint64 { return s.result.Stats.Events }),
+	columns.Words("rates", func(s *single) string {
+		if s.run.IsLarge() {
+			return figure.Plural(s.run.Point.Machines, "machine")
+		}
+		return figure.Rates(s.run.Rates, maxListed)
+	}),
+	columns.Count("", "events", func(s *single) uint64 { return s.result.events() }),
 	columns.Number("", "largest jump", figure.Short, func(s *single) float64 { return s.figures.value[jumpMax] }),
 	columns.Number("", "largest drift", figure.Short, func(s *single) float64 { return s.figures.value[driftMax] }),
 	columns.Number("", "longest queue", figure.Short, func(s *single) float64 { return s.figures.value[queueMax] }),
 	columns.Count("", "saturated (predicted)", func(s *single) uint64 { return uint64(s.figures.full) }),
-	columns.Text("", "verdict", func(s *single) string { return string(s.result.Stats.Verdict.State) }),
+	columns.Number("", "concurrent %", figure.Mean, func(s *single) float64 { return s.figures.value[concurrent] }),
+	columns.Number("", "of these ordered %", figure.Mean, func(s *single) float64 { return s.figures.value[overOrdered] }),
+	columns.Text("", "verdict", func(s *single) string { return s.result.verdict() }),
 }
 
-// CSV returns one row per machine of each run that is done: what the run was, then
+// verdict is the state of the run, or that it was not checked.
+func (r *Result) verdict() string {
+	if r.Stats == nil {
+		return "unchecked"
+	}
+	return string(r.Stats.Verdict.State)
+}
+
+// runFields say in CSV which run a row is of, and what it was.
+var runFields = []string{"run", "point", "trial", "seed", "virtual", "rates", "machines", "die", "latency", "faults", "duration_s", "verdict"}
+
+func (r *Report) runRecord(run *Run, result *Result) []string {
+	p := &run.Point
+	return []string{
+		run.Name, strconv.Itoa(p.Number), strconv.Itoa(run.Trial), strconv.FormatUint(run.Seed, 10), strconv.FormatBool(r.grid.Virtual),
+		p.Rates, strconv.Itoa(p.Machines), strconv.Itoa(p.Die), p.Latency, p.Faults,
+		strconv.FormatFloat(r.grid.Duration.Seconds(), 'f', -1, 64), result.verdict(),
+	}
+}
+
+// CSV writes one row per machine of each run that is done: what the run was, then
 // the columns of "launcher stats --format csv". Runs that are not correct are in
-// it too; see the column verdict.
-func (r *Report) CSV() []byte {
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	_ = w.Write(append([]string{
-		"run", "point", "trial", "seed", "virtual", "rates", "machines", "die", "latency", "faults", "duration_s", "verdict", "pace_kept",
-	}, report.StatsHeader()...)) // a buffer takes everything
+// it too; see the column verdict. Of runs without logs there are only classes.
+func (r *Report) CSV(to io.Writer) error {
+	w := csv.NewWriter(to)
+	_ = w.Write(slices.Concat(runFields, []string{"pace_kept", "concurrent_percent", "ordered_percent"}, report.StatsHeader())) // Error returns the first error
 	for run, result := range r.each() {
-		p := &run.Point
+		if result.Stats == nil {
+			continue
+		}
+		fields := r.runRecord(run, result)
+		concurrent, ordered := result.pairs()
 		for i := range result.Stats.Machines {
 			m := &result.Stats.Machines[i]
 			kept := !slices.ContainsFunc(result.Paces, func(p Pace) bool { return p.Machine == m.ID && p.suffered() })
-			_ = w.Write(append([]string{
-				run.Name, strconv.Itoa(p.Number), strconv.Itoa(run.Trial), strconv.FormatUint(run.Seed, 10), strconv.FormatBool(r.grid.Virtual),
-				p.Rates, strconv.Itoa(p.Machines), strconv.Itoa(p.Die), p.Latency, p.Faults,
-				strconv.FormatFloat(r.grid.Duration.Seconds(), 'f', -1, 64), string(result.Stats.Verdict.State), strconv.FormatBool(kept),
-			}, report.StatsRow(m)...))
+			_ = w.Write(slices.Concat(fields, []string{strconv.FormatBool(kept), exact(concurrent), exact(ordered)}, report.StatsRow(m)))
 		}
 	}
 	w.Flush()
-	return b.Bytes()
+	return w.Error()
+}
+
+// ClassesCSV writes one row per class of machines of each run that is done, and one for
+// all of its machines: what the run was, and the measures of the tables.
+func (r *Report) ClassesCSV(to io.Writer) error {
+	w := csv.NewWriter(to)
+	header := slices.Concat(runFields, []string{"class", "slowest", "fastest", "of_machines", "saturated_predicted"})
+	for k := range allMeasures {
+		header = append(header, allMeasures[k].field)
+	}
+	_ = w.Write(header) // Error returns the first error
+	for run, result := range r.each() {
+		fields := r.runRecord(run, result)
+		groups, all, _ := r.points[run.Point.Number-1].groups(result)
+		row := func(name string, slowest, fastest clock.Rate, f *figures) {
+			record := slices.Concat(fields, []string{name, slowest.String(), fastest.String(), strconv.Itoa(f.machines), strconv.Itoa(f.full)})
+			for _, x := range f.value {
+				record = append(record, exact(x))
+			}
+			_ = w.Write(record)
+		}
+		for _, g := range groups {
+			name := slowestToFastest(g.slowest, g.fastest)
+			row(name, g.slowest, g.fastest, g.figures())
+		}
+		row("all", groups[0].slowest, groups[len(groups)-1].fastest, all)
+	}
+	w.Flush()
+	return w.Error()
+}
+
+func slowestToFastest(slowest, fastest clock.Rate) string {
+	if slowest == fastest {
+		return "rate " + slowest.String()
+	}
+	return "rates " + slowest.String() + " to " + fastest.String()
+}
+
+// exact writes a number for programs, "" for none.
+func exact(x float64) string {
+	if math.IsNaN(x) {
+		return ""
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64)
 }

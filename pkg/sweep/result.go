@@ -2,6 +2,8 @@ package sweep
 
 import (
 	"cmp"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
@@ -12,27 +14,78 @@ import (
 
 // Result is what a run did, as far as a sweep needs it.
 type Result struct {
-	Format int    `json:"format"` // of this record, 1
+	Format int    `json:"format"` // of this record, [GridFormat]
 	Name   string `json:"name"`
 	Point  int    `json:"point"`
 	Trial  int    `json:"trial"`
 	Seed   uint64 `json:"seed"`
+	// Logged says that the logs that it is from are kept.
+	Logged bool `json:"logged,omitzero"`
 	// Paces are of the machines whose ticks were timed; nil where the fault plan
 	// stops machines, and where time is virtual.
 	Paces []Pace `json:"paces,omitempty"`
 	// Struck is how often the fault plan struck, by kind of fault.
 	Struck map[string]int `json:"struck,omitempty"`
-	// Stats are from the logs alone; Dir is left out, since a sweep can be moved.
-	Stats *trace.Stats `json:"stats"`
+	// Stats are from the logs alone; Dir is left out, since a sweep can be moved. nil: the
+	// run had too many machines for logs, and was not held against the laws.
+	Stats *trace.Stats `json:"stats,omitempty"`
+	// Population is what the machines of such a run did, and Predicted what their rates
+	// lead to: an entry for each class of the population.
+	Population *summary.Population `json:"population,omitempty"`
+	Predicted  []ClassPrediction   `json:"predicted,omitempty"`
+}
+
+// ClassPrediction is what the rates say of a class of machines: the mean over them.
+type ClassPrediction struct {
+	trace.Prediction
+	Saturated int `json:"saturated"` // how many of them are
+	Edge      int `json:"edge"`      // how many are on the edge of it
 }
 
 // NewResult returns the result of a run from what its logs say, and, of machines that
 // were timed, what they said themselves.
 func NewResult(run *Run, stats *trace.Stats, machines []summary.Machine) *Result {
-	r := &Result{Format: 1, Name: run.Name, Point: run.Point.Number, Trial: run.Trial, Seed: run.Seed, Struck: run.Struck(), Stats: stats}
+	r := newResult(run)
+	r.Logged = true
+	r.Stats = stats
 	r.Stats.Dir = ""
 	if !run.Faults.Has(fault.Kill, fault.Pause) { // these stop machines, which is not the host's doing
 		r.Paces = Paces(machines)
+	}
+	return r
+}
+
+func newResult(run *Run) *Result {
+	return &Result{Format: GridFormat, Name: run.Name, Point: run.Point.Number, Trial: run.Trial, Seed: run.Seed, Struck: run.Struck()}
+}
+
+// NewLargeResult returns the result of a run without logs, from what its machines did.
+// The run has its rates ([Grid.Drawn]).
+func NewLargeResult(run *Run, population *summary.Population) *Result {
+	r := newResult(run)
+	r.Population = population
+	rates := make([]float64, len(run.Rates))
+	for i, rate := range run.Rates {
+		rates[i] = rate.PerSecond()
+	}
+	r.Predicted = make([]ClassPrediction, len(population.Classes))
+	for id, p := range trace.Predict(rates, run.Die) {
+		i := slices.IndexFunc(population.Classes, func(c summary.Class) bool { return run.Rates[id] <= c.Fastest })
+		c := &r.Predicted[i]
+		c.Arrivals += p.Arrivals
+		c.Takes += p.Takes
+		c.Idle += p.Idle
+		c.Growth += p.Growth
+		if p.Saturated() {
+			c.Saturated++
+		}
+		if p.OnEdge() {
+			c.Edge++
+		}
+	}
+	for i := range r.Predicted { // at the end: the mean of equal rates is that rate to the last digit
+		n, c := float64(population.Classes[i].Machines), &r.Predicted[i]
+		c.Arrivals, c.Takes, c.Idle, c.Growth = c.Arrivals/n, c.Takes/n, c.Idle/n, c.Growth/n
 	}
 	return r
 }
@@ -83,6 +136,29 @@ func (r *Result) Suffered() (n int) {
 	return n
 }
 
-// correct reports whether the run is correct by its logs, so that its figures mean
-// something.
-func (r *Result) correct() bool { return r.Stats.Verdict.State == trace.Correct }
+// Usable reports whether the figures of the run mean something: it is correct by its
+// logs, or has had none.
+func (r *Result) Usable() bool { return r.Stats == nil || r.Stats.Verdict.State == trace.Correct }
+
+// events returns how many there were.
+func (r *Result) events() uint64 {
+	if r.Stats == nil {
+		return r.Population.All.Steps
+	}
+	return r.Stats.Events
+}
+
+// pairs returns how many of the pairs of events on different machines are concurrent, and
+// how many of these the clocks order, in %; NaN where that is not known.
+func (r *Result) pairs() (concurrent, ordered float64) {
+	concurrent, ordered = math.NaN(), math.NaN()
+	if r.Stats == nil || r.Stats.Concurrency == nil || r.Stats.Concurrency.Pairs == 0 {
+		return concurrent, ordered
+	}
+	c := r.Stats.Concurrency
+	concurrent = 100 * float64(c.Concurrent) / float64(c.Pairs)
+	if c.Concurrent > 0 {
+		ordered = 100 * float64(c.Ordered) / float64(c.Concurrent)
+	}
+	return concurrent, ordered
+}

@@ -38,7 +38,7 @@ func TestTextOfAnyWidth(t *testing.T) {
 				assert.LessOrEqual(t, terminal.Width(line), width, "%q", line)
 			}
 		}
-		for _, k := range allMeasures {
+		for _, k := range allMeasures[:driftEnd] {
 			assert.Contains(t, text, k.column)
 		}
 	}

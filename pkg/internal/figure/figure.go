@@ -175,7 +175,8 @@ func Exact(d time.Duration) string {
 
 // Interval writes mean ± half, with two digits of half and as many places of the
 // mean, "3.80 ± 0.30", three places at most. Where half is not a number there is
-// no interval, and the mean stands alone.
+// no interval, and where it is 0 the values do not say how much others would differ: the
+// mean stands alone.
 func Interval(mean, half float64) string {
 	switch {
 	case !finite(mean):
@@ -183,12 +184,28 @@ func Interval(mean, half float64) string {
 	case !finite(half):
 		return Mean(mean)
 	case half == 0: // all values were the same
-		return trimmed(mean) + " ± 0"
+		return trimmed(mean)
 	case half < 0.0005:
 		return fixed(mean, 3) + " ± <0.001"
 	}
 	n := places(half, 2, 3)
 	return fixed(mean, n) + " ± " + fixed(half, n)
+}
+
+// Ends writes an interval that would go beyond what can be: the mean, and in brackets
+// where it begins and ends, "0.80 (0 to 2.10)", with the places of [Interval].
+func Ends(mean, half, low, high float64) string {
+	if !finite(mean) || !finite(half) {
+		return Interval(mean, half)
+	}
+	n := places(half, 2, 3)
+	end := func(x float64) string {
+		if x == math.Trunc(x) {
+			return trimmed(x)
+		}
+		return fixed(x, n)
+	}
+	return fixed(mean, n) + " (" + end(low) + " to " + end(high) + ")"
 }
 
 // trimmed writes a number with at most three places, without zeros at the end.

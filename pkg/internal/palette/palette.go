@@ -22,6 +22,12 @@ func Hex(machine int) string {
 	return fmt.Sprintf("#%02X%02X%02X", c[0], c[1], c[2])
 }
 
+// RGB returns the colour of a machine by its parts.
+func RGB(machine int) (red, green, blue uint8) {
+	c := machines[machine%Size]
+	return uint8(c[0]), uint8(c[1]), uint8(c[2])
+}
+
 // Indexed returns the colour of a machine as a terminal of 256 colours has it: the
 // nearest of the cube of 6 × 6 × 6 that begins at 16.
 func Indexed(machine int) int {
