@@ -30,6 +30,7 @@ var hints = []struct {
 	{rundir.ErrUsed, ": choose another --out, or move it away"},
 	{rundir.ErrUnwritable, " (choose another --out)"},
 	{lab.ErrNoPart, ": leave out --from and --to, or name the directory of one of its runs"},
+	{lab.ErrUnwritable, " (choose another --out)"},
 	{lab.ErrLowDisk, " (--min-free says how much; 0 keeps nothing free)"},
 	{sim.ErrTooManyLogs, ", and more with --logs=false"},
 	{sweep.ErrUnchecked, "; with --virtual and --logs=false more"},

@@ -216,6 +216,10 @@ func TestReportThatCannotBeWritten(t *testing.T) {
 	assert.Regexp(t, `^`+regexp.QuoteMeta(filepath.Join(dir, "report.html"))+` cannot be written: .+\n$`, errs)
 	assert.DirExists(t, filepath.Join(dir, "report.html", "precious"))
 	assert.NotContains(t, names(t, dir), "report.html.part")
+
+	code, _, errs = inProcess("report", dir)
+	assert.Equal(t, 2, code)
+	assert.Regexp(t, `^launcher: `+regexp.QuoteMeta(filepath.Join(dir, "report.html"))+` cannot be written: .+ \(choose another --out\)\n$`, errs)
 }
 
 // A run that is not even checked has a page only for those who ask.

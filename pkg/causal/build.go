@@ -14,7 +14,10 @@ import (
 type Options struct {
 	// From and To bound the time of the events, counted from the run's first line; a To of 0
 	// is the end. What lies at the bounds is kept or not so that no cause is missing
-	// between events that are kept.
+	// between events that are kept: on a machine the part begins with the first event of
+	// that time, or with the first that an event that is kept has caused, and it ends
+	// with the last event of that time, or before the first that has a cause behind the
+	// part.
 	From, To time.Duration
 	// Events is the largest number of events to keep; 0: any. Those that the walk shows
 	// first are kept.
@@ -72,24 +75,23 @@ func (b *Builder) Visit(s *trace.Step) error {
 		return trace.ErrEnough
 	}
 	send, known := b.send(s)
+	inside := known && b.x.Has(send)
+	dropped := known && b.ended[send.Machine] && send.Position >= b.x.End(send.Machine)
 	if !b.begun[s.Index] {
-		if inside := known && b.x.Has(send); s.Micro < b.from && !inside {
+		if !inside && !dropped && (s.Micro < b.from || s.Micro > b.to) {
 			m.first = m.seen
 			return nil
 		}
 		b.begun[s.Index] = true
 	}
-	if s.Micro > b.to || known && send.Position >= b.x.End(send.Machine) {
+	if dropped || s.Micro > b.to {
 		return b.end(s.Index)
 	}
 	if b.kept == b.o.Events && b.o.Events > 0 {
 		return trace.ErrEnough // and so no event is kept that is caused by a later one
 	}
 	b.kept++
-	if known && !b.x.Has(send) {
-		known = false // it is before the part
-	}
-	b.x.add(s, position, send, known)
+	b.x.add(s, position, send, inside) // else it is before the part
 	return nil
 }
 

@@ -63,7 +63,7 @@ func newRun(t *rapid.T, machines, steps int) *maker {
 		sent: make(map[[2]int]uint64), waiting: make([][]event.Message, machines), micro: 1_000_000,
 	}
 	for id := range machines {
-		m.skew = append(m.skew, int64(rapid.IntRange(0, 1).Draw(t, "skew")*20_000))
+		m.skew = append(m.skew, int64(rapid.IntRange(0, 3).Draw(t, "skew")*7_000))
 		m.add(id, start(machines))
 	}
 	for range steps {

@@ -31,6 +31,9 @@ type Report struct {
 // ErrNoPart says that a part of a run is wanted where that has no meaning.
 var ErrNoPart = errors.New("a sweep has no part by time")
 
+// ErrUnwritable says that a page cannot be put where it belongs.
+var ErrUnwritable = errors.New("cannot be written")
+
 // Run writes the page.
 func (r Report) Run(ctx context.Context, env *Env) error {
 	p, err := r.page(env)
@@ -124,7 +127,7 @@ func keepPage(dir string, p *page.Page) (string, error) {
 	file := filepath.Join(dir, rundir.PageName)
 	err := guarded.Replace(file, func(f *os.File) error { return write(p, f) })
 	if err != nil {
-		return file, fmt.Errorf("%s cannot be written: %w", file, cause(err))
+		return file, fmt.Errorf("%s %w: %w", file, ErrUnwritable, cause(err))
 	}
 	return file, nil
 }

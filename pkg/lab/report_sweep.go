@@ -74,7 +74,7 @@ func (e *Env) showOne(root *os.Root, name, dir string) error {
 	p := e.pageOf([]*shownRun{s})
 	err = guarded.ReplaceIn(root, filepath.Join(sweep.RunsName, name, rundir.PageName), func(f *os.File) error { return write(p, f) })
 	if err != nil {
-		return fmt.Errorf("%s cannot be written: %w", filepath.Join(dir, rundir.PageName), cause(err))
+		return fmt.Errorf("%s %w: %w", filepath.Join(dir, rundir.PageName), ErrUnwritable, cause(err))
 	}
 	return nil
 }

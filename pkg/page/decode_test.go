@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -233,6 +234,9 @@ func show(t require.TestingT, dir string, o Options) (*Run, []byte, *want) {
 	return head, b, w
 }
 
+// digits finds small figures, which can become large ones that a log still may have.
+var digits = regexp.MustCompile(` (clock|step)=(\d{1,3})\b`)
+
 // spoil does to the logs of a run what crashes, hands and strangers do.
 func spoil(t *rapid.T, dir string) {
 	entries, err := filepath.Glob(filepath.Join(dir, "vm_*.log"))
@@ -255,7 +259,7 @@ func spoil(t *rapid.T, dir string) {
 	case 3:
 		lines = slices.Insert(lines, i, lines[i])
 	case 4:
-		lines[i] = strings.Replace(strings.Replace(lines[i], "clock=", "clock=184467440737095", 1), "step=", "step=9", 1)
+		lines[i] = digits.ReplaceAllString(lines[i], " ${1}=1844674407370951${2}")
 	}
 	require.NoError(t, os.WriteFile(name, []byte(strings.Join(lines, "")), 0o666))
 }
@@ -269,7 +273,7 @@ func TestColumns(t *testing.T) {
 		dir := filepath.Join(dir, fmt.Sprint(n))
 		require.NoError(t, os.Mkdir(dir, 0o777))
 		cfg := tracetest.Config{
-			Rates: make([]clock.Rate, rapid.IntRange(1, 5).Draw(t, "machines")), Duration: time.Duration(rapid.IntRange(0, 6).Draw(t, "seconds")) * time.Second,
+			Rates: make([]clock.Rate, rapid.IntRange(1, 5).Draw(t, "machines")), Duration: time.Duration(rapid.IntRange(0, 5).Draw(t, "seconds")) * time.Second,
 			Seed: rapid.Uint64().Draw(t, "seed"), Die: rapid.IntRange(1, 10).Draw(t, "die"), Delay: 300 * time.Millisecond,
 		}
 		for i := range cfg.Rates {
@@ -282,7 +286,7 @@ func TestColumns(t *testing.T) {
 		var o Options
 		if rapid.Bool().Draw(t, "part") {
 			o.From = time.Duration(rapid.IntRange(0, 4).Draw(t, "from")) * time.Second
-			o.To = o.From + time.Duration(rapid.IntRange(1, 8).Draw(t, "lasts"))*time.Second
+			o.To = o.From + time.Duration(rapid.IntRange(1, 3).Draw(t, "lasts"))*time.Second
 			o.Events = rapid.IntRange(1, 300).Draw(t, "events")
 		}
 		run, b, w := show(t, dir, o)
