@@ -48,11 +48,11 @@ func assemble(root fs.FS) (*assembled, error) {
 		case path.Ext(name) == ".css":
 			styles = append(styles, name)
 		case path.Ext(name) == ".js" && vendored:
-			text, err := fs.ReadFile(root, name)
+			text, err := source(root, name)
 			if err != nil {
 				return err
 			}
-			a.classic = append(a.classic, string(text))
+			a.classic = append(a.classic, text)
 		}
 		return nil
 	})
@@ -61,13 +61,20 @@ func assemble(root fs.FS) (*assembled, error) {
 	}
 	slices.SortStableFunc(styles, func(x, y string) int { return rank(x) - rank(y) })
 	for _, name := range styles {
-		text, err := fs.ReadFile(root, name)
+		text, err := source(root, name)
 		if err != nil {
 			return nil, err
 		}
-		a.style += string(text)
+		a.style += text
 	}
 	return a, nil
+}
+
+// source reads a file of the page. Its lines end as a browser takes them to end before it holds
+// them against the policy, however they were checked out.
+func source(root fs.FS, name string) (string, error) {
+	text, err := fs.ReadFile(root, name)
+	return strings.ReplaceAll(string(text), "\r\n", "\n"), err
 }
 
 // rank is where a style sheet stands.

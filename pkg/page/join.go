@@ -59,11 +59,11 @@ func (j *joiner) add(name string) error {
 		return nil
 	}
 	j.state[name] = 1
-	text, err := fs.ReadFile(j.root, name)
+	text, err := source(j.root, name)
 	if err != nil {
 		return err
 	}
-	needs, body, err := split(name, string(text))
+	needs, body, err := split(name, text)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

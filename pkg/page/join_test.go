@@ -32,6 +32,13 @@ func TestJoin(t *testing.T) {
 		"\n// ---- main.js\n\ndraw(number, other);\n", got)
 }
 
+// Sources that were checked out with the ends of lines of Windows are the same.
+func TestJoinOnWindows(t *testing.T) {
+	got, err := join(sources("main.js", "import {\r\n\ta,\r\n} from \"./other.js\";\r\na();\r\n", "other.js", "export function a() {}\r\n"), "main.js")
+	require.NoError(t, err)
+	assert.Equal(t, "\n// ---- other.js\nfunction a() {}\n\n// ---- main.js\na();\n", got)
+}
+
 func TestJoinRefuses(t *testing.T) {
 	for _, tt := range []struct{ name, main, other, says string }{
 		{"a missing file", `import { a } from "./nowhere.js";`, "", "nowhere.js"},
@@ -49,7 +56,7 @@ func TestJoinRefuses(t *testing.T) {
 		{"a cycle", `import { a } from "./other.js";`, "import { b } from \"./main.js\";\nexport const a = 1;", "needs itself"},
 		{"the end of a script", "const a = \"</SCRIPT>\";", "", "would be read as markup"},
 		{"a comment of a page", "const a = \"<!--\";", "", "would be read as markup"},
-		{"the ends of lines of Windows", "const a = 1;\r\n", "", "would be read as markup"},
+		{"a line that ends otherwise", "const a = 1;\rconst b = 2;", "", "would be read as markup"},
 	} {
 		_, err := join(sources("main.js", tt.main, "other.js", tt.other), "main.js")
 		require.ErrorContains(t, err, tt.says, tt.name)

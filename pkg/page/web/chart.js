@@ -1,6 +1,6 @@
 import { h } from "./dom.js";
 import { formatDuration, formatNumber } from "./format.js";
-import { alignLines, placeInLine } from "./series.js";
+import { alignLines, instantsOnLine, placeInLine, valueOnLine } from "./series.js";
 import { tableElement } from "./tables.js";
 import { machineProperty, themeColor } from "./theme.js";
 
@@ -99,7 +99,7 @@ export class Chart {
 
 	/** Draws for the first time, once the element has a width. */
 	begin() {
-		const { x, values } = alignLines(this.lines, this.beside);
+		const { x, values } = alignLines(this.lines);
 		if (this.lines.length === 0) {
 			this.box.replaceChildren(h("p", { class: "waiting" }, "Not known for this run."));
 			return;
@@ -150,12 +150,10 @@ export class Chart {
 				...this.lines.map((line) => /** @type {uPlot.Series} */ ({
 					stroke: () => this.color(line.machine), width: small ? 1.75 : 1, points: { show: false },
 				})),
-				...this.beside.map((line) => /** @type {uPlot.Series} */ ({
-					stroke: () => (this.kind.name === "clock" ? themeColor("--muted") : this.color(line.machine)), width: 1.25, dash: [5, 4], points: { show: false },
-				})),
 			],
 			hooks: {
 				drawClear: [(u) => this.shade(u)],
+				draw: [(u) => this.drawBeside(u)],
 				setCursor: [(u) => this.moved(u)],
 				setSelect: [(u) => this.selected(u)],
 			},
@@ -194,6 +192,30 @@ export class Chart {
 			ctx.globalAlpha = 0.85;
 			ctx.fillRect(from, bbox.top, width, 3 * devicePixelRatio);
 			ctx.globalAlpha = 1;
+		}
+		ctx.restore();
+	}
+
+	/**
+	 * Draws the dashed lines, and of them only what is in view: of one that reaches far beyond it, a canvas would
+	 * count all dashes.
+	 *
+	 * @param {uPlot} u
+	 */
+	drawBeside(u) {
+		const { ctx, bbox } = u;
+		const [from, to] = [(u.scales.x.min ?? 0) * 1e6, (u.scales.x.max ?? 1) * 1e6];
+		ctx.save();
+		ctx.beginPath();
+		ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+		ctx.clip();
+		ctx.lineWidth = 1.25 * devicePixelRatio;
+		ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
+		for (const line of this.beside) {
+			ctx.strokeStyle = this.kind.name === "clock" ? themeColor("--muted") : this.color(line.machine);
+			ctx.beginPath();
+			for (const at of instantsOnLine(line, from, to)) ctx.lineTo(u.valToPos(at / 1e6, "x", true), u.valToPos(valueOnLine(line, at), "y", true));
+			ctx.stroke();
 		}
 		ctx.restore();
 	}

@@ -62,6 +62,9 @@ function isZero(lines) {
 	return lines.every((line) => line.high.every((value) => value === 0));
 }
 
+/** From how many values on charts are slow to draw. */
+const manyValues = 60_000;
+
 /**
  * Lets charts follow the state, the theme, and the width that they have. Those out of sight wait until they are seen.
  *
@@ -75,11 +78,22 @@ function linkCharts(charts, state) {
 	const seen = new Set();
 	/** @type {Set<Chart>} */
 	const stale = new Set();
+	// Of very many machines, the charts wait until the view stands still: the diagram goes first.
+	const slow = charts.reduce((sum, chart) => sum + chart.lines.reduce((n, line) => n + line.low.length, 0), 0) > manyValues;
+	let moving = false;
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
+	let still;
 	let frame = 0;
 
 	const show = (/** @type {Chart} */ chart) => {
-		if (stale.delete(chart)) chart.showView();
+		if (!moving && stale.delete(chart)) chart.showView();
 		chart.showCursor();
+	};
+	const showSeen = () => {
+		frame ||= requestAnimationFrame(() => {
+			frame = 0;
+			for (const chart of seen) show(chart);
+		});
 	};
 	const sight = new IntersectionObserver((entries) => {
 		for (const entry of entries) {
@@ -102,17 +116,23 @@ function linkCharts(charts, state) {
 
 	state.subscribe((changed) => {
 		if (changed.has("machines")) for (const chart of charts) chart.plot?.redraw(false);
-		if (changed.has("view")) for (const chart of charts) stale.add(chart);
-		if (frame === 0 && (changed.has("view") || changed.has("cursor") || changed.has("machines"))) {
-			frame = requestAnimationFrame(() => {
-				frame = 0;
-				for (const chart of seen) show(chart);
-			});
+		if (changed.has("view")) {
+			for (const chart of charts) stale.add(chart);
+			if (slow) {
+				moving = true;
+				clearTimeout(still);
+				still = setTimeout(() => {
+					moving = false;
+					showSeen();
+				}, 120);
+			}
 		}
+		if (changed.has("view") || changed.has("cursor") || changed.has("machines")) showSeen();
 	});
 
 	document.addEventListener("themechange", () => {
 		const printing = document.documentElement.hasAttribute("data-print");
+		moving = moving && !printing;
 		for (const chart of charts) {
 			chart.fit();
 			if (printing && !chart.plot) chart.begin();

@@ -55,10 +55,9 @@ export function placeInLine(line, micro) {
  * value, the one nearer to what was before first, so that a step is drawn as one.
  *
  * @param {Line[]} lines
- * @param {Line[]} [straight] lines that go straight from one of their values to the next; they follow the others
  * @returns {{x: Float64Array, values: (Float64Array | (number | null)[])[]}} x in seconds
  */
-export function alignLines(lines, straight = []) {
+export function alignLines(lines) {
 	if (lines.length === 0) return { x: new Float64Array(0), values: [] };
 	// One grid for all: that of the finest line.
 	const t0 = Math.min(...lines.map((l) => l.t0));
@@ -70,7 +69,7 @@ export function alignLines(lines, straight = []) {
 		x[2 * k] = (t0 + k * dt) / 1e6;
 		x[2 * k + 1] = (t0 + (k + 0.999) * dt) / 1e6;
 	}
-	return { x, values: [...lines.map((line) => spreadSteps(line, t0, dt, count)), ...straight.map((line) => x.map((seconds) => valueOnLine(line, seconds * 1e6)))] };
+	return { x, values: lines.map((line) => spreadSteps(line, t0, dt, count)) };
 }
 
 /**
@@ -93,6 +92,22 @@ function spreadSteps(line, t0, dt, count) {
 		values[2 * k + 1] = before = rising ? high : low;
 	}
 	return values;
+}
+
+/**
+ * The ends of a span of time, and between them the instants at which a line that goes straight from one of its values
+ * to the next has one.
+ *
+ * @param {Line} line
+ * @param {number} from µs
+ * @param {number} to µs
+ */
+export function instantsOnLine(line, from, to) {
+	const instants = [from];
+	const last = Math.min(line.low.length - 1, Math.ceil((to - line.t0) / line.dt) - 1);
+	for (let k = Math.max(0, Math.floor((from - line.t0) / line.dt) + 1); k <= last; k++) instants.push(line.t0 + k * line.dt);
+	instants.push(to);
+	return instants;
 }
 
 /**

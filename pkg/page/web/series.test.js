@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { alignLines, placeInLine, readLines, valueOnLine } from "./series.js";
+import { alignLines, instantsOnLine, placeInLine, readLines, valueOnLine } from "./series.js";
 
 /** @typedef {import("./series.js").Line} Line */
 
@@ -47,6 +47,7 @@ test("a straight line is between its points", () => {
 	const l = line(0, 100, [0, 50]);
 	assert.deepEqual([-5, 0, 50, 100, 200].map((t) => valueOnLine(l, t)), [0, 0, 25, 50, 50]);
 	assert.equal(valueOnLine(line(0, 1, [3]), 9), 3);
-	const { values } = alignLines([line(0, 1e6, [1, 1])], [line(0, 2e6, [0, 4])]);
-	assert.deepEqual([...values[1]].map((v) => Math.round(Number(v))), [0, 2, 2, 4]);
+	assert.deepEqual(instantsOnLine(l, 30, 60), [30, 60]);
+	assert.deepEqual(instantsOnLine(line(0, 10, [1, 2, 3, 4]), 5, 30), [5, 10, 20, 30]);
+	assert.deepEqual(instantsOnLine(line(0, 10, [1, 2]), 50, 60), [50, 60]);
 });

@@ -145,9 +145,9 @@ export class Painter {
 			const { width } = context.measureText(text);
 			if (end - x < width + 20) continue;
 			context.fillStyle = palette.surface;
-			context.fillRect((x + end) / 2 - width / 2 - 8, layout.plotHeight / 2 - 12, width + 16, 24);
+			context.fillRect((x + end) / 2 - width / 2 - 8, 6, width + 16, 22);
 			context.fillStyle = palette.muted;
-			context.fillText(text, (x + end) / 2, layout.plotHeight / 2);
+			context.fillText(text, (x + end) / 2, 17);
 		}
 	}
 

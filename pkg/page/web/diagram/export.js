@@ -22,21 +22,20 @@ import { readPalette } from "./theme.js";
  * @property {import("./axis.js").Axis} axis
  * @property {import("./rows.js").Rows} rows
  * @property {HTMLElement} parent
- * @property {(text: string) => void} announce
  */
 
 const mostLines = 50000;
 const pngScale = 3;
 
-/** @param {"svg" | "png" | "tikz" | "chosen" | "view"} what @param {View} view */
-export function exportView(what, view) {
+/** @param {"svg" | "png" | "tikz" | "chosen" | "view"} what @param {View} view @param {(text: string) => void} announce */
+export function exportView(what, view, announce) {
 	const { frame, run } = view;
 	const name = fileName(run.head.name);
 	const overlay = still(view.overlay);
 	if (what === "png") {
 		pictureOf(view, overlay).toBlob((blob) => {
 			if (blob) save(blob, `${name}.png`);
-			view.announce(blob ? "The picture is saved." : "The browser could not make the picture.");
+			announce(blob ? "The picture is saved." : "The browser could not make the picture.");
 		});
 		return;
 	}
@@ -45,22 +44,22 @@ export function exportView(what, view) {
 		const text = events.slice(0, mostLines).map((e) => logLine(run, e) + "\n").join("");
 		const title = what === "chosen" ? "Log lines of what is chosen" : "Log lines of what is in sight";
 		const more = events.length > mostLines ? `The first ${formatCount(mostLines)} of ${formatPlural(events.length, "line")}.` : formatPlural(events.length, "line");
-		showTextDialog(view, title, events.length === 0 ? "Nothing is chosen: choose an event, two events or a message first." : more, text, `${name}.log`);
+		showTextDialog(view, announce, title, events.length === 0 ? "Nothing is chosen: choose an event, two events or a message first." : more, text, `${name}.log`);
 		return;
 	}
 	if (what === "svg") {
 		save(new Blob([svgText(view)], { type: "image/svg+xml" }), `${name}.svg`);
-		view.announce("The picture is saved.");
+		announce("The picture is saved.");
 		return;
 	}
 	// Paper is white.
 	const shapes = figureShapes({ ...frame, palette: lightPalette(view.parent) }, overlay, view.where);
 	if (countShapes(shapes) > mostTikzShapes) {
-		showTextDialog(view, "Figure for LaTeX (TikZ)", `This view has ${formatCount(countShapes(shapes))} shapes, more than TeX takes in a reasonable time. Zoom in, or hide machines, or take the SVG.`, "", `${name}.tex`);
+		showTextDialog(view, announce, "Figure for LaTeX (TikZ)", `This view has ${formatCount(countShapes(shapes))} shapes, more than TeX takes in a reasonable time. Zoom in, or hide machines, or take the SVG.`, "", `${name}.tex`);
 		return;
 	}
 	const { width, height } = frame.layout;
-	showTextDialog(view, "Figure for LaTeX (TikZ)", "Needs \\usepackage{tikz} and \\usetikzlibrary{arrows.meta}.", tikzOf(shapes, { width, height, note: `${run.head.name}: ${run.head.again}` }), `${name}.tex`);
+	showTextDialog(view, announce, "Figure for LaTeX (TikZ)", "Needs \\usepackage{tikz} and \\usetikzlibrary{arrows.meta}.", tikzOf(shapes, { width, height, note: `${run.head.name}: ${run.head.again}` }), `${name}.tex`);
 }
 
 /** Without what is only there while the pointer is. @param {import("./overlay.js").Overlay} overlay */
@@ -156,15 +155,15 @@ function save(blob, name) {
 	setTimeout(() => URL.revokeObjectURL(url), 10000);
 }
 
-/** @param {View} view @param {string} title @param {string} note @param {string} text @param {string} name of the file */
-function showTextDialog(view, title, note, text, name) {
+/** @param {View} view @param {(text: string) => void} announce @param {string} title @param {string} note @param {string} text @param {string} name of the file */
+function showTextDialog(view, announce, title, note, text, name) {
 	const area = h("textarea", { readOnly: true, value: text, rows: 18, spellcheck: false, "aria-label": title });
 	const copy = h("button", { class: "button", type: "button" }, "Copy");
 	copy.addEventListener("click", async () => {
 		const copied = await copyText(text);
 		if (!copied) area.select();
 		copy.textContent = copied ? "Copied" : "Select and copy";
-		view.announce(copied ? "Copied." : "The browser does not let this page copy.");
+		announce(copied ? "Copied." : "The browser does not let this page copy.");
 	});
 	const dialog = h("dialog", { class: "text-dialog", "aria-label": title },
 		h("h3", {}, title), h("p", {}, note), text !== "" && area,

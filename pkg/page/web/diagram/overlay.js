@@ -159,46 +159,38 @@ function drawMessage(context, { run, palette, scene }, m, where, chosen) {
 export function drawChain(context, { run, palette, layout }, { start, messages, end }, where) {
 	const { send, receive } = run.messages;
 	// A chain ascends, so what is in sight is one stretch of it.
-	let low = 0;
-	for (let high = messages.length; low < high; ) {
-		const middle = (low + high) >> 1;
-		if (where.x(receive[messages[middle]]) >= layout.left - 50) high = middle;
-		else low = middle + 1;
-	}
+	const low = firstHit(messages, 0, messages.length, (m) => where.x(receive[m]) >= layout.left - 50);
 	const path = new Path2D();
 	const heads = new Path2D();
-	const first = low > 0 ? receive[messages[low - 1]] : start;
-	let lastX = where.x(first);
-	let lastY = where.y(run.machineOf[first]);
-	if (lastY !== undefined) path.moveTo(lastX, lastY);
+	let x = 0;
+	/** @type {number | undefined} */
+	let y;
+	/** @param {number} e */
+	const lineTo = (e) => {
+		const [lastX, lastY] = [x, y];
+		x = where.x(e);
+		y = where.y(run.machineOf[e]);
+		if (y === undefined) return;
+		if (lastY === undefined) path.moveTo(x, y);
+		else path.lineTo(x, y);
+		if (lastY !== undefined && lastY !== y && Math.hypot(x - lastX, y - lastY) > 24) addHead(heads, lastX, lastY, (x + lastX) / 2, (y + lastY) / 2, 9);
+	};
+	lineTo(low > 0 ? receive[messages[low - 1]] : start);
 	let drawn = 0;
-	for (let k = low; k <= messages.length; k++) {
-		const ends = k < messages.length ? [send[messages[k]], receive[messages[k]]] : [end];
-		if (lastX > layout.left + layout.plotWidth + 50) break;
-		for (const [n, e] of ends.entries()) {
-			const x = where.x(e);
-			const y = where.y(run.machineOf[e]);
-			if (y === undefined) {
-				lastY = undefined;
-				continue;
-			}
-			if (lastY === undefined) path.moveTo(x, y);
-			else if (Math.abs(x - lastX) + Math.abs(y - lastY) < 0.75) continue;
-			else {
-				path.lineTo(x, y);
-				if (n === 1 && ++drawn < 300 && Math.hypot(x - lastX, y - lastY) > 24) addHead(heads, lastX, lastY, (x + lastX) / 2, (y + lastY) / 2, 9);
-			}
-			lastX = x;
-			lastY = y;
-		}
-		if (++drawn > 20000) break;
+	let k = low;
+	while (k < messages.length && x <= layout.left + layout.plotWidth + 50) {
+		lineTo(send[messages[k]]);
+		lineTo(receive[messages[k]]);
+		drawn++;
+		k = firstHit(messages, k + 1, messages.length, (m) => where.x(receive[m]) >= x + 0.75);
 	}
+	if (k >= messages.length) lineTo(end);
 	context.lineJoin = "round";
 	context.lineCap = "round";
 	context.strokeStyle = context.fillStyle = palette.selection;
 	context.lineWidth = 2.5;
 	context.stroke(path);
-	context.fill(heads);
+	if (drawn < 300) context.fill(heads);
 	context.lineCap = "butt";
 }
 

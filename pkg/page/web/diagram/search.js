@@ -139,7 +139,7 @@ export function nextHit(run, values, hits, from, step, shown) {
 /**
  * The first place of a part of a list for which something holds that holds for all behind it.
  *
- * @param {number[]} list @param {number} low @param {number} high @param {(e: number) => boolean} holds
+ * @param {ArrayLike<number>} list @param {number} low @param {number} high @param {(e: number) => boolean} holds
  */
 export function firstHit(list, low, high, holds) {
 	while (low < high) {
