@@ -122,7 +122,7 @@ func TestReportOfASweep(t *testing.T) {
 	code, _, errs := inProcess("sweep", "--virtual", "--rates", "1,5,4;3,3,3", "--trials", "2", "--duration", "10s", "--seed", "3", "--out", dir, "--quiet", "--report=false")
 	require.Zero(t, code, errs)
 	assert.NotContains(t, names(t, dir), "report.html")
-	run := filepath.Join(dir, "runs", "p2-t1")
+	run := filepath.Join(dir, "runs", "p0002-t0001")
 	assert.NotContains(t, names(t, run), "report.html")
 
 	code, _, errs = inProcess("report", dir)
@@ -238,7 +238,7 @@ func TestReportOfASweepWritesThroughNoLink(t *testing.T) {
 	code, _, errs := inProcess("sweep", "--virtual", "--trials", "1", "--duration", "5s", "--seed", "3", "--out", dir, "--quiet", "--report=false")
 	require.Zero(t, code, errs)
 	outside := filepath.Join(t.TempDir(), "outside")
-	run := filepath.Join(dir, "runs", "p1-t1")
+	run := filepath.Join(dir, "runs", "p0001-t0001")
 	require.NoError(t, os.Rename(run, outside))
 	if err := os.Symlink(outside, run); err != nil {
 		t.Skip("no links can be made here")

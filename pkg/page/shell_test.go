@@ -348,9 +348,9 @@ func TestSweep(t *testing.T) {
 	tab.wait(`document.querySelector("#grid .plot").ariaLabel !== $`, label)
 
 	page := ask[string](tab, `document.querySelector("#runs tbody a").href`)
-	assert.True(t, strings.HasSuffix(page, "/runs/p1-t1/report.html"), page)
-	run := open(t, filepath.Join(swept(t), "runs", "p1-t1", "report.html"), look{})
-	assert.Contains(t, run.text("h1"), "p1-t1")
+	assert.True(t, strings.HasSuffix(page, "/runs/p0001-t0001/report.html"), page)
+	run := open(t, filepath.Join(swept(t), "runs", "p0001-t0001", "report.html"), look{})
+	assert.Contains(t, run.text("h1"), "p0001-t0001")
 }
 
 // Whatever stands in a log, a name, a plan or a path, it stays text: in every place where

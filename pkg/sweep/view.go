@@ -91,7 +91,11 @@ func (r *Report) View() *View {
 		v.Points = append(v.Points, r.pointView(o, v.Parameters))
 	}
 	for run, result := range r.each() {
-		v.Runs = append(v.Runs, RunView{run.Name, run.Point.Number, run.Trial, run.Seed, string(result.Stats.Verdict.State), result.Stats.Events})
+		verdict := "" // of one that was not held against the laws
+		if result.Stats != nil {
+			verdict = string(result.Stats.Verdict.State)
+		}
+		v.Runs = append(v.Runs, RunView{run.Name, run.Point.Number, run.Trial, run.Seed, verdict, result.events()})
 	}
 	return v
 }

@@ -44,11 +44,11 @@ func TestView(t *testing.T) {
 	assert.Empty(t, v.Measures[jumpMean].Predicted)
 
 	require.Len(t, v.Runs, 11)
-	assert.Equal(t, RunView{"p2-t1", 2, 1, m.runs[1].Seed, "broken", 200}, v.Runs[3])
+	assert.Equal(t, RunView{"p0002-t0001", 2, 1, m.runs[1].Seed, "broken", 200}, v.Runs[3])
 	assert.Len(t, r.Finished(), 11)
 	require.Len(t, v.Tables, 3)
 	assert.Len(t, v.Tables[0].Rows[0], len(v.Tables[0].Titles()))
-	assert.Contains(t, v.Verdict, "11 of 12 are done; 10 of 11 are correct; NOT: p2-t1 is ")
+	assert.Contains(t, v.Verdict, "11 of 12 are done; 10 of 11 are correct; NOT: p0002-t0001 is ")
 }
 
 // Of a point without a run there is nothing to show, and of one run no interval.
