@@ -29,6 +29,7 @@ var hints = []struct {
 	{cluster.ErrMemory, ` (take fewer --machines, or run them in virtual time with "launcher sim")`},
 	{rundir.ErrUsed, ": choose another --out, or move it away"},
 	{rundir.ErrUnwritable, " (choose another --out)"},
+	{lab.ErrEmptyPart, ": choose other --from and --to"},
 	{lab.ErrNoPart, ": leave out --from and --to, or name the directory of one of its runs"},
 	{lab.ErrUnwritable, " (choose another --out)"},
 	{lab.ErrLowDisk, " (--min-free says how much; 0 keeps nothing free)"},

@@ -155,6 +155,7 @@ func TestReportRefuses(t *testing.T) {
 		{[]string{"--out", "", dir}, "--out is empty: want the name of a file"},
 		{[]string{"--from", "-1s", dir}, "--from -1s: want a time after the start"},
 		{[]string{"--from", "2s", "--to", "1s", dir}, "--from 2s --to 1s: want a beginning and a later end"},
+		{[]string{"--from", "1h", dir}, dir + ": no event lies in the part of the run that is to be shown: all "},
 		{[]string{"--to", "0s", dir}, "--from 0s --to 0s: want a beginning and a later end"},
 		{[]string{"--out", filepath.Join(dir, "vm_0_1.log"), dir}, filepath.Join(dir, "vm_0_1.log") + " is a file of the run itself, which is not overwritten: want another name"},
 		{[]string{t.TempDir()}, " holds no event log (vm_<id>_<rate>.log): want the directory of a run"},

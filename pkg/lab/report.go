@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/guarded"
 	"github.com/scalemodel/lamport/pkg/page"
 	"github.com/scalemodel/lamport/pkg/rundir"
@@ -30,6 +31,9 @@ type Report struct {
 
 // ErrNoPart says that a part of a run is wanted where that has no meaning.
 var ErrNoPart = errors.New("a sweep has no part by time")
+
+// ErrEmptyPart says that the part of a run that is wanted has no event.
+var ErrEmptyPart = errors.New("no event lies in the part of the run that is to be shown")
 
 // ErrUnwritable says that a page cannot be put where it belongs.
 var ErrUnwritable = errors.New("cannot be written")
@@ -74,6 +78,9 @@ func (r *Report) page(env *Env) (*page.Page, error) {
 		if err != nil {
 			return nil, err
 		}
+		if s.events() == 0 && s.stats.Events > 0 {
+			return nil, fmt.Errorf("%s: %w: all %s lie within %s", dir, ErrEmptyPart, figure.Plural(s.stats.Events, "event"), figure.Duration(s.stats.Elapsed))
+		}
 		shown = append(shown, s)
 	}
 	return env.pageOf(shown), nil
@@ -103,6 +110,14 @@ func showRun(run *trace.Run, o page.Options) (*shownRun, error) {
 	}
 	s.head, s.data = s.collector.Run(s.stats)
 	return s, nil
+}
+
+// events returns how many events the page has of it.
+func (s *shownRun) events() (n uint64) {
+	for i := range s.head.Machines {
+		n += s.head.Machines[i].Events
+	}
+	return n
 }
 
 // pageOf returns the page of a run, or of several.
