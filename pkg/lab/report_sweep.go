@@ -39,7 +39,7 @@ func (e *Env) showRuns(dir string, report *sweep.Report) error {
 	var mu sync.Mutex // guards failed
 	var failed []error
 	free := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for _, name := range withPages(report.Finished()) {
+	for _, name := range withPages(report.Logged()) {
 		where := filepath.Join(dir, sweep.RunsName, name)
 		if _, err := os.Lstat(filepath.Join(where, rundir.PageName)); err == nil {
 			continue

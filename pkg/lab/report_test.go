@@ -28,7 +28,7 @@ func TestWithPages(t *testing.T) {
 	assert.Len(t, withPages(of(40, 5)), 200)
 	first := withPages(of(41, 5))
 	assert.Len(t, first, 41)
-	assert.Equal(t, []string{"p0001-t0001", "p0002-t0001"}, first[:2])
+	assert.Equal(t, []string{"p1-t1", "p2-t1"}, first[:2])
 	assert.Empty(t, withPages(of(201, 1)))
 	assert.Empty(t, withPages(nil))
 }

@@ -63,10 +63,12 @@ func NewReport(grid *Grid, runs []Run, results []*Result) *Report {
 // Done returns how many runs are done, and of how many.
 func (r *Report) Done() (done, all int) { return len(r.results), len(r.runs) }
 
-// Finished returns the runs that are done, by point and trial.
-func (r *Report) Finished() (runs []Run) {
-	for run := range r.each() {
-		runs = append(runs, *run)
+// Logged returns the runs that are done and whose logs are kept, by point and trial.
+func (r *Report) Logged() (runs []Run) {
+	for run, result := range r.each() {
+		if result.Logged {
+			runs = append(runs, *run)
+		}
 	}
 	return runs
 }

@@ -17,6 +17,7 @@ func TestView(t *testing.T) {
 	})
 	m.results[1].Stats.Verdict.State = trace.Broken // of point 2
 	m.results = m.results[:len(m.results)-1]        // the last is not done
+	m.results[0].Logged = true
 	r := m.report()
 	v := r.View()
 	assert.Equal(t, m.grid.Command(), v.Again)
@@ -45,7 +46,8 @@ func TestView(t *testing.T) {
 
 	require.Len(t, v.Runs, 11)
 	assert.Equal(t, RunView{"p0002-t0001", 2, 1, m.runs[1].Seed, "broken", 200}, v.Runs[3])
-	assert.Len(t, r.Finished(), 11)
+	require.Len(t, r.Logged(), 1)
+	assert.Equal(t, m.results[0].Name, r.Logged()[0].Name)
 	require.Len(t, v.Tables, 3)
 	assert.Len(t, v.Tables[0].Rows[0], len(v.Tables[0].Titles()))
 	assert.Contains(t, v.Verdict, "11 of 12 are done; 10 of 11 are correct; NOT: p0002-t0001 is ")
