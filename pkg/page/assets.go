@@ -36,7 +36,7 @@ var assets = sync.OnceValues(func() (*assembled, error) {
 func assemble(root fs.FS) (*assembled, error) {
 	a := new(assembled)
 	var err error
-	if a.module, err = join(root, "main.js"); err != nil {
+	if a.module, err = join(root); err != nil {
 		return nil, err
 	}
 	var styles []string

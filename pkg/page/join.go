@@ -10,15 +10,18 @@ import (
 	"strings"
 )
 
-// join makes one module out of many: a page that is opened from a disk cannot import
-// another file. The modules follow each other in the order in which they need each other,
-// without their imports and without the word export, so all names at their top level have
-// to differ.
+// entry is the module that needs all others.
+const entry = "main.js"
+
+// join makes one module out of entry and those that it needs: a page that is opened from
+// a disk cannot import another file. The modules follow each other in the order in which
+// they need each other, without their imports and without the word export, so all names
+// at their top level have to differ.
 //
 // What a module may do is therefore less than what the language allows. Imports stand at
 // its head, name what they take, as it is called there, and take it from a file beside it;
 // export is a word before a declaration.
-func join(root fs.FS, entry string) (string, error) {
+func join(root fs.FS) (string, error) {
 	j := joiner{root: root, state: make(map[string]int), owner: make(map[string]string), exports: make(map[string][]string)}
 	if err := j.add(entry); err != nil {
 		return "", err

@@ -25,7 +25,7 @@ func TestJoin(t *testing.T) {
 		"diagram/draw.js", "import { number } from \"../number.js\";\n/** Draws. */\nexport function draw() { return number; }\n",
 		"number.js", "export const number = 1;\nexport const other = 2;\n",
 		"unused.js", "this is not even a module",
-	), "main.js")
+	))
 	require.NoError(t, err)
 	assert.Equal(t, "\n// ---- number.js\nconst number = 1;\nconst other = 2;\n"+
 		"\n// ---- diagram/draw.js\n/** Draws. */\nfunction draw() { return number; }\n"+
@@ -34,7 +34,7 @@ func TestJoin(t *testing.T) {
 
 // Sources that were checked out with the ends of lines of Windows are the same.
 func TestJoinOnWindows(t *testing.T) {
-	got, err := join(sources("main.js", "import {\r\n\ta,\r\n} from \"./other.js\";\r\na();\r\n", "other.js", "export function a() {}\r\n"), "main.js")
+	got, err := join(sources("main.js", "import {\r\n\ta,\r\n} from \"./other.js\";\r\na();\r\n", "other.js", "export function a() {}\r\n"))
 	require.NoError(t, err)
 	assert.Equal(t, "\n// ---- other.js\nfunction a() {}\n\n// ---- main.js\na();\n", got)
 }
@@ -58,7 +58,7 @@ func TestJoinRefuses(t *testing.T) {
 		{"a comment of a page", "const a = \"<!--\";", "", "would be read as markup"},
 		{"a line that ends otherwise", "const a = 1;\rconst b = 2;", "", "would be read as markup"},
 	} {
-		_, err := join(sources("main.js", tt.main, "other.js", tt.other), "main.js")
+		_, err := join(sources("main.js", tt.main, "other.js", tt.other))
 		require.ErrorContains(t, err, tt.says, tt.name)
 	}
 }
