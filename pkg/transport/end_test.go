@@ -126,6 +126,26 @@ func TestLeaveWaitsForWhoDoesNotAnswer(t *testing.T) {
 	})
 }
 
+// The answer of a peer that goes on is enough as soon as it comes, and not only with the
+// next PONG.
+func TestLeaveAtTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDuet(t, 10, nil)
+		d.sendAll(1, 3)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		left := make(chan map[int]uint64)
+		go func() { left <- d.Leave(ctx, cancelled()) }()
+		d.in.hearData(1, 3)
+		assert.EqualValues(t, 3, d.in.hearNumber(frameFin))
+		time.Sleep(300 * time.Millisecond)
+		d.in.say(frameHeld, 3)
+		assert.Equal(t, map[int]uint64{1: 3}, <-left, "it holds them, and has consumed none")
+		assert.Equal(t, 300*time.Millisecond, time.Since(began))
+	})
+}
+
 // The frames of an end, one by one.
 func TestTheLastFrames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -627,7 +627,7 @@ func (l *outLink) take(s *session, t frameType, body []byte) (over bool, err err
 	switch {
 	case t == framePong:
 		l.pong(int64(step.says[0]), int64(step.says[1]), int64(step.says[2]), time.Now().UnixNano())
-	case step.phase != was:
+	case step.phase != was, step.phase == phaseFinishing && (t == frameHeld || t == frameAck): // Node.Drain waits for these
 		l.n.changes.notify()
 	}
 	if step.phase == phaseLeft {
