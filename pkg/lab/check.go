@@ -248,8 +248,9 @@ type Stats struct {
 
 // figures are those of a run.
 type figures struct {
-	stats *trace.Stats
-	err   error // it cannot be read
+	stats  *trace.Stats
+	curves *report.Curves // nil: none are to be drawn
+	err    error          // it cannot be read
 }
 
 // Run prints the figures of each run: of one alone all of them, of several a line for
@@ -260,20 +261,17 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	if s.Plot != "" {
-		if err := s.plot(ctx, env, dirs[0]); err != nil {
-			return err
-		}
-	}
 	var tally report.Tally
 	var overview report.Overview
 	table := report.NewStatsCSV(env.text())
-	err = inOrder(len(dirs), func(i int) figures {
-		stats, err := statsOf(dirs[i])
-		return figures{stats, err}
-	}, func(i int, f figures) error {
-		if errors.Is(f.err, rundir.ErrNoLogs) && !s.many() {
+	err = inOrder(len(dirs), func(i int) figures { return s.dir(dirs[i]) }, func(i int, f figures) error {
+		if errors.Is(f.err, rundir.ErrNoLogs) && s.Plot == "" && !s.many() {
 			return s.withoutLogs(env, dirs[i], f.err)
+		}
+		if f.curves != nil {
+			if err := s.plot(ctx, env, dirs[i], f.curves); err != nil {
+				return err
+			}
 		}
 		var verdict *trace.Verdict
 		if f.stats != nil {
@@ -325,10 +323,19 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 	return nil
 }
 
-func statsOf(dir string) (*trace.Stats, error) {
+// dir reads a run, once for all that is wanted of it.
+func (s *Stats) dir(dir string) (f figures) {
 	run, err := trace.Open(dir)
 	if err != nil {
-		return nil, err
+		return figures{err: err}
 	}
-	return run.Stats()
+	var others []trace.Visitor
+	if s.Plot != "" {
+		f.curves = report.NewCurves(run)
+		others = append(others, f.curves)
+	}
+	if f.stats, f.err = run.Stats(others...); f.err != nil {
+		return figures{err: f.err}
+	}
+	return f
 }
