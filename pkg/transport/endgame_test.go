@@ -10,15 +10,37 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestSettle(t *testing.T) {
+// settling is a machine with two peers, one of which is settled, and how it comes to its end.
+type settling struct {
+	name        string
+	in          phase           // of the other peer
+	edit        func(e *outEnd) // what that lacks of being settled
+	wait        bool            // unless it has waited for long enough
+	undelivered uint64          // where it does not wait, or no longer
+}
+
+// check holds settle against it.
+func (c settling) check(t *testing.T, leaving bool) {
 	all := outEnd{phase: phaseFinishing, sent: 9, acked: 4, held: 9, standing: true, met: true}
-	for _, c := range []struct {
-		name        string
-		in          phase
-		edit        func(e *outEnd)
-		wait        bool // unless it has waited for long enough
-		undelivered uint64
-	}{
+	out := all
+	c.edit(&out)
+	links := []ends{{peer: 1, in: phaseFinished, out: all}, {peer: 2, in: c.in, out: out}}
+	want := map[int]uint64{}
+	if c.undelivered > 0 {
+		want[2] = c.undelivered
+	}
+	wait, undelivered := settle(links, leaving, false)
+	assert.Equal(t, c.wait, wait, c.name)
+	if !c.wait {
+		assert.Equal(t, want, undelivered, c.name)
+	}
+	wait, undelivered = settle(links, leaving, true)
+	assert.False(t, wait, c.name)
+	assert.Equal(t, want, undelivered, c.name)
+}
+
+func TestSettle(t *testing.T) {
+	for _, c := range []settling{
 		{"both directions are settled", phaseFinished, func(*outEnd) {}, false, 0},
 		{"the peer may send more", phaseReceiving, func(*outEnd) {}, true, 0},
 		{"it does not hold all", phaseFinished, func(e *outEnd) { e.held = 7 }, true, 2},
@@ -29,34 +51,13 @@ func TestSettle(t *testing.T) {
 		{"it has come to its end", phaseFinished, func(e *outEnd) { e.phase, e.held, e.standing = phaseDone, 7, false }, false, 2},
 		{"it has left, and not finished", phaseReceiving, func(e *outEnd) { e.phase, e.held = phaseLeft, 7 }, true, 2},
 	} {
-		out := all
-		c.edit(&out)
-		links := []ends{{peer: 1, in: phaseFinished, out: all}, {peer: 2, in: c.in, out: out}}
-		want := map[int]uint64{}
-		if c.undelivered > 0 {
-			want[2] = c.undelivered
-		}
-		wait, undelivered := settle(links, false, false)
-		assert.Equal(t, c.wait, wait, c.name)
-		if !c.wait {
-			assert.Equal(t, want, undelivered, c.name)
-		}
-		wait, undelivered = settle(links, false, true)
-		assert.False(t, wait, c.name)
-		assert.Equal(t, want, undelivered, c.name)
+		c.check(t, false)
 	}
 }
 
 // A machine that leaves waits for no end of those that go on, and for all else.
 func TestSettleOfOneThatLeaves(t *testing.T) {
-	all := outEnd{phase: phaseFinishing, sent: 9, acked: 4, held: 9, standing: true, met: true}
-	for _, c := range []struct {
-		name        string
-		in          phase
-		edit        func(e *outEnd)
-		wait        bool
-		undelivered uint64 // where it does not wait, or no longer
-	}{
+	for _, c := range []settling{
 		{"the peer has finished, too", phaseFinished, func(*outEnd) {}, false, 0},
 		{"it goes on", phaseReceiving, func(*outEnd) {}, false, 5},
 		{"it goes on, as it turned out", phaseCut, func(*outEnd) {}, false, 5},
@@ -67,21 +68,7 @@ func TestSettleOfOneThatLeaves(t *testing.T) {
 		{"it may have died when it had consumed all", phaseReceiving, func(e *outEnd) { e.acked, e.standing = 9, false }, true, 0},
 		{"it has left before", phaseReceiving, func(e *outEnd) { e.phase, e.held, e.standing = phaseLeft, 7, false }, false, 2},
 	} {
-		out := all
-		c.edit(&out)
-		links := []ends{{peer: 1, in: phaseFinished, out: all}, {peer: 2, in: c.in, out: out}}
-		want := map[int]uint64{}
-		if c.undelivered > 0 {
-			want[2] = c.undelivered
-		}
-		wait, undelivered := settle(links, true, false)
-		assert.Equal(t, c.wait, wait, c.name)
-		if !c.wait {
-			assert.Equal(t, want, undelivered, c.name)
-		}
-		wait, undelivered = settle(links, true, true)
-		assert.False(t, wait, c.name)
-		assert.Equal(t, want, undelivered, c.name)
+		c.check(t, true)
 	}
 }
 
