@@ -32,6 +32,9 @@ type Stats struct {
 	// ClockSteps are where system clocks were set while machines ran. The figures
 	// are what they would be without, unless a machine's NotKnown says otherwise.
 	ClockSteps []ClockStep `json:"clock_steps,omitempty"`
+	// Stood is how long the run stood still in all: all its machines had been stopped, and
+	// were started again. No figure counts that time.
+	Stood time.Duration `json:"stood_ns,omitzero"`
 	// ClockSkews are whose system clocks were apart. Then nothing is known that rests
 	// on times of several machines.
 	ClockSkews []ClockSkew `json:"clock_skews,omitempty"`
@@ -118,16 +121,22 @@ func (r *Run) Stats(others ...Visitor) (*Stats, error) {
 		return nil, err
 	}
 	steps, _ := c.clockSteps()
-	if steps == nil {
+	stood := c.stood()
+	if steps == nil && stood == nil {
 		return c.Stats(verdict), nil
 	}
-	corrected := r.without(steps)
+	corrected := r.without(append(stood, steps...))
 	c = NewCollector(corrected)
 	if _, err := corrected.Walk(Options{Unchecked: true}, c); err != nil {
 		return nil, err
 	}
 	s := c.Stats(verdict)
 	s.ClockSteps = append(steps, s.ClockSteps...)
+	for _, pause := range stood {
+		if pause.Machine == stood[0].Machine {
+			s.Stood += pause.By
+		}
+	}
 	return s, nil
 }
 
@@ -166,6 +175,8 @@ type gathered struct {
 	lastTick int64 // µs
 	from, to int64 // µs, of its first and last line
 	resumes  int
+	paused   int64  // µs, when it was; 0: the last line is no pause line
+	absences []away // while the run may have stood still
 	offsets  *offsets
 	haste    *haste
 }
@@ -248,14 +259,30 @@ func (c *Collector) other(m *gathered, rec *logging.Record) {
 		if c.start == nil {
 			c.start = rec
 		}
+	case logging.PauseRecord:
+		m.paused = rec.UnixMicro
 	case logging.ResumeRecord:
-		m.resumes++
-		if m.offsets != nil {
-			m.offsets.resumed()
-		}
+		m.resumed(rec)
 	case logging.StopRecord:
 		m.stop = rec
 	}
+}
+
+// resumed takes in that the machine came back.
+func (m *gathered) resumed(rec *logging.Record) {
+	m.resumes++
+	m.schedule.Resumed(rec)
+	if m.offsets != nil {
+		m.offsets.resumed(rec)
+	}
+	if rec.Resume.Elapsed > 0 {
+		since := m.paused
+		if since == 0 { // it was killed
+			since = max(m.from, m.lastTick)
+		}
+		m.absences = append(m.absences, away{since, rec.UnixMicro, rec.Line})
+	}
+	m.paused = 0
 }
 
 // observe takes in an event.

@@ -19,6 +19,7 @@ type ending struct {
 	mode   closing
 	peers  farewell
 	linger time.Duration // as configured
+	leave  func() error  // for a while, to come back
 	logger hclog.Logger
 }
 
@@ -39,7 +40,9 @@ func (e *ending) run(ctx context.Context, past *logging.Stop) (stop *logging.Sto
 	finish, company, giveUp := lingering{e.linger, e.mode.endless()}.wait(ctx, func() bool { return e.peers.Err() != nil })
 	defer giveUp()
 	if stop = past; stop == nil {
-		if stop, err = e.writeStop(finish, company); err != nil {
+		waiting, cancel := untilPaused(ctx, finish)
+		defer cancel()
+		if stop, err = e.writeStop(ctx, waiting, company); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -58,11 +61,15 @@ func (e *ending) run(ctx context.Context, past *logging.Stop) (stop *logging.Sto
 	return stop, left, nil
 }
 
-// writeStop writes the stop line, when all messages of the peers are here or ctx
-// ends; of those that go on, when company does.
-func (e *ending) writeStop(ctx, company context.Context) (*logging.Stop, error) {
-	undelivered := e.peers.Leave(ctx, company)
-	all := ctx.Err() == nil && company.Err() == nil
+// writeStop writes the stop line, when all messages of the peers are here or waiting
+// ends; of those that go on, when company does. A machine that is paused meanwhile, by the end
+// of ctx, writes none: when it comes back, it can still do better than to say what is missing.
+func (e *ending) writeStop(ctx, waiting, company context.Context) (*logging.Stop, error) {
+	undelivered := e.peers.Leave(waiting, company)
+	all := waiting.Err() == nil && company.Err() == nil
+	if paused(ctx) {
+		return nil, e.leave()
+	}
 	// A machine that came back at the very end may learn only now that its peers
 	// know more than its log.
 	if err := e.peers.Err(); err != nil {

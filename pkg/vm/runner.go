@@ -25,7 +25,10 @@ type runner struct {
 	faults *faultconn.Faults
 	steps  *stepper
 	mode   mode
+	met    *meetings
 
+	came    time.Duration // for how long the run had been going on when this process came back
+	stood   bool          // the run may have stood still until then
 	started time.Time     // measured; zero: not by this process, or stopped before
 	ran     time.Duration // until the run was over
 }
@@ -91,6 +94,11 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 		past[i].Secret = r.kept.from(past[i].Peer)
 	}
 	mine := newTerms(&r.cfg, back.die, r.past.begun())
+	if r.comesBack() {
+		own := r.past.comeback(r.cfg.Rate, r.steps.machine.Steps())
+		mine.back = &own
+	}
+	r.met = newMeetings(r.cfg.ID, mine, r.cfg.Logger)
 	cfg := transport.Config{
 		ID:      r.cfg.ID,
 		Run:     r.cfg.Run,
@@ -102,7 +110,7 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 		Past:    past,
 		Logger:  logging.Slog(r.cfg.Logger),
 		Terms:   mine.encode(),
-		Meet:    newMeetings(r.cfg.ID, mine, r.cfg.Logger).meet,
+		Meet:    r.met.meet,
 	}
 	ids := make(map[string]int)
 	for _, p := range r.cfg.Peers {
@@ -127,6 +135,9 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 		return nil, err // a disk that is full now may have room later
 	}
 	start, err := r.join(ctx)
+	if paused(ctx) && r.comesBack() { // there is nothing to note
+		return nil, &PausedError{r.steps.machine.Steps(), r.steps.machine.Clock()}
+	}
 	if err != nil {
 		return nil, &StartError{err}
 	}
@@ -142,6 +153,9 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 		}
 		if err := r.node.Err(); err != nil {
 			return nil, err
+		}
+		if paused(ctx) {
+			return nil, r.leave()
 		}
 	}
 	m, err := r.end(ctx)
@@ -200,31 +214,82 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 // cluster is started again; one that is gone for good must not keep the others.
 const hearingTime = 5 * time.Second
 
-// rejoin finds the peers of a run that goes on already.
+// rejoin finds the peers of a run that goes on already, or stands still.
 func (r *runner) rejoin(ctx context.Context) (time.Time, error) {
-	r.faults.Since(time.Now().Add(-r.elapsed(nil))) // the links are to be made in the run
+	r.faults.Since(time.Now().Add(-r.evidence(nil).elapsed())) // the links are to be made in the run
 	r.cfg.Logger.Info("resuming", "step", r.steps.machine.Steps(), "clock", r.steps.machine.Clock())
 	find, cancel := r.connecting(ctx)
 	defer cancel()
 	hear, giveUp := r.hearing(ctx)
 	defer giveUp()
-	peers, err := r.node.Rejoin(find, hear)
-	if err != nil {
+	company, leave := r.company(ctx)
+	defer leave()
+	waits := false
+	peers, err := r.node.Rejoin(find, hear, func() context.Context {
+		all := company()
+		waits = all != nil
+		return all
+	})
+	if err != nil && !(waits && errors.Is(err, context.Canceled)) { // else it was stopped, and comes to its end
 		return time.Time{}, err
 	}
-	elapsed := r.elapsed(peers)
-	start := time.Now().Add(-elapsed)
-	r.node.Resume(r.past.start, elapsed)
+	e := r.evidence(peers)
+	r.came = e.elapsed()
+	r.stood = e.own.paused || e.standsStill()
+	start := time.Now().Add(-r.came)
+	r.node.Resume(r.past.start, r.came)
 	return start, nil
 }
 
-// elapsed returns for how long the run has been going on, where these peers say so.
-func (r *runner) elapsed(peers []time.Duration) time.Duration {
-	return evidence{
+// comesBack reports whether the machine comes back to a run that it has not ended. One that
+// does again what a record says comes back where that says.
+func (r *runner) comesBack() bool {
+	return r.past.begun() && r.past.stop == nil && r.cfg.Replay == nil
+}
+
+// evidence returns what is known of for how long the run has been going on, where these
+// peers say so.
+func (r *runner) evidence(peers []time.Duration) evidence {
+	e := evidence{
 		peers: peers,
 		log:   r.past.proven(r.cfg.Rate, r.steps.machine.Steps()),
-		wall:  r.cfg.wall().Sub(r.past.start),
-	}.elapsed()
+		wall:  r.cfg.wall().Sub(r.past.began),
+	}
+	if r.comesBack() {
+		e.own = r.past.comeback(r.cfg.Rate, r.steps.machine.Steps())
+		e.stood, e.back = r.past.stood, r.met.comebacks()
+	}
+	return e
+}
+
+// company returns for how long a machine waits for all its peers, where the run may
+// stand still: as long as for their first coming, or as it lingers if it is stopped meanwhile. A machine whose
+// time is over has nothing to miss.
+func (r *runner) company(ctx context.Context) (company func() context.Context, leave context.CancelFunc) {
+	patience, giveUp := r.patience(ctx)
+	wait, cancel := r.connecting(patience)
+	return func() context.Context {
+			e := r.evidence(nil)
+			if !e.standsStill() || ctx.Err() != nil || r.cfg.Duration > 0 && e.log >= r.cfg.Duration {
+				return nil
+			}
+			r.cfg.Logger.Info("the run stands still until all its machines are back")
+			return wait
+		}, func() {
+			cancel()
+			giveUp()
+		}
+}
+
+// patience returns a context that ends when a machine that is stopped before it goes on
+// has lingered, and one that is paused at once.
+func (r *runner) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	patience, _, giveUp := lingering{r.cfg.Linger, true}.wait(ctx, func() bool { return false })
+	unlessPaused, cancel := untilPaused(ctx, patience)
+	return unlessPaused, func() {
+		cancel()
+		giveUp()
+	}
 }
 
 // hearing bounds the time in which all peers should answer. A machine that is stopped
@@ -235,7 +300,7 @@ func (r *runner) hearing(ctx context.Context) (context.Context, context.CancelFu
 		cancel()
 		return done, cancel
 	}
-	patience, _, giveUp := lingering{r.cfg.Linger, true}.wait(ctx, func() bool { return false })
+	patience, giveUp := r.patience(ctx)
 	hear, cancel := context.WithTimeout(patience, r.cfg.hear)
 	return hear, func() {
 		cancel()
@@ -268,6 +333,9 @@ func (r *runner) connecting(ctx context.Context) (context.Context, context.Cance
 func (r *runner) execute(ctx context.Context, start time.Time) error {
 	s := r.steps
 	if r.past.begun() {
+		if r.stood {
+			s.came = logging.Elapsed(time.Since(start))
+		}
 		r.mode.comeBack()
 	} else {
 		s.journal.log.Start(start, r.cfg.Start(r.cfg.ID, len(r.cfg.Peers)+1, r.cfg.Rate))
@@ -289,7 +357,7 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 		r.started = time.Now()
 	}
 	var err error
-	if !r.past.begun() || s.pacer.now() < s.end { // else the run has ended meanwhile
+	if !r.past.begun() || s.pacer.now() < s.end || r.stood && int64(r.came) <= s.end { // else the run has ended meanwhile
 		err = r.mode.drive()
 		// Its peers still count on it, and a stop line would say that all is well.
 		if early := s.end - s.pacer.now(); err == nil && early > 0 && ctx.Err() == nil && r.cfg.Replay == nil {
@@ -307,7 +375,7 @@ func (r *runner) end(ctx context.Context) (*summary.Machine, error) {
 	}
 	r.steps.watcher.enter(summary.Ending)
 	r.faults.Lift()
-	e := ending{stepper: r.steps, mode: r.mode, peers: r.node, linger: r.cfg.Linger, logger: r.cfg.Logger}
+	e := ending{stepper: r.steps, mode: r.mode, peers: r.node, linger: r.cfg.Linger, leave: r.leave, logger: r.cfg.Logger}
 	stop, left, err := e.run(ctx, r.past.stop)
 	if err != nil {
 		return nil, err
