@@ -175,7 +175,7 @@ type gathered struct {
 	lastTick int64 // µs
 	from, to int64 // µs, of its first and last line
 	resumes  int
-	paused   int64  // µs, when it was; 0: the last line is no pause line
+	paused   away   // as it was with the last line, if that is a pause line
 	absences []away // while the run may have stood still
 	offsets  *offsets
 	haste    *haste
@@ -260,7 +260,7 @@ func (c *Collector) other(m *gathered, rec *logging.Record) {
 			c.start = rec
 		}
 	case logging.PauseRecord:
-		m.paused = rec.UnixMicro
+		m.paused = away{from: rec.UnixMicro, again: rec.Pause.Elapsed}
 	case logging.ResumeRecord:
 		m.resumed(rec)
 	case logging.StopRecord:
@@ -276,13 +276,15 @@ func (m *gathered) resumed(rec *logging.Record) {
 		m.offsets.resumed(rec)
 	}
 	if rec.Resume.Elapsed > 0 {
-		since := m.paused
-		if since == 0 { // it was killed
-			since = max(m.from, m.lastTick)
+		a := away{from: max(m.from, m.lastTick)} // it was killed
+		if m.paused.from > 0 {
+			a = m.paused
+			a.again = max(0, a.again-rec.Resume.Elapsed)
 		}
-		m.absences = append(m.absences, away{since, rec.UnixMicro, rec.Line})
+		a.to, a.line = max(a.from, rec.UnixMicro), rec.Line
+		m.absences = append(m.absences, a)
 	}
-	m.paused = 0
+	m.paused = away{}
 }
 
 // observe takes in an event.

@@ -28,6 +28,7 @@ type runner struct {
 	met    *meetings
 
 	came    time.Duration // for how long the run had been going on when this process came back
+	goesOn  time.Duration // for how long it has to have been, for the machine to go on
 	stood   bool          // the run may have stood still until then
 	started time.Time     // measured; zero: not by this process, or stopped before
 	ran     time.Duration // until the run was over
@@ -164,6 +165,9 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 	}
 	stopReporting() // the result is the last that Watch hears
 	r.steps.watcher.done(m)
+	if r.past.stop != nil {
+		return m, r.past.over(&r.cfg)
+	}
 	return m, nil
 }
 
@@ -203,16 +207,29 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 	r.cfg.Logger.Info("all links are up; waiting for the others")
 	start, err := r.barrier(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = errors.New("the other machines are connected to this one, but not all to each other: does each have all others as peers?")
+		err = apart{}
 	}
 	return start, err
 }
+
+// apart is a deadline that was exceeded, in words that say what may be wrong.
+type apart struct{}
+
+func (apart) Error() string {
+	return "the other machines are connected to this one, but not all to each other: does each have all others as peers?"
+}
+func (apart) Unwrap() error { return context.DeadlineExceeded }
 
 // hearingTime is how long a machine that comes back waits for peers that do not answer. They
 // may know that its log has lost lines, so it should hear them before it writes one. A
 // peer that was killed with it is back within this time, and so are all where a whole
 // cluster is started again; one that is gone for good must not keep the others.
 const hearingTime = 5 * time.Second
+
+// togetherTime is how long before it goes on, by the run's time, a run stands that has stood
+// still. The first machine that has heard all decides when that is, and the others may need as long to
+// dial each other once more, and would miss ticks.
+const togetherTime = 2 * time.Second
 
 // rejoin finds the peers of a run that goes on already, or stands still.
 func (r *runner) rejoin(ctx context.Context) (time.Time, error) {
@@ -235,7 +252,11 @@ func (r *runner) rejoin(ctx context.Context) (time.Time, error) {
 	}
 	e := r.evidence(peers)
 	r.came = e.elapsed()
+	r.goesOn = r.came
 	r.stood = e.own.paused || e.standsStill()
+	if e.standsStill() && len(r.cfg.Peers) > 0 {
+		r.came -= min(togetherTime, r.came)
+	}
 	start := time.Now().Add(-r.came)
 	r.node.Resume(r.past.start, r.came)
 	return start, nil
@@ -350,14 +371,14 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	}
 	s.begin(start, r.cfg.Duration, r.mode.exact(), ctx.Done())
 	defer s.pacer.close()
-	if !s.until(0) {
+	if !s.until(int64(r.goesOn)) {
 		return nil
 	}
 	if !r.past.begun() {
 		r.started = time.Now()
 	}
 	var err error
-	if !r.past.begun() || s.pacer.now() < s.end || r.stood && int64(r.came) <= s.end { // else the run has ended meanwhile
+	if !r.past.begun() || s.pacer.now() < s.end || r.stood && int64(r.goesOn) <= s.end { // else the run has ended meanwhile
 		err = r.mode.drive()
 		// Its peers still count on it, and a stop line would say that all is well.
 		if early := s.end - s.pacer.now(); err == nil && early > 0 && ctx.Err() == nil && r.cfg.Replay == nil {

@@ -115,7 +115,9 @@ func (s StopWithin) Error() string {
 // duration has passed (0: for ever) or ctx ends. It listens on ln, which it
 // closes. A [StartError] says that the run has not begun; any other
 // error that it broke off, with a log that is whole up to where it ends. A run
-// that ctx ended is not an error, unless it had not begun.
+// that ctx ended is not an error, unless it had not begun. With [ErrPause] as its cause the
+// machine leaves its run open, which is a [PausedError]. An [OverError] comes with the result
+// of the run: an earlier process had ended it.
 func Run(ctx context.Context, cfg Config, ln net.Listener) (*summary.Machine, error) {
 	r, err := newRunner(cfg, ln)
 	if err != nil {
