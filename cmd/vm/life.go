@@ -65,9 +65,11 @@ func (l life) withCode(ctx context.Context, err error) error {
 	if over, ok := errors.AsType[*vm.OverError](err); ok {
 		return l.over(over)
 	}
-	_, notStarted := errors.AsType[*vm.StartError](err)
+	start, notStarted := errors.AsType[*vm.StartError](err)
 	asked := errors.Is(context.Cause(ctx), vm.ErrPause) || exit.Terminated(ctx)
 	switch {
+	case errors.Is(err, context.Canceled) && notStarted && start.Back && !asked:
+		return exit.With(exit.Interrupted, errors.New("interrupted before the machine was back in its run, which is as it was"))
 	case errors.Is(err, context.Canceled) && asked:
 		return exit.With(exit.Paused, errors.New("stopped before the run began: nothing is lost, it can be started again"))
 	case errors.Is(err, context.Canceled):

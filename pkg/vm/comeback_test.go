@@ -110,11 +110,17 @@ func (f *fleet) mortal() (kill func()) {
 // comeBack starts machine 0 again, where it was.
 func (f *fleet) comeBack() {
 	f.t.Helper()
-	ln, err := net.Listen("tcp", f.lns[0].Addr().String())
-	require.NoError(f.t, err)
-	f.t.Cleanup(func() { _ = ln.Close() })
-	f.lns[0], f.ended[0], f.cfgs[0].Resume = ln, make(chan struct{}), true
+	f.lns[0], f.ended[0], f.cfgs[0].Resume = relisten(f.t, f.lns[0]), make(chan struct{}), true
 	f.start(0)
+}
+
+// relisten listens where a process did that has ended.
+func relisten(t testing.TB, ln net.Listener) net.Listener {
+	t.Helper()
+	again, err := net.Listen("tcp", ln.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = again.Close() })
+	return again
 }
 
 // A log that lacks whole lines that a peer knows of is refused before a line is written,

@@ -13,6 +13,11 @@ import (
 // last word.
 const endGrace = time.Second
 
+// goodbye returns how long that is where a peer has not said in time that it holds this
+// machine's last messages, though it was waited for as long as linger: it may be dead, and those
+// that live read at once.
+func goodbye(linger time.Duration) time.Duration { return min(endGrace, max(linger, companyTime)) }
+
 // ending closes a run: the peers' last messages, the stop line, and the goodbye.
 type ending struct {
 	*stepper
@@ -49,10 +54,12 @@ func (e *ending) run(ctx context.Context, past *logging.Stop) (stop *logging.Sto
 	left = e.peers.Left()
 	// The stop line says what became of every message; so the peers may
 	// forget theirs.
+	patience := endGrace
 	if !e.peers.Settle(finish) {
 		e.logger.Warn("not all peers have said that they hold this machine's last messages")
+		patience = goodbye(e.linger)
 	}
-	grace, cancel := context.WithTimeout(context.Background(), endGrace)
+	grace, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	e.peers.Close(grace)
 	if err := e.journal.close(); err != nil {

@@ -140,7 +140,7 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 		return nil, &PausedError{r.steps.machine.Steps(), r.steps.machine.Clock()}
 	}
 	if err != nil {
-		return nil, &StartError{err}
+		return nil, &StartError{err, r.past.begun()}
 	}
 	stopReporting := r.steps.watcher.keepReporting(r.cfg.WatchEvery)
 	defer stopReporting()

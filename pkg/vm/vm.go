@@ -98,7 +98,12 @@ func check(cfg *Config) error {
 
 // StartError says why a machine could not begin its run. Nothing is left of it, but for
 // what its peers know it by, where they may have begun: with that it can come back.
-type StartError struct{ Err error }
+type StartError struct {
+	Err error
+	// Back: an earlier process has begun the run, and this one could not come back to it. The
+	// log is as it was.
+	Back bool
+}
 
 func (e *StartError) Error() string { return e.Err.Error() }
 func (e *StartError) Unwrap() error { return e.Err }
@@ -122,7 +127,7 @@ func Run(ctx context.Context, cfg Config, ln net.Listener) (*summary.Machine, er
 	r, err := newRunner(cfg, ln)
 	if err != nil {
 		_ = ln.Close()
-		return nil, &StartError{err}
+		return nil, &StartError{Err: err}
 	}
 	r.cfg.Logger.Info("starting", "listening", ln.Addr(), "rate", cfg.Rate, "seed", cfg.Seed, "run", cfg.Run)
 	return r.run(ctx)
