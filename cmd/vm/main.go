@@ -40,6 +40,12 @@ hosta, hostb and hostc:
 They wait for each other and start together. Ctrl-C stops one in an orderly way: its log
 is complete, and the others continue. A second Ctrl-C kills it.
 
+SIGTERM to one that was started with --resume, or by an engine such as Slurm, Kubernetes
+or systemd, pauses it: started again with --resume, it goes on where it was. Where all are
+paused, the run stands still. Exit codes: 0 done, 2 wrong usage, 3 the machine broke off,
+5 the run to be resumed was stopped short, 75 try again (peers, disk, port), 130 stopped,
+143 paused.
+
 Nothing on the network is encrypted: bind to an address that only trusted hosts can
 reach.`
 
