@@ -65,6 +65,7 @@ func app() *cli.App {
 		UsageText:   "vm [--id ID] [--port PORT] --peers HOST:PORT,... [flags]",
 		Description: description,
 		Flags: slices.Concat(rosterFlags(env), []cli.Flag{
+			allowFlag(env),
 			&cli.DurationFlag{Name: "duration", Usage: "`TIME` to run for; 0: until interrupted", Value: time.Minute, EnvVars: env("DURATION")},
 			&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides every throw of the die", DefaultText: "drawn", EnvVars: env("SEED")},
 			&cli.IntFlag{Name: "die", Usage: "`FACES` of the die: 1 to 3 send, the others are internal", Value: machine.DefaultDie, EnvVars: env("DIE")},

@@ -114,6 +114,9 @@ func (o *options) parseReplay(c *cli.Context) error {
 
 // parseSurroundings reads who else there is and what becomes of the links to them.
 func (o *options) parseSurroundings(c *cli.Context) (err error) {
+	if err := o.parseAllow(c); err != nil {
+		return err
+	}
 	for _, name := range []string{"connect-timeout", "linger"} {
 		if d := c.Duration(name); d < 0 {
 			return command.Usage("--%s %v: a duration cannot be negative", name, d)

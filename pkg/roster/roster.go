@@ -94,6 +94,11 @@ func Resolve(req Request, w World) (*Roster, error) {
 	if r.ID < 0 || r.ID >= r.Machines {
 		return nil, wrong("id", "", "machine %d by %s, in a run of %d: ids are 0 to %d", r.ID, r.By, r.Machines, r.Machines-1)
 	}
+	for _, p := range peers {
+		if p.ID >= r.Machines {
+			return nil, wrong("peers", "", "peer %s has id %d: with %d peers, ids are 0 to %d", p.Addr, p.ID, len(peers), len(peers))
+		}
+	}
 	r.Peers = peers
 	return r, nil
 }
