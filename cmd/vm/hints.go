@@ -67,6 +67,7 @@ var refusalHints = map[transport.Code]string{
 	transport.CodeSelf:        "check the addresses in --peers",
 	transport.CodeDuplicate:   "give each its own --id",
 	transport.CodeStranger:    "compare --run, --id, and the number and addresses of --peers with its own; its diagnostics say which differs",
+	transport.CodeAddress:     "if it is a peer's, allow it with --allow",
 	transport.CodeTerms:       "give all machines of a run the same --die, and --replay to all or none",
 }
 

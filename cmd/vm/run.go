@@ -36,6 +36,8 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	signal.Ignore(syscall.SIGPIPE)
 	screen := progress.NewScreen(stderr)
 	cfg.Logger = hinting{logging.Diagnostics(screen, "vm-"+strconv.Itoa(cfg.ID), o.level)}
+	o.introduce(cfg.Logger)
+	o.warnOpen(cfg.Logger)
 	ln, err := o.listener()
 	if err != nil {
 		return err

@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -67,6 +68,9 @@ type Config struct {
 	// Accepted, if not nil, decorates a connection that a machine has made, as
 	// Dial can decorate those that this one makes.
 	Accepted func(conn net.Conn, from int) net.Conn
+	// Allow, if not nil, says who may come as far as a HELLO, by the address from which
+	// it calls. It may take its time, until ctx ends. [Sources.Allow] is one.
+	Allow func(ctx context.Context, from netip.Addr) bool
 	// Past is what an earlier process of this machine has left behind, for
 	// each peer; none for a machine that begins.
 	Past []Past
@@ -133,6 +137,8 @@ type Node struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	dials  chan struct{} // as many as may be made at one time, while the node starts
+
+	lingering chan struct{} // as many as are turned away are heard out at one time
 
 	// While all gather, in Connect and Barrier, no connection is tried or found too
 	// silent: the others may be held up by their own start.
@@ -216,6 +222,8 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		failed: make(chan struct{}),
 		dials:  make(chan struct{}, MaxDials),
 		past:   make(map[int]Past),
+
+		lingering: make(chan struct{}, maxLingering),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	for i, p := range cfg.Peers {

@@ -101,6 +101,7 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 		Window:  r.cfg.Window,
 		Past:    past,
 		Logger:  logging.Slog(r.cfg.Logger),
+		Allow:   r.cfg.Allow,
 		Terms:   mine.encode(),
 		Meet:    newMeetings(r.cfg.ID, mine, r.cfg.Logger).meet,
 	}

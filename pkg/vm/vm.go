@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -66,7 +67,9 @@ type Config struct {
 	// DefaultMaxJump if 0. One that is further ahead is refused, since a single
 	// forged stamp near the last one would use up the clock of every machine.
 	MaxJump uint64
-	Logger  hclog.Logger // diagnostics; nil: none
+	// Allow, if not nil, says who may come as far as a HELLO; see [transport.Config].
+	Allow  func(ctx context.Context, from netip.Addr) bool
+	Logger hclog.Logger // diagnostics; nil: none
 	// Watch, if not nil, is told of each phase, and every WatchEvery between
 	// if that is not 0: one call at a time, and no phase after a later one.
 	Watch      func(summary.Status)
