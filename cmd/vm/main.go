@@ -79,7 +79,7 @@ func app() *cli.App {
 			&cli.DurationFlag{Name: "linger", Usage: "`TIME` to wait at the end for the peers' last messages", Value: 2 * time.Second, EnvVars: env("LINGER")},
 			&cli.IntFlag{Name: "window", Usage: "maximum number of unconsumed `MESSAGES` per link", Value: transport.DefaultWindow, EnvVars: env("WINDOW")},
 			&cli.Uint64Flag{Name: "max-jump", Usage: "refuse messages stamped more than `TICKS` ahead of this machine's clock", Value: vm.DefaultMaxJump, EnvVars: env("MAX_JUMP")},
-			&cli.BoolFlag{Name: "resume", Usage: "after a crash, continue where this machine's log ends; without a log, start afresh", EnvVars: env("RESUME")},
+			&cli.BoolFlag{Name: "resume", Usage: "after a crash or a pause, continue where this machine's log ends; without a log, start afresh. SIGTERM then pauses the machine", EnvVars: env("RESUME")},
 			&cli.StringFlag{Name: "replay", Usage: "replay `FILE`, this machine's log of an earlier run: the same messages in the same order. The id, rate, seed, die and run name come from it", EnvVars: env("REPLAY")},
 			&cli.StringFlag{Name: "pace", Usage: "`PACE` of a replay: max or recorded", Value: "max", EnvVars: env("PACE")},
 			&cli.StringFlag{Name: "faults", Usage: "fault `PLAN` for the machine's connections; the same text on all machines, with peers as ID=HOST:PORT", EnvVars: env("FAULTS")},
