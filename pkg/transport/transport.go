@@ -14,8 +14,8 @@
 // [Node.Send] and [Node.Consumed] while it runs, [Node.Drain] or [Node.Leave],
 // [Node.Settle], [Node.Close].
 //
-// Nothing above [net.Conn] is assumed: Config.Dial and the listener are where
-// faults or TLS are put underneath.
+// Nothing above [net.Conn] is assumed: Config.Dial and the listener are where faults
+// are put underneath, and Config.TLS has the machines prove who they are.
 package transport
 
 import (
@@ -67,6 +67,9 @@ type Config struct {
 	// Accepted, if not nil, decorates a connection that a machine has made, as
 	// Dial can decorate those that this one makes.
 	Accepted func(conn net.Conn, from int) net.Conn
+	// TLS, if not nil, is under each connection, over what Dial and the listener make. Nobody
+	// without the certificate of a machine gets as far as a HELLO, or as its answer.
+	TLS *TLS
 	// Past is what an earlier process of this machine has left behind, for
 	// each peer; none for a machine that begins.
 	Past []Past
@@ -133,6 +136,8 @@ type Node struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	dials  chan struct{} // as many as may be made at one time, while the node starts
+
+	lingering chan struct{} // as many as are turned away are heard out at one time
 
 	// While all gather, in Connect and Barrier, no connection is tried or found too
 	// silent: the others may be held up by their own start.
@@ -216,6 +221,8 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		failed: make(chan struct{}),
 		dials:  make(chan struct{}, MaxDials),
 		past:   make(map[int]Past),
+
+		lingering: make(chan struct{}, maxLingering),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	for i, p := range cfg.Peers {
