@@ -120,7 +120,7 @@ func (n *Node) receive(conn net.Conn) {
 func (n *Node) meetCaller(raw net.Conn) (conn net.Conn, frames *frameReader, l *inLink, h hello, err error) {
 	conn, shown, err := n.secure(raw, false)
 	if err != nil {
-		return raw, nil, nil, h, err
+		return conn, nil, nil, h, err
 	}
 	frames = newFrameReader(conn, MaxHello)
 	if h, err = readHello(frames); err == nil {
@@ -158,7 +158,7 @@ func (n *Node) turnAway(conn net.Conn, why error) {
 		return
 	}
 	sayError(conn, e.told())
-	if e.Code == CodeTLS {
+	if e.Code == CodeTLS || e.Code == CodeCertificate {
 		n.lingerBriefly(conn)
 	}
 }

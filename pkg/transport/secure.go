@@ -30,6 +30,7 @@ var errUnproved = refuse(CodeTLS, "more than %d bytes before it is known who tha
 
 // secure puts TLS on a connection, where there is to be TLS, and returns the machine whose
 // certificate the other end has: AnyID without TLS. The connection must have a deadline.
+// With an error, it returns what the other end can be told that on.
 func (n *Node) secure(raw net.Conn, client bool) (conn net.Conn, shown int, err error) {
 	if n.cfg.TLS == nil {
 		return raw, AnyID, nil
@@ -42,10 +43,10 @@ func (n *Node) secure(raw net.Conn, client bool) (conn net.Conn, shown int, err 
 		s.Conn = tls.Server(under, n.cfg.TLS.Server)
 	}
 	if err := s.Handshake(); err != nil {
-		return nil, AnyID, handshakeError(err, client)
+		return raw, AnyID, handshakeError(err, client)
 	}
 	if shown, err = n.cfg.TLS.Machine(s.ConnectionState()); err != nil {
-		return nil, AnyID, &RefusedError{Code: CodeCertificate, Text: err.Error(), cause: err}
+		return s, AnyID, &RefusedError{Code: CodeCertificate, Text: err.Error(), cause: err}
 	}
 	return s, shown, nil
 }

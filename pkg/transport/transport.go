@@ -711,10 +711,10 @@ func (n *Node) learn(l *outLink, said uint32) error {
 		return refuse(CodeMachines, "peer %s is machine %d: with %d peers, ids are 0 to %d", l.addr, said, len(n.out), len(n.byID)-1)
 	case id == n.cfg.ID:
 		return refuse(CodeSelf, "peer %s is this machine itself, or another with its id %d", l.addr, id)
-	case n.byID[id] != nil && n.byID[id] != l:
-		return refuse(CodeDuplicate, "peers %s and %s both say that they are machine %d", n.byID[id].addr, l.addr, id)
 	case l.id != AnyID && l.id != id:
 		return refuse(CodeDestination, "peer %s is machine %d, expected machine %d", l.addr, id, l.id)
+	case n.byID[id] != nil && n.byID[id] != l:
+		return refuse(CodeDuplicate, "peers %s and %s both say that they are machine %d", n.byID[id].addr, l.addr, id)
 	}
 	if l.id == AnyID { // else it stands already, and is read without the lock
 		if p, ok := n.past[id]; ok {
