@@ -7,6 +7,7 @@ import (
 	"flag"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -40,8 +41,9 @@ hosta, hostb and hostc:
 They wait for each other and start together. Ctrl-C stops one in an orderly way: its log
 is complete, and the others continue. A second Ctrl-C kills it.
 
-Nothing on the network is encrypted: bind to an address that only trusted hosts can
-reach.`
+Without certificates nothing on the network is encrypted: bind to an address that only
+trusted hosts can reach. With --tls-cert, --tls-key and --tls-ca, which "launcher certs"
+makes, nobody else can take part or listen.`
 
 func app() *cli.App {
 	var o options
@@ -51,7 +53,7 @@ func app() *cli.App {
 		Usage:       "one virtual machine with a logical clock",
 		UsageText:   "vm --id ID --port PORT --peers HOST:PORT,... [flags]",
 		Description: description,
-		Flags: append([]cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.IntFlag{Name: "id", Usage: "this machine's `ID`, from 0 to the number of peers", Value: -1, DefaultText: "required", EnvVars: env("ID")},
 			&cli.IntFlag{Name: "port", Usage: "`PORT` to listen on", DefaultText: "required", EnvVars: env("PORT")},
 			&cli.StringFlag{Name: "peers", Usage: "all other machines: `HOST:PORT` or ID=HOST:PORT, separated by commas", EnvVars: env("PEERS")},
@@ -72,7 +74,7 @@ func app() *cli.App {
 			&cli.StringFlag{Name: "faults", Usage: "fault `PLAN` for the machine's connections; the same text on all machines, with peers as ID=HOST:PORT", EnvVars: env("FAULTS")},
 			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
 			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the diagnostics on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
-		}, launcherFlags(&o.control)...),
+		}, tlsFlags(), launcherFlags(&o.control)),
 		Action: func(c *cli.Context) error {
 			err := o.parse(c)
 			if err == nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,13 +20,16 @@ const (
 	CertFile         = "tls.crt"
 	KeyFile          = "tls.key"
 	AuthorityFile    = "ca.crt"
-	authorityKeyFile = "ca.key"
+	AuthorityKeyFile = "ca.key" // which no machine needs
 )
+
+// DefaultRun is the name of a run that nobody has named.
+const DefaultRun = "by-hand"
 
 // Plan is which certificates there are to be.
 type Plan struct {
-	Run      string
-	Machines int           // 1 or more
+	Run      string        // "": that of the certificates that are there, else DefaultRun
+	Machines int           // 0: as many as are there, else DefaultMachines
 	Hosts    []string      // of the machines, in their order, as a name or an address: see [Authority.Issue]. nil: not said
 	Valid    time.Duration // DefaultValid if 0
 	// Renew makes new certificates in the place of those that are there already. The
@@ -36,11 +40,18 @@ type Plan struct {
 	Closed bool
 }
 
+// MaxMachines is of how many machines a directory may have the certificates.
+const MaxMachines = 10_000
+
+// DefaultMachines is how many machines a run has, where nobody says it.
+const DefaultMachines = 3
+
 // Made is what has become of one certificate.
 type Made struct {
 	Dir      string
 	Name     Name
-	Kept     bool // it was there, and is as it was
+	Kept     bool     // it was there, and is as it was
+	Hosts    []string // in it, as [Authority.Issue] has them
 	NotAfter time.Time
 }
 
@@ -84,9 +95,7 @@ var ErrClosed = errors.New("the key of the authority is not there")
 func Make(dir string, p Plan) (*Set, error) { return makeAt(dir, p, time.Now()) }
 
 func makeAt(dir string, p Plan, now time.Time) (*Set, error) {
-	if p.Valid == 0 {
-		p.Valid = DefaultValid
-	}
+	p.complete(dir)
 	if err := p.check(); err != nil {
 		return nil, err
 	}
@@ -101,21 +110,59 @@ func makeAt(dir string, p Plan, now time.Time) (*Set, error) {
 		return nil, err
 	}
 	for id := range s.Machines {
-		var hosts []string
-		if p.Hosts != nil {
-			hosts = p.Hosts[id : id+1]
+		if p.Hosts != nil && !s.Machines[id].Kept {
+			s.Machines[id].Hosts = p.Hosts[id : id+1]
 		}
-		if err := s.issue(&s.Machines[id], hosts, p, now); err != nil {
+		if err := s.issue(&s.Machines[id], p, now); err != nil {
 			return nil, err
 		}
 	}
-	return s, s.issue(&s.Gatherer, nil, p, now)
+	return s, s.issue(&s.Gatherer, p, now)
+}
+
+// complete puts what is there, and the defaults, in the place of what is not said.
+func (p *Plan) complete(dir string) {
+	if p.Valid == 0 {
+		p.Valid = DefaultValid
+	}
+	run, machines := there(dir)
+	if p.Run == "" {
+		p.Run = run
+	}
+	switch {
+	case p.Machines > 0:
+	case p.Hosts != nil:
+		p.Machines = len(p.Hosts)
+	default:
+		p.Machines = machines
+	}
+}
+
+// there returns the name of the run whose certificates are in a directory, and how many
+// machines it has; else the defaults.
+func there(dir string) (run string, machines int) {
+	for {
+		_, chain, err := readCertificates(FilesOf(dir, machines).Cert)
+		if err != nil {
+			break
+		}
+		name, err := nameOf(chain[0])
+		if err != nil {
+			break
+		}
+		run = name.Run
+		machines++
+	}
+	if machines == 0 {
+		return DefaultRun, DefaultMachines
+	}
+	return run, machines
 }
 
 func (p *Plan) check() error {
 	switch {
-	case p.Machines < 1:
-		return fmt.Errorf("%d machines: want at least 1", p.Machines)
+	case p.Machines < 1 || p.Machines > MaxMachines:
+		return fmt.Errorf("%d machines: want 1 to %d", p.Machines, MaxMachines)
 	case p.Valid < time.Minute:
 		return fmt.Errorf("certificates for %v: want at least a minute", p.Valid)
 	case p.Hosts != nil && len(p.Hosts) != p.Machines:
@@ -126,7 +173,7 @@ func (p *Plan) check() error {
 
 // findAuthority reads the authority of the directory, if there is one.
 func (s *Set) findAuthority() error {
-	certFile, keyFile := filepath.Join(s.Dir, AuthorityFile), filepath.Join(s.Dir, authorityKeyFile)
+	certFile, keyFile := filepath.Join(s.Dir, AuthorityFile), filepath.Join(s.Dir, AuthorityKeyFile)
 	text, found, err := readCertificates(certFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -196,7 +243,10 @@ func (s *Set) find(m *Made, p Plan) error {
 	case !s.Found:
 		return fmt.Errorf("%s is there without %s: put that back, or choose another directory", name, filepath.Join(s.Dir, AuthorityFile))
 	}
-	m.Kept, m.NotAfter = !p.Renew, chain[0].NotAfter
+	m.Kept, m.NotAfter, m.Hosts = !p.Renew, chain[0].NotAfter, slices.Clone(chain[0].DNSNames)
+	for _, ip := range chain[0].IPAddresses {
+		m.Hosts = append(m.Hosts, ip.String())
+	}
 	return nil
 }
 
@@ -225,7 +275,7 @@ func (s *Set) haveAuthority(p Plan, now time.Time) (err error) {
 	case s.authority != nil:
 		return nil
 	case s.Found:
-		return fmt.Errorf("%w: %s", ErrClosed, filepath.Join(s.Dir, authorityKeyFile))
+		return fmt.Errorf("%w: %s", ErrClosed, filepath.Join(s.Dir, AuthorityKeyFile))
 	}
 	if s.authority, err = NewAuthority(now, max(AuthorityValid, p.Valid)); err != nil {
 		return err
@@ -239,7 +289,7 @@ func (s *Set) haveAuthority(p Plan, now time.Time) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := put(filepath.Join(s.Dir, authorityKeyFile), key, 0o600); err != nil {
+		if err := put(filepath.Join(s.Dir, AuthorityKeyFile), key, 0o600); err != nil {
 			return err
 		}
 	}
@@ -247,11 +297,11 @@ func (s *Set) haveAuthority(p Plan, now time.Time) (err error) {
 }
 
 // issue makes one certificate, unless it is to stay.
-func (s *Set) issue(m *Made, hosts []string, p Plan, now time.Time) error {
+func (s *Set) issue(m *Made, p Plan, now time.Time) error {
 	if m.Kept {
 		return nil
 	}
-	cert, key, err := s.authority.Issue(m.Name, hosts, now, p.Valid)
+	cert, key, err := s.authority.Issue(m.Name, m.Hosts, now, p.Valid)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/scalemodel/lamport/pkg/certs"
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/replay"
@@ -59,6 +60,9 @@ type Config struct {
 	// AtPace keeps the pace of the record; else it is replayed as fast as the
 	// messages come.
 	AtPace bool
+	// TLS, if not nil, is under the links: nobody without a certificate of the run takes
+	// part. It must be this machine's.
+	TLS *certs.Credentials
 	// Sync makes what is sent or acknowledged survive a loss of power, at the
 	// price of a wait for the disk per commit.
 	Sync bool
@@ -85,6 +89,9 @@ func check(cfg *Config) error {
 		return err
 	}
 	if err := cfg.Rate.Check(); err != nil {
+		return err
+	}
+	if err := checkCertificate(cfg); err != nil {
 		return err
 	}
 	switch {
