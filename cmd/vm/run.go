@@ -31,11 +31,16 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 		}
 		defer cfg.Replay.Close()
 	}
+	if err := o.tls.open(&cfg); err != nil {
+		return err
+	}
 	// Whoever reads what this process prints may be gone before us; their death must
 	// not cut our log short.
 	signal.Ignore(syscall.SIGPIPE)
 	screen := progress.NewScreen(stderr)
 	cfg.Logger = hinting{logging.Diagnostics(screen, "vm-"+strconv.Itoa(cfg.ID), o.level)}
+	o.introduce(cfg.Logger)
+	o.warnOpen(cfg.Logger)
 	ln, err := o.listener()
 	if err != nil {
 		return err

@@ -27,7 +27,8 @@ func (c *checker) conclude() (*Verdict, error) {
 	if v.Violations, err = violations(c.findings); err != nil {
 		return nil, err
 	}
-	return v, nil
+	verdict := *v // who keeps it does not keep the checker, and the logs
+	return &verdict, nil
 }
 
 // open lists what is missing, and what cannot be said for that reason.

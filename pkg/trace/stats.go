@@ -564,7 +564,7 @@ func (m *gathered) stats() MachineStats {
 	}
 	for i := len(m.buckets) - 1; i >= 0; i-- {
 		if m.buckets[i] > 0 {
-			s.JumpHistogram = m.buckets[:i+1]
+			s.JumpHistogram = slices.Clone(m.buckets[:i+1]) // a slice of it would keep all that has been gathered
 			break
 		}
 	}

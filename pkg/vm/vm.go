@@ -12,10 +12,12 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/scalemodel/lamport/pkg/certs"
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/replay"
@@ -59,6 +61,9 @@ type Config struct {
 	// AtPace keeps the pace of the record; else it is replayed as fast as the
 	// messages come.
 	AtPace bool
+	// TLS, if not nil, is under the links: nobody without a certificate of the run takes
+	// part. It must be this machine's.
+	TLS *certs.Credentials
 	// Sync makes what is sent or acknowledged survive a loss of power, at the
 	// price of a wait for the disk per commit.
 	Sync bool
@@ -66,7 +71,9 @@ type Config struct {
 	// DefaultMaxJump if 0. One that is further ahead is refused, since a single
 	// forged stamp near the last one would use up the clock of every machine.
 	MaxJump uint64
-	Logger  hclog.Logger // diagnostics; nil: none
+	// Allow, if not nil, says who may come as far as a HELLO; see [transport.Config].
+	Allow  func(ctx context.Context, from netip.Addr) bool
+	Logger hclog.Logger // diagnostics; nil: none
 	// Watch, if not nil, is told of each phase, and every WatchEvery between
 	// if that is not 0: one call at a time, and no phase after a later one.
 	Watch      func(summary.Status)
@@ -85,6 +92,9 @@ func check(cfg *Config) error {
 		return err
 	}
 	if err := cfg.Rate.Check(); err != nil {
+		return err
+	}
+	if err := checkCertificate(cfg); err != nil {
 		return err
 	}
 	switch {
