@@ -23,8 +23,10 @@ type runner struct {
 	kept   *kept
 	node   *transport.Node
 	faults *faultconn.Faults
-	steps  *stepper
-	mode   mode
+	// What the machines have said of themselves when they met.
+	meetings *meetings
+	steps    *stepper
+	mode     mode
 
 	started time.Time     // measured; zero: not by this process, or stopped before
 	ran     time.Duration // until the run was over
@@ -71,6 +73,9 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	if r.kept, err = openKept(&r.cfg, r.past.begun()); err != nil {
 		return nil, err
 	}
+	if err = r.drawn(); err != nil {
+		return nil, err
+	}
 	if r.node, err = r.newNode(ln, back); err != nil {
 		return nil, err
 	}
@@ -90,7 +95,12 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 	for i := range past {
 		past[i].Secret = r.kept.from(past[i].Peer)
 	}
-	mine := newTerms(&r.cfg, back.die, r.past.begun())
+	seed := r.cfg.Seed
+	if r.past.begun() {
+		seed = back.seed
+	}
+	mine := newTerms(&r.cfg, back.die, seed, r.past.begun())
+	r.meetings = newMeetings(r.cfg.ID, mine, r.cfg.Logger)
 	cfg := transport.Config{
 		ID:      r.cfg.ID,
 		Run:     r.cfg.Run,
@@ -103,7 +113,7 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 		Logger:  logging.Slog(r.cfg.Logger),
 		Allow:   r.cfg.Allow,
 		Terms:   mine.encode(),
-		Meet:    newMeetings(r.cfg.ID, mine, r.cfg.Logger).meet,
+		Meet:    r.meetings.meet,
 	}
 	ids := make(map[string]int)
 	for _, p := range r.cfg.Peers {
@@ -149,6 +159,9 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.kept.over(); err != nil {
+		r.cfg.Logger.Warn("the seed of this run would be taken for that of another one in this directory", "reason", err)
+	}
 	stopReporting() // the result is the last that Watch hears
 	r.steps.watcher.done(m)
 	return m, nil
@@ -191,6 +204,9 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 	start, err := r.barrier(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = errors.New("the other machines are connected to this one, but not all to each other: does each have all others as peers?")
+	}
+	if err == nil {
+		err = r.settle()
 	}
 	return start, err
 }
@@ -279,7 +295,7 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	s.watcher.run(start)
 	if !r.past.begun() {
 		r.node.Begun()
-		r.cfg.Logger.Info("all start together", "at", start.UTC().Format("15:04:05.000"), "duration", r.cfg.Duration)
+		r.cfg.Logger.Info("all start together", "at", start.UTC().Format("15:04:05.000"), "duration", r.cfg.Duration, "seed", r.cfg.Seed)
 	}
 	s.begin(start, r.cfg.Duration, r.mode.exact(), ctx.Done())
 	defer s.pacer.close()
