@@ -53,8 +53,9 @@ environment serves all machines:
   mpirun -np 3 vm --rate 1,5,4
   vm --peers 'vm-{0..2}.lamport:2050' --rate 1,5,4
 
-Unless TLS is on, nothing on the network is encrypted, and only addresses of the peers
-are let in.`
+Without certificates nothing on the network is encrypted, and only addresses of the
+peers are let in. With --tls-cert, --tls-key and --tls-ca, which "launcher certs" makes,
+nobody else can take part or listen.`
 
 func app() *cli.App {
 	var o options
@@ -64,10 +65,14 @@ func app() *cli.App {
 		Usage:       "one virtual machine with a logical clock",
 		UsageText:   "vm [--id ID] [--port PORT] --peers HOST:PORT,... [flags]",
 		Description: description,
+		Metadata: map[string]any{command.ChoicesKey: command.Choices{
+			"log-level": command.LogLevels,
+			"pace":      {"max", "recorded"},
+		}},
 		Flags: slices.Concat(rosterFlags(env), []cli.Flag{
 			allowFlag(env),
 			&cli.DurationFlag{Name: "duration", Usage: "`TIME` to run for; 0: until interrupted", Value: time.Minute, EnvVars: env("DURATION")},
-			&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides every throw of the die", DefaultText: "drawn", EnvVars: env("SEED")},
+			&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides every throw of the die", DefaultText: "machine 0's, which is drawn", EnvVars: env("SEED")},
 			&cli.IntFlag{Name: "die", Usage: "`FACES` of the die: 1 to 3 send, the others are internal", Value: machine.DefaultDie, EnvVars: env("DIE")},
 			&cli.StringFlag{Name: "run", Usage: "`NAME` of the run; machines of another run are refused", Value: "by-hand", EnvVars: env("RUN")},
 			&cli.StringFlag{Name: "log-dir", Usage: "existing `DIR` for the event log", Value: ".", EnvVars: env("LOG_DIR")},
@@ -75,13 +80,13 @@ func app() *cli.App {
 			&cli.DurationFlag{Name: "linger", Usage: "`TIME` to wait at the end for the peers' last messages", Value: 2 * time.Second, EnvVars: env("LINGER")},
 			&cli.IntFlag{Name: "window", Usage: "maximum number of unconsumed `MESSAGES` per link", Value: transport.DefaultWindow, EnvVars: env("WINDOW")},
 			&cli.Uint64Flag{Name: "max-jump", Usage: "refuse messages stamped more than `TICKS` ahead of this machine's clock", Value: vm.DefaultMaxJump, EnvVars: env("MAX_JUMP")},
-			&cli.BoolFlag{Name: "resume", Usage: "after a crash, continue where this machine's log ends; without a log, start afresh", EnvVars: env("RESUME")},
+			&cli.BoolFlag{Name: "resume", Usage: "after a crash or a pause, continue where this machine's log ends; without a log, start afresh. SIGTERM then pauses the machine", EnvVars: env("RESUME")},
 			&cli.StringFlag{Name: "replay", Usage: "replay `FILE`, this machine's log of an earlier run: the same messages in the same order. The id, rate, seed, die and run name come from it", EnvVars: env("REPLAY")},
 			&cli.StringFlag{Name: "pace", Usage: "`PACE` of a replay: max or recorded", Value: "max", EnvVars: env("PACE")},
 			&cli.StringFlag{Name: "faults", Usage: "fault `PLAN` for the machine's connections; the same text on all machines, with peers as ID=HOST:PORT", EnvVars: env("FAULTS")},
 			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
 			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the diagnostics on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
-		}, launcherFlags(&o.control)),
+		}, tlsFlags(), launcherFlags(&o.control)),
 		Action: func(c *cli.Context) error {
 			err := o.parse(c)
 			if err == nil {

@@ -168,7 +168,11 @@ func TestWrongUsage(t *testing.T) {
 			// Should it start after all, then not for long.
 			args = append([]string{"--duration", "1ms", "--connect-timeout", "100ms"}, args...)
 			code, stdout, stderr := execute(t.Context(), args...)
-			assert.Equal(t, exit.Misused, code)
+			want := exit.Misused
+			if tt.name == "port is taken" || tt.name == "hosts of a file that never comes" { // it may come
+				want = exit.Retry
+			}
+			assert.Equal(t, want, code)
 			assert.Empty(t, stdout)
 			assert.Equal(t, "vm: "+tt.want, last(stderr))
 			if !strings.Contains(stderr, "waiting") {
@@ -236,7 +240,7 @@ func TestPeerIsAbsent(t *testing.T) {
 	ports := freePorts(t, 3)
 	code, stdout, stderr := execute(t.Context(), "--id", "0", "--port", ports[0], "--log-dir", dir,
 		"--peers", "1=127.0.0.1:"+ports[1]+",127.0.0.1:"+ports[2], "--connect-timeout", "100ms")
-	assert.Equal(t, exit.Misused, code)
+	assert.Equal(t, exit.Retry, code)
 	assert.Empty(t, stdout)
 	assert.Equal(t, fmt.Sprintf("vm: machine 1 (127.0.0.1:%s) cannot be reached: connect: connection refused; peer 127.0.0.1:%s cannot be reached: connect: connection refused", ports[1], ports[2]), last(stderr))
 	empty(t, dir)

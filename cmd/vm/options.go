@@ -20,6 +20,7 @@ type options struct {
 	machine vm.Config // but for what ties it to this process
 	record  string    // the log to replay; "": none
 	control control.Options
+	tls     tlsOptions
 	level   hclog.Level // of the diagnostics
 	bind    string
 	port    int // not used with a listener that is handed down
@@ -47,6 +48,9 @@ func (o *options) parse(c *cli.Context) error {
 		WatchEvery:     o.control.StatusEvery,
 	}
 	if err := o.parseModel(c); err != nil {
+		return err
+	}
+	if err := o.tls.parse(c); err != nil {
 		return err
 	}
 	if err := o.parseSurroundings(c); err != nil {

@@ -72,7 +72,7 @@ func (r *runner) settle() error {
 	if r.cfg.Replay != nil {
 		return nil // all of that is in the records
 	}
-	all := r.meetings.all()
+	all := r.met.all()
 	if seed, ok := runSeed(all); r.cfg.SeedDrawn && r.cfg.ID != 0 {
 		if !ok {
 			r.cfg.Logger.Warn("machine 0 does not say its seed, so this machine keeps the one that it has drawn", "seed", r.cfg.Seed)

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/transport"
 )
 
 // What the machines of a run have to be told alike, each tells the others when they meet.
@@ -33,6 +36,8 @@ type terms struct {
 	rate   clock.Rate // of this machine; 0: not said
 	faults string     // what tells its fault plan from others, see faultsMark; "": it has none
 	replay bool       // it does again what a record says
+	// back is what a machine says that comes back to its run, nil of any other.
+	back *comeback
 }
 
 // seedDrawn is in the place of a seed that a machine has drawn itself.
@@ -83,11 +88,17 @@ func (t terms) encode() (b []byte) {
 	if t.rate != 0 {
 		b = fmt.Appendf(b, "rate=%v ", t.rate)
 	}
-	if t.faults != "" {
-		b = fmt.Appendf(b, "faults=%s ", t.faults)
-	}
 	if t.replay {
 		b = append(b, "replay "...)
+	}
+	if t.back != nil {
+		b = fmt.Appendf(b, "at=%v ", t.back.at.Truncate(time.Microsecond))
+		if t.back.paused {
+			b = append(b, "paused "...)
+		}
+	}
+	if mark := "faults=" + t.faults + " "; t.faults != "" && len(b)+len(mark) <= transport.MaxTerms { // the rest comes first
+		b = append(b, mark...)
 	}
 	return b[:max(len(b)-1, 0)]
 }
@@ -126,12 +137,28 @@ func parseTerms(b []byte) (t terms, err error) {
 			}
 		case "replay":
 			t.replay = true
+		case "at":
+			var at time.Duration
+			at, err = time.ParseDuration(value)
+			if err == nil && at < 0 {
+				err = errors.New("below 0")
+			}
+			t.comesBack().at = at
+		case "paused":
+			t.comesBack().paused = true
 		}
 		if err != nil {
 			return terms{}, fmt.Errorf("%q: %w", part, err)
 		}
 	}
 	return t, nil
+}
+
+func (t *terms) comesBack() *comeback {
+	if t.back == nil {
+		t.back = new(comeback)
+	}
+	return t.back
 }
 
 // The parts of [TermsError], named like the flags of experiment.Error.
@@ -210,12 +237,16 @@ type meetings struct {
 	logger hclog.Logger
 
 	mu    sync.Mutex
-	said  map[string]bool // what was said already
-	heard map[int]terms   // of each peer, the newest
+	said  map[string]bool  // what was said already
+	heard map[int]terms    // of each peer, the newest
+	back  map[int]comeback // the peers whose processes have come back
 }
 
 func newMeetings(id int, t terms, logger hclog.Logger) *meetings {
-	return &meetings{me: named{id, t}, logger: logger, said: make(map[string]bool), heard: make(map[int]terms)}
+	return &meetings{
+		me: named{id, t}, logger: logger,
+		said: make(map[string]bool), heard: make(map[int]terms), back: make(map[int]comeback),
+	}
 }
 
 // meet says what is worth it, once, however often the machines meet. Its error says that
@@ -232,6 +263,9 @@ func (m *meetings) meet(peer int, said []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.heard[peer] = t
+	if t.back != nil {
+		m.back[peer] = *t.back
+	}
 	for _, d := range worth {
 		if !m.said[d.Text] {
 			m.said[d.Text] = true
@@ -239,4 +273,12 @@ func (m *meetings) meet(peer int, said []byte) error {
 		}
 	}
 	return nil
+}
+
+// comebacks returns what peers have said whose processes have come back. That they have does
+// not say that they are not in the run again.
+func (m *meetings) comebacks() []comeback {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Values(m.back))
 }

@@ -25,6 +25,10 @@ func TestTermsOfAMachine(t *testing.T) {
 	require.NoError(t, err)
 	faulty := common
 	faulty.Faults = plan
+	back := map[string]*comeback{
+		"paused":                        {at: 19204512 * time.Microsecond, paused: true},
+		"crashed before its first tick": {},
+	}
 	for _, tt := range []struct {
 		name  string
 		cfg   Config
@@ -40,20 +44,29 @@ func TestTermsOfAMachine(t *testing.T) {
 		{"as fast as it can", Config{ID: 1, Common: common, Rate: clock.Unpaced}, false, "die=10 duration=1m0s seed=7 rate=max"},
 		{"with faults", Config{ID: 1, Common: faulty}, false, "die=10 duration=1m0s seed=7 faults=" + faultsMark(plan)},
 		{"until it is stopped", Config{ID: 1, SeedDrawn: true}, false, "die=10 duration=0s seed=drawn"},
+		{"paused", Config{ID: 1, Common: common}, true, "die=10 duration=1m0s at=19.204512s paused"},
+		{"crashed before its first tick", Config{ID: 1, Common: common}, true, "die=10 duration=1m0s at=0s"},
 		{"in a replay", Config{Replay: new(replay.Track)}, false, "die=10 duration=0s replay"},
 	} {
 		said := newTerms(&tt.cfg, 10, 7, tt.begun)
+		said.back = back[tt.name]
 		assert.Equal(t, tt.want, string(said.encode()), tt.name)
 		heard, err := parseTerms(said.encode())
 		require.NoError(t, err, tt.name)
 		assert.Equal(t, said, heard, tt.name)
 	}
-	for _, seed := range []terms{{seed: "18446744073709551615"}, {seed: seedDrawn, draws: true, draw: math.MaxUint64}} {
-		longest := terms{
-			die: math.MaxInt, timed: true, duration: experiment.MaxDuration - 1, seed: seed.seed, draws: seed.draws, draw: seed.draw,
-			rate: clock.MaxRate - 1, faults: "01234567",
-		}
-		assert.LessOrEqual(t, len(longest.encode()), transport.MaxTerms, "%s", longest.encode())
+	for _, longest := range []terms{
+		{seed: "18446744073709551615"}, {seed: seedDrawn, draws: true, draw: math.MaxUint64},
+		{draws: true, draw: math.MaxUint64, back: &comeback{math.MaxInt64, true}}, {replay: true, back: &comeback{math.MaxInt64, true}},
+	} {
+		longest.die, longest.timed, longest.duration = math.MaxInt, true, experiment.MaxDuration-1
+		longest.rate, longest.faults = clock.MaxRate-1, "01234567"
+		said := longest.encode()
+		assert.LessOrEqual(t, len(said), transport.MaxTerms, "%s", said)
+		heard, err := parseTerms(said)
+		require.NoError(t, err)
+		assert.Equal(t, longest.draw, heard.draw)
+		assert.Equal(t, longest.back == nil, heard.back == nil)
 	}
 }
 
@@ -62,6 +75,8 @@ func TestTermsRefuses(t *testing.T) {
 		"die=0":                    `"die=0": not a die`,
 		"die=x":                    `"die=x": strconv.Atoi: parsing "x": invalid syntax`,
 		"die":                      `"die": strconv.Atoi: parsing "": invalid syntax`,
+		"at=-1s":                   `"at=-1s": below 0`,
+		"paused at=19":             `"at=19": time: missing unit in duration "19"`,
 		"duration=-1s":             `"duration=-1s": below 0`,
 		"duration=60":              `"duration=60": time: missing unit in duration "60"`,
 		"draw=drawn":               `"draw=drawn": strconv.ParseUint: parsing "drawn": invalid syntax`,
