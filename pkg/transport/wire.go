@@ -76,6 +76,10 @@ const (
 	CodeCertificate                 // a certificate that is not taken, or not for what its owner says
 )
 
+// CodeAddress is why somebody is turned away who calls from an address that is no
+// machine's. It is never said: a machine whose new address is not known yet comes again.
+const CodeAddress Code = 13
+
 // RefusedError is why one end of a connection has closed it. Whoever has not shown
 // that it belongs to the run is told less, see [RefusedError.told].
 type RefusedError struct {
@@ -108,6 +112,8 @@ func (e *RefusedError) told() *RefusedError {
 	switch e.Code {
 	case CodeProtocol, CodeVersion, CodeTerms, CodeTLS:
 		return e
+	case CodeAddress:
+		return &RefusedError{Code: CodeProtocol, Text: strangerText}
 	}
 	return &RefusedError{Code: CodeStranger, Text: strangerText}
 }
