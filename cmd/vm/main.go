@@ -59,9 +59,9 @@ environment serves all machines:
   mpirun -np 3 vm --rate 1,5,4
   vm --peers 'vm-{0..2}.lamport:2050' --rate 1,5,4
 
-Without certificates nothing on the network is encrypted, and only addresses of the
-peers are let in. With --tls-cert, --tls-key and --tls-ca, which "launcher certs" makes,
-nobody else can take part or listen.`
+Without certificates nothing on the network is encrypted, and only addresses of the peers
+are let in. With --tls-cert, --tls-key and --tls-ca, which "launcher certs" makes, nobody
+else can take part or listen.`
 
 func app() *cli.App {
 	var o options
