@@ -36,7 +36,7 @@ func app(program string) *cli.App {
 		Action:               command.PipedToTheEnd(action(runOptions)),
 		Commands: []*cli.Command{
 			runCommand(), simCommand(), checkCommand(), statsCommand(), explainCommand(), orderCommand(), exportCommand(), diagramCommand(),
-			reportCommand(), replayCommand(), rerunCommand(), sweepCommand(),
+			reportCommand(), replayCommand(), rerunCommand(), sweepCommand(), gatherCommand(), deliverCommand(),
 		},
 	}
 }

@@ -49,7 +49,8 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	if progress.Draws(stderr) {
 		done = show(&cfg, screen)
 	}
-	return runMachine(ctx, cfg, ln, done, stdout)
+	o.deliver.attach(ctx, &cfg)
+	return o.deliver.finish(ctx, runMachine(ctx, cfg, ln, done, stdout))
 }
 
 // show has a machine show how it stands with it, until the returned function is

@@ -12,6 +12,7 @@ const (
 	Misused     = 2   // wrong usage, or the run could not begin
 	Died        = 3   // a machine died in its run
 	Crashed     = 4   // a machine has crashed in a replay, as its record says
+	Retry       = 75  // the run could not begin or go on for want of something that may come: peers, disk, a port (EX_TEMPFAIL of sysexits.h)
 	Interrupted = 130 // stopped in order
 )
 

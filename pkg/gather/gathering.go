@@ -310,10 +310,7 @@ func (g *Gathering) Close() error {
 	for _, m := range g.machines {
 		for _, p := range []*place{m.log, m.other} {
 			<-p.turn
-			if p.confirmed > 0 && p.sum != nil {
-				errs = append(errs, p.open(), p.cut(p.confirmed))
-			}
-			errs = append(errs, p.close())
+			errs = append(errs, p.end())
 		}
 	}
 	if g.lock != nil {

@@ -244,6 +244,22 @@ func (p *place) rename(name string) error {
 	return p.open()
 }
 
+// end cuts off what follows on what was confirmed, if anything was.
+func (p *place) end() error {
+	if p.confirmed == 0 {
+		return p.close()
+	}
+	f, err := p.root.OpenFile(p.name, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() > p.confirmed {
+		err = f.Truncate(p.confirmed)
+	}
+	return errors.Join(err, f.Close())
+}
+
 func (p *place) close() error {
 	if p.file == nil {
 		return nil
