@@ -29,7 +29,8 @@ type Client struct {
 	http *http.Client
 	base string
 
-	retry time.Duration // what the first wait between two tries is
+	transport *http.Transport
+	retry     time.Duration // what the first wait between two tries is
 	// Waiting, if not nil, is told why a try has failed that is followed by another: once
 	// for each reason.
 	Waiting func(error)
@@ -68,7 +69,10 @@ func NewClient(addr string, conf *tls.Config) *Client {
 		scheme = "https://"
 	}
 	refuse := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{addr: addr, http: &http.Client{Transport: transport, CheckRedirect: refuse}, base: scheme + addr, retry: firstWait}
+	return &Client{
+		addr: addr, http: &http.Client{Transport: transport, CheckRedirect: refuse}, base: scheme + addr,
+		transport: transport, retry: firstWait,
+	}
 }
 
 // CheckAddr returns nil where an address is one that a client can have: host:port.

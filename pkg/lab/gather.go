@@ -341,12 +341,13 @@ func summaries(stats *trace.Stats, machines []gather.Machine, record *rundir.Rec
 				continue
 			}
 			m := s.Summary
-			if record == nil || !record.OneHost() {
-				m.Started = time.Time{} // by clocks that may be apart
-			}
+			m.Started = time.Time{} // which the log does not say
 			if s.ID < len(machines) && machines[s.ID].Delivery != nil {
 				// A summary of a process that died later is of a part of the log.
 				if own := machines[s.ID].About.Summary; own != nil && own.Steps == m.Steps && own.Clock == m.Clock {
+					if record != nil && record.OneHost() { // else by clocks that may be apart
+						m.Started = own.Started
+					}
 					m.StartLateness, m.Stalls, m.Stalled, m.Left, m.Wire = own.StartLateness, own.Stalls, own.Stalled, own.Left, own.Wire
 				}
 			}
