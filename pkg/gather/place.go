@@ -16,9 +16,10 @@ import (
 // place is where one log of a machine arrives. Whoever has its turn may use what is
 // below turn.
 type place struct {
-	root  *os.Root
-	name  string // of the file
-	check func(*logging.Record) error
+	root     *os.Root
+	name     string // of the file
+	check    func(*logging.Record) error
+	careless bool // waits for no disk: of tests
 
 	mu        sync.Mutex
 	interrupt func() // ends what has the turn; nil: nothing has it
@@ -203,8 +204,10 @@ func (p *place) confirm() error {
 	if err != nil {
 		return err
 	}
-	if err := p.file.Sync(); err != nil {
-		return err
+	if !p.careless {
+		if err := p.file.Sync(); err != nil {
+			return err
+		}
 	}
 	p.proven, p.confirmed, p.ended = p.size, p.size, ended
 	return nil
