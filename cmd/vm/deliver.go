@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"sync"
 	"time"
@@ -148,8 +149,12 @@ func (d *delivery) ending(ctx context.Context, err, failed error) error {
 			code = exit.Interrupted
 		}
 	}
-	failed = fmt.Errorf("the run is over, and the log is not delivered: %w; it stays here, and is delivered later with \"launcher deliver --to %s %s\"",
-		failed, d.addr, d.file())
+	mend := ""
+	if refused, ok := errors.AsType[*gather.RefusedError](failed); ok && refused.Status == http.StatusNotFound {
+		mend = " (compare --run and --machines of \"launcher gather\" with those of the run)"
+	}
+	failed = fmt.Errorf("the run is over, and the log is not delivered: %w%s; it stays here, and is delivered later with \"launcher deliver --to %s %s\"",
+		failed, mend, d.addr, d.file())
 	if !exit.Silent(err) {
 		failed = fmt.Errorf("%w; and %w", err, failed)
 	}

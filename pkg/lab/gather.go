@@ -64,6 +64,24 @@ func (g *Gather) Check() error {
 	return nil
 }
 
+// ListenError says that nobody can deliver to an address.
+type ListenError struct {
+	Addr string
+	Err  error
+}
+
+// Error returns it in a sentence.
+func (e *ListenError) Error() string {
+	err := e.Err
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	return fmt.Sprintf("nothing can be delivered to %s: %v", e.Addr, err)
+}
+
+// Unwrap returns e.Err.
+func (e *ListenError) Unwrap() error { return e.Err }
+
 // errTimeout is why the logs were not waited for any longer.
 var errTimeout = errors.New("the time is over")
 
@@ -78,7 +96,7 @@ func (g Gather) Run(ctx context.Context, env *Env) error {
 	}
 	ln, err := net.Listen("tcp", g.Listen)
 	if err != nil {
-		return fmt.Errorf("nobody can deliver to %s: %w", g.Listen, err)
+		return &ListenError{g.Listen, err}
 	}
 	gathering, err := gather.Open(gather.Config{
 		Dir: g.Dir, Run: g.Name, Machines: g.Machines, Version: env.Version,
@@ -230,7 +248,7 @@ func (g *Gather) conclude(env *Env, name string, machines []gather.Machine, inte
 	if err := env.sumUp(g.Dir, summaries(stats, machines, run.Record), g.Machines); err != nil {
 		return exit.With(exit.Died, err)
 	}
-	if l := stats.Lateness; l.Ticks > 0 {
+	if l := stats.Lateness; l.Ticks > 0 && (run.Record == nil || run.Record.Virtual == nil) {
 		if err := env.prose("lateness     of %s of all machines: p50 %s, p99 %s, max %s", figure.Plural(l.Ticks, "tick"),
 			figure.Duration(l.P50), figure.Duration(l.P99), figure.Duration(l.Max)); err != nil {
 			return exit.With(exit.Died, err)
@@ -342,6 +360,9 @@ func summaries(stats *trace.Stats, machines []gather.Machine, record *rundir.Rec
 			}
 			m := s.Summary
 			m.Started = time.Time{} // which the log does not say
+			if record != nil && record.Virtual != nil {
+				m.Lateness = summary.Lateness{} // nothing was timed
+			}
 			if s.ID < len(machines) && machines[s.ID].Delivery != nil {
 				// A summary of a process that died later is of a part of the log.
 				if own := machines[s.ID].About.Summary; own != nil && own.Steps == m.Steps && own.Clock == m.Clock {
