@@ -23,7 +23,7 @@ func gatherCommand() *cli.Command {
 "launcher deliver"), and then does what "launcher run" does at the end of a run: the
 run's directory, the check, the summary and the page.
 
-  launcher gather --listen 127.0.0.1:7070 --machines 3 --run exam --out runs/exam
+  launcher gather --listen 127.0.0.1:7070 --machines 3 --run exam
 
 It may be started before the machines, after them, or again in the same directory, where
 it goes on. Ctrl-C or --timeout ends the waiting: what has come is summed up.

@@ -283,7 +283,7 @@ func (g *Gathering) earlier(id int) (*gathered, error) {
 	if err != nil || !info.Mode().IsRegular() || info.Size() < d.Bytes {
 		return nil, fmt.Errorf("%s: %s was delivered, with %d bytes, and is not there any more: put it back, or remove %s", path, d.File, d.Bytes, name)
 	}
-	m.log.name, m.log.proven, m.log.confirmed, m.log.ended = d.File, d.Bytes, d.Bytes, d.Ended
+	m.log.name, m.log.confirmed, m.log.ended = d.File, d.Bytes, d.Ended
 	m.about, m.delivery = &d.About, &d
 	return m, nil
 }

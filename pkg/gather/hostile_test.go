@@ -372,3 +372,27 @@ func FuzzHandler(f *testing.F) {
 		}
 	})
 }
+
+// Who has begun to deliver a log has no right to the place before all of it is there.
+func TestAForgersBeginningHoldsNoPlace(t *testing.T) {
+	dir := t.TempDir()
+	g := serve(t, Config{Dir: dir, Run: "r", Machines: 2})
+	forged, log := aLog(t, "r", 0, 2, 3000, false), aLog(t, "r", 0, 2, 2000, true)
+	for _, n := range []int{1000, 2000, 3000} { // each proves to go on from the one before
+		w := patchOf(t, 0, forged, 0, nil)
+		w.h.Set(offsetField, strconv.Itoa(n-1000))
+		w.h.Set(prefixField, digest(sha256.Sum256(forged[:n-1000])).String())
+		body := zipped(t, forged[n-1000:n])
+		w.body = bytes.NewReader(body[:len(body)-4]) // breaks off
+		require.Equal(t, http.StatusRequestTimeout, w.of(g.Gathering).Code)
+	}
+	w := wish{method: "HEAD", path: path("r", 0, logPlace)}
+	require.Equal(t, "3000", w.of(g.Gathering).Header().Get(offsetField))
+	c := NewClient(g.addr, nil)
+	defer c.Close()
+	require.NoError(t, c.Deliver(t.Context(), put(t, filepath.Join(t.TempDir(), "vm_0_1.log"), log), &About{}))
+	got, err := os.ReadFile(filepath.Join(dir, "vm_0_1.log"))
+	require.NoError(t, err)
+	assert.True(t, bytes.Equal(log, got))
+	assert.False(t, g.Machines()[0].Other)
+}

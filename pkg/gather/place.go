@@ -27,12 +27,12 @@ type place struct {
 	turn chan struct{} // holds one token
 	file *os.File      // nil: closed, or there is none
 	sum  hash.Hash     // of all that is in the file; nil: not read yet
-	// Invariant: confirmed ≤ proven ≤ size. The file has size bytes; the first proven of
-	// them were the beginning of a log that was delivered later, and the first confirmed
-	// all of one.
-	size, proven, confirmed int64
-	start                   *logging.Start // nil: not arrived yet
-	ended                   bool           // with a stop line
+	// Invariant: confirmed ≤ size. The file has size bytes, of which the first confirmed were
+	// all of a log that somebody had. The others are nobody's yet: who has begun a log and
+	// not delivered all of it has no right to the place.
+	size, confirmed int64
+	start           *logging.Start // nil: not arrived yet
+	ended           bool           // with a stop line
 }
 
 func newPlace(root *os.Root, name string, check func(*logging.Record) error) *place {
@@ -179,22 +179,11 @@ func (p *place) cut(n int64) error {
 		return err
 	}
 	p.size, p.sum = n, sum
-	p.proven = min(p.proven, n)
 	p.start = nil
 	if n == 0 {
 		return nil
 	}
 	return p.begin()
-}
-
-// prove takes in that what has arrived is the beginning of a log with this digest up to
-// there. It reports whether it is.
-func (p *place) prove(d digest) bool {
-	if d != p.digest() {
-		return false
-	}
-	p.proven = p.size
-	return true
 }
 
 // confirm takes in that the whole log has arrived, up to its last line. What was confirmed
@@ -209,7 +198,7 @@ func (p *place) confirm() error {
 			return err
 		}
 	}
-	p.proven, p.confirmed, p.ended = p.size, p.size, ended
+	p.confirmed, p.ended = p.size, ended
 	return nil
 }
 

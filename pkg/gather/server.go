@@ -259,9 +259,9 @@ func (g *Gathering) head(r *request, p *place, _ *body) error {
 	return nil
 }
 
-// forget takes back what has not been proven to be of the machine's log.
+// forget takes back what was not confirmed.
 func (g *Gathering) forget(r *request, p *place, _ *body) error {
-	if err := p.cut(p.proven); err != nil {
+	if err := p.cut(p.confirmed); err != nil {
 		return fmt.Errorf("the log cannot be cut: %w", err)
 	}
 	r.w.Header().Set(offsetField, strconv.FormatInt(p.size, 10))
@@ -284,7 +284,7 @@ func (g *Gathering) patch(r *request, p *place, b *body) error {
 	if want.offset < p.size { // of which the machine has no more
 		return g.compare(r, p, want)
 	}
-	if !p.prove(want.prefix) {
+	if want.prefix != p.digest() {
 		return fail(http.StatusPreconditionFailed, "the log does not go on from the %d bytes that have arrived", p.size)
 	}
 	if p.ended && want.length > p.confirmed {

@@ -13,7 +13,7 @@ const (
 	introduce step = iota // say who one is
 	look                  // ask how far the log has arrived
 	send                  // go on from there, or hold against each other what both have
-	forget                // have taken back what was not proven
+	forget                // have taken back what was not confirmed
 	wait                  // try again from the beginning, later
 	done
 	giveUp
@@ -26,7 +26,7 @@ type state struct {
 	size   int64  // of the log that is delivered
 	place  string // where it goes
 	offset int64  // up to where it has arrived there
-	// forgotten says that nothing that is there is unproven, for all that is known.
+	// forgotten says that all that is there was confirmed, as far as is known.
 	forgotten bool
 	corrupted int   // how often something else arrived than was sent
 	err       error // of the last try, or why nothing helps
@@ -70,7 +70,7 @@ func (s state) after(a answer) state {
 
 // later tries again from the beginning.
 func (s state) later(err error) state {
-	// Whatever has arrived meanwhile is not proven.
+	// Whatever has arrived meanwhile is not confirmed.
 	s.next, s.forgotten, s.err = wait, false, err
 	return s
 }
