@@ -116,7 +116,8 @@ func (d *delivery) finish(ctx context.Context, err error) error {
 		early()
 		d.earlier.Wait()
 	}
-	if !begun {
+	// A run that was over already may have ended before anybody took its log.
+	if _, over := errors.AsType[*vm.OverError](err); !begun && !over {
 		return err
 	}
 	trying, timeout := ctx, d.timeout
@@ -140,7 +141,7 @@ func (d *delivery) ending(ctx context.Context, err, failed error) error {
 		return err
 	}
 	code := exit.Code(err)
-	if err == nil {
+	if code == exit.OK || code == exit.Short {
 		code = exit.Misused // nobody takes it at the next try either
 		if _, late := errors.AsType[*gather.UnreachedError](failed); late {
 			code = exit.Retry
