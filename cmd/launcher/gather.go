@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,10 +31,10 @@ it goes on. Ctrl-C or --timeout ends the waiting: what has come is summed up.
 
 Exit code 0: the run is correct; 1: it is broken, or incomplete; 2: nothing could be
 gathered; 3: a file could not be written; 130: it was interrupted.`,
-		Flags: append([]cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "listen", Usage: "`ADDR` that machines deliver to, host:port; :7070 is that port on all addresses", DefaultText: "required", EnvVars: env("LISTEN")},
 			&cli.IntFlag{Name: "machines", Usage: "`NUMBER` of machines of the run", DefaultText: "required", EnvVars: env("MACHINES")},
-			&cli.StringFlag{Name: "run", Usage: "`NAME` of the run; logs of another run are refused", Value: "by-hand", EnvVars: env("RUN")},
+			&cli.StringFlag{Name: "run", Usage: "`NAME` of the run; logs of another run are refused", DefaultText: "that of the certificate, else by-hand", EnvVars: env("RUN")},
 			&cli.StringFlag{Name: "out", Usage: "`DIR` for the run", DefaultText: "runs/<time>-<name>", EnvVars: env("OUT")},
 			&cli.DurationFlag{Name: "timeout", Usage: "`TIME` to wait for the logs; 0: forever", EnvVars: env("TIMEOUT")},
 			&cli.StringFlag{Name: "allow", Usage: "take logs only from these addresses: a `LIST` such as 10.0.0.0/8,192.0.2.7", DefaultText: "all, but on a network only with certificates", EnvVars: env("ALLOW")},
@@ -42,7 +43,7 @@ gathered; 3: a file could not be written; 130: it was interrupted.`,
 			&cli.BoolFlag{Name: "check", Usage: "check the logs against the laws at the end (--check=false skips it)", Value: true, EnvVars: env("CHECK")},
 			reportFlag(),
 			&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors", EnvVars: env("QUIET")},
-		}, lookFlags()...),
+		}, tlsFileFlags("the gatherer's"), lookFlags()),
 		Action: command.PipedToTheEnd(action(gatherOptions)),
 	}
 }
@@ -60,6 +61,16 @@ func gatherOptions(c *cli.Context) (o lab.Gather, err error) {
 		return o, command.Usage("--machines %d: want 1 to %d", o.Machines, gather.MaxMachines)
 	case o.Timeout < 0:
 		return o, command.Usage("--timeout %v: a duration cannot be negative", o.Timeout)
+	}
+	if o.TLS, err = credentials(c); err != nil {
+		return o, err
+	}
+	switch {
+	case c.IsSet("run"):
+	case o.TLS != nil:
+		o.Name = o.TLS.Name().Run
+	default:
+		o.Name = "by-hand"
 	}
 	if err := experiment.CheckName(o.Name); err != nil {
 		return o, err
@@ -108,11 +119,11 @@ there already is not sent once more.
   launcher deliver --to 127.0.0.1:7070 vm_0_1.log
 
 Exit code 0: all are delivered; 2: one was refused; 75: nobody takes them, try again.`,
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "to", Usage: "`ADDR` where \"launcher gather\" listens, host:port", DefaultText: "required", EnvVars: env("TO")},
 			&cli.DurationFlag{Name: "timeout", Usage: "`TIME` to try for with each log; 0: forever", Value: time.Minute, EnvVars: env("TIMEOUT")},
 			&cli.BoolFlag{Name: "quiet", Usage: "print only errors", EnvVars: env("QUIET")},
-		},
+		}, tlsFileFlags("the machine's, or the gatherer's,")...),
 		Action: command.PipedToTheEnd(action(deliverOptions)),
 	}
 }
@@ -130,5 +141,6 @@ func deliverOptions(c *cli.Context) (o lab.Deliver, err error) {
 	if err := gather.CheckAddr(o.To); err != nil {
 		return o, command.Usage("--to %w", err)
 	}
-	return o, nil
+	o.TLS, err = credentials(c)
+	return o, err
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"syscall"
 
+	"github.com/scalemodel/lamport/pkg/certs"
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/exit"
@@ -35,6 +36,7 @@ var hints = []struct {
 	{lab.ErrNoPart, ": leave out --from and --to, or name the directory of one of its runs"},
 	{lab.ErrUnwritable, " (choose another --out)"},
 	{lab.ErrOpen, ": give --tls-cert, --tls-key and --tls-ca, or say with --allow where the machines are (0.0.0.0/0,::/0 for anywhere)"},
+	{lab.ErrNoGatherer, ": \"launcher certs\" puts it into the directory gather"},
 	{gather.ErrBusy, ": end it, or choose another --out"},
 	{lab.ErrLowDisk, " (--min-free says how much; 0 keeps nothing free)"},
 	{sim.ErrTooManyLogs, ", and more with --logs=false"},
@@ -67,6 +69,9 @@ func hint(err error) error {
 	}
 	if refused, ok := errors.AsType[*gather.RefusedError](err); ok && refused.Status == http.StatusNotFound {
 		hinted = command.Hinted("", hinted, "; compare --run and --machines of \"launcher gather\" with those of the run")
+	}
+	if _, ok := errors.AsType[*certs.OtherError](err); ok {
+		hinted = command.Hinted("", hinted, ": choose another directory, or leave out --run")
 	}
 	if _, ok := errors.AsType[*report.VectorError](err); ok {
 		hinted = command.Hinted("", hinted, " (allow more with --vector-memory, or export no vectors)")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -170,7 +171,11 @@ func (d *delivery) deliver(ctx context.Context, result *summary.Machine) error {
 	about := gather.Here(command.Version())
 	about.Duration, about.Summary = d.cfg.Duration, result
 	about.Beside(d.cfg.LogDir, d.cfg.Run)
-	client := gather.NewClient(d.addr, nil)
+	var conf *tls.Config
+	if d.cfg.TLS != nil {
+		conf = gather.ClientTLS(d.cfg.TLS)
+	}
+	client := gather.NewClient(d.addr, conf)
 	defer client.Close()
 	client.Waiting = func(err error) {
 		d.logger.Info("waiting to deliver the log", "to", d.addr, "because", err)

@@ -21,6 +21,7 @@ type options struct {
 	record  string    // the log to replay; "": none
 	control control.Options
 	deliver delivery
+	tls     tlsOptions
 	level   hclog.Level // of the diagnostics
 	bind    string
 	port    int // not used with a listener that is handed down
@@ -51,6 +52,9 @@ func (o *options) parse(c *cli.Context) error {
 		return err
 	}
 	if err := o.parseSurroundings(c); err != nil {
+		return err
+	}
+	if err := o.tls.parse(c); err != nil {
 		return err
 	}
 	if err := o.deliver.parse(c); err != nil {

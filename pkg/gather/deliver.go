@@ -98,7 +98,7 @@ var ErrNothing = errors.New("there is nothing in it to be delivered")
 // RefusedError is the answer of a gathering that does not take a log.
 type RefusedError struct {
 	Addr   string
-	Status int    // of HTTP
+	Status int    // of HTTP; 0: it was refused before there was one
 	Reason string // as the gathering says it
 }
 

@@ -41,6 +41,8 @@ func newState(size int64) state { return state{size: size, place: logPlace} }
 // after returns the state after an answer to what was next.
 func (s state) after(a answer) state {
 	switch {
+	case a.broken != nil && stranger(a.broken):
+		return s.never(answer{text: a.broken.Error()})
 	case a.broken != nil:
 		return s.later(a.broken)
 	case a.status == http.StatusRequestTimeout, a.status == http.StatusTooManyRequests, a.status >= http.StatusInternalServerError:

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/scalemodel/lamport/pkg/certs"
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/gather"
 	"github.com/scalemodel/lamport/pkg/rundir"
@@ -18,7 +19,8 @@ type Deliver struct {
 	To      string        // host:port
 	Logs    []string      // files, or directories of which all logs are meant
 	Timeout time.Duration // for each log; 0: none
-	TLS     *tls.Config   // nil: none
+	// TLS is the certificate of a machine, or of the gatherer for the logs of all; nil: none.
+	TLS *certs.Credentials
 }
 
 // Run delivers the logs, one after the other. One that cannot be delivered keeps the others
@@ -30,7 +32,11 @@ func (d Deliver) Run(ctx context.Context, env *Env) error {
 	}
 	ctx, stop := exit.OnInterrupt(ctx, nil)
 	defer stop()
-	client := gather.NewClient(d.To, d.TLS)
+	var conf *tls.Config
+	if d.TLS != nil {
+		conf = gather.ClientTLS(d.TLS)
+	}
+	client := gather.NewClient(d.To, conf)
 	defer client.Close()
 	var failed []error
 	for _, file := range files {

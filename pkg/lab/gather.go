@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/scalemodel/lamport/pkg/certs"
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/gather"
@@ -39,8 +40,9 @@ type Gather struct {
 	MinFree MinFree
 	Allow   []netip.Prefix // where machines come from; empty: anywhere
 
-	TLS  *tls.Config // nil: none
-	Peer func(*tls.ConnectionState) (run string, machine int, err error)
+	// TLS is the certificate of the gatherer, nil for none. With one, only machines of its
+	// run deliver.
+	TLS *certs.Credentials
 
 	AtEnd Logs // what is done with the logs
 }
@@ -55,10 +57,19 @@ func (g *Gather) Check() error {
 	if n, wrong := strconv.Atoi(port); err != nil || wrong != nil || n < 0 || n > 65535 {
 		return &experiment.Error{Field: "listen", Value: strconv.Quote(g.Listen), Err: errors.New("want host:port, such as 127.0.0.1:7070, or :7070 for all addresses")}
 	}
+	if g.TLS != nil {
+		switch name := g.TLS.Name(); {
+		case name.Machine != certs.NoMachine:
+			return fmt.Errorf("the certificate is that of %v, %w", name, ErrNoGatherer)
+		case name.Run != g.Name:
+			return &experiment.Error{Field: "run", Value: strconv.Quote(g.Name), Err: fmt.Errorf("the certificate is that of %v", name)}
+		}
+		return nil
+	}
 	if at, err := netip.ParseAddr(host); host == "localhost" || err == nil && at.IsLoopback() {
 		return nil
 	}
-	if g.TLS == nil && len(g.Allow) == 0 {
+	if len(g.Allow) == 0 {
 		return fmt.Errorf("%s can be reached from a network, without certificates: %w", g.Listen, ErrOpen)
 	}
 	return nil
@@ -82,6 +93,9 @@ func (e *ListenError) Error() string {
 // Unwrap returns e.Err.
 func (e *ListenError) Unwrap() error { return e.Err }
 
+// ErrNoGatherer says that a certificate is that of a machine.
+var ErrNoGatherer = errors.New("and what gathers logs has its own")
+
 // errTimeout is why the logs were not waited for any longer.
 var errTimeout = errors.New("the time is over")
 
@@ -98,11 +112,15 @@ func (g Gather) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return &ListenError{g.Listen, err}
 	}
-	gathering, err := gather.Open(gather.Config{
+	cfg := gather.Config{
 		Dir: g.Dir, Run: g.Name, Machines: g.Machines, Version: env.Version,
-		MaxLog: g.MaxLog, Room: g.room, Peer: g.Peer, Allow: g.Allow,
+		MaxLog: g.MaxLog, Room: g.room, Allow: g.Allow,
 		Tell: func(n gather.Notice) { g.tell(env, n) },
-	})
+	}
+	if g.TLS != nil {
+		cfg.Peer = gather.Peer
+	}
+	gathering, err := gather.Open(cfg)
 	if err != nil {
 		_ = ln.Close()
 		return err
@@ -145,7 +163,11 @@ func (g *Gather) room() int64 {
 func (g *Gather) wait(ctx context.Context, gathering *gather.Gathering, ln net.Listener) error {
 	serving, end := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() { served <- gathering.Serve(serving, ln, g.TLS) }()
+	var conf *tls.Config
+	if g.TLS != nil {
+		conf = g.TLS.Server()
+	}
+	go func() { served <- gathering.Serve(serving, ln, conf) }()
 	var timeout <-chan time.Time
 	if g.Timeout > 0 {
 		timer := time.NewTimer(g.Timeout)
