@@ -3,11 +3,13 @@
 package main
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/certs"
 	"github.com/scalemodel/lamport/pkg/gather"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/summary"
@@ -216,6 +219,71 @@ func TestNobodyGathers(t *testing.T) {
 		_ = p.cmd.Process.Signal(os.Interrupt)
 		assert.Equal(t, "130", p.wait())
 	}
+}
+
+// With certificates a machine delivers its own log and no other, and nobody else does.
+func TestGatherTLS(t *testing.T) {
+	t.Parallel()
+	addr := gatherAddr(t)
+	h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2), flags: []string{"--rate", "50", "--duration", "500ms", "--seed", "3", "--deliver", addr, "--linger", "10s",
+		"--tls-cert", "certs/vm-{id}/tls.crt", "--tls-key", "certs/vm-{id}/tls.key", "--tls-ca", "certs/vm-{id}/ca.crt"}}
+	require.Equal(t, "0", launcher(t, h.dir, "certs", "--machines", "2", "--run", "exam", "certs").start().wait())
+	as := func(who string) []string {
+		return []string{"--tls-cert", "certs/" + who + "/tls.crt", "--tls-key", "certs/" + who + "/tls.key", "--tls-ca", "certs/" + who + "/ca.crt"}
+	}
+	begin := []string{"gather", "--listen", addr, "--machines", "2"}
+	g := launcher(t, h.dir, slices.Concat(begin, as("gather"), []string{"--out", "all"})...).start()
+	machines, dirs := apart(t, h)
+	for _, p := range machines {
+		assert.Equal(t, "0", p.wait())
+	}
+	require.Equal(t, "0", g.wait())
+	requireGathered(t, filepath.Join(h.dir, "all"), dirs)
+	requireCorrect(t, filepath.Join(h.dir, "all"))
+
+	g = launcher(t, h.dir, slices.Concat(begin, as("gather"), []string{"--out", "again"})...).start()
+	for _, c := range []struct {
+		as         []string
+		code, want string
+	}{
+		{nil, "2", " does not take the log: it asks for a certificate of the run\n"},
+		{as("vm-1"), "2", " does not take the log: the certificate is that of machine 1, which delivers only its own log\n"},
+		{as("vm-0"), "0", "delivered    host0/vm_0_50.log\n"},
+		{as("gather"), "0", "delivered    host0/vm_0_50.log\n"},
+	} {
+		p := launcher(t, h.dir, slices.Concat([]string{"deliver", "--to", addr}, c.as, []string{"host0"})...).start()
+		assert.Equal(t, c.code, p.wait())
+		assert.Contains(t, p.errors.String(), c.want)
+	}
+	g.signal(os.Interrupt)
+	assert.Equal(t, "130", g.wait())
+
+	requireRefused(t, launcher(t, h.dir, append(begin, as("vm-0")...)...),
+		"the certificate is that of machine 0 of run \"exam\", and what gathers logs has its own: \"launcher certs\" puts it into the directory gather")
+	requireRefused(t, launcher(t, h.dir, slices.Concat(begin, as("gather"), []string{"--run", "other"})...), "--run \"other\": the certificate is that of the gatherer of run \"exam\"")
+	requireRefused(t, launcher(t, h.dir, append(begin, "--require-tls")...), "--require-tls, and there is no certificate: give --tls-cert, --tls-key and --tls-ca; \"launcher certs\" makes all three")
+
+	// A machine of the run that pretends to gather gets nothing.
+	pretender, err := certs.Open(certs.FilesOf(filepath.Join(h.dir, "certs"), 1))
+	require.NoError(t, err)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	tricked := tls.NewListener(ln, pretender.Server())
+	defer func() { _ = tricked.Close() }()
+	got := make(chan int, 1)
+	go func() {
+		c, err := tricked.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = c.Close() }()
+		n, _ := c.Read(make([]byte, 1))
+		got <- n
+	}()
+	p := launcher(t, h.dir, slices.Concat([]string{"deliver", "--to", ln.Addr().String()}, as("vm-0"), []string{"host0"})...).start()
+	assert.Equal(t, "2", p.wait())
+	assert.Contains(t, p.errors.String(), "machine 1 of run \"exam\" answers, and not what gathers its logs\n")
+	assert.Zero(t, <-got)
 }
 
 // What is wrong with a command line is said at once.

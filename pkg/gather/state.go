@@ -77,7 +77,13 @@ func (s state) later(err error) state {
 	return s
 }
 
+// wantsTLS is how net/http answers who speaks no TLS.
+const wantsTLS = "Client sent an HTTP request to an HTTPS server."
+
 func (s state) never(a answer) state {
+	if a.text == wantsTLS {
+		a.text = "it asks for a certificate of the run"
+	}
 	s.next, s.err = giveUp, &RefusedError{Status: a.status, Reason: a.text}
 	return s
 }
