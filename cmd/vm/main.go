@@ -92,7 +92,7 @@ func app() *cli.App {
 			&cli.StringFlag{Name: "faults", Usage: "fault `PLAN` for the machine's connections; the same text on all machines, with peers as ID=HOST:PORT", EnvVars: env("FAULTS")},
 			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
 			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the diagnostics on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
-		}, tlsFlags(), launcherFlags(&o.control)),
+		}, tlsFlags(), deliverFlags(env), launcherFlags(&o.control)),
 		Action: func(c *cli.Context) error {
 			err := o.parse(c)
 			if err == nil {
