@@ -36,7 +36,7 @@ func (o *options) runAway(c *cli.Context) error {
 	if o.control.ProbePorts != "" {
 		return probePorts(c.App.Writer, unbracketed(c.String("bind")), o.control.ProbePorts)
 	}
-	return ward(c)
+	return o.ward(c)
 }
 
 // probePorts says which ports this host has; for each 0, one that is free.
@@ -66,7 +66,7 @@ func probePorts(stdout io.Writer, bind, list string) error {
 
 // ward holds a machine's process, which is this program with the same arguments, for
 // a launcher on another host.
-func ward(c *cli.Context) error {
+func (o *options) ward(c *cli.Context) error {
 	program, err := os.Executable()
 	if err != nil {
 		return exit.With(exit.Misused, err)
@@ -84,6 +84,7 @@ func ward(c *cli.Context) error {
 		Program: program,
 		Args:    slices.DeleteFunc(slices.Clone(os.Args[1:]), func(arg string) bool { return arg == "--warded" }),
 		Stdin:   c.App.Reader, Stdout: c.App.Writer, Stderr: c.App.ErrWriter,
+		Orphan:      o.control.Orphan,
 		Linger:      c.Duration("linger"),
 		Lock:        filepath.Join(c.String("log-dir"), fmt.Sprintf("vm_%d.warden", c.Int("id"))),
 		Takeover:    takeover,

@@ -37,7 +37,10 @@ type Options struct {
 	StatusEvery time.Duration // between reports of one phase; 0: only when the phase changes
 	ListenFD    int           // the descriptor of a listening socket that was handed down; 0: none
 	Warded      bool          // be the warden of a process with the other arguments
-	ProbePorts  string        // be no machine, but say which of these ports can be had
+	// Orphan is how long a warden lets a process go on whose launcher has gone without
+	// a word, for another one to take it over; 0: it ends at once.
+	Orphan     time.Duration
+	ProbePorts string // be no machine, but say which of these ports can be had
 }
 
 // Register defines the flags, with o as the place of their values. It is the
@@ -48,6 +51,7 @@ func (o *Options) Register(flags *flag.FlagSet) {
 	flags.DurationVar(&o.StatusEvery, "status-every", 0, "")
 	flags.IntVar(&o.ListenFD, "listen-fd", 0, "")
 	flags.BoolVar(&o.Warded, "warded", false, "")
+	flags.DurationVar(&o.Orphan, "orphan", 0, "")
 	flags.StringVar(&o.ProbePorts, "probe-ports", "", "")
 }
 

@@ -23,6 +23,7 @@ type Record struct {
 	Version string `json:"version"` // of the program
 	experiment.Spec
 	Ports   []int     `json:"ports,omitempty"`  // of processes
+	Hosts   []string  `json:"hosts,omitempty"`  // of the machines, where these are not processes of Host
 	Restart bool      `json:"restart,omitzero"` // machines that die are started again
 	Sync    bool      `json:"sync,omitzero"`    // machines wait for the disk
 	NoLogs  bool      `json:"no_logs,omitzero"` // none were written, in virtual time
@@ -132,6 +133,14 @@ func (r *Record) Check() error {
 	} {
 		if len(text.value) > maxText {
 			return fmt.Errorf("%s of %d bytes: want at most %d", text.name, len(text.value), maxText)
+		}
+	}
+	if len(r.Hosts) > 0 && len(r.Hosts) != len(r.Rates) {
+		return fmt.Errorf("hosts for %d machines, but there are %d", len(r.Hosts), len(r.Rates))
+	}
+	for _, host := range r.Hosts {
+		if len(host) > maxText {
+			return fmt.Errorf("hosts: one of %d bytes: want at most %d", len(host), maxText)
 		}
 	}
 	for _, port := range r.Ports {

@@ -36,6 +36,12 @@ type Config struct {
 	// on, it is killed.
 	Linger time.Duration
 
+	// Orphan is how long the process goes on after the lifeline has ended without an
+	// order to stop: the connection may be made anew, and then another warden takes
+	// over. This one kills its process then, which the other's goes on from. 0: it ends
+	// in order, at once.
+	Orphan time.Duration
+
 	// Lock is a file that only one warden holds at a time. One that finds it held
 	// has the other end its process first: it has lost its launcher, and has not
 	// noticed. "": none.
@@ -43,8 +49,8 @@ type Config struct {
 	// Takeover is how long that may take.
 	Takeover time.Duration
 
-	// Interrupted, if not nil, is an order to end the process in order, as the end
-	// of the lifeline is.
+	// Interrupted, if not nil, is closed to end the process: in order, or as Orphan
+	// says.
 	Interrupted <-chan struct{}
 }
 
@@ -74,7 +80,7 @@ func Run(cfg Config) (code int, err error) {
 	if err := cmd.Start(); err != nil {
 		return exit.Misused, fmt.Errorf("cannot start the machine: %w", err)
 	}
-	w := &ward{process: cmd.Process, lifeline: stdin, linger: cfg.Linger, stderr: cfg.Stderr}
+	w := &ward{process: cmd.Process, lifeline: stdin, linger: cfg.Linger, orphan: cfg.Orphan, stderr: cfg.Stderr}
 	ended := make(chan struct{})
 	go func() {
 		_ = cmd.Wait() // the state says how it has ended
@@ -92,6 +98,8 @@ type ward struct {
 	process  *os.Process
 	lifeline io.WriteCloser // of the process
 	linger   time.Duration
+	orphan   time.Duration
+	told     bool // how long it is to linger: the last that a launcher says
 	held     bool
 	stderr   io.Writer
 }
@@ -111,9 +119,9 @@ func (w *ward) hold(stdin io.Reader, interrupted, ended <-chan struct{}) {
 			}
 		}
 	}()
-	var late <-chan time.Time
+	var late, alone <-chan time.Time
 	end := func() {
-		lines, interrupted = nil, nil
+		lines, interrupted, alone = nil, nil, nil
 		w.resume() // to hear that it is to end
 		_ = w.lifeline.Close()
 		limit := w.linger + min(2*control.Grace, math.MaxInt64-w.linger)
@@ -124,12 +132,22 @@ func (w *ward) hold(stdin io.Reader, interrupted, ended <-chan struct{}) {
 		case <-ended:
 			return
 		case line, ok := <-lines:
-			if !ok {
+			switch {
+			case ok:
+				w.obey(line)
+			case w.orphan > 0 && !w.told:
+				lines, alone = nil, time.After(w.orphan)
+			default:
 				end()
+			}
+		case <-alone:
+			end()
+		case <-interrupted:
+			if w.orphan > 0 && !w.told {
+				interrupted = nil
+				w.kill()
 				continue
 			}
-			w.obey(line)
-		case <-interrupted:
 			end()
 		case <-late:
 			w.kill()
@@ -148,7 +166,7 @@ func (w *ward) obey(line control.Line) {
 		w.resume()
 	case control.Pass:
 		if line.Linger >= 0 {
-			w.linger = line.Linger
+			w.linger, w.told = line.Linger, true
 		}
 		_, _ = w.lifeline.Write(line.Text) // it may have ended
 	}
