@@ -48,7 +48,7 @@ func hosts(c *cli.Context) (f fleet.Config, err error) {
 		return f, nil
 	}
 	if f.Entries, err = fleet.Parse(list); err != nil {
-		return f, command.Usage("--%w", err)
+		return f, err
 	}
 	if f.SSH.Program, err = remote.ParseProgram(c.String("ssh")); err != nil {
 		return f, command.Usage("--ssh %q: want a program and its options, such as 'ssh -p 2222'", c.String("ssh"))

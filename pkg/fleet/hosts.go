@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/remote"
 )
 
@@ -24,14 +25,16 @@ func (e Entry) String() string {
 	return e.Name + "=" + e.Address
 }
 
-// ErrHosts says that a list of hosts is not one.
-var ErrHosts = errors.New("hosts")
+func hostsError(format string, args ...any) error {
+	return &experiment.Error{Field: "hosts", Err: fmt.Errorf(format, args...)}
+}
 
 // MaxHosts is the largest number of hosts of a run.
 const MaxHosts = 1000
 
 // Parse reads a list of hosts: "hosta,user@hostb,hostc=10.0.0.3", where the last is
-// known to the other hosts by that address. A name may stand in it more than once.
+// known to the other hosts by that address. A name may stand in it more than once. An
+// error is an [*experiment.Error] about the field "hosts".
 func Parse(list string) ([]Entry, error) {
 	var entries []Entry
 	for part := range strings.SplitSeq(list, ",") {
@@ -39,18 +42,18 @@ func Parse(list string) ([]Entry, error) {
 		var named bool
 		e.Name, e.Address, named = strings.Cut(strings.TrimSpace(part), "=")
 		if err := remote.CheckName(e.Name); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrHosts, err)
+			return nil, hostsError("%w", err)
 		}
 		if named {
 			e.Address = strings.Trim(e.Address, "[]")
 			if err := checkAddress(e.Address); err != nil {
-				return nil, fmt.Errorf("%w: %s=%s: %w", ErrHosts, e.Name, e.Address, err)
+				return nil, hostsError("%s=%s: %w", e.Name, e.Address, err)
 			}
 		}
 		entries = append(entries, e)
 	}
 	if len(entries) > MaxHosts {
-		return nil, fmt.Errorf("%w: %d are too many: want at most %d", ErrHosts, len(entries), MaxHosts)
+		return nil, hostsError("%d are too many: want at most %d", len(entries), MaxHosts)
 	}
 	return entries, nil
 }
@@ -111,8 +114,8 @@ func meet(names, addresses []string) (meeting, error) {
 	case near > 0:
 		for i, a := range m.addresses {
 			if isLoopback(a) {
-				return m, fmt.Errorf("%w: %s is at %s, where the other hosts cannot reach it: give the address by which they do, as %s=ADDRESS",
-					ErrHosts, names[i], a, names[i])
+				return m, hostsError("%s is at %s, where the other hosts cannot reach it: give the address by which they do, as %s=ADDRESS",
+					names[i], a, names[i])
 			}
 		}
 	}

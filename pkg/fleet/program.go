@@ -6,6 +6,7 @@ import (
 	"debug/pe"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,7 +20,11 @@ import (
 // platform is an operating system and an architecture, as Go names them: linux/arm64.
 type platform string
 
-const here = platform(runtime.GOOS + "/" + runtime.GOARCH)
+const (
+	here = platform(runtime.GOOS + "/" + runtime.GOARCH)
+	// script is in the place of a platform for a program that names its interpreter.
+	script platform = "script"
+)
 
 // platformOf returns the platform of a host where uname -sm says this.
 func platformOf(uname string) platform {
@@ -35,10 +40,10 @@ func platformOf(uname string) platform {
 }
 
 // platformOfFile returns for which platform a program is; "" where that is not to be
-// seen, as of a script.
+// seen, and script for a script.
 func platformOfFile(path string) platform {
 	if f, err := elf.Open(path); err == nil {
-		defer f.Close() //nolint:errcheck // it was only read
+		defer f.Close()
 		arch := map[elf.Machine]string{elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64", elf.EM_386: "386", elf.EM_ARM: "arm",
 			elf.EM_RISCV: "riscv64", elf.EM_PPC64: "ppc64le", elf.EM_S390: "s390x"}[f.Machine]
 		system := "linux"
@@ -48,12 +53,19 @@ func platformOfFile(path string) platform {
 		return platform(system + "/" + arch)
 	}
 	if f, err := macho.Open(path); err == nil {
-		defer f.Close() //nolint:errcheck // it was only read
+		defer f.Close()
 		return platform("darwin/" + map[macho.Cpu]string{macho.CpuAmd64: "amd64", macho.CpuArm64: "arm64"}[f.Cpu])
 	}
 	if f, err := pe.Open(path); err == nil {
-		defer f.Close() //nolint:errcheck // it was only read
+		defer f.Close()
 		return platform("windows/" + map[uint16]string{pe.IMAGE_FILE_MACHINE_AMD64: "amd64", pe.IMAGE_FILE_MACHINE_ARM64: "arm64"}[f.Machine])
+	}
+	if f, err := os.Open(path); err == nil {
+		defer f.Close()
+		var begin [2]byte
+		if _, err := io.ReadFull(f, begin[:]); err == nil && string(begin[:]) == "#!" {
+			return script
+		}
 	}
 	return ""
 }
@@ -105,20 +117,27 @@ func (p *programs) path(host string, of platform) (string, error) {
 	if p.remote != "" {
 		info, err := os.Stat(p.remote)
 		if err != nil {
-			return "", fmt.Errorf("%w: %w", ErrNoProgram, err)
+			if e, ok := errors.AsType[*fs.PathError](err); ok {
+				err = e.Err
+			}
+			return "", fmt.Errorf("%w: %s: %w", ErrNoProgram, p.remote, err)
 		}
 		if !info.IsDir() {
-			if is := platformOfFile(p.remote); is != "" && is != of {
+			switch is := platformOfFile(p.remote); is {
+			case of, script:
+				return p.remote, nil
+			case "":
+				return "", fmt.Errorf("%w: %s is no program", ErrNoProgram, p.remote)
+			default:
 				return "", fmt.Errorf("%w for %s, which is %s: %s is for %s", ErrNoProgram, host, of, p.remote, is)
 			}
-			return p.remote, nil
 		}
 		if path := inside(p.remote, of); path != "" {
 			return path, nil
 		}
 		return "", fmt.Errorf("%w for %s, which is %s: %s is not there", ErrNoProgram, host, of, filepath.Join(p.remote, filepath.FromSlash(string(of)), "vm"))
 	}
-	if is := platformOfFile(p.local); is == of || is == "" && of == here {
+	if is := platformOfFile(p.local); is == of || is == script && of == here {
 		return p.local, nil
 	}
 	if p.beside != "" {
@@ -128,14 +147,7 @@ func (p *programs) path(host string, of platform) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("%w for %s, which is %s: there is %s for %s", ErrNoProgram, host, of, p.local, orUnknown(platformOfFile(p.local)))
-}
-
-func orUnknown(p platform) platform {
-	if p == "" {
-		return here
-	}
-	return p
+	return "", fmt.Errorf("%w for %s, which is %s: there is %s for %s", ErrNoProgram, host, of, p.local, here)
 }
 
 // inside returns the program for a platform in a directory with a directory for each;

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os/exec"
 	"regexp"
@@ -116,6 +117,9 @@ func (e *ProgramError) Error() string {
 	if inner, ok := errors.AsType[*exec.Error](err); ok {
 		err = inner.Err
 	}
+	if inner, ok := errors.AsType[*fs.PathError](err); ok {
+		err = inner.Err
+	}
 	return fmt.Sprintf("the ssh program %q cannot be run: %v", e.Program, err)
 }
 
@@ -208,11 +212,11 @@ type Error struct {
 
 func (e *Error) Error() string {
 	s := e.Host + ": cannot " + e.Doing + ": "
-	switch {
-	case e.Last != "":
+	if e.Lost {
+		s = e.Host + " cannot be reached to " + e.Doing + ": "
+	}
+	if e.Last != "" {
 		return s + e.Last
-	case e.Lost:
-		return s + "the connection was lost"
 	}
 	return s + e.Err.Error()
 }
