@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path"
@@ -318,10 +317,12 @@ func (f *Fleet) settle(ctx context.Context, ports []int) ([]int, error) {
 }
 
 func (h *host) settle(ctx context.Context, run string, ports []string) ([]control.Port, error) {
-	const script = `umask 077; mkdir -p "$1" && mkdir "$1/$2" || exit 1; if [ -n "$4" ]; then exec "$3" --probe-ports "$4" --bind "$5"; else exec "$3" --version; fi`
+	const script = `umask 077; mkdir -p "$1" && mkdir "$1/$2" || exit 1; echo lamport made; if [ -n "$4" ]; then exec "$3" --probe-ports "$4" --bind "$5"; else exec "$3" --version; fi`
 	above, name := path.Join(h.home, "runs", run), strconv.Itoa(h.index)
-	h.dir = path.Join(above, name)
 	out, err := h.Do(ctx, remote.Silently, "start the vm program", nil, script, above, name, h.vm, strings.Join(ports, ","), h.bind)
+	if slices.Contains(remote.Marked(out), "made") { // else it is another run's
+		h.dir = path.Join(above, name)
+	}
 	if err != nil {
 		return nil, h.silently(err)
 	}
@@ -342,11 +343,6 @@ func (f *Fleet) Command(id int, args []string) *exec.Cmd {
 func (f *Fleet) Site(id int) cluster.Site {
 	h := f.of(id)
 	return cluster.Site{Host: h.entry.Name, Address: h.address, Bind: h.bind, Dir: h.dir}
-}
-
-// At returns the address of a machine with this port, as the others know it.
-func (f *Fleet) At(id, port int) string {
-	return net.JoinHostPort(f.of(id).address, strconv.Itoa(port))
 }
 
 // Places returns where the run's files are on the hosts, as scp names that.

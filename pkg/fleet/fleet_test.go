@@ -9,7 +9,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -375,13 +374,4 @@ func TestNoFleet(t *testing.T) {
 	var f *Fleet
 	assert.Equal(t, 1, f.Size())
 	assert.Empty(t, f.Places())
-}
-
-func TestAt(t *testing.T) {
-	g := newGround(t, "a")
-	g.cfg.Entries[0].Address = "::1"
-	f := g.fleet(t, 1)
-	host, port, err := net.SplitHostPort(f.At(0, 2050))
-	require.NoError(t, err)
-	assert.Equal(t, "::1 2050", host+" "+port)
 }

@@ -51,7 +51,6 @@ type Host struct {
 	name    string
 	options []string
 	address string
-	shared  bool
 }
 
 // ErrName says that something cannot be the name of a host.
@@ -92,7 +91,6 @@ func (s SSH) Host(ctx context.Context, name string) (*Host, error) {
 	if hostname := settings["hostname"]; hostname != "" && CheckName(hostname) == nil {
 		h.address = hostname
 	}
-	h.shared = settings["controlpath"] != "" && settings["controlpath"] != "none" && settings["controlmaster"] != "false"
 	// Of the user's own configuration only that is overruled which would get in
 	// the way of many connections at a time without a terminal.
 	h.options = []string{"-T", "-x", "-o", "ClearAllForwardings=yes", "-o", "RemoteCommand=none"}
@@ -159,10 +157,6 @@ func (h *Host) String() string { return h.name }
 // Address returns where the host is, as ssh's configuration has it: a host name or an
 // IP address, without a port.
 func (h *Host) Address() string { return h.address }
-
-// Shared reports whether the user's configuration has connections to the host share
-// one (ControlMaster).
-func (h *Host) Shared() bool { return h.shared }
 
 // Asking says whether ssh may ask the user something: for a password, or whether a
 // host is the right one. It can only where it has the terminal.

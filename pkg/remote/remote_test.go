@@ -82,7 +82,6 @@ func TestCommand(t *testing.T) {
 	h, _ := host(t, "u@h")
 	assert.Equal(t, fakessh.Address, h.Address())
 	assert.Equal(t, "u@h", h.String())
-	assert.False(t, h.Shared())
 	args := h.Command(t.Context(), remote.Silently, "echo \"$1\"", "it's").Args[1:]
 	assert.Equal(t, []string{"-p", "1", "-T", "-x", "-o", "ClearAllForwardings=yes", "-o", "RemoteCommand=none", "-o", "ConnectTimeout=3",
 		"-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=4", "-o", "BatchMode=yes", "u@h", `exec sh -c 'echo "$1"' sh 'it'\''s'`}, args)
