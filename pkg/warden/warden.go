@@ -52,6 +52,8 @@ type Config struct {
 	// Interrupted, if not nil, is closed to end the process: in order, or as Orphan
 	// says.
 	Interrupted <-chan struct{}
+
+	grace time.Duration // of tests; 0: twice that of the process itself
 }
 
 // ErrHeld says that another warden does not let go of its process.
@@ -80,7 +82,10 @@ func Run(cfg Config) (code int, err error) {
 	if err := cmd.Start(); err != nil {
 		return exit.Misused, fmt.Errorf("cannot start the machine: %w", err)
 	}
-	w := &ward{process: cmd.Process, lifeline: stdin, linger: cfg.Linger, orphan: cfg.Orphan, stderr: cfg.Stderr}
+	if cfg.grace == 0 {
+		cfg.grace = 2 * control.Grace
+	}
+	w := &ward{process: cmd.Process, lifeline: stdin, linger: cfg.Linger, grace: cfg.grace, orphan: cfg.Orphan, stderr: cfg.Stderr}
 	ended := make(chan struct{})
 	go func() {
 		_ = cmd.Wait() // the state says how it has ended
@@ -98,6 +103,7 @@ type ward struct {
 	process  *os.Process
 	lifeline io.WriteCloser // of the process
 	linger   time.Duration
+	grace    time.Duration // beyond linger
 	orphan   time.Duration
 	told     bool // how long it is to linger: the last that a launcher says
 	held     bool
@@ -106,25 +112,15 @@ type ward struct {
 
 // hold obeys the lifeline until the process has ended.
 func (w *ward) hold(stdin io.Reader, interrupted, ended <-chan struct{}) {
-	lines, done := make(chan control.Line), make(chan struct{})
+	done := make(chan struct{})
 	defer close(done)
-	go func() {
-		defer close(lines)
-		for line := range control.Orders(stdin) {
-			line.Text = slices.Clone(line.Text)
-			select {
-			case lines <- line:
-			case <-done:
-				return
-			}
-		}
-	}()
+	lines := listen(stdin, done)
 	var late, alone <-chan time.Time
 	end := func() {
 		lines, interrupted, alone = nil, nil, nil
 		w.resume() // to hear that it is to end
 		_ = w.lifeline.Close()
-		limit := w.linger + min(2*control.Grace, math.MaxInt64-w.linger)
+		limit := w.linger + min(w.grace, math.MaxInt64-w.linger)
 		late = time.After(limit)
 	}
 	for {
@@ -153,6 +149,23 @@ func (w *ward) hold(stdin io.Reader, interrupted, ended <-chan struct{}) {
 			w.kill()
 		}
 	}
+}
+
+// listen sends the lines of a lifeline, until its end or done.
+func listen(stdin io.Reader, done <-chan struct{}) <-chan control.Line {
+	lines := make(chan control.Line)
+	go func() {
+		defer close(lines)
+		for line := range control.Orders(stdin) {
+			line.Text = slices.Clone(line.Text)
+			select {
+			case lines <- line:
+			case <-done:
+				return
+			}
+		}
+	}()
+	return lines
 }
 
 func (w *ward) obey(line control.Line) {
