@@ -85,7 +85,7 @@ type programs struct {
 // program is a vm program in memory, to be copied.
 type program struct {
 	path    string
-	content []byte
+	content *remote.Content
 	name    string // on the hosts
 }
 
@@ -105,7 +105,8 @@ func (p *programs) find(host string, of platform) (*program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w that can be read: %w", ErrNoProgram, err)
 	}
-	f := &program{path, content, "vm-" + remote.Sum(content).SHA256[:24]}
+	f := &program{path: path, content: remote.NewContent(content)}
+	f.name = "vm-" + f.content.Sum().SHA256[:24]
 	if p.files == nil {
 		p.files = make(map[platform]*program)
 	}

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // File is what a host says of a file.
@@ -34,24 +35,40 @@ func (f File) Is(other File) bool {
 // hash says the SHA-256 of its standard input, in a shell.
 const hash = `{ sha256sum || shasum -a 256 || openssl dgst -sha256 -r; } 2>/dev/null`
 
+// Content is what a file is to hold. It is compressed once for all hosts.
+type Content struct {
+	sum   File
+	plain []byte
+	zip   func() []byte
+}
+
+// NewContent returns these bytes as the content of a file.
+func NewContent(b []byte) *Content {
+	return &Content{Sum(b), b, sync.OnceValue(func() []byte {
+		var zipped bytes.Buffer
+		w, _ := gzip.NewWriterLevel(&zipped, gzip.BestSpeed)
+		_, _ = w.Write(b) // a buffer takes all
+		_ = w.Close()
+		return zipped.Bytes()
+	})}
+}
+
+// Sum returns what is known of the content.
+func (c *Content) Sum() File { return c.sum }
+
 // Put writes a file on the host, readable by its user alone, with this mode: all of it,
 // or none.
-func (h *Host) Put(ctx context.Context, asking Asking, path string, mode uint32, content []byte, zipped bool) error {
+func (h *Host) Put(ctx context.Context, asking Asking, path string, mode uint32, content *Content, zipped bool) error {
 	// Where the connection breaks, what has come looks like all of it.
 	const script = `umask 077; t="$1.$$"; { if [ "$5" = gzip ]; then gzip -dc; else cat; fi; } >"$t" && [ $(wc -c <"$t") -eq "$3" ] && ` +
 		`case "$(` + hash + ` <"$t")" in ""|"$4"*) ;; *) echo "what came is not what was sent" >&2; false;; esac && ` +
 		`chmod "$2" "$t" && mv -f "$t" "$1" || { rm -f "$t"; exit 1; }`
-	sum := Sum(content)
-	body, form := content, "plain"
+	body, form := content.plain, "plain"
 	if zipped {
-		var b bytes.Buffer
-		w, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
-		_, _ = w.Write(content) // a buffer takes all
-		_ = w.Close()
-		body, form = b.Bytes(), "gzip"
+		body, form = content.zip(), "gzip"
 	}
 	_, err := h.Do(ctx, asking, "write "+path, bytes.NewReader(body), script,
-		path, strconv.FormatUint(uint64(mode), 8), strconv.FormatInt(sum.Size, 10), sum.SHA256, form)
+		path, strconv.FormatUint(uint64(mode), 8), strconv.FormatInt(content.sum.Size, 10), content.sum.SHA256, form)
 	return err
 }
 

@@ -155,7 +155,7 @@ func TestFilesThereAndBack(t *testing.T) {
 			dir := t.TempDir()
 			for _, c := range [][]byte{content, {}, []byte("x")} {
 				path := filepath.Join(dir, "it's a file")
-				require.NoError(t, h.Put(t.Context(), remote.Silently, path, 0o600, c, zips))
+				require.NoError(t, h.Put(t.Context(), remote.Silently, path, 0o600, remote.NewContent(c), zips))
 				got, err := os.ReadFile(path)
 				require.NoError(t, err)
 				require.Equal(t, c, append([]byte{}, got...))
@@ -195,12 +195,12 @@ func TestPutIsAllOrNothing(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
 	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
-	err := h.Put(t.Context(), remote.Silently, filepath.Join(dir, "no", "f"), 0o600, []byte("new"), true)
+	err := h.Put(t.Context(), remote.Silently, filepath.Join(dir, "no", "f"), 0o600, remote.NewContent([]byte("new")), true)
 	assert.ErrorContains(t, err, "h: cannot write "+dir+"/no/f: ")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	assert.ErrorIs(t, h.Put(ctx, remote.Silently, path, 0o600, []byte("new"), true), context.Canceled)
+	assert.ErrorIs(t, h.Put(ctx, remote.Silently, path, 0o600, remote.NewContent([]byte("new")), true), context.Canceled)
 	got, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, "old", string(got))
