@@ -241,8 +241,9 @@ func TestHosts(t *testing.T) {
 			require.NoError(t, err)
 			again := launcher(t, p.cmd.Dir, "rerun", "--hosts", "c,a", "--ssh", f.ssh, "--remote-dir", f.home, "--ports", "auto", "--out", "again", "--keep-remote", "run")
 			here := launcher(t, p.cmd.Dir, "rerun", "--out", "here", "run")
-			require.Equal(t, "0", waitLong(t, again.start()))
+			again.start()
 			require.Equal(t, "0", waitLong(t, here.start()))
+			require.Equal(t, "0", waitLong(t, again))
 			after, err := os.Stat(programs[0])
 			require.NoError(t, err)
 			assert.Equal(t, before.ModTime(), after.ModTime(), "it was not copied again")
@@ -393,4 +394,51 @@ func TestHostsRefuse(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() { assert.Empty(t, f.left(t)) })
+}
+
+// The example of deploy/ssh does what it says, with a list of hosts in a file.
+func TestDeploySSH(t *testing.T) {
+	t.Parallel()
+	f := withSSHD(t)
+	script, err := filepath.Abs("../../deploy/ssh/run.sh")
+	require.NoError(t, err)
+	run := func(dir string, args ...string) *program {
+		p := prepare(t, dir, script, args...)
+		p.cmd.Env = append(p.cmd.Env, "BIN="+bin, "SSH="+f.ssh)
+		return p.start()
+	}
+	dir := t.TempDir()
+	list := filepath.Join(dir, "my hosts")
+	require.NoError(t, os.WriteFile(list, []byte("# mine\n\na   # the first\n  b=127.0.0.1\nc"), 0o666))
+	p := run(dir, list, "--remote-dir", f.home, "--ports", "auto", "--out", "run", "--duration", "1s", "--rates", "20", "--quiet")
+	require.Equal(t, "0", waitLong(t, p))
+	requireCorrect(t, filepath.Join(dir, "run"))
+	r, err := rundir.ReadRecord(filepath.Join(dir, "run"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a", "b=127.0.0.1", "c"}, r.Hosts)
+
+	empty := filepath.Join(dir, "empty")
+	require.NoError(t, os.WriteFile(empty, []byte("# nothing\n"), 0o666))
+	bad := filepath.Join(dir, "bad")
+	require.NoError(t, os.WriteFile(bad, []byte("-oProxyCommand=touch x\n"), 0o666))
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "which hosts? Name a file with one per line; --help says more"},
+		{[]string{"nothing"}, "nothing cannot be read: want a file with a host per line"},
+		{[]string{empty}, empty + " names no host"},
+		{[]string{bad}, "-oProxyCommand is not the name of a host"},
+	} {
+		p := run(dir, c.args...)
+		assert.Equal(t, "2", p.wait())
+		assert.Equal(t, "run.sh: "+c.want+"\n", p.errors.String())
+	}
+	help := run(dir, "--help")
+	assert.Equal(t, "0", help.wait())
+	assert.Contains(t, help.out.String(), "deploy/ssh/run.sh my-hosts")
+
+	// The list that comes along can be read.
+	example := readFile(t, "../../deploy/ssh/hosts.example")
+	assert.Contains(t, example, "hostc=10.0.0.3")
 }
