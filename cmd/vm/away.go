@@ -92,7 +92,7 @@ func (o *options) ward(c *cli.Context) error {
 	})
 	switch {
 	case errors.Is(err, warden.ErrHeld):
-		return exit.With(exit.Died, err) // a later try may find it gone
+		return exit.With(exit.Retry, err) // a later try may find it gone
 	case err != nil:
 		return exit.With(exit.Misused, err)
 	case code == exit.OK:
