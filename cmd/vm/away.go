@@ -86,7 +86,7 @@ func (o *options) ward(c *cli.Context) error {
 		Stdin:   c.App.Reader, Stdout: c.App.Writer, Stderr: c.App.ErrWriter,
 		Orphan:      o.control.Orphan,
 		Linger:      c.Duration("linger"),
-		Lock:        filepath.Join(c.String("log-dir"), fmt.Sprintf("vm_%d.warden", c.Int("id"))),
+		Lock:        filepath.Join(c.String("log-dir"), fmt.Sprintf("vm_%s.warden", filepath.Base(c.String("id")))),
 		Takeover:    takeover,
 		Interrupted: interrupted,
 	})

@@ -17,6 +17,9 @@ type Elsewhere interface {
 	Command(id int, args []string) *exec.Cmd
 	// Site says where machine id is.
 	Site(id int) Site
+	// Bring puts small texts, such as keys, into the directory of each machine, by
+	// machine and name, for nobody's eyes but its user's.
+	Bring(files []map[string][]byte) error
 }
 
 // Site is where a machine is.

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,6 +26,8 @@ type away struct {
 	program string
 	mu      sync.Mutex
 	args    map[int][]string // of each machine's first process
+	brought []map[string][]byte
+	refuses error
 }
 
 func (a *away) Command(id int, args []string) *exec.Cmd {
@@ -34,6 +37,11 @@ func (a *away) Command(id int, args []string) *exec.Cmd {
 		a.args[id] = args
 	}
 	return exec.Command(a.program, args...)
+}
+
+func (a *away) Bring(files []map[string][]byte) error {
+	a.brought = files
+	return a.refuses
 }
 
 func (a *away) Site(id int) Site {
@@ -76,6 +84,31 @@ func TestRunElsewhere(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"host0", "host1", "host0"}, r.Hosts)
 	requireGone(t, c)
+}
+
+// Each host gets the certificates of its own machines, and nothing of them stays here.
+func TestCertificatesElsewhere(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	c, a := newAway(t, "good", func(cfg *Config) { cfg.TLS = true })
+	require.Len(t, a.brought, 3)
+	for id, files := range a.brought {
+		require.Len(t, files, 3)
+		assert.Contains(t, string(files[fmt.Sprintf("vm_%d.tls.key", id)]), "PRIVATE KEY")
+		assert.Contains(t, string(files[fmt.Sprintf("vm_%d.tls.crt", id)]), "CERTIFICATE")
+		assert.Equal(t, a.brought[0]["vm_0.tls.ca"], files[fmt.Sprintf("vm_%d.tls.ca", id)])
+	}
+	assert.Empty(t, files(t, os.TempDir()))
+	_, err := c.Run(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Contains(t, strings.Join(a.args[1], " "), "--tls-cert /far/vm_1.tls.crt --tls-key /far/vm_1.tls.key --tls-ca /far/vm_1.tls.ca")
+
+	cfg := c.cfg
+	cfg.Dir = filepath.Join(t.TempDir(), "run")
+	a.refuses = errors.New("disk full")
+	_, err = New(cfg)
+	require.ErrorIs(t, err, a.refuses)
+	assert.NoDirExists(t, cfg.Dir)
+	assert.Empty(t, files(t, os.TempDir()))
 }
 
 func TestElsewhereCheck(t *testing.T) {

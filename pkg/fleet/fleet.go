@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
@@ -343,6 +344,32 @@ func (f *Fleet) Command(id int, args []string) *exec.Cmd {
 func (f *Fleet) Site(id int) cluster.Site {
 	h := f.of(id)
 	return cluster.Site{Host: h.entry.Name, Address: h.address, Bind: h.bind, Dir: h.dir}
+}
+
+// Bring puts small texts into the directories of the machines, a connection for each
+// host.
+func (f *Fleet) Bring(files []map[string][]byte) error {
+	return each(f.hosts, func(i int) error {
+		all := make(map[string][]byte)
+		for id := i; id < len(files); id += len(f.hosts) {
+			maps.Copy(all, files[id])
+		}
+		h := f.hosts[i]
+		return h.silently(h.PutTexts(context.Background(), remote.Silently, h.dir, all))
+	})
+}
+
+// Forget removes from the hosts what would be of use to others if it stayed with the
+// logs: the keys of the run.
+func (f *Fleet) Forget(ctx context.Context) error {
+	return each(f.hosts, func(i int) error {
+		h := f.hosts[i]
+		if h.dir == "" {
+			return nil
+		}
+		_, err := h.Do(ctx, remote.Silently, "remove the keys in "+h.dir, nil, `rm -f "$1"/vm_*.tls.*`, h.dir)
+		return err
+	})
 }
 
 // Places returns where the run's files are on the hosts, as scp names that.

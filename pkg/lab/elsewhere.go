@@ -77,6 +77,11 @@ func (p *Processes) gather(ctx context.Context, env *Env, f *fleet.Fleet) error 
 		names = append(names, logging.FileName(id, rate))
 	}
 	g, err := f.Gather(ctx, p.Dir, names, p.room)
+	if p.TLS && (err != nil || p.Hosts.Keep) {
+		if err := f.Forget(ctx); err != nil {
+			env.say("%v", err)
+		}
+	}
 	if err != nil {
 		return exit.With(exit.Died, err)
 	}

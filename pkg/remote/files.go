@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -69,6 +71,22 @@ func (h *Host) Put(ctx context.Context, asking Asking, path string, mode uint32,
 	}
 	_, err := h.Do(ctx, asking, "write "+path, bytes.NewReader(body), script,
 		path, strconv.FormatUint(uint64(mode), 8), strconv.FormatInt(content.sum.Size, 10), content.sum.SHA256, form)
+	return err
+}
+
+// PutTexts writes small files of whole lines into a directory of the host, by their
+// names, readable by its user alone, over one connection.
+func (h *Host) PutTexts(ctx context.Context, asking Asking, dir string, files map[string][]byte) error {
+	const script = `umask 077; cd "$1" || exit 1; n=0; while IFS= read -r l; do case "$l" in "file "*) f="${l#file }"; : >"$f" || exit 1; n=$((n + 1));; ` +
+		`*) printf "%s\n" "${l#.}" >>"$f" || exit 1;; esac; done; [ "$n" -eq "$2" ]`
+	var b bytes.Buffer
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(&b, "file %s\n", name)
+		for line := range strings.Lines(string(files[name])) {
+			fmt.Fprintf(&b, ".%s\n", strings.TrimRight(line, "\n"))
+		}
+	}
+	_, err := h.Do(ctx, asking, "write into "+dir, &b, script, dir, strconv.Itoa(len(files)))
 	return err
 }
 

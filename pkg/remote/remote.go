@@ -4,8 +4,9 @@
 // Agent, keys, configuration and known hosts are those of the user, as when they call
 // ssh themselves. What runs on the host needs no more than a POSIX shell with its
 // usual tools; gzip and a program for SHA-256 are used where they are. Whatever is
-// passed to a shell there is quoted, and is on one line without ! and without a
-// backslash, so that any login shell reads it alike.
+// passed to a shell there is quoted, and the scripts are on one line, without ! and
+// without a backslash before a quote or another one, so that any login shell reads them
+// alike.
 package remote
 
 import (

@@ -189,6 +189,28 @@ func TestFilesThereAndBack(t *testing.T) {
 	}
 }
 
+func TestPutTexts(t *testing.T) {
+	for _, name := range []string{"h", fakessh.Greets, fakessh.Bare} {
+		h, _ := host(t, name)
+		dir := t.TempDir()
+		files := map[string][]byte{
+			"a key":   []byte("-----BEGIN X-----\n  AAA+/==\n\nfile no\n.dot\n-n\n\\n'\"$x`\n-----END X-----\n"),
+			"b.crt":   []byte("x\n"),
+			"nothing": {},
+		}
+		require.NoError(t, h.PutTexts(t.Context(), remote.Silently, dir, files))
+		for name, want := range files {
+			got, err := os.ReadFile(filepath.Join(dir, name))
+			require.NoError(t, err)
+			assert.Equal(t, string(want), string(got), name)
+			info, err := os.Stat(filepath.Join(dir, name))
+			require.NoError(t, err)
+			assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+		}
+		assert.Error(t, h.PutTexts(t.Context(), remote.Silently, dir+"?", files))
+	}
+}
+
 // A file that does not come whole is not there, and the one before it stays.
 func TestPutIsAllOrNothing(t *testing.T) {
 	h, _ := host(t, "h")

@@ -25,6 +25,7 @@ type Record struct {
 	Ports   []int     `json:"ports,omitempty"`  // of processes
 	Hosts   []string  `json:"hosts,omitempty"`  // of the machines, where these are not processes of Host
 	Restart bool      `json:"restart,omitzero"` // machines that die are started again
+	TLS     bool      `json:"tls,omitzero"`     // machines knew each other by certificates, made for the run
 	Sync    bool      `json:"sync,omitzero"`    // machines wait for the disk
 	NoLogs  bool      `json:"no_logs,omitzero"` // none were written, in virtual time
 	Host    string    `json:"host"`
