@@ -213,7 +213,7 @@ func TestHosts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := on(t)
-			p := f.onHosts(t, "a,b,c", "--duration", "2s", "--rates", "20,40,30", "--seed", "7", "--faults", "at 0.5s kill 1 for 200ms; at 700ms pause 2 for 300ms").start()
+			p := f.onHosts(t, "a,b,c", "--duration", "2s", "--rates", "20,40,30", "--seed", "7", "--tls", "--faults", "at 0.5s kill 1 for 200ms; at 700ms pause 2 for 300ms").start()
 			require.Equal(t, "0", waitLong(t, p))
 			dir := filepath.Join(p.cmd.Dir, "run")
 			requireCorrect(t, dir)
@@ -225,6 +225,7 @@ func TestHosts(t *testing.T) {
 			r, err := rundir.ReadRecord(dir)
 			require.NoError(t, err)
 			assert.Equal(t, []string{"a", "b", "c"}, r.Hosts)
+			assert.True(t, r.TLS)
 			assert.Empty(t, f.left(t))
 			links, err := filepath.Glob(filepath.Join(dir, "*.links"))
 			require.NoError(t, err)
@@ -255,6 +256,9 @@ func TestHosts(t *testing.T) {
 					place = strings.TrimPrefix(place, "c:")
 				}
 				assert.FileExists(t, filepath.Join(place, []string{"vm_0_20.log", "vm_1_40.log"}[i]))
+				keys, err := filepath.Glob(filepath.Join(place, "*.tls.*"))
+				require.NoError(t, err)
+				assert.Empty(t, keys, "no keys are kept")
 			}
 		})
 	}
