@@ -94,6 +94,9 @@ func app() *cli.App {
 			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the diagnostics on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
 		}, tlsFlags(), deliverFlags(env), launcherFlags(&o.control)),
 		Action: func(c *cli.Context) error {
+			if o.away() {
+				return o.runAway(c)
+			}
 			err := o.parse(c)
 			if err == nil {
 				err = o.run(c.Context, c.App.Reader, c.App.Writer, c.App.ErrWriter)
