@@ -32,6 +32,7 @@ var hints = []struct {
 	{lab.ErrEmptyPart, ": choose other --from and --to"},
 	{lab.ErrNoPart, ": leave out --from and --to, or name the directory of one of its runs"},
 	{lab.ErrUnwritable, " (choose another --out)"},
+	{lab.ErrNoPlace, ": say with --out where the page goes"},
 	{lab.ErrLowDisk, " (--min-free says how much; 0 keeps nothing free)"},
 	{sim.ErrTooManyLogs, ", and more with --logs=false"},
 	{sweep.ErrUnchecked, "; with --virtual and --logs=false more"},

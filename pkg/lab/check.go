@@ -48,7 +48,7 @@ func (c Check) Run(_ context.Context, env *Env) error {
 	var last *trace.Verdict
 	table := report.NewCheckCSV(env.text())
 	err = inOrder(len(dirs), func(i int) checked {
-		v, err := c.dir(dirs[i])
+		v, err := c.dir(env, dirs[i])
 		return checked{v, err}
 	}, func(i int, r checked) error {
 		tally.Add(dirs[i], r.verdict)
@@ -187,12 +187,17 @@ func (e *Env) check(dir string, v *trace.Verdict, interrupted bool) error {
 	return nil
 }
 
-func (c *Check) dir(dir string) (*trace.Verdict, error) {
-	run, err := trace.Open(dir)
+func (c *Check) dir(env *Env, dir string) (*trace.Verdict, error) {
+	run, err := env.open(dir)
 	if err != nil {
 		return nil, err
 	}
-	return run.Walk(trace.Options{All: c.All})
+	defer run.close()
+	v, err := run.Walk(trace.Options{All: c.All})
+	if what := run.passed(); err == nil && what != "" {
+		v.Remarks = append(v.Remarks, what)
+	}
+	return v, err
 }
 
 // suggest says what one would do next: look at what the run did, or at what breaks a
@@ -250,6 +255,7 @@ type Stats struct {
 type figures struct {
 	stats  *trace.Stats
 	curves *report.Curves // nil: none are to be drawn
+	passed string         // what of a stream is not of the run, "": nothing
 	err    error          // it cannot be read
 }
 
@@ -264,7 +270,7 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 	var tally report.Tally
 	var overview report.Overview
 	table := report.NewStatsCSV(env.text())
-	err = inOrder(len(dirs), func(i int) figures { return s.dir(dirs[i]) }, func(i int, f figures) error {
+	err = inOrder(len(dirs), func(i int) figures { return s.dir(env, dirs[i]) }, func(i int, f figures) error {
 		if errors.Is(f.err, rundir.ErrNoLogs) && s.Plot == "" && !s.many() {
 			return s.withoutLogs(env, dirs[i], f.err)
 		}
@@ -272,6 +278,9 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 			if err := s.plot(ctx, env, dirs[i], f.curves); err != nil {
 				return err
 			}
+		}
+		if f.passed != "" {
+			env.remark("%s: %s", dirs[i], f.passed)
 		}
 		var verdict *trace.Verdict
 		if f.stats != nil {
@@ -324,18 +333,20 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 }
 
 // dir reads a run, once for all that is wanted of it.
-func (s *Stats) dir(dir string) (f figures) {
-	run, err := trace.Open(dir)
+func (s *Stats) dir(env *Env, dir string) (f figures) {
+	run, err := env.open(dir)
 	if err != nil {
 		return figures{err: err}
 	}
+	defer run.close()
 	var others []trace.Visitor
 	if s.Plot != "" {
-		f.curves = report.NewCurves(run)
+		f.curves = report.NewCurves(run.Run)
 		others = append(others, f.curves)
 	}
 	if f.stats, f.err = run.Stats(others...); f.err != nil {
 		return figures{err: f.err}
 	}
+	f.passed = run.passed()
 	return f
 }

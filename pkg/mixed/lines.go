@@ -67,11 +67,14 @@ func unwrap(line []byte) envelope {
 	return envelope{text: line}
 }
 
+// dockerPart is how long the parts are in which Docker keeps a long line.
+const dockerPart = 16 << 10
+
 // unwrapJSON takes lines of Docker's json-file driver, of journald, and of other programs
 // that put what was written under one of the usual names.
 func unwrapJSON(line []byte) (envelope, bool) {
 	var v struct {
-		Log     *string         `json:"log"` // Docker: with its newline, or else in parts
+		Log     *string         `json:"log"`
 		Stream  string          `json:"stream"`
 		Journal json.RawMessage `json:"MESSAGE"` // a list of bytes where it is not all text
 		Message *string         `json:"message"`
@@ -86,19 +89,17 @@ func unwrapJSON(line []byte) (envelope, bool) {
 	if v.Log != nil {
 		text := []byte(*v.Log)
 		whole := bytes.TrimSuffix(text, []byte("\n"))
-		return envelope{text: bytes.TrimSuffix(whole, []byte("\r")), wrapped: true, partial: len(whole) == len(text), from: "json " + v.Stream}, true
+		// Docker cuts longer lines in parts, and only the last one has the newline.
+		partial := len(whole) == len(text) && len(text) >= dockerPart
+		return envelope{text: bytes.TrimSuffix(whole, []byte("\r")), wrapped: true, partial: partial, from: "json " + v.Stream}, true
 	}
 	if v.Journal != nil {
 		var text string
-		if json.Unmarshal(v.Journal, &text) == nil {
-			return message(text), true
-		}
-		var bytes []byte
 		var numbers []uint8
-		if json.Unmarshal(v.Journal, &numbers) == nil {
-			bytes = numbers
+		if json.Unmarshal(v.Journal, &text) != nil && json.Unmarshal(v.Journal, &numbers) == nil {
+			text = string(numbers)
 		}
-		return message(string(bytes)), true
+		return message(text), true
 	}
 	for _, text := range []*string{v.Message, v.Msg, v.Line} {
 		if text != nil {

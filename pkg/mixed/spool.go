@@ -64,7 +64,9 @@ func (s *spool) create() (err error) {
 }
 
 // read returns a reader of the tape, which nothing is added to any more.
-func (s *spool) read(t *tape) io.Reader { return &tapeReader{file: s.file, blocks: t.blocks, rest: t.buf} }
+func (s *spool) read(t *tape) io.Reader {
+	return &tapeReader{file: s.file, blocks: t.blocks, rest: t.buf}
+}
 
 func (s *spool) close() error {
 	if s.file == nil {
