@@ -7,6 +7,7 @@ import (
 	"flag"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -51,7 +52,7 @@ func app() *cli.App {
 		Usage:       "one virtual machine with a logical clock",
 		UsageText:   "vm --id ID --port PORT --peers HOST:PORT,... [flags]",
 		Description: description,
-		Flags: append([]cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.IntFlag{Name: "id", Usage: "this machine's `ID`, from 0 to the number of peers", Value: -1, DefaultText: "required", EnvVars: env("ID")},
 			&cli.IntFlag{Name: "port", Usage: "`PORT` to listen on", DefaultText: "required", EnvVars: env("PORT")},
 			&cli.StringFlag{Name: "peers", Usage: "all other machines: `HOST:PORT` or ID=HOST:PORT, separated by commas", EnvVars: env("PEERS")},
@@ -72,8 +73,12 @@ func app() *cli.App {
 			&cli.StringFlag{Name: "faults", Usage: "fault `PLAN` for the machine's connections; the same text on all machines, with peers as ID=HOST:PORT", EnvVars: env("FAULTS")},
 			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
 			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the diagnostics on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
-		}, launcherFlags(&o.control)...),
+			logToFlag(env),
+		}, healthFlags(env), launcherFlags(&o.control)),
 		Action: func(c *cli.Context) error {
+			if c.IsSet("health") {
+				return askHealth(c)
+			}
 			err := o.parse(c)
 			if err == nil {
 				err = o.run(c.Context, c.App.Reader, c.App.Writer, c.App.ErrWriter)

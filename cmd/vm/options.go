@@ -23,6 +23,9 @@ type options struct {
 	level   hclog.Level // of the diagnostics
 	bind    string
 	port    int // not used with a listener that is handed down
+
+	health      healthOptions
+	logToStdout bool
 }
 
 // parse reads the command line. What is wrong with it is wrong usage.
@@ -58,6 +61,13 @@ func (o *options) parse(c *cli.Context) error {
 	}
 	if o.level = hclog.LevelFromString(c.String("log-level")); o.level == hclog.NoLevel {
 		return command.Usage("--log-level %q: want trace, debug, info, warn, error or off", c.String("log-level"))
+	}
+	var err error
+	if o.health, err = parseHealth(c); err != nil {
+		return err
+	}
+	if o.logToStdout, err = parseLogTo(c); err != nil {
+		return err
 	}
 	if o.control.ListenFD <= 0 && !c.IsSet("port") {
 		return command.Usage("--port is missing: where does this machine listen, for example 2050?")

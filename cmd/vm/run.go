@@ -41,6 +41,8 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 		return err
 	}
 	if o.control.Supervised {
+		_, done := answer(&cfg, nil)
+		defer done()
 		return o.supervised(ctx, cfg, ln, stdin, stdout)
 	}
 	ctx, stop := exit.OnInterrupt(ctx, nil)
@@ -49,7 +51,13 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	if progress.Draws(stderr) {
 		done = show(&cfg, screen)
 	}
-	return runMachine(ctx, cfg, ln, done, stdout)
+	result, end, err := o.attended(&cfg, stdout, stderr)
+	if err != nil {
+		done()
+		_ = ln.Close()
+		return err
+	}
+	return runMachine(ctx, cfg, ln, func() { done(); end() }, result)
 }
 
 // show has a machine show how it stands with it, until the returned function is

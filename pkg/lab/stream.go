@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/logging"
@@ -64,11 +65,10 @@ func (e *Env) open(name string) (*source, error) {
 // split takes a stream apart.
 func (e *Env) split(name string) (*mixed.Logs, error) {
 	if name == standardInput {
-		if e.In == nil {
+		in := e.input()
+		if in == nil {
 			return nil, errors.New("-: there is no standard input, or it has been read: a command reads it once")
 		}
-		in := e.In
-		e.In = nil
 		return mixed.Split(in, "stdin")
 	}
 	open := logging.Open
@@ -81,6 +81,17 @@ func (e *Env) split(name string) (*mixed.Logs, error) {
 	}
 	defer func() { _ = f.Close() }()
 	return mixed.Split(f, name)
+}
+
+// inputs guards the standard input of every Env: commands open several runs at a time.
+var inputs sync.Mutex
+
+// input returns the standard input once, and nil from then on.
+func (e *Env) input() (in io.Reader) {
+	inputs.Lock()
+	defer inputs.Unlock()
+	in, e.In = e.In, nil
+	return in
 }
 
 // close gives back what the run lies in.

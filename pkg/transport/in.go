@@ -93,6 +93,10 @@ func (n *Node) receive(conn net.Conn) {
 	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
 	frames := newFrameReader(conn, MaxHello)
 	h, err := readHello(frames)
+	if err != nil && n.asks(frames) {
+		n.answer(conn, frames)
+		return
+	}
 	if !n.gate.leave(conn) {
 		return // it was turned away meanwhile
 	}
@@ -109,8 +113,8 @@ func (n *Node) receive(conn net.Conn) {
 	if n.cfg.Accepted != nil {
 		served = n.cfg.Accepted(conn, l.from)
 		defer served.Close()
-		frames.r = served
 	}
+	frames.r = counted{served, &n.received}
 	s, err := l.attach(served, h)
 	switch {
 	case err == nil:
