@@ -74,7 +74,7 @@ func askHealth(c *cli.Context) error {
 // called.
 func answer(cfg *vm.Config, tell func(health.State, *vm.Report)) (m *health.Monitor, done func()) {
 	cfg.Probe = new(vm.Probe)
-	m = health.NewMonitor(cfg.Probe, command.Version(), tell)
+	m = health.NewMonitor(cfg.Probe.Report, command.Version(), tell)
 	cfg.Asked = m.Answer
 	return m, m.Close
 }

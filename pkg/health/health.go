@@ -102,17 +102,17 @@ func patience(rate clock.Rate) int {
 // Monitor looks at a machine once a second, and judges how it stands. That costs the
 // machine nothing.
 type Monitor struct {
-	probe   *vm.Probe
+	report  func() vm.Report
 	version string       // of the program
 	idle    atomic.Int32 // how many looks have found nothing done
 	stop    chan struct{}
 	stopped sync.WaitGroup
 }
 
-// NewMonitor returns a monitor of the machine behind a probe, in a program of this version. It looks at it
-// until it is closed. tell, if not nil, is called after each look.
-func NewMonitor(probe *vm.Probe, version string, tell func(State, *vm.Report)) *Monitor {
-	m := &Monitor{probe: probe, version: version, stop: make(chan struct{})}
+// NewMonitor returns a monitor of the machine of which report says how it stands ([vm.Probe.Report]), in a
+// program of this version. It looks at it until it is closed. tell, if not nil, is called after each look.
+func NewMonitor(report func() vm.Report, version string, tell func(State, *vm.Report)) *Monitor {
+	m := &Monitor{report: report, version: version, stop: make(chan struct{})}
 	m.stopped.Go(func() {
 		tick := time.NewTicker(look)
 		defer tick.Stop()
@@ -123,7 +123,7 @@ func NewMonitor(probe *vm.Probe, version string, tell func(State, *vm.Report)) *
 				return
 			case <-tick.C:
 			}
-			r := probe.Report()
+			r := report()
 			m.look(&before, &r)
 			before = r
 			if tell != nil {
@@ -148,7 +148,7 @@ func (m *Monitor) judge(r *vm.Report) State { return judge(r, int(m.idle.Load())
 
 // State returns how it stands with the machine now.
 func (m *Monitor) State() State {
-	r := m.probe.Report()
+	r := m.report()
 	return m.judge(&r)
 }
 

@@ -21,7 +21,7 @@ var withTypes = sync.OnceFunc(func() { metrics.ExposeMetadata(true) })
 // WriteMetrics writes the machine's figures in Prometheus' text format, version 0.0.4, and
 // those of its process. Everything is read from what the machine counts anyway.
 func (m *Monitor) WriteMetrics(w io.Writer) {
-	r := m.probe.Report()
+	r := m.report()
 	o := &exposition{w: w}
 	o.machine(m, &r)
 	o.links(&r)
@@ -78,6 +78,10 @@ const (
 func (o *exposition) machine(m *Monitor, r *vm.Report) {
 	o.family("lamport_build_info", gauge, "The program, always 1.")
 	o.sample("", 1, "version", m.version, "goversion", runtime.Version())
+	if r.Machines > 0 {
+		o.family("lamport_machine_info", gauge, "The machine, always 1: its id, its rate in ticks per second, and how many there are in the run.")
+		o.sample("", 1, "machine", strconv.Itoa(r.ID), "rate", r.Rate.String(), "machines", strconv.Itoa(r.Machines))
+	}
 
 	state := m.judge(r)
 	o.family("lamport_state", gauge, "1 for the state that the machine is in, 0 for the others.")

@@ -18,7 +18,9 @@ type Probe struct{ runner atomic.Pointer[runner] }
 // by an earlier process of the machine, and all else from the start of this one.
 type Report struct {
 	summary.Status
-	Rate clock.Rate
+	ID       int
+	Machines int // in the run; 0: the machine is not made yet
+	Rate     clock.Rate
 	// Waits says that the machine does what a record says, when its messages come. So
 	// nobody knows when its next step is due.
 	Waits bool
@@ -69,6 +71,8 @@ func (p *Probe) Report() Report {
 	w := r.steps.watcher
 	report := Report{
 		Status:     w.status(),
+		ID:         r.cfg.ID,
+		Machines:   len(r.cfg.Peers) + 1,
 		Rate:       r.cfg.Rate,
 		Waits:      r.cfg.Replay != nil,
 		Internal:   w.internal.Load(),
