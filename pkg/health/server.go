@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"time"
@@ -98,12 +99,12 @@ func (m *Monitor) Serve(a Address) (*Server, error) {
 			WriteTimeout:   answerTimeout,
 			IdleTimeout:    2 * time.Minute, // longer than Prometheus' interval
 			MaxHeaderBytes: maxQuestion,
-			ErrorLog:       nil,
+			ErrorLog:       log.New(io.Discard, "", 0), // a stranger's mistakes are not this machine's
 		},
 	}
 	go func() {
 		defer close(s.done)
-		_ = s.http.Serve(&limited{Listener: ln, room: make(chan struct{}, maxConnections)})
+		_ = s.http.Serve(limit(ln, maxConnections))
 	}()
 	return s, nil
 }
