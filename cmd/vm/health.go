@@ -51,7 +51,7 @@ func parseHealth(c *cli.Context) (o healthOptions, err error) {
 // askHealth asks a running machine, and prints what it says.
 func askHealth(c *cli.Context) error {
 	if c.Args().Present() {
-		return command.Usage("unexpected argument %q", c.Args().First())
+		return command.Usage("unexpected argument %q: --health takes an address, and no more", c.Args().First())
 	}
 	a, err := health.ParseAddress(c.String("health"))
 	if err != nil {

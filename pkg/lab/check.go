@@ -31,7 +31,8 @@ type Check struct {
 // checked is the outcome of a run.
 type checked struct {
 	verdict *trace.Verdict
-	err     error // it cannot be read
+	passed  string // what of a stream is not of the run, "": nothing
+	err     error  // it cannot be read
 }
 
 // Run prints the verdict on each run: of one alone with all that there is to say, of
@@ -48,8 +49,7 @@ func (c Check) Run(_ context.Context, env *Env) error {
 	var last *trace.Verdict
 	table := report.NewCheckCSV(env.text())
 	err = inOrder(len(dirs), func(i int) checked {
-		v, err := c.dir(env, dirs[i])
-		return checked{v, err}
+		return c.dir(env, dirs[i])
 	}, func(i int, r checked) error {
 		tally.Add(dirs[i], r.verdict)
 		if last = r.verdict; last != nil {
@@ -61,8 +61,10 @@ func (c Check) Run(_ context.Context, env *Env) error {
 		case c.Format == "json":
 			return c.object(env, dirs[i], r)
 		case c.Format == "csv":
+			env.remarkOf(dirs[i], r.passed)
 			return table.Add(dirs[i], r.verdict, r.err)
 		case c.many():
+			env.remarkOf(dirs[i], r.passed)
 			return c.line(env, dirs[i], r)
 		}
 		return c.write(env, dirs[i], r.verdict)
@@ -187,17 +189,17 @@ func (e *Env) check(dir string, v *trace.Verdict, interrupted bool) error {
 	return nil
 }
 
-func (c *Check) dir(env *Env, dir string) (*trace.Verdict, error) {
+func (c *Check) dir(env *Env, dir string) (r checked) {
 	run, err := env.open(dir)
 	if err != nil {
-		return nil, err
+		return checked{err: err}
 	}
 	defer run.close()
-	v, err := run.Walk(trace.Options{All: c.All})
-	if what := run.passed(); err == nil && what != "" {
-		v.Remarks = append(v.Remarks, what)
+	r.verdict, r.err = run.Walk(trace.Options{All: c.All})
+	if r.passed = run.passed(); r.passed != "" && r.verdict != nil {
+		r.verdict.Remarks = append(r.verdict.Remarks, r.passed)
 	}
-	return v, err
+	return r
 }
 
 // suggest says what one would do next: look at what the run did, or at what breaks a
@@ -279,9 +281,7 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 				return err
 			}
 		}
-		if f.passed != "" {
-			env.remark("%s: %s", dirs[i], f.passed)
-		}
+		env.remarkOf(dirs[i], f.passed)
 		var verdict *trace.Verdict
 		if f.stats != nil {
 			verdict = f.stats.Verdict

@@ -110,9 +110,12 @@ func (s *source) passed() string {
 }
 
 // remarkPassed says the same to people.
-func (e *Env) remarkPassed(s *source) {
-	if what := s.passed(); what != "" {
-		e.remark("%s: %s", s.logs.Name, what)
+func (e *Env) remarkPassed(s *source) { e.remarkOf(s.Dir, s.passed()) }
+
+// remarkOf remarks something of a run, if there is anything to be remarked.
+func (e *Env) remarkOf(name, what string) {
+	if what != "" {
+		e.remark("%s: %s", name, what)
 	}
 }
 
