@@ -130,7 +130,7 @@ func Owns(dir, file string) bool {
 	if err != nil {
 		return false
 	}
-	if stream, err := os.Stat(dir); err == nil && os.SameFile(info, stream) {
+	if stream, err := os.Stat(dir); err == nil && !stream.IsDir() && os.SameFile(info, stream) {
 		return true
 	}
 	entries, err := os.ReadDir(dir)
