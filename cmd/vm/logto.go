@@ -14,6 +14,9 @@ import (
 	"github.com/scalemodel/lamport/pkg/vm"
 )
 
+// logTos are what --log-to takes.
+var logTos = []string{"file", "stdout"}
+
 func logToFlag(env func(string) []string) cli.Flag {
 	return &cli.StringFlag{Name: "log-to", Usage: "`WHERE` the event log goes: file, or stdout for the file and standard output; the result goes to standard error then", Value: "file", EnvVars: env("LOG_TO")}
 }

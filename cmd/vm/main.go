@@ -52,6 +52,11 @@ func app() *cli.App {
 		Usage:       "one virtual machine with a logical clock",
 		UsageText:   "vm --id ID --port PORT --peers HOST:PORT,... [flags]",
 		Description: description,
+		Metadata: map[string]any{command.ChoicesKey: command.Choices{
+			"log-level": command.LogLevels,
+			"log-to":    logTos,
+			"pace":      {"max", "recorded"},
+		}},
 		Flags: slices.Concat([]cli.Flag{
 			&cli.IntFlag{Name: "id", Usage: "this machine's `ID`, from 0 to the number of peers", Value: -1, DefaultText: "required", EnvVars: env("ID")},
 			&cli.IntFlag{Name: "port", Usage: "`PORT` to listen on", DefaultText: "required", EnvVars: env("PORT")},
