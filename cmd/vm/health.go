@@ -1,8 +1,12 @@
 package main
 
 import (
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -57,7 +61,11 @@ func askHealth(c *cli.Context) error {
 	if err != nil {
 		return command.Usage("--health: %w", err)
 	}
-	v, err := health.Ask(c.Context, a, c.Bool("ready"), nil)
+	config, err := askingTLS(c)
+	if err != nil {
+		return err
+	}
+	v, err := health.Ask(c.Context, a, c.Bool("ready"), config)
 	if err != nil {
 		return exit.With(exit.Broken, err)
 	}
@@ -68,6 +76,25 @@ func askHealth(c *cli.Context) error {
 		return exit.With(exit.Broken, nil)
 	}
 	return nil
+}
+
+// askingTLS returns how a machine with certificates is asked on the port of its links, with its
+// own: nil where there are none. A probe in its container has the same environment.
+func askingTLS(c *cli.Context) (*tls.Config, error) {
+	var t tlsOptions
+	if err := t.parse(c); err != nil || !t.on() {
+		return nil, err
+	}
+	var o options
+	if strings.Contains(t.files.Cert+t.files.Key+t.files.CA, idInPath) {
+		if err := o.parseRoster(c); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.open(&o.machine); err != nil {
+		return nil, err
+	}
+	return o.machine.TLS.Client(), nil
 }
 
 // answer lets the machine say how it is on the port of its links, until the returned function is
@@ -95,6 +122,9 @@ func (o *healthOptions) attend(cfg *vm.Config) (done func(), err error) {
 	if o.metrics != nil {
 		if server, err = m.Serve(*o.metrics); err != nil {
 			stop()
+			if errors.Is(err, syscall.EADDRINUSE) { // whoever has it may be about to go
+				return nil, exit.With(exit.Retry, fmt.Errorf("--metrics: %w", err))
+			}
 			return nil, command.Usage("--metrics: %w", err)
 		}
 	}

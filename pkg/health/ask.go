@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -22,11 +23,21 @@ type Verdict struct {
 const AskTimeout = 5 * time.Second
 
 // Ask asks the machine at an address whether it lives, or whether it is ready: where its
-// figures are served, or on the port of its links. Where the links are under TLS, that is
-// what config says; otherwise it is nil. An error says that there was no answer.
+// figures are served, or on the port of its links. Where the links may be under TLS, config says
+// how it is spoken; otherwise it is nil. An error says that there was no answer.
 func Ask(ctx context.Context, a Address, ready bool, config *tls.Config) (Verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, AskTimeout)
 	defer cancel()
+	if config != nil && a.network == "tcp" {
+		v, err := a.ask(ctx, ready, config)
+		if _, open := errors.AsType[tls.RecordHeaderError](err); !open {
+			return v, err
+		} // the figures are served without TLS
+	}
+	return a.ask(ctx, ready, nil)
+}
+
+func (a Address) ask(ctx context.Context, ready bool, config *tls.Config) (Verdict, error) {
 	conn, err := a.dial(ctx)
 	if err != nil {
 		return Verdict{}, fmt.Errorf("%v does not answer: %w", a, cause(err))
@@ -69,7 +80,7 @@ func known(word string) bool {
 
 // cause leaves away what the network has to say of an address that is named already.
 func cause(err error) error {
-	if op, ok := err.(*net.OpError); ok {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
 		return op.Err
 	}
 	return err

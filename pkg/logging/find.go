@@ -6,7 +6,7 @@ import (
 )
 
 // kinds are the words that say what a line is.
-var kinds = []string{"internal", "receive", "send", "start", "resume", "stop"}
+var kinds = []string{"internal", "receive", "send", "start", "resume", "pause", "offset", "stop"}
 
 // Finding is what [Find] finds in a text.
 type Finding uint8
@@ -115,8 +115,10 @@ func headless(text []byte) bool {
 			continue
 		}
 		rest = rest[bytes.IndexByte(rest, ' ')+1:]
-		if bytes.HasPrefix(rest, []byte("step=")) || bytes.HasPrefix(rest, []byte("version=")) {
-			return true
+		for _, field := range []string{"step=", "version=", "peer="} {
+			if bytes.HasPrefix(rest, []byte(field)) {
+				return true
+			}
 		}
 	}
 }

@@ -2,8 +2,10 @@ package transport
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync/atomic"
 )
 
@@ -71,12 +73,30 @@ func (n *Node) asks(frames *frameReader) bool {
 	return n.cfg.Asked != nil && bytes.HasPrefix(frames.unread(), []byte("GET "))
 }
 
+// errAsked says that a connection brings a question.
+var errAsked = errors.New("a question")
+
+// mayAsk reports whether somebody who calls from an address that is none of the peers' may ask
+// all the same: from this very host. A probe in the machine's container does.
+func (n *Node) mayAsk(conn net.Conn) bool {
+	if n.cfg.Asked == nil {
+		return false
+	}
+	from, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return false
+	}
+	to, err := netip.ParseAddrPort(conn.LocalAddr().String())
+	return from.Addr().Unmap().IsLoopback() || err == nil && from.Addr() == to.Addr()
+}
+
 // unread returns what was read from the stream and not yet handed out.
 func (f *frameReader) unread() []byte { return f.buf[f.start:f.end] }
 
 // answer lets whoever asks have an answer. The connection counts as unknown for as long as that
 // takes, and has the time that a HELLO has.
 func (n *Node) answer(conn net.Conn, frames *frameReader) {
+	defer conn.Close()
 	n.cfg.Asked(conn, frames.unread())
 	n.gate.leave(conn)
 }
