@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/certs"
 	"github.com/scalemodel/lamport/pkg/exit"
 )
 
@@ -241,4 +242,33 @@ func TestStandardOutputThatIsNotRead(t *testing.T) {
 		require.NoError(t, err)
 		assert.Contains(t, string(b), " stop: ")
 	}
+}
+
+// Under TLS a machine answers whoever has a certificate of the run: a probe in its container takes
+// the machine's own, from the same environment. Its figures are served without.
+func TestHealthUnderTLS(t *testing.T) {
+	dir := t.TempDir()
+	_, err := certs.Make(dir, certs.Plan{Run: "by-hand", Machines: 2})
+	require.NoError(t, err)
+	ports := freePorts(t, 3)
+	env := []string{
+		"VM_ID=0", "VM_PEERS=127.0.0.1:" + ports[0] + ",127.0.0.1:" + ports[1], "VM_METRICS=" + ports[2], "VM_LOG_DIR=" + t.TempDir(), "VM_DURATION=0",
+		"VM_TLS_CERT=" + filepath.Join(dir, "vm-{id}", "tls.crt"), "VM_TLS_KEY=" + filepath.Join(dir, "vm-{id}", "tls.key"), "VM_TLS_CA=" + filepath.Join(dir, "ca.crt"),
+	}
+	ask := func(env []string, at string) (int, string, string) {
+		p := startVM(t, env, "--health", at)
+		code := p.wait(t)
+		return code, p.out.String(), p.errors.String()
+	}
+	startVM(t, env)
+	await(t, "it answers", func() bool { code, _, _ := ask(env, ports[0]); return code == exit.OK })
+	for _, port := range []string{ports[0], ports[2]} {
+		code, stdout, stderr := ask(env, port)
+		assert.Equal(t, []any{exit.OK, "connecting\n", ""}, []any{code, stdout, stderr})
+	}
+	code, stdout, stderr := ask(nil, ports[0])
+	assert.Equal(t, []any{exit.Broken, ""}, []any{code, stdout})
+	assert.Contains(t, stderr, "does not answer")
+	code, stdout, _ = ask(nil, ports[2])
+	assert.Equal(t, []any{exit.OK, "connecting\n"}, []any{code, stdout})
 }

@@ -1,8 +1,11 @@
 package transport
 
 import (
+	"context"
 	"io"
 	"net"
+	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -93,4 +96,33 @@ func TestAskersDoNotDisturb(t *testing.T) {
 		_ = c.Close()
 	}
 	finish(t, nodes)
+}
+
+// A probe in the machine's container may ask, whoever the peers are; and no more than that.
+func TestThisHostMayAsk(t *testing.T) {
+	nodes, _ := mesh(t, 2, func(c *Config) {
+		c.Asked = func(conn net.Conn, _ []byte) { _, _ = conn.Write([]byte("fine")) }
+		if c.ID == 0 {
+			c.Allow = func(context.Context, netip.Addr) bool { return false }
+		}
+	})
+	go func() { _ = nodes[0].Connect(t.Context()) }()
+	say := func(what []byte) string {
+		conn, err := net.Dial("tcp", nodes[0].ln.Addr().String())
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = conn.Write(what)
+		require.NoError(t, err)
+		b, _ := io.ReadAll(conn)
+		return string(b)
+	}
+	assert.Equal(t, "fine", say([]byte("GET /")))
+	assert.Zero(t, nodes[0].Stats().Refused)
+	said := say(hello{version: Version, machines: 2, from: 1, to: anyID, secret: NewSecret(), run: "test"}.frame())
+	frames := newFrameReader(strings.NewReader(said), MaxFrame)
+	typ, body, err := frames.next()
+	require.NoError(t, err)
+	require.Equal(t, frameError, typ)
+	assert.Equal(t, strangerText, parseError(body).Text)
+	assert.EqualValues(t, 1, nodes[0].Stats().Refused)
 }
