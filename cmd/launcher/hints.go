@@ -41,6 +41,7 @@ var hints = []struct {
 	{lab.ErrOpen, ": give --tls-cert, --tls-key and --tls-ca, or say with --allow where the machines are (0.0.0.0/0,::/0 for anywhere)"},
 	{lab.ErrNoGatherer, ": \"launcher certs\" puts it into the directory gather"},
 	{gather.ErrBusy, ": end it, or choose another --out"},
+	{lab.ErrNoPlace, ": say with --out where the page goes"},
 	{lab.ErrLowDisk, " (--min-free says how much; 0 keeps nothing free)"},
 	{sim.ErrTooManyLogs, ", and more with --logs=false"},
 	{sweep.ErrUnchecked, "; with --virtual and --logs=false more"},
