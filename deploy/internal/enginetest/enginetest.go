@@ -116,8 +116,7 @@ func Eventually(t testing.TB, what string, is func() bool) {
 	}
 }
 
-// Copy copies a file of the package under test to a directory, where a user would have
-// it.
+// Copy copies files to a directory, where a user would have them, with their modes.
 func Copy(t testing.TB, dir string, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -125,7 +124,11 @@ func Copy(t testing.TB, dir string, names ...string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, filepath.Base(name)), b, 0o755); err != nil { //nolint:gosec // some are programs
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(name)), b, info.Mode()); err != nil {
 			t.Fatal(err)
 		}
 	}

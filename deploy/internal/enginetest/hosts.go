@@ -1,16 +1,15 @@
 package enginetest
 
 import (
-	"fmt"
-	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 // Hosts are a cluster that deploy/hosts.sh has made of this host.
 type Hosts struct {
-	init string // the id of process 1 in it
+	init int // the id of process 1 in it
 }
 
 // MakeHosts makes a cluster, with the flags of hosts.sh, until the end of the test.
@@ -23,17 +22,19 @@ func MakeHosts(t testing.TB, flags ...string) *Hosts {
 	if p.Ended() {
 		t.Fatalf("the hosts cannot be made: %s", p.Errors())
 	}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", p.PID(), p.PID()))
+	pids, err := children(p.PID())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Hosts{strings.Fields(string(children))[0]}
+	return &Hosts{pids[0]}
 }
 
 // Start starts a command on the head.
 func (h *Hosts) Start(t testing.TB, dir string, env []string, command ...string) *Program {
 	t.Helper()
-	return Start(t, dir, env, "nsenter", h.enter(dir, command)...)
+	p := Start(t, dir, env, "nsenter", h.enter(dir, command)...)
+	p.within = true
+	return p
 }
 
 // Run runs a command on the head, and returns its exit code and what it says.
@@ -43,5 +44,5 @@ func (h *Hosts) Run(t testing.TB, dir string, env []string, command ...string) (
 }
 
 func (h *Hosts) enter(dir string, command []string) []string {
-	return append([]string{"--target", h.init, "--pid", "--mount", "--net", "--uts", "--wd=" + dir, "--"}, command...)
+	return append([]string{"--target", strconv.Itoa(h.init), "--pid", "--mount", "--net", "--uts", "--wd=" + dir, "--"}, command...)
 }

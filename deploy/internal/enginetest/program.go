@@ -2,8 +2,12 @@ package enginetest
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +22,8 @@ type Program struct {
 	out   text
 	errs  text
 	ended chan struct{}
+
+	within bool // it is the child of nsenter, which passes no signal on
 }
 
 // Start starts a program in a directory. Its standard input is open as long as the test
@@ -59,6 +65,12 @@ func Run(t testing.TB, dir string, env []string, name string, args ...string) (c
 	return code, p.Out() + p.Errors()
 }
 
+// Launcher runs launcher in a directory, as [Run] does.
+func Launcher(t testing.TB, dir string, args ...string) (code int, out string) {
+	t.Helper()
+	return Run(t, dir, Environ(t), filepath.Join(Programs(t), "launcher"), args...)
+}
+
 // Stop closes the program's standard input, and kills it if it does not end by that.
 func (p *Program) Stop() {
 	_ = p.stdin.Close()
@@ -89,6 +101,41 @@ func (p *Program) Ended() bool {
 	default:
 		return false
 	}
+}
+
+// Signal sends it a signal.
+func (p *Program) Signal(s os.Signal) error {
+	if !p.within {
+		return p.cmd.Process.Signal(s)
+	}
+	pids, err := children(p.PID())
+	if err != nil {
+		return err
+	}
+	child, err := os.FindProcess(pids[0])
+	if err != nil {
+		return err
+	}
+	return child.Signal(s)
+}
+
+// children returns the child processes of a process that has some.
+func children(pid int) (pids []int, err error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return nil, err
+	}
+	for field := range strings.FieldsSeq(string(b)) {
+		child, err := strconv.Atoi(field)
+		if err != nil {
+			return nil, err
+		}
+		pids = append(pids, child)
+	}
+	if pids == nil {
+		return nil, fmt.Errorf("process %d has no child", pid)
+	}
+	return pids, nil
 }
 
 // PID returns the id of its process.

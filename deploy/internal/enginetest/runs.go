@@ -44,7 +44,7 @@ func Steps(t testing.TB, dir string) (n int) {
 // busy host has made them miss count.
 func RequireTicks(t testing.TB, dir string, ticks uint64) {
 	t.Helper()
-	code, out := Run(t, dir, Environ(t), filepath.Join(Programs(t), "launcher"), "stats", "--format", "json", ".")
+	code, out := Launcher(t, dir, "stats", "--format", "json", ".")
 	var stats struct {
 		Machines []struct {
 			Summary struct{ Steps, Missed uint64 } `json:"summary"`
@@ -65,7 +65,7 @@ func RequireTicks(t testing.TB, dir string, ticks uint64) {
 // RequireCorrect requires that a run is correct.
 func RequireCorrect(t testing.TB, dir string) {
 	t.Helper()
-	if code, out := Run(t, dir, Environ(t), filepath.Join(Programs(t), "launcher"), "check", "."); code != 0 {
+	if code, out := Launcher(t, dir, "check", "."); code != 0 {
 		t.Fatalf("launcher check exits with %d: %s", code, out)
 	}
 }
