@@ -118,7 +118,10 @@ func prepare(t *testing.T, dir, name string, args ...string) *program {
 	p.cmd.Dir = dir
 	p.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "LAUNCHER_") || strings.HasPrefix(v, "VM_") || strings.HasPrefix(v, "TMUX") ||
-			strings.HasPrefix(v, "NO_COLOR=") || strings.HasPrefix(v, "CLICOLOR")
+			strings.HasPrefix(v, "NO_COLOR=") || strings.HasPrefix(v, "CLICOLOR") ||
+			// What tells of an engine, if one runs the tests.
+			strings.HasPrefix(v, "SLURM_") || strings.HasPrefix(v, "PM") || strings.HasPrefix(v, "OMPI_") ||
+			strings.HasPrefix(v, "PBS_") || strings.HasPrefix(v, "KUBERNETES_")
 	})
 	// A program under the race detector otherwise sleeps a second at its end.
 	p.cmd.Env = append(p.cmd.Env, "GORACE=atexit_sleep_ms=0")

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/transport"
 	"github.com/scalemodel/lamport/pkg/vm"
 )
@@ -44,10 +45,25 @@ func hint(err error) string {
 			return ": " + mend
 		}
 	}
+	if e, ok := errors.AsType[*logging.ExistsError](err); ok {
+		return openRun(e.Name)
+	}
 	if errors.Is(err, vm.ErrCrash) {
 		return "; start it again with --resume"
 	}
 	return ""
+}
+
+// openRun says how to go on with the run of a log that is not over; "" where it is, or is not
+// known to be.
+func openRun(log string) string {
+	switch last, ok := logging.Last(log); {
+	case !ok || last.Kind == logging.StopRecord:
+		return ""
+	case last.Kind == logging.PauseRecord:
+		return fmt.Sprintf("; its machine is paused at step %d: add --resume, and it goes on there", last.Pause.Step)
+	}
+	return "; its machine has not come to its end: add --resume, and it goes on where the log ends"
 }
 
 var listenHints = []struct {
@@ -67,6 +83,7 @@ var refusalHints = map[transport.Code]string{
 	transport.CodeSelf:        "check the addresses in --peers",
 	transport.CodeDuplicate:   "give each its own --id",
 	transport.CodeStranger:    "compare --run, --id, and the number and addresses of --peers with its own; its diagnostics say which differs",
+	transport.CodeAddress:     "if it is a peer's, allow it with --allow",
 	transport.CodeTerms:       "give all machines of a run the same --die, and --replay to all or none",
 }
 

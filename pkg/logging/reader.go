@@ -24,9 +24,10 @@ const (
 	EventRecord
 	ResumeRecord
 	StopRecord
+	PauseRecord
 )
 
-// String returns the kind's name: start, event, resume or stop.
+// String returns the kind's name: start, event, resume, stop or pause.
 func (k RecordKind) String() string {
 	switch k {
 	case StartRecord:
@@ -37,11 +38,13 @@ func (k RecordKind) String() string {
 		return "resume"
 	case StopRecord:
 		return "stop"
+	case PauseRecord:
+		return "pause"
 	}
 	return fmt.Sprintf("record(%d)", uint8(k))
 }
 
-// Record is one line of a log. Of the last four fields only the one that Kind
+// Record is one line of a log. Of the last five fields only the one that Kind
 // names is filled.
 type Record struct {
 	Line      int   // 1, 2, 3, … in the file
@@ -53,6 +56,7 @@ type Record struct {
 	Event  event.Event
 	Resume Resume
 	Stop   Stop
+	Pause  Pause
 }
 
 // Time returns when the line was written, in UTC.
@@ -255,8 +259,12 @@ func (r *Reader) record(s *scanner, rec *Record) bool {
 		s.pos += len("stop: ")
 		rec.reset(StopRecord)
 		return s.stop(&rec.Stop) && s.over()
+	case bytes.HasPrefix(kind, []byte("pause: ")):
+		s.pos += len("pause: ")
+		rec.reset(PauseRecord)
+		return s.pause(&rec.Pause) && s.over()
 	}
-	return s.expected(`"start: ", "internal: ", "send: ", "receive: ", "resume: " or "stop: "`)
+	return s.expected(`"start: ", "internal: ", "send: ", "receive: ", "pause: ", "resume: " or "stop: "`)
 }
 
 // event returns the record's event, every field of which is to be filled. A record
@@ -498,9 +506,42 @@ func (s *scanner) start(v *Start) bool {
 	return ok
 }
 
+func (s *scanner) pause(v *Pause) bool {
+	return s.reached(&v.Step, &v.Clock) && s.elapsed(&v.Elapsed)
+}
+
 func (s *scanner) resume(v *Resume) bool {
-	return s.text("step=") && s.number(&v.Step, math.MaxUint64, "step") &&
-		s.text(" clock=") && s.number((*uint64)(&v.Clock), math.MaxUint64, "clock")
+	return s.reached(&v.Step, &v.Clock) && (s.pos == len(s.line) || s.elapsed(&v.Elapsed))
+}
+
+// reached takes where the events before have led.
+func (s *scanner) reached(step *uint64, now *clock.Time) bool {
+	return s.text("step=") && s.number(step, math.MaxUint64, "step") &&
+		s.text(" clock=") && s.number((*uint64)(now), math.MaxUint64, "clock")
+}
+
+// elapsed takes a duration in seconds, with all of its microseconds.
+func (s *scanner) elapsed(v *time.Duration) bool {
+	const wanted = "elapsed, seconds with six decimal places from 0.000001 to 9223372036.854775"
+	if !s.text(" elapsed=") {
+		return false
+	}
+	from := s.pos
+	var seconds uint64
+	ok := s.number(&seconds, math.MaxInt64/uint64(time.Second), "elapsed") && s.at(".") && len(s.line)-s.pos >= len(".000000")
+	if ok {
+		digits := s.line[s.pos+1 : s.pos+len(".000000")]
+		d1, d2, d3 := get2(digits), get2(digits[2:]), get2(digits[4:])
+		micro := uint64(d1*10000 + d2*100 + d3)
+		total := seconds*1e6 + micro
+		if ok = d1 < 100 && d2 < 100 && d3 < 100 && total > 0 && total <= math.MaxInt64/uint64(time.Microsecond); ok {
+			s.pos += len(".000000")
+			*v = time.Duration(total) * time.Microsecond
+			return true
+		}
+	}
+	s.pos = from
+	return s.expected(wanted)
 }
 
 func (s *scanner) stop(v *Stop) bool {

@@ -32,6 +32,9 @@ type Stats struct {
 	// ClockSteps are where system clocks were set while machines ran. The figures
 	// are what they would be without, unless a machine's NotKnown says otherwise.
 	ClockSteps []ClockStep `json:"clock_steps,omitempty"`
+	// Stood is how long the run stood still in all: all its machines had been stopped, and
+	// were started again. No figure counts that time.
+	Stood time.Duration `json:"stood_ns,omitzero"`
 	// ClockSkews are whose system clocks were apart. Then nothing is known that rests
 	// on times of several machines.
 	ClockSkews []ClockSkew `json:"clock_skews,omitempty"`
@@ -118,16 +121,22 @@ func (r *Run) Stats(others ...Visitor) (*Stats, error) {
 		return nil, err
 	}
 	steps, _ := c.clockSteps()
-	if steps == nil {
+	stood := c.stood()
+	if steps == nil && stood == nil {
 		return c.Stats(verdict), nil
 	}
-	corrected := r.without(steps)
+	corrected := r.without(append(stood, steps...))
 	c = NewCollector(corrected)
 	if _, err := corrected.Walk(Options{Unchecked: true}, c); err != nil {
 		return nil, err
 	}
 	s := c.Stats(verdict)
 	s.ClockSteps = append(steps, s.ClockSteps...)
+	for _, pause := range stood {
+		if pause.Machine == stood[0].Machine {
+			s.Stood += pause.By
+		}
+	}
 	return s, nil
 }
 
@@ -166,6 +175,8 @@ type gathered struct {
 	lastTick int64 // µs
 	from, to int64 // µs, of its first and last line
 	resumes  int
+	paused   away   // as it was with the last line, if that is a pause line
+	absences []away // while the run may have stood still
 	offsets  *offsets
 	haste    *haste
 }
@@ -248,14 +259,32 @@ func (c *Collector) other(m *gathered, rec *logging.Record) {
 		if c.start == nil {
 			c.start = rec
 		}
+	case logging.PauseRecord:
+		m.paused = away{from: rec.UnixMicro, again: rec.Pause.Elapsed}
 	case logging.ResumeRecord:
-		m.resumes++
-		if m.offsets != nil {
-			m.offsets.resumed()
-		}
+		m.resumed(rec)
 	case logging.StopRecord:
 		m.stop = rec
 	}
+}
+
+// resumed takes in that the machine came back.
+func (m *gathered) resumed(rec *logging.Record) {
+	m.resumes++
+	m.schedule.Resumed(rec)
+	if m.offsets != nil {
+		m.offsets.resumed(rec)
+	}
+	if rec.Resume.Elapsed > 0 {
+		a := away{from: max(m.from, m.lastTick)} // it was killed
+		if m.paused.from > 0 {
+			a = m.paused
+			a.again = max(0, a.again-rec.Resume.Elapsed)
+		}
+		a.to, a.line = max(a.from, rec.UnixMicro), rec.Line
+		m.absences = append(m.absences, a)
+	}
+	m.paused = away{}
 }
 
 // observe takes in an event.
@@ -535,7 +564,7 @@ func (m *gathered) stats() MachineStats {
 	}
 	for i := len(m.buckets) - 1; i >= 0; i-- {
 		if m.buckets[i] > 0 {
-			s.JumpHistogram = m.buckets[:i+1]
+			s.JumpHistogram = slices.Clone(m.buckets[:i+1]) // a slice of it would keep all that has been gathered
 			break
 		}
 	}

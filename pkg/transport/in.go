@@ -91,6 +91,12 @@ func (n *Node) receive(conn net.Conn) {
 	stop := context.AfterFunc(n.ctx, func() { _ = conn.Close() })
 	defer stop()
 	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
+	if err := n.judgeSource(conn); err != nil {
+		if n.gate.leave(conn) {
+			n.turnAway(conn, err)
+		}
+		return
+	}
 	frames := newFrameReader(conn, MaxHello)
 	h, err := readHello(frames)
 	if !n.gate.leave(conn) {
@@ -146,6 +152,9 @@ func (n *Node) turnAway(conn net.Conn, why error) {
 	if e := unsaid(why); e != nil {
 		code = e.Code
 		sayError(conn, e.told())
+		if code == CodeAddress { // its HELLO is not read
+			defer n.lingerBriefly(conn)
+		}
 		if code != CodeProtocol { // who knows the protocol may be a peer
 			n.callers.turnedAway(conn.RemoteAddr(), e)
 		}
@@ -153,6 +162,20 @@ func (n *Node) turnAway(conn net.Conn, why error) {
 	// Each reason for itself: a flood of one must not hide the others.
 	if count, worth := n.refusals.another(code, n.now()); worth {
 		n.log.Warn("connection refused", "from", conn.RemoteAddr(), "reason", why, "so-far", count)
+	}
+}
+
+// maxLingering is how many that were turned away are heard out at one time.
+const maxLingering = 32
+
+// lingerBriefly lets somebody who was turned away in the middle of a handshake hear
+// that, unless many others do at this time.
+func (n *Node) lingerBriefly(conn net.Conn) {
+	select {
+	case n.lingering <- struct{}{}:
+		defer func() { <-n.lingering }()
+		linger(conn)
+	default:
 	}
 }
 

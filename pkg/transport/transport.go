@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -67,6 +68,9 @@ type Config struct {
 	// Accepted, if not nil, decorates a connection that a machine has made, as
 	// Dial can decorate those that this one makes.
 	Accepted func(conn net.Conn, from int) net.Conn
+	// Allow, if not nil, says who may come as far as a HELLO, by the address from which
+	// it calls. It may take its time, until ctx ends. [Sources.Allow] is one.
+	Allow func(ctx context.Context, from netip.Addr) bool
 	// Past is what an earlier process of this machine has left behind, for
 	// each peer; none for a machine that begins.
 	Past []Past
@@ -133,6 +137,8 @@ type Node struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	dials  chan struct{} // as many as may be made at one time, while the node starts
+
+	lingering chan struct{} // as many as are turned away are heard out at one time
 
 	// While all gather, in Connect and Barrier, no connection is tried or found too
 	// silent: the others may be held up by their own start.
@@ -216,6 +222,8 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		failed: make(chan struct{}),
 		dials:  make(chan struct{}, MaxDials),
 		past:   make(map[int]Past),
+
+		lingering: make(chan struct{}, maxLingering),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	for i, p := range cfg.Peers {
@@ -343,7 +351,11 @@ func (n *Node) Connect(ctx context.Context) error {
 //
 // It returns for how long the run has been going on, by those peers that know,
 // ascending. None of them takes that from a clock that can be set.
-func (n *Node) Rejoin(ctx, hear context.Context) (elapsed []time.Duration, err error) {
+//
+// Where hear ends and no peer knows, the run may stand still until all are back. Then
+// whole, if not nil, is asked how long to wait for them: until its result ends, which is an
+// error that says who is missing; nil: no longer.
+func (n *Node) Rejoin(ctx, hear context.Context, whole func() context.Context) (elapsed []time.Duration, err error) {
 	n.mu.Lock()
 	n.stage = stageRejoined
 	n.mu.Unlock()
@@ -354,16 +366,31 @@ func (n *Node) Rejoin(ctx, hear context.Context) (elapsed []time.Duration, err e
 	if err != nil {
 		return nil, err
 	}
-	err = n.awaitAloud(hear, rejoiningTick, func() bool {
+	answered := func() bool {
 		return all(n.out, func(l *outLink) bool { return l.end().answered() }) &&
 			all(n.in, func(l *inLink) bool { return l.answered() })
-	})
+	}
+	err = n.awaitAloud(hear, rejoiningTick, answered)
+	if err != nil && n.Err() == nil && len(n.elapsed()) == 0 && whole != nil {
+		if company := whole(); company != nil {
+			err = n.awaitAloud(company, stillWaitingTick, func() bool { return answered() || len(n.elapsed()) > 0 })
+			if err != nil && n.Err() == nil {
+				return nil, err
+			}
+		}
+	}
 	if failed := n.Err(); failed != nil {
 		return nil, failed
 	}
 	if err != nil {
 		n.log.Warn("going on without an answer of all peers", "missing", err)
 	}
+	return n.elapsed(), nil
+}
+
+// elapsed returns for how long the run has been going on, by those peers that have said so,
+// ascending.
+func (n *Node) elapsed() (elapsed []time.Duration) {
 	for _, l := range n.in {
 		if l == nil {
 			continue
@@ -373,7 +400,7 @@ func (n *Node) Rejoin(ctx, hear context.Context) (elapsed []time.Duration, err e
 		}
 	}
 	slices.Sort(elapsed)
-	return elapsed, nil
+	return elapsed
 }
 
 // Resume says, after [Node.Rejoin], when the run began: at start, by the log of this

@@ -74,6 +74,10 @@ const (
 	CodeTerms                       // two machines of one run that cannot be in one, by what they say of themselves
 )
 
+// CodeAddress is why somebody is turned away who calls from an address that is no
+// machine's. It is never said: a machine whose new address is not known yet comes again.
+const CodeAddress Code = 13
+
 // RefusedError is why one end of a connection has closed it. Whoever has not shown
 // that it belongs to the run is told less, see [RefusedError.told].
 type RefusedError struct {
@@ -98,6 +102,8 @@ func (e *RefusedError) told() *RefusedError {
 	switch e.Code {
 	case CodeProtocol, CodeVersion, CodeTerms:
 		return e
+	case CodeAddress:
+		return &RefusedError{Code: CodeProtocol, Text: strangerText}
 	}
 	return &RefusedError{Code: CodeStranger, Text: strangerText}
 }
