@@ -40,6 +40,9 @@ func hint(err error) string {
 	if e, ok := errors.AsType[*vm.TermsError](err); ok {
 		return ": give all machines of a run the same --" + e.Part
 	}
+	if mend := tlsHint(err); mend != "" {
+		return mend
+	}
 	if e, ok := errors.AsType[*transport.RefusedError](err); ok {
 		if mend := refusalHints[e.Code]; mend != "" {
 			return ": " + mend
@@ -85,6 +88,8 @@ var refusalHints = map[transport.Code]string{
 	transport.CodeStranger:    "compare --run, --id, and the number and addresses of --peers with its own; its diagnostics say which differs",
 	transport.CodeAddress:     "if it is a peer's, allow it with --allow",
 	transport.CodeTerms:       "give all machines of a run the same --die, and --replay to all or none",
+	transport.CodeTLS:         "give all machines of a run --tls-cert, --tls-key and --tls-ca, or none of them",
+	transport.CodeCertificate: "give each machine its own certificate, of its --run and --id",
 }
 
 // hinting is a logger that gives hints with the errors in its lines: not every

@@ -20,6 +20,7 @@ type options struct {
 	machine vm.Config // but for what ties it to this process
 	record  string    // the log to replay; "": none
 	control control.Options
+	tls     tlsOptions
 	level   hclog.Level // of the diagnostics
 	bind    string
 	port    int // not used with a listener that is handed down
@@ -50,6 +51,9 @@ func (o *options) parse(c *cli.Context) error {
 		return err
 	}
 	if err := o.parseSurroundings(c); err != nil {
+		return err
+	}
+	if err := o.tls.parse(c); err != nil {
 		return err
 	}
 	if o.level = hclog.LevelFromString(c.String("log-level")); o.level == hclog.NoLevel {

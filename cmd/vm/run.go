@@ -31,6 +31,9 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 		}
 		defer cfg.Replay.Close()
 	}
+	if err := o.tls.open(&cfg); err != nil {
+		return err
+	}
 	// Whoever reads what this process prints may be gone before us; their death must
 	// not cut our log short.
 	signal.Ignore(syscall.SIGPIPE)

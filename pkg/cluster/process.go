@@ -113,6 +113,7 @@ func (c *Cluster) args(id int, resume bool) []string {
 	if cfg.LogLevel != "" {
 		args = append(args, "--log-level", cfg.LogLevel)
 	}
+	args = append(args, c.tlsArgs(id)...)
 	options := control.Options{Supervised: true, Gated: !resume, StatusEvery: cfg.StatusEvery}
 	return append(args, options.Args()...)
 }

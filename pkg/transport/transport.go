@@ -14,8 +14,8 @@
 // [Node.Send] and [Node.Consumed] while it runs, [Node.Drain] or [Node.Leave],
 // [Node.Settle], [Node.Close].
 //
-// Nothing above [net.Conn] is assumed: Config.Dial and the listener are where
-// faults or TLS are put underneath.
+// Nothing above [net.Conn] is assumed: Config.Dial and the listener are where faults
+// are put underneath, and Config.TLS has the machines prove who they are.
 package transport
 
 import (
@@ -71,6 +71,9 @@ type Config struct {
 	// Allow, if not nil, says who may come as far as a HELLO, by the address from which
 	// it calls. It may take its time, until ctx ends. [Sources.Allow] is one.
 	Allow func(ctx context.Context, from netip.Addr) bool
+	// TLS, if not nil, is under each connection, over what Dial and the listener make. Nobody
+	// without the certificate of a machine gets as far as a HELLO, or as its answer.
+	TLS *TLS
 	// Past is what an earlier process of this machine has left behind, for
 	// each peer; none for a machine that begins.
 	Past []Past
@@ -731,10 +734,10 @@ func (n *Node) learn(l *outLink, said uint32) error {
 		return refuse(CodeMachines, "peer %s is machine %d: with %d peers, ids are 0 to %d", l.addr, said, len(n.out), len(n.byID)-1)
 	case id == n.cfg.ID:
 		return refuse(CodeSelf, "peer %s is this machine itself, or another with its id %d", l.addr, id)
-	case n.byID[id] != nil && n.byID[id] != l:
-		return refuse(CodeDuplicate, "peers %s and %s both say that they are machine %d", n.byID[id].addr, l.addr, id)
 	case l.id != AnyID && l.id != id:
 		return refuse(CodeDestination, "peer %s is machine %d, expected machine %d", l.addr, id, l.id)
+	case n.byID[id] != nil && n.byID[id] != l:
+		return refuse(CodeDuplicate, "peers %s and %s both say that they are machine %d", n.byID[id].addr, l.addr, id)
 	}
 	if l.id == AnyID { // else it stands already, and is read without the lock
 		if p, ok := n.past[id]; ok {

@@ -84,7 +84,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	return r, nil
 }
 
-// newNode makes the machine's end of its links, over TCP with the faults on top.
+// newNode makes the machine's end of its links, over TCP, with the faults and TLS on top.
 func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, error) {
 	secrets, err := r.kept.to(r.cfg.Peers, r.past.begun())
 	if err != nil {
@@ -111,6 +111,7 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 		Past:    past,
 		Logger:  logging.Slog(r.cfg.Logger),
 		Allow:   r.cfg.Allow,
+		TLS:     underLinks(r.cfg.TLS, r.cfg.Duration, r.cfg.Logger),
 		Terms:   mine.encode(),
 		Meet:    r.met.meet,
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/scalemodel/lamport/pkg/certs"
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/replay"
@@ -60,6 +61,9 @@ type Config struct {
 	// AtPace keeps the pace of the record; else it is replayed as fast as the
 	// messages come.
 	AtPace bool
+	// TLS, if not nil, is under the links: nobody without a certificate of the run takes
+	// part. It must be this machine's.
+	TLS *certs.Credentials
 	// Sync makes what is sent or acknowledged survive a loss of power, at the
 	// price of a wait for the disk per commit.
 	Sync bool
@@ -88,6 +92,9 @@ func check(cfg *Config) error {
 		return err
 	}
 	if err := cfg.Rate.Check(); err != nil {
+		return err
+	}
+	if err := checkCertificate(cfg); err != nil {
 		return err
 	}
 	switch {
