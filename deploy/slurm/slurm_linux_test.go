@@ -29,7 +29,7 @@ func newCluster(t *testing.T) *cluster {
 	enginetest.NeedRoot(t)
 	enginetest.Need(t, "munged", "slurmctld", "slurmd", "sbatch", "srun", "nsenter", "unshare", "ip")
 	c := &cluster{t: t, hosts: enginetest.MakeHosts(t, "--slurm"), dir: t.TempDir()}
-	enginetest.Copy(t, c.dir, "lamport.sbatch")
+	enginetest.Copy(t, c.dir, "lamport.sbatch", "gather.sbatch", "sweep.sbatch")
 	return c
 }
 
@@ -133,10 +133,12 @@ var told = []string{"VM_RATE=10,50,40", "VM_DURATION=4s"}
 
 const ticks = 4 * (10 + 50 + 40)
 
-// The recipe does what its page says. These jobs run at the same time and on the same
-// nodes, as those of one user do.
-func TestJobs(t *testing.T) {
+// The recipes do what their page says.
+func TestSlurm(t *testing.T) {
 	c := newCluster(t)
+	t.Run("bare", c.bare)
+	t.Run("a sweep", c.sweeps)
+	// At the same time and on the same nodes, as the jobs of one user are.
 	t.Run("at once", func(t *testing.T) {
 		t.Run("undisturbed", func(t *testing.T) {
 			t.Parallel()
@@ -173,13 +175,22 @@ func TestJobs(t *testing.T) {
 			assert.Equal(t, "1", j.is("Restarts"))
 		})
 	})
+	t.Run("on their own disks", func(t *testing.T) {
+		j := c.submit(t, append(told, "SCRATCH="+t.TempDir()), "gather.sbatch")
+		require.Equal(t, "COMPLETED", j.wait())
+		assert.NotContains(t, j.said(), "the run ended after")
+		run := filepath.Join(j.logs(), "run")
+		enginetest.RequireCorrect(t, run)
+		enginetest.RequireTicks(t, run, ticks)
+		assert.FileExists(t, filepath.Join(run, "report.html"))
+	})
 	t.Run("for good", func(t *testing.T) {
 		t.Run("wrong", func(t *testing.T) {
 			t.Parallel()
 			j := c.submit(t, []string{"VM_RATE=fast"}, "lamport.sbatch")
 			assert.Equal(t, "FAILED", j.wait())
-			assert.Equal(t, "2:0", j.is("ExitCode"))
 			assert.Equal(t, "0", j.is("Restarts"), "that would not mend it")
+			assert.Contains(t, j.said(), `--rate: rate "fast": want a number`)
 		})
 		t.Run("cancelled", func(t *testing.T) {
 			t.Parallel()
@@ -193,9 +204,25 @@ func TestJobs(t *testing.T) {
 	})
 }
 
+// A job array does a sweep in parts, and leaves what one process would.
+func (c *cluster) sweeps(t *testing.T) {
+	j := c.submit(t, nil, "--array=1-4", "sweep.sbatch", "--trials", "3", "--duration", "5s", "--report=false")
+	merge := c.submit(t, nil, "--dependency=afterany:"+j.id, "--output=merge.out", "--wrap", "launcher sweep --merge --report=false sweep")
+	require.Equal(t, "COMPLETED", merge.wait())
+	code, out := enginetest.Launcher(t, c.dir, "sweep", "--virtual", "--rates", "1,5,4;2,4,3;3,3,3", "--trials", "3", "--duration", "5s",
+		"--seed", "7", "--logs=false", "--report=false", "--jobs", "1", "--out", "alone")
+	require.Zero(t, code, out)
+	for _, name := range []string{"results.jsonl", "sweep.csv", "findings.md"} {
+		want, err := os.ReadFile(filepath.Join(c.dir, "alone", name))
+		require.NoError(t, err)
+		got, err := os.ReadFile(filepath.Join(c.dir, "sweep", name))
+		require.NoError(t, err)
+		assert.Equal(t, string(want), string(got), name)
+	}
+}
+
 // Without a batch script it takes no more than the program.
-func TestBare(t *testing.T) {
-	c := newCluster(t)
+func (c *cluster) bare(t *testing.T) {
 	code, out := c.run(t, nil, "srun", "-N3", "-n3", "vm", "--rate", "1,5,4", "--duration", "2s")
 	require.Zero(t, code, out)
 	enginetest.RequireCorrect(t, c.dir)

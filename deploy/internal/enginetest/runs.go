@@ -41,7 +41,8 @@ func Steps(t testing.TB, dir string) (n int) {
 }
 
 // RequireTicks requires that the machines of a run have had so many ticks in all. Those that a
-// busy host has made them miss count.
+// busy host has made them miss count, of which statistics see a few too many where machines came
+// back.
 func RequireTicks(t testing.TB, dir string, ticks uint64) {
 	t.Helper()
 	code, out := Launcher(t, dir, "stats", "--format", "json", ".")
@@ -57,7 +58,7 @@ func RequireTicks(t testing.TB, dir string, ticks uint64) {
 	for _, m := range stats.Machines {
 		steps, missed = steps+m.Summary.Steps, missed+m.Summary.Missed
 	}
-	if steps+missed != ticks {
+	if steps > ticks || steps+missed < ticks || missed > ticks/4 {
 		t.Fatalf("the run had %d steps and missed %d: want %d in all", steps, missed, ticks)
 	}
 }
