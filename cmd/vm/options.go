@@ -50,10 +50,10 @@ func (o *options) parse(c *cli.Context) error {
 	if err := o.parseModel(c); err != nil {
 		return err
 	}
-	if err := o.parseSurroundings(c); err != nil {
+	if err := o.tls.parse(c); err != nil {
 		return err
 	}
-	if err := o.tls.parse(c); err != nil {
+	if err := o.parseSurroundings(c); err != nil {
 		return err
 	}
 	if o.level = hclog.LevelFromString(c.String("log-level")); o.level == hclog.NoLevel {

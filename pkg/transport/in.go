@@ -157,8 +157,11 @@ func (n *Node) turnAway(conn net.Conn, why error) {
 	if !n.refuses(conn, why) || e == nil {
 		return
 	}
-	if e.passing { // TLS has said what it says
+	switch {
+	case e.passing: // TLS has said what it says
 		n.lingerBriefly(conn)
+		return
+	case e.Code == CodeAddress && n.cfg.TLS != nil: // of which nothing was said yet
 		return
 	}
 	sayError(conn, e.told())
