@@ -3,12 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"syscall"
 
 	"github.com/scalemodel/lamport/pkg/certs"
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/gather"
 	"github.com/scalemodel/lamport/pkg/lab"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/rundir"
@@ -33,6 +35,9 @@ var hints = []struct {
 	{lab.ErrEmptyPart, ": choose other --from and --to"},
 	{lab.ErrNoPart, ": leave out --from and --to, or name the directory of one of its runs"},
 	{lab.ErrUnwritable, " (choose another --out)"},
+	{lab.ErrOpen, ": give --tls-cert, --tls-key and --tls-ca, or say with --allow where the machines are (0.0.0.0/0,::/0 for anywhere)"},
+	{lab.ErrNoGatherer, ": \"launcher certs\" puts it into the directory gather"},
+	{gather.ErrBusy, ": end it, or choose another --out"},
 	{lab.ErrLowDisk, " (--min-free says how much; 0 keeps nothing free)"},
 	{sim.ErrTooManyLogs, ", and more with --logs=false"},
 	{sweep.ErrUnchecked, "; with --virtual and --logs=false more"},
@@ -58,6 +63,12 @@ func hint(err error) error {
 	}
 	if _, ok := errors.AsType[*lab.ProcessesError](err); ok {
 		hinted = command.Hinted("", hinted, "; replay it without --processes")
+	}
+	if listen, ok := errors.AsType[*lab.ListenError](err); ok && errors.Is(listen, syscall.EADDRINUSE) {
+		hinted = command.Hinted("", hinted, "; choose another --listen, or end the program that holds it")
+	}
+	if refused, ok := errors.AsType[*gather.RefusedError](err); ok && refused.Status == http.StatusNotFound {
+		hinted = command.Hinted("", hinted, "; compare --run and --machines of \"launcher gather\" with those of the run")
 	}
 	if _, ok := errors.AsType[*certs.OtherError](err); ok {
 		hinted = command.Hinted("", hinted, ": choose another directory, or leave out --run")

@@ -59,9 +59,9 @@ environment serves all machines:
   mpirun -np 3 vm --rate 1,5,4
   vm --peers 'vm-{0..2}.lamport:2050' --rate 1,5,4
 
-Without certificates nothing on the network is encrypted, and only addresses of the
-peers are let in. With --tls-cert, --tls-key and --tls-ca, which "launcher certs" makes,
-nobody else can take part or listen.`
+Without certificates nothing on the network is encrypted, and only addresses of the peers
+are let in. With --tls-cert, --tls-key and --tls-ca, which "launcher certs" makes, nobody
+else can take part or listen.`
 
 func app() *cli.App {
 	var o options
@@ -92,7 +92,7 @@ func app() *cli.App {
 			&cli.StringFlag{Name: "faults", Usage: "fault `PLAN` for the machine's connections; the same text on all machines, with peers as ID=HOST:PORT", EnvVars: env("FAULTS")},
 			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
 			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the diagnostics on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
-		}, tlsFlags(), launcherFlags(&o.control)),
+		}, tlsFlags(), deliverFlags(env), launcherFlags(&o.control)),
 		Action: func(c *cli.Context) error {
 			err := o.parse(c)
 			if err == nil {
