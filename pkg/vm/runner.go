@@ -30,6 +30,7 @@ type runner struct {
 	came    time.Duration // for how long the run had been going on when this process came back
 	goesOn  time.Duration // for how long it has to have been, for the machine to go on
 	stood   bool          // the run may have stood still until then
+	says    bool          // the resume line says how long that is, as the times of the log do not show it
 	started time.Time     // measured; zero: not by this process, or stopped before
 	ran     time.Duration // until the run was over
 }
@@ -271,6 +272,7 @@ func (r *runner) rejoin(ctx context.Context) (time.Time, error) {
 	r.came = e.elapsed()
 	r.goesOn = r.came
 	r.stood = e.own.paused || e.standsStill()
+	r.says = r.stood || e.stoodMeanwhile()
 	if e.standsStill() && len(r.cfg.Peers) > 0 {
 		r.came -= min(togetherTime, r.came)
 	}
@@ -371,8 +373,8 @@ func (r *runner) connecting(ctx context.Context) (context.Context, context.Cance
 func (r *runner) execute(ctx context.Context, start time.Time) error {
 	s := r.steps
 	if r.past.begun() {
-		if r.stood {
-			s.came = logging.Elapsed(time.Since(start))
+		if r.says {
+			s.came = max(logging.Elapsed(time.Since(start)), time.Microsecond) // 0 would say nothing
 		}
 		r.mode.comeBack()
 	} else {
