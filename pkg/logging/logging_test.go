@@ -53,6 +53,8 @@ func write(w *logging.Writer, rec *logging.Record) {
 		w.Resume(rec.Time(), rec.Resume)
 	case logging.StopRecord:
 		w.Stop(rec.Time(), rec.Stop)
+	case logging.OffsetRecord:
+		w.Offset(rec.Time(), rec.Offset)
 	}
 }
 
@@ -154,7 +156,7 @@ func TestKindNames(t *testing.T) {
 	for k := logging.RecordKind(0); k < 6; k++ {
 		names = append(names, k.String())
 	}
-	require.Equal(t, []string{"record(0)", "start", "event", "resume", "stop", "record(5)"}, names)
+	require.Equal(t, []string{"record(0)", "start", "event", "resume", "stop", "offset", "record(6)"}, names)
 }
 
 func TestErrorUnwraps(t *testing.T) {

@@ -24,9 +24,10 @@ const (
 	EventRecord
 	ResumeRecord
 	StopRecord
+	OffsetRecord
 )
 
-// String returns the kind's name: start, event, resume or stop.
+// String returns the kind's name: start, event, resume, stop or offset.
 func (k RecordKind) String() string {
 	switch k {
 	case StartRecord:
@@ -37,11 +38,13 @@ func (k RecordKind) String() string {
 		return "resume"
 	case StopRecord:
 		return "stop"
+	case OffsetRecord:
+		return "offset"
 	}
 	return fmt.Sprintf("record(%d)", uint8(k))
 }
 
-// Record is one line of a log. Of the last four fields only the one that Kind
+// Record is one line of a log. Of the last five fields only the one that Kind
 // names is filled.
 type Record struct {
 	Line      int   // 1, 2, 3, … in the file
@@ -53,6 +56,7 @@ type Record struct {
 	Event  event.Event
 	Resume Resume
 	Stop   Stop
+	Offset Offset
 }
 
 // Time returns when the line was written, in UTC.
@@ -255,8 +259,12 @@ func (r *Reader) record(s *scanner, rec *Record) bool {
 		s.pos += len("stop: ")
 		rec.reset(StopRecord)
 		return s.stop(&rec.Stop) && s.over()
+	case bytes.HasPrefix(kind, []byte("offset: ")):
+		s.pos += len("offset: ")
+		rec.reset(OffsetRecord)
+		return s.offset(&rec.Offset) && s.over()
 	}
-	return s.expected(`"start: ", "internal: ", "send: ", "receive: ", "resume: " or "stop: "`)
+	return s.expected(`"start: ", "internal: ", "send: ", "receive: ", "resume: ", "stop: " or "offset: "`)
 }
 
 // event returns the record's event, every field of which is to be filled. A record
@@ -520,6 +528,34 @@ func (s *scanner) stop(v *Stop) bool {
 		return s.expected("at least one peer, or no undelivered")
 	}
 	return s.counts(&v.Undelivered)
+}
+
+func (s *scanner) offset(v *Offset) bool {
+	var peer, within, rtt uint64
+	ok := s.text("peer=") && s.number(&peer, maxID, "peer") &&
+		s.text(" ahead=") && s.signed(&v.Ahead, "ahead") &&
+		s.text(" within=") && s.number(&within, math.MaxInt64, "within") &&
+		s.text(" rtt=") && s.number(&rtt, math.MaxInt64, "rtt")
+	v.Peer, v.Within, v.RTT = int(peer), int64(within), int64(rtt)
+	return ok
+}
+
+// signed takes a whole number of 64 bits that may be below 0. 0 has no sign.
+func (s *scanner) signed(v *int64, name string) bool {
+	const least = 1 << 63 // without its sign
+	var n uint64
+	if !s.at("-") {
+		ok := s.number(&n, math.MaxInt64, name)
+		*v = int64(n)
+		return ok
+	}
+	s.pos++
+	if !s.numberFrom(&n, 1, least, name+" below 0") {
+		s.pos--
+		return false
+	}
+	*v = -int64(n)
+	return true
 }
 
 func (s *scanner) counts(v *[]Count) bool {
