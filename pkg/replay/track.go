@@ -87,6 +87,9 @@ func (t *Track) Next() (*Turn, error) {
 		return nil, t.over()
 	}
 	err := t.reader.Next(&turn.Record)
+	for err == nil && turn.Kind == logging.OffsetRecord { // the machine did nothing
+		err = t.reader.Next(&turn.Record)
+	}
 	switch {
 	case errors.Is(err, logging.ErrTorn):
 		return nil, io.EOF

@@ -77,6 +77,8 @@ func (e *ending) writeStop(ctx, company context.Context) (*logging.Stop, error) 
 		Pending:     logging.Counts(e.machine.Pending()),
 		Undelivered: logging.Counts(undelivered),
 	}
+	e.compare(true)
+	e.stepper.peers = nil // no line follows
 	e.journal.log.Stop(e.wall(), stop)
 	if err := e.commit(); err != nil {
 		return nil, err

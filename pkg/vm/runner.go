@@ -26,6 +26,8 @@ type runner struct {
 	steps  *stepper
 	mode   mode
 
+	wallGiven bool // cfg.wall stands in the place of the system's clock
+
 	started time.Time     // measured; zero: not by this process, or stopped before
 	ran     time.Duration // until the run was over
 }
@@ -37,13 +39,14 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = hclog.NewNullLogger()
 	}
-	if cfg.wall == nil {
+	wallGiven := cfg.wall != nil
+	if !wallGiven {
 		cfg.wall = time.Now
 	}
 	if cfg.hear == 0 {
 		cfg.hear = hearingTime
 	}
-	r := &runner{cfg: cfg, faults: faultconn.New(cfg.Faults, cfg.ID)}
+	r := &runner{cfg: cfg, wallGiven: wallGiven, faults: faultconn.New(cfg.Faults, cfg.ID)}
 	defer func() {
 		if err != nil && r.file != nil {
 			_ = r.file.Discard()
@@ -77,6 +80,9 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	r.steps.inbox.clock.Store(uint64(r.steps.machine.Clock())) // where the past has led
 	r.past.sent = nil                                          // the node has it now
 	r.steps.journal = newJournal(cfg.ID, r.file, cfg.Sync, r.node, r.past.consumed)
+	if r.past.stop == nil { // else no line follows
+		r.steps.peers = r.node
+	}
 	return r, nil
 }
 
@@ -100,6 +106,7 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 		Secrets: secrets,
 		Window:  r.cfg.Window,
 		Past:    past,
+		Wall:    r.cfg.wall,
 		Logger:  logging.Slog(r.cfg.Logger),
 		Terms:   mine.encode(),
 		Meet:    newMeetings(r.cfg.ID, mine, r.cfg.Logger).meet,
@@ -135,7 +142,7 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	defer r.onFailure(stop)()
-	r.faults.Begin(ctx, start)
+	r.faults.Begin(ctx, r.instant(start))
 	if r.past.stop == nil {
 		if err := r.execute(ctx, start); err != nil {
 			return nil, err
@@ -280,7 +287,7 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 		r.node.Begun()
 		r.cfg.Logger.Info("all start together", "at", start.UTC().Format("15:04:05.000"), "duration", r.cfg.Duration)
 	}
-	s.begin(start, r.cfg.Duration, r.mode.exact(), ctx.Done())
+	s.begin(r.instant(start), r.cfg.Duration, r.mode.exact(), ctx.Done())
 	defer s.pacer.close()
 	if !s.until(0) {
 		return nil

@@ -72,8 +72,8 @@ type Config struct {
 	Watch      func(summary.Status)
 	WatchEvery time.Duration
 
-	// wall is the system's clock, which may be set at any time: it stamps lines, and no
-	// more. time.Now if nil.
+	// wall is the system's clock, which may be set at any time: it stamps lines, and peers compare
+	// theirs with it. time.Now if nil.
 	wall func() time.Time
 	// hear is how long a machine that comes back waits for peers that do not answer,
 	// hearingTime if 0.
