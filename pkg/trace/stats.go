@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/bits"
@@ -32,6 +33,10 @@ type Stats struct {
 	// ClockSteps are where system clocks were set while machines ran. The figures
 	// are what they would be without, unless a machine's NotKnown says otherwise.
 	ClockSteps []ClockStep `json:"clock_steps,omitempty"`
+	// ClockOffsets are how far the system clocks of hosts were apart, nil where machines do
+	// not say. With Corrected, all times are by the clock of one of them.
+	ClockOffsets *ClockOffsets `json:"clock_offsets,omitempty"`
+	Corrected    bool          `json:"corrected,omitempty"`
 	// ClockSkews are whose system clocks were apart. Then nothing is known that rests
 	// on times of several machines.
 	ClockSkews []ClockSkew `json:"clock_skews,omitempty"`
@@ -121,14 +126,82 @@ func (r *Run) Stats(others ...Visitor) (*Stats, error) {
 	if steps == nil {
 		return c.Stats(verdict), nil
 	}
-	corrected := r.without(steps)
-	c = NewCollector(corrected)
-	if _, err := corrected.Walk(Options{Unchecked: true}, c); err != nil {
+	c, err = r.collectWithout(steps)
+	if err != nil {
 		return nil, err
 	}
 	s := c.Stats(verdict)
 	s.ClockSteps = append(steps, s.ClockSteps...)
 	return s, nil
+}
+
+// collectWithout gathers figures with the times as they would have been had the clocks not
+// been set.
+func (r *Run) collectWithout(steps []ClockStep) (*Collector, error) {
+	corrected := r.without(steps)
+	c := NewCollector(corrected)
+	c.gauge.steps = steps
+	_, err := corrected.Walk(Options{Unchecked: true}, c)
+	return c, err
+}
+
+// CorrectedStats is [Run.Stats] with all times by the clock of one host, as
+// [Run.Corrected] has them; so are those of the lines that the others are shown.
+// The verdict is on the run as it was recorded.
+func (r *Run) CorrectedStats(others ...Visitor) (*Stats, error) {
+	verdict, err := r.Walk(Options{})
+	if err != nil {
+		return nil, err
+	}
+	corrected, offsets, steps, err := r.corrected()
+	if err != nil {
+		return nil, err
+	}
+	c := NewCollector(corrected)
+	if _, err := corrected.Walk(Options{Unchecked: true}, append([]Visitor{c}, others...)...); err != nil {
+		return nil, err
+	}
+	s := c.Stats(verdict)
+	s.ClockSteps = append(steps, s.ClockSteps...)
+	s.ClockOffsets, s.Corrected = offsets, true
+	return s, nil
+}
+
+// ErrNoOffsets says that nothing tells how far the system clocks of a run were apart.
+var ErrNoOffsets = errors.New("nothing says how far the machines' system clocks were apart: no log compares them, and messages went one way at most")
+
+// Corrected returns the run with the time of each line by the clock of one host, the
+// [ClockOffsets.Reference], and as if no clock had been set while the machines ran. Its
+// lines are the same but for that. Where no line compares clocks, messages alone say how
+// far they were apart. A machine of whose clock nothing is known keeps its times.
+//
+// The error is [ErrNoOffsets] where nothing is known at all, but for a run of which it is
+// recorded that all machines were on one host: its times stay.
+func (r *Run) Corrected() (*Run, *ClockOffsets, error) {
+	corrected, offsets, _, err := r.corrected()
+	return corrected, offsets, err
+}
+
+func (r *Run) corrected() (*Run, *ClockOffsets, []ClockStep, error) {
+	c := NewCollector(r)
+	if _, err := r.Walk(Options{Unchecked: true}, c); err != nil {
+		return nil, nil, nil, err
+	}
+	steps, _ := c.clockSteps()
+	if steps != nil {
+		var err error
+		if c, err = r.collectWithout(steps); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	offsets := c.gauge.solve()
+	if offsets != nil && slices.ContainsFunc(offsets.Clocks, func(o ClockOffset) bool { return len(o.At) > 0 }) {
+		return r.correct(offsets, steps), offsets, steps, nil
+	}
+	if len(c.present) > 1 && !c.isOneHost() {
+		return nil, nil, nil, ErrNoOffsets
+	}
+	return r.without(steps), nil, steps, nil
 }
 
 // Collector is a [Visitor] that gathers the figures of a run. It sees where system
@@ -147,6 +220,7 @@ type Collector struct {
 	pairs    *pairs          // nil: too many machines
 	drifts   *drifts         // nil: nothing has happened yet
 	skews    skews
+	gauge    *gauge
 	breaks   *gathered // whose log breaks off first; nil: nobody's
 }
 
@@ -179,6 +253,7 @@ func NewCollector(r *Run) *Collector {
 		present:  present,
 		machines: make([]*gathered, len(present)),
 		skews:    make(skews),
+		gauge:    newGauge(r),
 	}
 	if r.Record != nil {
 		c.lasts = r.Record.Duration
@@ -207,6 +282,7 @@ func (c *Collector) Visit(s *Step) error {
 		m.from = s.Micro
 	}
 	m.to = s.Micro
+	_ = c.gauge.Visit(s) // which has never enough
 	c.to = max(c.to, s.Micro)
 	if s.Other != nil {
 		c.other(m, s.Other)
@@ -319,7 +395,7 @@ func (c *Collector) clockSteps() (steps []ClockStep, doubts map[int]string) {
 			rises = append(rises, &m.offsets.rises[i])
 		}
 	}
-	settle(rises, c.oneHost)
+	settle(rises, c.isOneHost())
 	for _, r := range rises {
 		switch r.cause {
 		case clockSet:
@@ -333,6 +409,10 @@ func (c *Collector) clockSteps() (steps []ClockStep, doubts map[int]string) {
 	}
 	return append(steps, c.atStops(rises)...), doubts
 }
+
+// isOneHost reports whether all machines ran on one host: they would not compare its clock
+// with itself.
+func (c *Collector) isOneHost() bool { return c.oneHost && c.gauge.lines == 0 }
 
 // atStops returns where a clock was set between the last step of a machine and its
 // stop line, as the ticks of others show.
@@ -373,6 +453,9 @@ func (c *Collector) Stats(verdict *Verdict) *Stats {
 			doubts = make(map[int]string)
 		}
 		doubts[step.Machine] = "its system clock was set, and the figures are not without that"
+	}
+	if c.gauge.lines > 0 {
+		s.ClockOffsets = c.gauge.solve()
 	}
 	s.ClockSkews = c.skews.settle(tolerated(c.rates()))
 	if doubts == nil && s.ClockSkews == nil {
