@@ -240,7 +240,7 @@ func (g *gauge) rounds(asked []compared) (instants []int64, lines [][]compared) 
 	for {
 		instants, lines = nil, nil
 		for i, c := range asked {
-			if i == 0 || c.at-asked[i-1].at > apart {
+			if i == 0 || c.at-instants[len(instants)-1] > apart { // than the first
 				instants, lines = append(instants, c.at), append(lines, nil)
 			}
 			last := len(lines) - 1
@@ -316,7 +316,32 @@ func (g *gauge) solve() *ClockOffsets {
 	for i := range o.Clocks {
 		o.settle(i, instants, known)
 	}
+	if g.lines == 0 {
+		o.preferNone()
+	}
 	return o
+}
+
+// preferNone takes all clocks for one where messages, which are all that is known, do not
+// tell them apart: they wait for ticks, and say little.
+func (o *ClockOffsets) preferNone() {
+	for i := range o.Clocks {
+		for _, at := range o.Clocks[i].At {
+			if at.Ahead.Abs() > at.Within {
+				return
+			}
+		}
+	}
+	for i := range o.Clocks {
+		c := &o.Clocks[i]
+		for k := range c.At {
+			c.At[k].Within += c.At[k].Ahead.Abs()
+			c.At[k].Ahead = 0
+		}
+		if c.Drift != nil {
+			c.Drift = ptr(0.0)
+		}
+	}
 }
 
 // bounds returns what is known at an instant, by lines and by messages in the time around
@@ -471,7 +496,11 @@ func (g *gauge) impossible(cycle []atMost, why []evidence) string {
 		parts = append(parts, fmt.Sprintf("by these clocks, %s receives %s after %s sends it",
 			g.place(e.to, e.trip.line), signed(micros(e.trip.took)), g.place(e.from, e.trip.start)))
 	}
-	return strings.Join(parts, "; ")
+	off := int64(0)
+	for _, b := range cycle {
+		off -= b.by
+	}
+	return fmt.Sprintf("%s: they miss each other by %s", strings.Join(parts, "; "), figure.Duration(micros(off)))
 }
 
 // Ahead says by how much a clock is ahead of another, or behind it.

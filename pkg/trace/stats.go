@@ -149,11 +149,7 @@ func (r *Run) collectWithout(steps []ClockStep) (*Collector, error) {
 // [Run.Corrected] has them; so are those of the lines that the others are shown.
 // The verdict is on the run as it was recorded.
 func (r *Run) CorrectedStats(others ...Visitor) (*Stats, error) {
-	verdict, err := r.Walk(Options{})
-	if err != nil {
-		return nil, err
-	}
-	corrected, offsets, steps, err := r.corrected()
+	corrected, offsets, steps, verdict, err := r.corrected(Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -178,30 +174,29 @@ var ErrNoOffsets = errors.New("nothing says how far the machines' system clocks 
 // The error is [ErrNoOffsets] where nothing is known at all, but for a run of which it is
 // recorded that all machines were on one host: its times stay.
 func (r *Run) Corrected() (*Run, *ClockOffsets, error) {
-	corrected, offsets, _, err := r.corrected()
+	corrected, offsets, _, _, err := r.corrected(Options{Unchecked: true})
 	return corrected, offsets, err
 }
 
-func (r *Run) corrected() (*Run, *ClockOffsets, []ClockStep, error) {
+func (r *Run) corrected(o Options) (_ *Run, _ *ClockOffsets, _ []ClockStep, verdict *Verdict, err error) {
 	c := NewCollector(r)
-	if _, err := r.Walk(Options{Unchecked: true}, c); err != nil {
-		return nil, nil, nil, err
+	if verdict, err = r.Walk(o, c); err != nil {
+		return nil, nil, nil, nil, err
 	}
 	steps, _ := c.clockSteps()
 	if steps != nil {
-		var err error
 		if c, err = r.collectWithout(steps); err != nil {
-			return nil, nil, nil, err
+			return nil, nil, nil, nil, err
 		}
 	}
 	offsets := c.gauge.solve()
 	if offsets != nil && slices.ContainsFunc(offsets.Clocks, func(o ClockOffset) bool { return len(o.At) > 0 }) {
-		return r.correct(offsets, steps), offsets, steps, nil
+		return r.correct(offsets, steps), offsets, steps, verdict, nil
 	}
 	if len(c.present) > 1 && !c.isOneHost() {
-		return nil, nil, nil, ErrNoOffsets
+		return nil, nil, nil, nil, ErrNoOffsets
 	}
-	return r.without(steps), nil, steps, nil
+	return r.without(steps), nil, steps, verdict, nil
 }
 
 // Collector is a [Visitor] that gathers the figures of a run. It sees where system
