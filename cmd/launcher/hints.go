@@ -13,6 +13,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/sweep"
+	"github.com/scalemodel/lamport/pkg/trace"
 )
 
 // hints say how the flags of this program mend what went wrong. The packages say
@@ -32,6 +33,8 @@ var hints = []struct {
 	{lab.ErrEmptyPart, ": choose other --from and --to"},
 	{lab.ErrNoPart, ": leave out --from and --to, or name the directory of one of its runs"},
 	{lab.ErrUnwritable, " (choose another --out)"},
+	{lab.ErrOneClock, ": leave out --corrected"},
+	{trace.ErrNoOffsets, ": leave out --corrected"},
 	{lab.ErrLowDisk, " (--min-free says how much; 0 keeps nothing free)"},
 	{sim.ErrTooManyLogs, ", and more with --logs=false"},
 	{sweep.ErrUnchecked, "; with --virtual and --logs=false more"},

@@ -244,6 +244,8 @@ type Stats struct {
 	Runs
 	Format string // one of [report.StatsFormats]
 	Plot   string // a file for a figure of the run, if there is one; "": none
+	// Corrected takes all times by the clock of one host.
+	Corrected bool
 }
 
 // figures are those of a run.
@@ -263,6 +265,7 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 	}
 	var tally report.Tally
 	var overview report.Overview
+	apart := false
 	table := report.NewStatsCSV(env.text())
 	err = inOrder(len(dirs), func(i int) figures { return s.dir(dirs[i]) }, func(i int, f figures) error {
 		if errors.Is(f.err, rundir.ErrNoLogs) && s.Plot == "" && !s.many() {
@@ -276,6 +279,7 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 		var verdict *trace.Verdict
 		if f.stats != nil {
 			verdict = f.stats.Verdict
+			apart = apart || len(f.stats.ClockSkews) > 0 && f.stats.ClockOffsets != nil
 		}
 		tally.Add(dirs[i], verdict)
 		switch {
@@ -317,6 +321,8 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 		return exit.With(exit.Misused, nil)
 	case tally.Runs(trace.Broken) > 0:
 		return exit.With(exit.Broken, errors.New("a law is broken, so the figures may mean nothing: see \"launcher check\""))
+	case apart && !s.Corrected && len(dirs) == 1 && s.Format == report.StatsFormats[0]:
+		env.suggest("stats", "--corrected", dirs[0])
 	case len(dirs) == 1 && s.Format == report.StatsFormats[0]:
 		env.suggest("diagram", "-o", "run.svg", dirs[0])
 	}
@@ -334,7 +340,7 @@ func (s *Stats) dir(dir string) (f figures) {
 		f.curves = report.NewCurves(run)
 		others = append(others, f.curves)
 	}
-	if f.stats, f.err = run.Stats(others...); f.err != nil {
+	if f.stats, f.err = statsOf(run, s.Corrected, others...); f.err != nil {
 		return figures{err: f.err}
 	}
 	return f

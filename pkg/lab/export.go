@@ -59,6 +59,8 @@ func short(v *trace.Verdict) []string {
 type Diagram struct {
 	Dir  string
 	File string // "": standard output
+	// Corrected takes all times by the clock of one host.
+	Corrected bool
 	report.DiagramOptions
 }
 
@@ -67,6 +69,9 @@ func (d Diagram) Run(ctx context.Context, env *Env) error {
 	run, err := trace.Open(d.Dir)
 	if err == nil {
 		err = checkIDs(run, d.Machines)
+	}
+	if err == nil && d.Corrected {
+		run, d.Times, err = corrected(run)
 	}
 	if err != nil {
 		return err

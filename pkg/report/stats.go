@@ -221,6 +221,7 @@ func findings(s *trace.Stats, on terminal.Screen) []string {
 		}
 	}
 	lines = append(lines, clockSteps(s.ClockSteps)...)
+	lines = append(lines, clockOffsets(s)...)
 	for _, skew := range s.ClockSkews {
 		lines = append(lines, clockSkew(skew)+".")
 	}

@@ -20,7 +20,7 @@ type stepper struct {
 	journal *journal
 	figures summary.Collector
 	watcher *watcher
-	peers   comparing // nil: nobody's clock is compared
+	peers   comparing        // nil: nobody's clock is compared
 	wall    func() time.Time // the system's clock, for stamps
 	// take is given each message that has come, in the order of its link. The
 	// mode delivers it to the machine, or holds it until its turn.
