@@ -50,10 +50,13 @@ func (c *charts) offsets(s *sections, stats *trace.Stats) (list []Series) {
 		if !ok || len(clock.At) == 0 {
 			continue
 		}
-		first := clock.At[0].Ahead
+		first, end := clock.At[0].Ahead, c.end
+		if last := clock.At[len(clock.At)-1].T.Microseconds(); last > 0 {
+			end = min(end, last)
+		}
 		var gained, least, most column
 		var last [3]int64
-		for t := int64(0); t < c.end; t += width {
+		for t := int64(0); t < end; t += width {
 			at, _ := stats.ClockOffsets.Of(clock.Machine, time.Duration(t+width/2)*time.Microsecond)
 			for i, add := range []struct {
 				to    *column

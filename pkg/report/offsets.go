@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/internal/columns"
@@ -24,7 +25,7 @@ func offsetTable(o *trace.ClockOffsets, on terminal.Screen) Table {
 			})
 		}
 		return []columns.Column[trace.ClockOffset]{
-			cell("ahead", func(a trace.OffsetAt) string { return signed(a.Ahead) }),
+			cell("ahead (s)", precise),
 			cell("±", func(a trace.OffsetAt) string { return figure.Duration(a.Within) }),
 		}
 	}
@@ -56,6 +57,20 @@ func signed(d time.Duration) string {
 	return figure.Duration(d)
 }
 
+// precise writes how far a clock was ahead, in seconds, to as many digits as are known and
+// one more.
+func precise(a trace.OffsetAt) string {
+	digits := 6
+	for unit := 10 * time.Microsecond; digits > 0 && unit < a.Within; unit *= 10 {
+		digits--
+	}
+	text := strconv.FormatFloat(a.Ahead.Seconds(), 'f', digits, 64)
+	if strings.Trim(text, "-0.") == "" {
+		text = strings.TrimPrefix(text, "-")
+	}
+	return text
+}
+
 // Apart returns the clock that was the furthest from the reference, and when; nil where all
 // might have been one clock, as far as is known.
 func Apart(o *trace.ClockOffsets) (*trace.ClockOffset, trace.OffsetAt) {
@@ -85,23 +100,24 @@ func clockOffsets(s *trace.Stats) (lines []string) {
 	if o == nil {
 		return nil
 	}
-	worst, known := time.Duration(0), 0
+	worst, known := o.Worst(), 0
 	for _, c := range o.Clocks {
 		if len(c.At) > 0 {
 			known++
-		}
-		for _, at := range c.At {
-			worst = max(worst, at.Within)
 		}
 	}
 	c, at := Apart(o)
 	switch {
 	case c != nil:
-		line := fmt.Sprintf("%s after %s", OffsetText(o, c, at), figure.Duration(at.T))
-		if known > 1 {
-			line += ", and the others less far from it"
+		when := "At the start"
+		if at.T > 0 {
+			when = "After " + figure.Duration(at.T)
 		}
-		lines = append(lines, capital(line)+".")
+		line := when + ", " + OffsetText(o, c, at)
+		if known > 1 {
+			line += "; the others were never as far from it"
+		}
+		lines = append(lines, line+".")
 	case known > 0:
 		lines = append(lines, fmt.Sprintf("The system clocks of the machines cannot be told apart: they are within %s of that of machine %d.", figure.Duration(worst), o.Reference))
 	}
@@ -120,11 +136,4 @@ func clockOffsets(s *trace.Stats) (lines []string) {
 		lines = append(lines, fmt.Sprintf("All times are by the clock of machine %d, as far as is known: those of other machines are wrong by %s at most.", o.Reference, figure.Duration(worst)))
 	}
 	return lines
-}
-
-func capital(s string) string {
-	if s == "" || s[0] < 'a' || s[0] > 'z' {
-		return s
-	}
-	return string(s[0]-'a'+'A') + s[1:]
 }

@@ -562,6 +562,22 @@ func (o *ClockOffsets) Of(machine int, at time.Duration) (OffsetAt, bool) {
 	return OffsetAt{at, ahead, max(most-ahead, ahead-least)}, true
 }
 
+// Worst returns by how much the corrected time of a line may be wrong: most where it is far
+// from the instants at which clocks were compared.
+func (o *ClockOffsets) Worst() (worst time.Duration) {
+	for i := range o.Clocks {
+		c := &o.Clocks[i]
+		for k, at := range c.At {
+			worst = max(worst, at.Within)
+			if k > 0 {
+				between, _ := o.Of(c.Machine, c.At[k-1].T+(at.T-c.At[k-1].T)/2)
+				worst = max(worst, between.Within)
+			}
+		}
+	}
+	return worst
+}
+
 // correct returns the run with the time of each line by the clock of the reference, and
 // without the steps of clocks. Its lines are the same but for that.
 func (r *Run) correct(o *ClockOffsets, steps []ClockStep) *Run {
