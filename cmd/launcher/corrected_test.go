@@ -18,7 +18,9 @@ func TestCorrected(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, tracetest.Record(dir, tracetest.Config{
 		Rates: tracetest.Hertz(4, 5), Duration: 30 * time.Second, Seed: 5, Compare: []time.Duration{0, 29 * time.Second}, Within: time.Millisecond,
-		Time: func(machine int, elapsed time.Duration) time.Duration { return elapsed + time.Duration(machine)*time.Hour },
+		Time: func(machine int, elapsed time.Duration) time.Duration {
+			return elapsed + time.Duration(machine)*time.Hour
+		},
 	}))
 	see := func(args ...string) string {
 		code, out, talk := inProcess(append(args, dir)...)

@@ -16,7 +16,7 @@ func TestHelpFits(t *testing.T) {
 	for _, c := range app("launcher").Commands {
 		pages = append(pages, []string{"launcher", c.Name, "--help"})
 	}
-	require.Len(t, pages, 13)
+	require.Greater(t, len(pages), 10)
 	for _, args := range pages {
 		var stdout, stderr bytes.Buffer
 		assert.Zero(t, execute(t.Context(), args, &stdout, &stderr))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"syscall"
 
+	"github.com/scalemodel/lamport/pkg/certs"
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/exit"
@@ -60,6 +61,9 @@ func hint(err error) error {
 	}
 	if _, ok := errors.AsType[*lab.ProcessesError](err); ok {
 		hinted = command.Hinted("", hinted, "; replay it without --processes")
+	}
+	if _, ok := errors.AsType[*certs.OtherError](err); ok {
+		hinted = command.Hinted("", hinted, ": choose another directory, or leave out --run")
 	}
 	if _, ok := errors.AsType[*report.VectorError](err); ok {
 		hinted = command.Hinted("", hinted, " (allow more with --vector-memory, or export no vectors)")

@@ -25,18 +25,17 @@ const programKey = "program"
 
 func app(program string) *cli.App {
 	return &cli.App{
-		Name:                 "launcher",
-		Usage:                "a scale model of a distributed system with logical clocks",
-		UsageText:            "launcher [run] [flags]",
-		Description:          "Without a command, launcher runs a cluster: see \"launcher run --help\".",
-		EnableBashCompletion: true,
-		Metadata:             map[string]any{programKey: program},
-		Flags:                runFlags(),
-		Before:               flagsBehindCommand,
-		Action:               command.PipedToTheEnd(action(runOptions)),
+		Name:        "launcher",
+		Usage:       "a scale model of a distributed system with logical clocks",
+		UsageText:   "launcher [run] [flags]",
+		Description: "Without a command, launcher runs a cluster: see \"launcher run --help\".",
+		Metadata:    map[string]any{programKey: program, command.ChoicesKey: choices()},
+		Flags:       runFlags(),
+		Before:      flagsBehindCommand,
+		Action:      command.PipedToTheEnd(action(runOptions)),
 		Commands: []*cli.Command{
 			runCommand(), simCommand(), checkCommand(), statsCommand(), explainCommand(), orderCommand(), exportCommand(), diagramCommand(),
-			reportCommand(), replayCommand(), rerunCommand(), sweepCommand(),
+			reportCommand(), replayCommand(), rerunCommand(), sweepCommand(), certsCommand(), completionCommand(),
 		},
 	}
 }

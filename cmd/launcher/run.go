@@ -53,6 +53,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "restart", Usage: "`WHEN` to restart a machine that dies: never, or on-failure (from its log)", Value: "never", EnvVars: env("RESTART")},
 		&cli.StringFlag{Name: "faults", Usage: "fault `PLAN`: what breaks, and when (docs/faults.md); or a file that holds one", EnvVars: env("FAULTS")},
 		&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
+		tlsFlag(),
 		&cli.BoolFlag{Name: "check", Usage: "check the logs against the laws at the end (--check=false skips it)", Value: true, EnvVars: env("CHECK")},
 		reportFlag(),
 		minFreeFlag(),
@@ -70,6 +71,7 @@ func runOptions(c *cli.Context) (o lab.Processes, err error) {
 	o.AtEnd = atEnd(c)
 	o.Restart = c.String("restart") == "on-failure"
 	o.Sync = c.Bool("sync")
+	o.TLS = c.Bool("tls")
 	o.VM = c.String("vm")
 	o.LogLevel = c.String("log-level")
 	machines := c.Int("machines")

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +22,7 @@ func sweepCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "sweep",
 		Usage:     "do many runs over a grid of parameters and seeds: tables, CSV, findings",
-		UsageText: "launcher sweep [flags]",
+		UsageText: "launcher sweep [flags], or launcher sweep --merge [flags] DIR...",
 		Description: `Does a run for every combination of the given values, several times with different
 seeds, as processes or (--virtual) in virtual time, and summarises them: means over the
 trials with 95 % confidence intervals, predicted next to observed. Every run is checked
@@ -36,7 +37,10 @@ as "launcher run" or "launcher sim" leaves it; --logs=false leaves out the last,
 machines. Ctrl-C stops, and keeps what is done; the same --out continues where it
 stopped, and with more --trials it goes on from a sweep that is done.
 
-Exit code 1: a run is not correct.`,
+A scheduler divides a sweep among many processes: one does --shard 3/16, the others the
+other parts, and --merge puts them together, to the same bytes as one process would have.
+
+Exit code 1: a run is not correct. 3: runs are missing after --merge.`,
 		Flags:  sweepFlags(),
 		Action: command.PipedToTheEnd(action(sweepOptions)),
 	}
@@ -61,6 +65,8 @@ func sweepFlags() []cli.Flag {
 		&cli.StringFlag{Name: "phase", Usage: "with --virtual: `PHASE` of the first ticks: together, or random within a period", DefaultText: "together", EnvVars: env("PHASE")},
 		&cli.StringFlag{Name: "ports", Usage: "a `LIST` of ports, or auto for free ones; a list allows only one run at a time", DefaultText: "auto", EnvVars: env("PORTS")},
 		&cli.StringFlag{Name: "out", Usage: "`DIR` for the sweep, or that of a sweep to continue", DefaultText: "sweeps/<time>-<name>", EnvVars: env("OUT")},
+		&cli.StringFlag{Name: "shard", Usage: "do only this `PART` of the sweep: 3/16; auto/16 or auto in a job array of Slurm, or an Indexed Job", EnvVars: env("SHARD")},
+		&cli.BoolFlag{Name: "merge", Usage: "put the parts in the directories together"},
 		&cli.IntFlag{Name: "jobs", Usage: "`NUMBER` of runs side by side", DefaultText: "as many as the cores can pace", EnvVars: env("JOBS")},
 		&cli.StringFlag{Name: "vm", Usage: "`PATH` of the vm program", DefaultText: "next to this one", EnvVars: env("VM")},
 		reportFlag(),
@@ -81,7 +87,14 @@ func (p *plans) Set(s string) error {
 
 func (p *plans) String() string { return strings.Join(p.texts, "; ") }
 
-func sweepOptions(c *cli.Context) (o lab.Sweep, err error) {
+func sweepOptions(c *cli.Context) (job, error) {
+	if c.Bool("merge") {
+		return mergeOptions(c)
+	}
+	return gridOptions(c)
+}
+
+func gridOptions(c *cli.Context) (o lab.Sweep, err error) {
 	if c.Args().Present() {
 		return o, unexpected(c)
 	}
@@ -95,9 +108,14 @@ func sweepOptions(c *cli.Context) (o lab.Sweep, err error) {
 	if o.MinFree, err = minFree(c); err != nil {
 		return o, err
 	}
+	shard, err := shardOf(c)
+	if err != nil {
+		return o, err
+	}
 	if o.Dir == "" {
 		o.Dir = sweep.Default(time.Now(), experiment.NewName())
 	}
+	o.Dir = sweep.ShardDir(o.Dir, shard)
 	old, err := sweep.ReadGrid(o.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return o, err
@@ -113,9 +131,44 @@ func sweepOptions(c *cli.Context) (o lab.Sweep, err error) {
 	} else if o.Grid, err = sweepGrid(c, old); err != nil {
 		return o, err
 	}
+	if o.Grid.Shard = shard; !shard.IsWhole() && old == nil && !c.IsSet("seed") {
+		return o, command.Usage("--seed is missing: with --shard, all parts need the same one")
+	}
 	if o.Grid.Ports != "" && o.Jobs > 1 {
 		return o, command.Usage("--jobs %d with --ports: only one run at a time can have the ports", o.Jobs)
 	}
+	return o, nil
+}
+
+// shardOf reads --shard.
+func shardOf(c *cli.Context) (s sweep.Shard, err error) {
+	if !c.IsSet("shard") {
+		return s, nil
+	}
+	if s, err = sweep.ParseShard(c.String("shard"), os.Getenv); err == nil && !c.IsSet("out") {
+		err = command.Usage("--out is missing: with --shard, all parts are written below one directory")
+	}
+	return s, err
+}
+
+// mergeOptions reads what parts are to be put together.
+func mergeOptions(c *cli.Context) (o lab.MergeSweep, err error) {
+	for _, name := range append([]string{"shard", "jobs"}, gridFlags...) {
+		if c.IsSet(name) {
+			return o, command.Usage("--%s with --merge: that is in the parts", name)
+		}
+	}
+	if !c.Args().Present() {
+		return o, command.Usage("--merge: which parts? Name their directories, or the one that holds them")
+	}
+	o.Dirs, o.Report = c.Args().Slice(), c.Bool("report")
+	if o.Dir, err = outDir(c); err != nil || o.Dir != "" {
+		return o, err
+	}
+	if len(o.Dirs) > 1 {
+		return o, command.Usage("--out is missing: where are the parts of %d directories to be put together?", len(o.Dirs))
+	}
+	o.Dir = o.Dirs[0]
 	return o, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/transport"
 	"github.com/scalemodel/lamport/pkg/vm"
 )
@@ -39,15 +40,33 @@ func hint(err error) string {
 	if e, ok := errors.AsType[*vm.TermsError](err); ok {
 		return ": give all machines of a run the same --" + e.Part
 	}
+	if mend := tlsHint(err); mend != "" {
+		return mend
+	}
 	if e, ok := errors.AsType[*transport.RefusedError](err); ok {
 		if mend := refusalHints[e.Code]; mend != "" {
 			return ": " + mend
 		}
 	}
+	if e, ok := errors.AsType[*logging.ExistsError](err); ok {
+		return openRun(e.Name)
+	}
 	if errors.Is(err, vm.ErrCrash) {
 		return "; start it again with --resume"
 	}
 	return ""
+}
+
+// openRun says how to go on with the run of a log that is not over; "" where it is, or is not
+// known to be.
+func openRun(log string) string {
+	switch last, ok := logging.Last(log); {
+	case !ok || last.Kind == logging.StopRecord:
+		return ""
+	case last.Kind == logging.PauseRecord:
+		return fmt.Sprintf("; its machine is paused at step %d: add --resume, and it goes on there", last.Pause.Step)
+	}
+	return "; its machine has not come to its end: add --resume, and it goes on where the log ends"
 }
 
 var listenHints = []struct {
@@ -67,7 +86,10 @@ var refusalHints = map[transport.Code]string{
 	transport.CodeSelf:        "check the addresses in --peers",
 	transport.CodeDuplicate:   "give each its own --id",
 	transport.CodeStranger:    "compare --run, --id, and the number and addresses of --peers with its own; its diagnostics say which differs",
+	transport.CodeAddress:     "if it is a peer's, allow it with --allow",
 	transport.CodeTerms:       "give all machines of a run the same --die, and --replay to all or none",
+	transport.CodeTLS:         "give all machines of a run --tls-cert, --tls-key and --tls-ca, or none of them",
+	transport.CodeCertificate: "give each machine its own certificate, of its --run and --id",
 }
 
 // hinting is a logger that gives hints with the errors in its lines: not every

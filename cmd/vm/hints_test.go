@@ -34,6 +34,7 @@ func TestHints(t *testing.T) {
 		{refused(transport.CodeSelf), "b:1 refuses this machine: no: check the addresses in --peers"},
 		{refused(transport.CodeStale), "b:1 refuses this machine: no"},
 		{refused(transport.CodeStranger), "b:1 refuses this machine: no: compare --run, --id, and the number and addresses of --peers with its own; its diagnostics say which differs"},
+		{refused(transport.CodeAddress), "b:1 refuses this machine: no: if it is a peer's, allow it with --allow"},
 		{refused(transport.CodeTerms), "b:1 refuses this machine: no: give all machines of a run the same --die, and --replay to all or none"},
 		{&vm.TermsError{Part: vm.PartDuration, Text: "no"}, "no: give all machines of a run the same --duration"},
 		{refused(99), "b:1 refuses this machine: no"},

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -33,15 +34,28 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 const description = `One machine of a run, on any host. Start three of them in any order, here on
 hosta, hostb and hostc:
 
-  vm --id 0 --port 2050 --peers hostb:3050,hostc:4050 --rate 1 --bind 0.0.0.0
-  vm --id 1 --port 3050 --peers hosta:2050,hostc:4050 --rate 5 --bind 0.0.0.0
-  vm --id 2 --port 4050 --peers hosta:2050,hostb:3050 --rate 4 --bind 0.0.0.0
+  vm --id 0 --port 2050 --peers hostb:3050,hostc:4050 --rate 1
+  vm --id 1 --port 3050 --peers hosta:2050,hostc:4050 --rate 5
+  vm --id 2 --port 4050 --peers hosta:2050,hostb:3050 --rate 4
+
+or, with one list of all for all, in which each finds itself:
+
+  vm --peers hosta:2050,hostb:3050,hostc:4050 --rate 1,5,4
 
 They wait for each other and start together. Ctrl-C stops one in an orderly way: its log
 is complete, and the others continue. A second Ctrl-C kills it.
 
-Nothing on the network is encrypted: bind to an address that only trusted hosts can
-reach.`
+An engine that starts one process per machine needs no more than the program: its ranks
+are the ids, and its hosts the peers. For others, each flag has a variable, and one
+environment serves all machines:
+
+  srun -N3 -n3 vm --rate 1,5,4
+  mpirun -np 3 vm --rate 1,5,4
+  vm --peers 'vm-{0..2}.lamport:2050' --rate 1,5,4
+
+Without certificates nothing on the network is encrypted, and only addresses of the
+peers are let in. With --tls-cert, --tls-key and --tls-ca, which "launcher certs" makes,
+nobody else can take part or listen.`
 
 func app() *cli.App {
 	var o options
@@ -49,30 +63,30 @@ func app() *cli.App {
 	return &cli.App{
 		Name:        "vm",
 		Usage:       "one virtual machine with a logical clock",
-		UsageText:   "vm --id ID --port PORT --peers HOST:PORT,... [flags]",
+		UsageText:   "vm [--id ID] [--port PORT] --peers HOST:PORT,... [flags]",
 		Description: description,
-		Flags: append([]cli.Flag{
-			&cli.IntFlag{Name: "id", Usage: "this machine's `ID`, from 0 to the number of peers", Value: -1, DefaultText: "required", EnvVars: env("ID")},
-			&cli.IntFlag{Name: "port", Usage: "`PORT` to listen on", DefaultText: "required", EnvVars: env("PORT")},
-			&cli.StringFlag{Name: "peers", Usage: "all other machines: `HOST:PORT` or ID=HOST:PORT, separated by commas", EnvVars: env("PEERS")},
-			&cli.StringFlag{Name: "rate", Usage: "`TICKS` per second, fractions allowed, or max", Value: "1", EnvVars: env("RATE")},
+		Metadata: map[string]any{command.ChoicesKey: command.Choices{
+			"log-level": command.LogLevels,
+			"pace":      {"max", "recorded"},
+		}},
+		Flags: slices.Concat(rosterFlags(env), []cli.Flag{
+			allowFlag(env),
 			&cli.DurationFlag{Name: "duration", Usage: "`TIME` to run for; 0: until interrupted", Value: time.Minute, EnvVars: env("DURATION")},
 			&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides every throw of the die", DefaultText: "drawn", EnvVars: env("SEED")},
 			&cli.IntFlag{Name: "die", Usage: "`FACES` of the die: 1 to 3 send, the others are internal", Value: machine.DefaultDie, EnvVars: env("DIE")},
 			&cli.StringFlag{Name: "run", Usage: "`NAME` of the run; machines of another run are refused", Value: "by-hand", EnvVars: env("RUN")},
-			&cli.StringFlag{Name: "bind", Usage: "`ADDRESS` to listen on; 0.0.0.0: all", Value: "127.0.0.1", EnvVars: env("BIND")},
 			&cli.StringFlag{Name: "log-dir", Usage: "existing `DIR` for the event log", Value: ".", EnvVars: env("LOG_DIR")},
 			&cli.DurationFlag{Name: "connect-timeout", Usage: "`TIME` to wait for the peers; 0: forever", Value: 10 * time.Minute, EnvVars: env("CONNECT_TIMEOUT")},
 			&cli.DurationFlag{Name: "linger", Usage: "`TIME` to wait at the end for the peers' last messages", Value: 2 * time.Second, EnvVars: env("LINGER")},
 			&cli.IntFlag{Name: "window", Usage: "maximum number of unconsumed `MESSAGES` per link", Value: transport.DefaultWindow, EnvVars: env("WINDOW")},
 			&cli.Uint64Flag{Name: "max-jump", Usage: "refuse messages stamped more than `TICKS` ahead of this machine's clock", Value: vm.DefaultMaxJump, EnvVars: env("MAX_JUMP")},
-			&cli.BoolFlag{Name: "resume", Usage: "after a crash, continue where this machine's log ends; without a log, start afresh", EnvVars: env("RESUME")},
+			&cli.BoolFlag{Name: "resume", Usage: "after a crash or a pause, continue where this machine's log ends; without a log, start afresh. SIGTERM then pauses the machine", EnvVars: env("RESUME")},
 			&cli.StringFlag{Name: "replay", Usage: "replay `FILE`, this machine's log of an earlier run: the same messages in the same order. The id, rate, seed, die and run name come from it", EnvVars: env("REPLAY")},
 			&cli.StringFlag{Name: "pace", Usage: "`PACE` of a replay: max or recorded", Value: "max", EnvVars: env("PACE")},
 			&cli.StringFlag{Name: "faults", Usage: "fault `PLAN` for the machine's connections; the same text on all machines, with peers as ID=HOST:PORT", EnvVars: env("FAULTS")},
 			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
 			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the diagnostics on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
-		}, launcherFlags(&o.control)...),
+		}, tlsFlags(), launcherFlags(&o.control)),
 		Action: func(c *cli.Context) error {
 			err := o.parse(c)
 			if err == nil {

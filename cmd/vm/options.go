@@ -6,11 +6,11 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/urfave/cli/v2"
 
-	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/control"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/roster"
 	"github.com/scalemodel/lamport/pkg/transport"
 	"github.com/scalemodel/lamport/pkg/vm"
 )
@@ -20,19 +20,17 @@ type options struct {
 	machine vm.Config // but for what ties it to this process
 	record  string    // the log to replay; "": none
 	control control.Options
+	tls     tlsOptions
 	level   hclog.Level // of the diagnostics
 	bind    string
 	port    int // not used with a listener that is handed down
+	roster  *roster.Roster
 }
 
 // parse reads the command line. What is wrong with it is wrong usage.
 func (o *options) parse(c *cli.Context) error {
 	if c.Args().Present() {
 		return command.Usage("unexpected argument %q: everything is said by flags; \"vm --help\" lists them", c.Args().First())
-	}
-	o.port = c.Int("port")
-	if o.bind = unbracketed(c.String("bind")); o.bind == "" {
-		return command.Usage("--bind is empty: want an address of this host, or 0.0.0.0 for all")
 	}
 	o.machine = vm.Config{
 		Common: experiment.Common{
@@ -41,7 +39,6 @@ func (o *options) parse(c *cli.Context) error {
 			Duration: c.Duration("duration"),
 			Window:   c.Int("window"),
 		},
-		ID:             c.Int("id"),
 		LogDir:         c.String("log-dir"),
 		ConnectTimeout: c.Duration("connect-timeout"),
 		Linger:         c.Duration("linger"),
@@ -56,11 +53,11 @@ func (o *options) parse(c *cli.Context) error {
 	if err := o.parseSurroundings(c); err != nil {
 		return err
 	}
+	if err := o.tls.parse(c); err != nil {
+		return err
+	}
 	if o.level = hclog.LevelFromString(c.String("log-level")); o.level == hclog.NoLevel {
 		return command.Usage("--log-level %q: want trace, debug, info, warn, error or off", c.String("log-level"))
-	}
-	if o.control.ListenFD <= 0 && !c.IsSet("port") {
-		return command.Usage("--port is missing: where does this machine listen, for example 2050?")
 	}
 	if o.record != "" {
 		return nil
@@ -88,16 +85,19 @@ func (o *options) parseModel(c *cli.Context) (err error) {
 		return command.Usage("--pace %q: want max or recorded", c.String("pace"))
 	}
 	if c.IsSet("replay") {
-		return o.parseReplay(c)
+		if err := o.parseReplay(c); err != nil {
+			return err
+		}
+		return o.parseRoster(c)
 	}
 	if c.IsSet("pace") {
 		return command.Usage("--pace is for a replay: give the record with --replay, or the machine's pace with --rate")
 	}
-	if !c.IsSet("id") {
-		return command.Usage("--id is missing: which machine is this, 0, 1, …?")
+	if err := o.parseRoster(c); err != nil {
+		return err
 	}
-	if o.machine.Rate, err = clock.ParseRate(c.String("rate")); err != nil {
-		return command.Usage("--rate: %w", err)
+	if o.machine.Rate, err = parseRate(c.String("rate"), o.machine.ID, len(o.machine.Peers)+1); err != nil {
+		return err
 	}
 	o.machine.SeedDrawn = c.String("seed") == ""
 	o.machine.Seed, err = experiment.ParseSeed(c.String("seed"))
@@ -118,8 +118,8 @@ func (o *options) parseReplay(c *cli.Context) error {
 
 // parseSurroundings reads who else there is and what becomes of the links to them.
 func (o *options) parseSurroundings(c *cli.Context) (err error) {
-	if o.machine.Peers, err = vm.ParsePeers(c.String("peers")); err != nil {
-		return command.Usage("--peers: %w", err)
+	if err := o.parseAllow(c); err != nil {
+		return err
 	}
 	for _, name := range []string{"connect-timeout", "linger"} {
 		if d := c.Duration(name); d < 0 {

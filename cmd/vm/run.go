@@ -31,11 +31,16 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 		}
 		defer cfg.Replay.Close()
 	}
+	if err := o.tls.open(&cfg); err != nil {
+		return err
+	}
 	// Whoever reads what this process prints may be gone before us; their death must
 	// not cut our log short.
 	signal.Ignore(syscall.SIGPIPE)
 	screen := progress.NewScreen(stderr)
 	cfg.Logger = hinting{logging.Diagnostics(screen, "vm-"+strconv.Itoa(cfg.ID), o.level)}
+	o.introduce(cfg.Logger)
+	o.warnOpen(cfg.Logger)
 	ln, err := o.listener()
 	if err != nil {
 		return err
@@ -43,13 +48,14 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	if o.control.Supervised {
 		return o.supervised(ctx, cfg, ln, stdin, stdout)
 	}
-	ctx, stop := exit.OnInterrupt(ctx, nil)
+	life := o.life()
+	ctx, stop := life.onSignal(ctx)
 	defer stop()
 	done := func() {}
 	if progress.Draws(stderr) {
 		done = show(&cfg, screen)
 	}
-	return runMachine(ctx, cfg, ln, done, stdout)
+	return runMachine(ctx, life, cfg, ln, done, command.Unread(stdout))
 }
 
 // show has a machine show how it stands with it, until the returned function is
@@ -86,6 +92,9 @@ func (o *options) listener() (net.Listener, error) {
 	}
 	ln, err := transport.Listen(o.bind, o.port)
 	if err != nil {
+		if portTaken(err) {
+			return nil, exit.With(exit.Retry, withHint(err))
+		}
 		return nil, withHint(err)
 	}
 	return ln, nil
@@ -106,7 +115,7 @@ func (o *options) supervised(ctx context.Context, cfg vm.Config, ln net.Listener
 	}
 	withLinger := func(linger time.Duration) error { return vm.StopWithin{Linger: linger} }
 	err := session.Run(ctx, cfg.Linger, withLinger, func(ctx context.Context) error {
-		return runMachine(ctx, cfg, ln, func() {}, io.Discard) // its result is a report
+		return runMachine(ctx, life{supervised: true}, cfg, ln, func() {}, io.Discard) // its result is a report
 	})
 	if _, ok := errors.AsType[*control.OverdueError](err); ok {
 		return exit.With(exit.Died, err)
@@ -115,14 +124,16 @@ func (o *options) supervised(ctx context.Context, cfg vm.Config, ln net.Listener
 }
 
 // runMachine runs the machine to its end, calls done, and prints what it did.
-func runMachine(ctx context.Context, cfg vm.Config, ln net.Listener, done func(), stdout io.Writer) error {
+func runMachine(ctx context.Context, life life, cfg vm.Config, ln net.Listener, done func(), stdout io.Writer) error {
 	result, err := vm.Run(ctx, cfg, ln)
 	done()
-	if err != nil {
-		return withCode(err)
+	if result != nil {
+		if err := result.WriteText(stdout); err != nil && !exit.HungUp(ctx) {
+			return exit.With(exit.Died, err)
+		}
 	}
-	if err := result.WriteText(stdout); err != nil && !exit.HungUp(ctx) {
-		return exit.With(exit.Died, err)
+	if err != nil {
+		return life.withCode(ctx, err)
 	}
 	if ctx.Err() != nil {
 		return exit.With(exit.Interrupted, nil)
@@ -130,15 +141,10 @@ func runMachine(ctx context.Context, cfg vm.Config, ln net.Listener, done func()
 	return nil
 }
 
-// withCode gives an error of a machine its exit code.
-func withCode(err error) error {
-	var notStarted *vm.StartError
+// failed gives an error of a machine that broke off its run its exit code.
+func failed(err error) error {
 	var differs *replay.Difference
 	switch {
-	case errors.Is(err, context.Canceled):
-		return exit.With(exit.Interrupted, errors.New("interrupted before the run began"))
-	case errors.As(err, &notStarted):
-		return exit.With(exit.Misused, withHint(err))
 	case errors.Is(err, vm.ErrCrash):
 		return exit.With(exit.Crashed, withHint(err))
 	case errors.As(err, &differs):

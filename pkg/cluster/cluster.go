@@ -43,6 +43,7 @@ type Config struct {
 	Replay []string
 	AtPace bool
 
+	TLS      bool   // machines know each other by certificates, which are made for this run
 	Sync     bool   // machines wait for the disk before they send
 	LogLevel string // of the processes' diagnostics, the vm's default if ""
 	Version  string // of this program, for the record
@@ -109,6 +110,7 @@ type Cluster struct {
 	listeners []*net.TCPListener
 	dir       *rundir.Dir
 	forks     chan func()
+	certs     string // the directory of the certificates; "": none
 
 	faults     hclog.Logger // what the plan does; nil: nothing yet
 	faultsFile *os.File
@@ -144,9 +146,13 @@ func newOn(h host, cfg Config) (*Cluster, error) {
 		}
 		c.listeners = append(c.listeners, ln)
 	}
-	var err error
-	if c.dir, err = rundir.Claim(cfg.Dir, c.record()); err != nil {
+	err := c.makeCertificates()
+	if err == nil {
+		c.dir, err = rundir.Claim(cfg.Dir, c.record())
+	}
+	if err != nil {
 		c.closeListeners()
+		c.removeCertificates()
 		return nil, err
 	}
 	return c, nil
@@ -159,6 +165,7 @@ func (c *Cluster) record() *rundir.Record {
 		Spec:    c.cfg.Spec,
 		Ports:   c.Ports(),
 		Restart: c.cfg.Restart,
+		TLS:     c.cfg.TLS,
 		Sync:    c.cfg.Sync,
 	}
 	if len(c.cfg.Replay) > 0 {
@@ -189,6 +196,7 @@ func (c *Cluster) Ports() []int {
 // machine that died had to say.
 func (c *Cluster) Run(ctx context.Context, watch func(id int, s summary.Status)) ([]*summary.Machine, error) {
 	defer c.closeListeners()
+	defer c.removeCertificates()
 	defer func() { _ = c.faultsFile.Close() }() // a nil file only returns an error
 	go c.fork()
 	defer close(c.forks)

@@ -34,6 +34,8 @@ type Death struct {
 	State  string   // "exit status 2", "signal: killed", …
 	Stderr string   // the file of its standard error
 	Last   []string // the last lines of that
+	// Hindered: it lacked what may come yet, so that the next try may do better.
+	Hindered bool
 }
 
 // tail is how many lines of a dead machine's standard error are shown.
@@ -111,6 +113,7 @@ func (c *Cluster) args(id int, resume bool) []string {
 	if cfg.LogLevel != "" {
 		args = append(args, "--log-level", cfg.LogLevel)
 	}
+	args = append(args, c.tlsArgs(id)...)
 	options := control.Options{Supervised: true, Gated: !resume, StatusEvery: cfg.StatusEvery}
 	return append(args, options.Args()...)
 }
@@ -167,7 +170,7 @@ func (p *process) wait() exited {
 	if e.ending == control.Stopped || e.ending == control.Completed && p.result != nil {
 		return e
 	}
-	e.death = &Death{ID: p.id, State: "exit status 0", Stderr: p.stderr, Last: lastLines(p.stderr, tail)}
+	e.death = &Death{ID: p.id, State: "exit status 0", Stderr: p.stderr, Last: lastLines(p.stderr, tail), Hindered: e.ending == control.Hindered}
 	if err != nil {
 		e.death.State = err.Error()
 	}

@@ -365,6 +365,7 @@ func TestRevive(t *testing.T) {
 		{"failed", 0, exited{ending: control.Failed, milestone: arrived}, 20 * ms},
 		{"failed before it said a word", 0, exited{ending: control.Failed}, -1},
 		{"refused to begin", 0, exited{ending: control.Refused, milestone: arrived}, -1},
+		{"was hindered", 0, exited{ending: control.Hindered, milestone: arrived}, 20 * ms},
 		{"panicked", 0, exited{ending: control.Refused, milestone: begun}, 20 * ms},
 		{"ended well, but without a result", 0, exited{ending: control.Completed, milestone: begun}, 20 * ms},
 	} {
@@ -513,7 +514,7 @@ func (w *world) exits(id int) {
 		e.death = &Death{ID: id}
 		e.ending = control.Killed
 		if !w.killed[id] {
-			e.ending = rapid.SampledFrom([]control.Ending{control.Failed, control.Refused, control.Differed, control.Crashed, control.Killed}).Draw(w.t, "ending")
+			e.ending = rapid.SampledFrom([]control.Ending{control.Failed, control.Hindered, control.Refused, control.Differed, control.Crashed, control.Killed}).Draw(w.t, "ending")
 		}
 	}
 	w.alive[id] = nil

@@ -31,7 +31,7 @@ func unsetEmpty(flags []cli.Flag) {
 // stands behind "--" stays there.
 func flagsFirst(app *cli.App, args []string) []string {
 	first := slices.IndexFunc(args, func(arg string) bool { return !strings.HasPrefix(arg, "-") })
-	if first < 0 || slices.Contains(args, "--generate-bash-completion") {
+	if first < 0 {
 		return args
 	}
 	of := app.Command(args[first])

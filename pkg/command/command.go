@@ -57,6 +57,10 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	app.HideHelpCommand = len(app.Commands) == 0
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	app.Version = Version()
+	if len(args) > 1 && args[1] == completeArg {
+		complete(stdout, app, args[2:])
+		return exit.OK
+	}
 	own(app.Name, &app.OnUsageError, app.Flags, app.Commands)
 	err := app.RunContext(ctx, slices.Concat(args[:1], flagsFirst(app, args[1:])))
 	if !exit.Silent(err) {

@@ -34,6 +34,10 @@ func PipedToTheEnd(action cli.ActionFunc) cli.ActionFunc {
 	}
 }
 
+// Unread returns a writer that drops what cannot be written to w because its reader has gone.
+// Whoever uses it must not be ended by SIGPIPE.
+func Unread(w io.Writer) io.Writer { return &leaky{w: w} }
+
 // outlivePipes lets writing to a broken pipe fail, which otherwise ends the process.
 // The result undoes it.
 func outlivePipes() func() {

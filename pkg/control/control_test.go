@@ -66,6 +66,7 @@ func TestEndingOf(t *testing.T) {
 		exit.OK:          control.Completed,
 		exit.Interrupted: control.Stopped,
 		exit.Misused:     control.Refused,
+		exit.Retry:       control.Hindered,
 		exit.Broken:      control.Differed,
 		exit.Crashed:     control.Crashed,
 		exit.Died:        control.Failed,

@@ -56,6 +56,7 @@ const (
 	Failed    Ending = iota // none of the following
 	Completed               // it did all that it had to do
 	Stopped                 // it was told to stop, and did so in order
+	Hindered                // it lacked what may come yet, such as a peer or room on the disk
 	Refused                 // it would not begin, or not go on; a Go program that panics says the same
 	Differed                // its machine does not do what its record says
 	Crashed                 // its machine has crashed, as its record says
@@ -72,6 +73,8 @@ func EndingOf(code int) Ending {
 		return Stopped
 	case exit.Misused:
 		return Refused
+	case exit.Retry:
+		return Hindered
 	case exit.Broken:
 		return Differed
 	case exit.Crashed:

@@ -5,14 +5,18 @@ package exit
 
 import "errors"
 
-// The exit codes of all programs.
+// The exit codes of all programs. An engine that starts them need know only which of them
+// it is worth to start a program again for: docs/exit-codes.md.
 const (
 	OK          = 0
 	Broken      = 1   // a law is broken, or a replay differs
-	Misused     = 2   // wrong usage, or the run could not begin
+	Misused     = 2   // wrong usage, or what no second try will mend
 	Died        = 3   // a machine died in its run
 	Crashed     = 4   // a machine has crashed in a replay, as its record says
-	Interrupted = 130 // stopped in order
+	Short       = 5   // the run that was to be resumed is over already, short of its duration
+	Retry       = 75  // the run could not begin or go on for want of something that may come: peers, disk, a port (EX_TEMPFAIL of sysexits.h)
+	Interrupted = 130 // stopped in order, for good: by Ctrl-C, or where it cannot be resumed
+	Paused      = 143 // stopped in order by SIGTERM, or before it began: to be started again
 )
 
 // coded is an error with the exit code that it asks for.

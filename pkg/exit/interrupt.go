@@ -13,8 +13,12 @@ import (
 // nobody is there to read what is printed.
 var ErrHungUp = errors.New("the terminal is gone")
 
+// ErrTerminated is the cause of a context that ended with SIGTERM: whoever started the
+// program wants it gone, mostly an engine, which may start it again.
+var ErrTerminated = errors.New("terminated")
+
 // OnInterrupt returns a context that ends with the first SIGINT, SIGTERM or SIGHUP;
-// with the last, its cause is [ErrHungUp]. A SIGINT or SIGTERM after that ends the
+// with the second, its cause is [ErrTerminated], with the last, [ErrHungUp]. A SIGINT or SIGTERM after that ends the
 // process at once, after calling kill, if that is not nil. A second SIGHUP says
 // nothing new: when a terminal goes, its shell sends one and so does the kernel.
 // Where SIGHUP is ignored, as under nohup, it stays so.
@@ -33,6 +37,8 @@ func OnInterrupt(parent context.Context, kill func()) (context.Context, context.
 				switch {
 				case ctx.Err() == nil && s == syscall.SIGHUP:
 					cancel(ErrHungUp)
+				case ctx.Err() == nil && s == syscall.SIGTERM:
+					cancel(ErrTerminated)
 				case ctx.Err() == nil:
 					cancel(nil)
 				case s != syscall.SIGHUP:
@@ -52,6 +58,9 @@ func OnInterrupt(parent context.Context, kill func()) (context.Context, context.
 		cancel(nil)
 	})
 }
+
+// Terminated reports whether a context ended by SIGTERM.
+func Terminated(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrTerminated) }
 
 // HungUp reports whether a context ended because the terminal has gone.
 func HungUp(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrHungUp) }

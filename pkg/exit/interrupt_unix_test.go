@@ -86,6 +86,8 @@ func TestFirstInterruptEndsTheContext(t *testing.T) {
 		t.Fatal("the context goes on")
 	}
 	require.ErrorIs(t, ctx.Err(), context.Canceled)
+	assert.True(t, Terminated(ctx))
+	assert.False(t, HungUp(ctx))
 }
 
 // When a terminal goes, several may say so.
@@ -113,6 +115,7 @@ func TestHangUp(t *testing.T) {
 	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGINT))
 	<-ctx.Done()
 	assert.False(t, HungUp(ctx))
+	assert.False(t, Terminated(ctx))
 }
 
 // Under nohup the end of the terminal is no reason to stop.

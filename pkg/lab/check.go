@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/internal/terminal"
 	"github.com/scalemodel/lamport/pkg/report"
@@ -121,6 +122,9 @@ func (c *Check) line(env *Env, dir string, r checked) error {
 		return c.write(env, dir, r.verdict)
 	default:
 		text = report.Verdict(r.verdict, screen)
+		if len(r.verdict.Remarks) > 0 {
+			text += " (" + quote.Visible(r.verdict.Remarks[0]) + ")"
+		}
 		if r.verdict.State == trace.Incomplete {
 			text = screen.Paint(report.StateStyle(trace.Incomplete), string(trace.Incomplete)) + ": " + quote.Visible(unnamed(dir, errors.New(r.verdict.Open[0])))
 			if more := len(r.verdict.Open) - 1; more > 0 {
@@ -170,10 +174,8 @@ func (e *Env) check(dir string, v *trace.Verdict, interrupted bool) error {
 	if _, err := fmt.Fprintln(e.Out, line); err != nil {
 		return exit.With(exit.Died, err)
 	}
-	if !interrupted { // which whoever did it knows
-		for _, r := range v.Remarks {
-			e.remark("%s", r)
-		}
+	for _, r := range v.Remarks {
+		e.remark("%s", r)
 	}
 	code := exitCode(v, interrupted)
 	switch {
@@ -199,6 +201,8 @@ func (c *Check) dir(dir string) (*trace.Verdict, error) {
 // law.
 func (c *Check) suggest(env *Env, dir string, v *trace.Verdict) {
 	switch shown := uint64(len(v.Violations)); {
+	case v.Paused > 0 && v.State == trace.Incomplete:
+		env.remark("the run is paused, on %s: start each again with --resume, and it goes on", figure.Plural(v.Paused, "machine"))
 	case v.State != trace.Broken:
 		env.suggest("stats", dir)
 	case shown < v.Violated() && !c.All:

@@ -119,7 +119,7 @@ func (g *guard) admit() error {
 		return nil //nolint:nilerr // what is not known keeps nobody from a run
 	}
 	if floor := g.minFree.of(space.Total); space.Total > 0 && space.Free < floor {
-		return exit.With(exit.Misused, &lowDisk{dir: g.dir, free: space.Free, floor: floor})
+		return exit.With(exit.Retry, &lowDisk{dir: g.dir, free: space.Free, floor: floor})
 	}
 	return nil
 }

@@ -183,7 +183,7 @@ func TestGuardDoesNotKnow(t *testing.T) {
 		g := filling(50e6)
 		err := g.admit()
 		assert.EqualError(t, err, "50.0 MB are left on the disk of run, where 100 MB must stay free")
-		assert.Equal(t, exit.Misused, exit.Code(err))
+		assert.Equal(t, exit.Retry, exit.Code(err))
 		g.space = func(string) (disk.Space, error) { return disk.Space{}, errors.ErrUnsupported }
 		assert.NoError(t, g.admit())
 		ctx, unwatch := g.watch(t.Context())

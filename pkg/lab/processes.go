@@ -70,7 +70,7 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 	case errors.Is(err, cluster.ErrNotBegun):
 		return exit.With(exit.Interrupted, err)
 	case results == nil:
-		return exit.With(exit.Misused, err)
+		return notBegun(err)
 	}
 	return env.concluding(p.Dir, func(env *Env) error {
 		if summaryErr := env.sumUp(p.Dir, present(results), len(p.Rates)); summaryErr != nil || err != nil {
@@ -85,6 +85,14 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 		}
 		return nil
 	})
+}
+
+// notBegun gives an error of a run that could not begin its exit code.
+func notBegun(err error) error {
+	if d, ok := errors.AsType[*cluster.Death](err); ok && d.Hindered {
+		return exit.With(exit.Retry, err)
+	}
+	return exit.With(exit.Misused, err)
 }
 
 // complete fills in what nobody has said.

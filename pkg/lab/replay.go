@@ -183,7 +183,7 @@ func (r *Replay) processes(ctx context.Context, env *Env, paths []string, result
 	case errors.Is(err, cluster.ErrNotBegun):
 		return exit.With(exit.Interrupted, err)
 	case results == nil:
-		return exit.With(exit.Misused, err)
+		return notBegun(err)
 	case err != nil:
 		return exit.With(exit.Died, err)
 	case ctx.Err() != nil:

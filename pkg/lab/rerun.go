@@ -51,7 +51,7 @@ func (r Rerun) Run(ctx context.Context, env *Env) error {
 
 func (r *Rerun) processes(ctx context.Context, env *Env, record *rundir.Record) (err error) {
 	p := Processes{
-		Config:  cluster.Config{Spec: record.Spec, Ports: record.Ports, Dir: r.Out, VM: r.VM, Restart: record.Restart, Sync: record.Sync},
+		Config:  cluster.Config{Spec: record.Spec, Ports: record.Ports, Dir: r.Out, VM: r.VM, Restart: record.Restart, TLS: record.TLS, Sync: record.Sync},
 		AtEnd:   r.AtEnd,
 		MinFree: r.MinFree,
 	}

@@ -79,9 +79,11 @@ func (c *conductor) prepare() (err error) {
 	if err := c.Grid.Check(); err != nil { // what is written down is read back
 		return err
 	}
-	if c.runs, err = c.Grid.Runs(); err != nil {
+	runs, err := c.Grid.Runs()
+	if err != nil {
 		return err
 	}
+	c.runs = c.Grid.Own(runs)
 	if !c.Grid.Virtual {
 		if c.VM == "" {
 			if c.VM, err = cluster.FindVM(); err != nil {
@@ -154,6 +156,9 @@ func (c *conductor) conduct(ctx context.Context) error {
 	unwatch()
 	closeDisplay()
 	c.env = c.env.unattended(ctx)
+	if !c.Grid.Shard.IsWhole() {
+		return c.endPart(ctx, results, failure)
+	}
 
 	report := sweep.NewReport(&c.Grid, c.runs, results)
 	if len(results) > 0 {
@@ -163,17 +168,23 @@ func (c *conductor) conduct(ctx context.Context) error {
 		// Only now: while runs go on, it would take from them what they keep their pace with.
 		c.show(report, ctx.Err() != nil)
 	}
-	switch bad := report.NotCorrect(); {
-	case failure != nil && ctx.Err() == nil:
+	if failure != nil && ctx.Err() == nil {
 		return failure
-	case len(bad) > 0:
-		return exit.With(exit.Broken, fmt.Errorf("not correct: %s; \"%s\" shows where",
-			figure.List(bad, maxNamed), c.env.commandLine("check", filepath.Join(c.Dir, sweep.RunsName, strings.Fields(bad[0])[0]))))
-	case failure != nil:
+	}
+	if bad := report.NotCorrect(); len(bad) > 0 {
+		return c.notCorrect(bad)
+	}
+	if failure != nil {
 		c.env.command("stopped; to go on: ", "sweep", "--out", c.Dir)
 		return exit.With(exit.Interrupted, early(ctx))
 	}
 	return nil
+}
+
+// notCorrect says which runs are not, each with its verdict.
+func (c *conductor) notCorrect(bad []string) error {
+	return exit.With(exit.Broken, fmt.Errorf("not correct: %s; \"%s\" shows where",
+		figure.List(bad, maxNamed), c.env.commandLine("check", filepath.Join(c.Dir, sweep.RunsName, strings.Fields(bad[0])[0]))))
 }
 
 // maxNamed is how many runs that are not correct an error names.
@@ -251,6 +262,11 @@ func (c *conductor) announce(todo int) {
 	kept := ""
 	if c.Grid.NoLogs {
 		kept = ", without logs"
+	}
+	if shard := c.Grid.Shard; !shard.IsWhole() {
+		c.env.remark("part %v of a sweep: %s of %s %s%s%s, seed %d; in %s", shard, figure.Plural(len(c.runs), "run"), figure.Exact(c.Grid.Duration), how, kept, done,
+			c.Grid.Seed, c.Dir)
+		return
 	}
 	c.env.remark("sweep of %s of %s %s%s%s: %s × %s, seed %d; in %s", figure.Plural(len(c.runs), "run"), figure.Exact(c.Grid.Duration), how, kept, done,
 		figure.Plural(len(c.runs)/c.Grid.Trials, "point"), figure.Plural(c.Grid.Trials, "trial"), c.Grid.Seed, c.Dir)

@@ -42,8 +42,8 @@ func (f dataFile) Close() error {
 }
 
 // Create makes the log of machine id in an existing directory, under the name
-// that [FileName] gives. It never touches a file that is there already. Its
-// errors say on one line what is in the way and what to do, and wrap the
+// that [FileName] gives. It never touches a file that is there already, which is an
+// [ExistsError]. Its errors say on one line what is in the way and what to do, and wrap the
 // system's: [fs.ErrExist], [fs.ErrNotExist], [fs.ErrPermission].
 func Create(dir string, id int, rate clock.Rate) (*File, error) {
 	name := filepath.Join(dir, FileName(id, rate))
@@ -56,6 +56,15 @@ func Create(dir string, id int, rate clock.Rate) (*File, error) {
 	}
 	return &File{f: dataFile{f}, name: name}, nil
 }
+
+// ExistsError says that there is a log already where one was to be created.
+type ExistsError struct {
+	Name string // of the file
+	err  error
+}
+
+func (e *ExistsError) Error() string { return e.err.Error() }
+func (e *ExistsError) Unwrap() error { return e.err }
 
 // explain turns the error of creating a log into advice.
 func explain(err error, name string) error {
@@ -81,7 +90,11 @@ func explain(err error, name string) error {
 	default:
 		return fmt.Errorf("cannot create event log %q: %w", name, cause)
 	}
-	return fmt.Errorf("%s: %w (%s)", what, cause, mend)
+	err = fmt.Errorf("%s: %w (%s)", what, cause, mend)
+	if errors.Is(cause, fs.ErrExist) {
+		return &ExistsError{name, err}
+	}
+	return err
 }
 
 // Name returns the path of the file, as [Create] put it together.

@@ -38,8 +38,14 @@ func hclogRecord(l hclog.Logger, rec *logging.Record) {
 			"seed", s.Seed, "die", s.Die, "peers", joined(s.Peers, func(p int) string { return fmt.Sprint(p) }))
 	case logging.EventRecord:
 		hclogEvent(l, &rec.Event)
+	case logging.PauseRecord:
+		l.Info("pause", "step", rec.Pause.Step, "clock", rec.Pause.Clock, "elapsed", secondsText(rec.Pause.Elapsed))
 	case logging.ResumeRecord:
-		l.Info("resume", "step", rec.Resume.Step, "clock", rec.Resume.Clock)
+		args := []any{"step", rec.Resume.Step, "clock", rec.Resume.Clock}
+		if rec.Resume.Elapsed != 0 {
+			args = append(args, "elapsed", secondsText(rec.Resume.Elapsed))
+		}
+		l.Info("resume", args...)
 	case logging.StopRecord:
 		s := rec.Stop
 		args := []any{"step", s.Step, "clock", s.Clock, "queue", s.Queue, "pending", joined(s.Pending, countText)}
@@ -51,6 +57,10 @@ func hclogRecord(l hclog.Logger, rec *logging.Record) {
 		o := rec.Offset
 		l.Info("offset", "peer", o.Peer, "ahead", o.Ahead, "within", o.Within, "rtt", o.RTT)
 	}
+}
+
+func secondsText(d time.Duration) string {
+	return fmt.Sprintf("%d.%06d", d/time.Second, d%time.Second/time.Microsecond)
 }
 
 func hclogEvent(l hclog.Logger, e *event.Event) {
@@ -154,7 +164,7 @@ func drawEvent(t *rapid.T, id int) event.Event {
 func drawRecord(t *rapid.T, id int, micro int64) logging.Record {
 	rec := logging.Record{ID: id, UnixMicro: micro}
 	rec.Kind = rapid.SampledFrom([]logging.RecordKind{logging.EventRecord, logging.StartRecord, logging.ResumeRecord,
-		logging.StopRecord, logging.OffsetRecord, logging.EventRecord}).Draw(t, "record")
+		logging.StopRecord, logging.PauseRecord, logging.OffsetRecord, logging.EventRecord}).Draw(t, "record")
 	switch rec.Kind {
 	case logging.StartRecord:
 		rec.Start = logging.Start{
@@ -166,6 +176,11 @@ func drawRecord(t *rapid.T, id int, micro int64) logging.Record {
 		rec.Event = drawEvent(t, id)
 	case logging.ResumeRecord:
 		rec.Resume = logging.Resume{Step: anyNumber.Draw(t, "step"), Clock: clock.Time(anyNumber.Draw(t, "clock"))}
+		if rapid.Bool().Draw(t, "elapsed") {
+			rec.Resume.Elapsed = drawElapsed(t)
+		}
+	case logging.PauseRecord:
+		rec.Pause = logging.Pause{Step: anyNumber.Draw(t, "step"), Clock: clock.Time(anyNumber.Draw(t, "clock")), Elapsed: drawElapsed(t)}
 	case logging.StopRecord:
 		rec.Stop = logging.Stop{Step: anyNumber.Draw(t, "step"), Clock: clock.Time(anyNumber.Draw(t, "clock")),
 			Queue: anyQueue.Draw(t, "queue"), Pending: anyCounts.Draw(t, "pending"), Undelivered: anyCounts.Draw(t, "undelivered")}
@@ -174,6 +189,10 @@ func drawRecord(t *rapid.T, id int, micro int64) logging.Record {
 			Within: int64(anyNumber.Draw(t, "within") >> 1), RTT: int64(anyNumber.Draw(t, "rtt") >> 1)}
 	}
 	return rec
+}
+
+func drawElapsed(t *rapid.T) time.Duration {
+	return logging.Elapsed(time.Duration(rapid.Int64Range(0, math.MaxInt64).Draw(t, "elapsed ns")))
 }
 
 // drawTime gives a time that writes as micro, with nanoseconds to be cut off
@@ -198,6 +217,8 @@ func TestWriterWritesWhatHclogWrites(t *testing.T) {
 				w.Start(now, rec.Start)
 			case logging.EventRecord:
 				w.Event(now, &rec.Event)
+			case logging.PauseRecord:
+				w.Pause(now, rec.Pause)
 			case logging.ResumeRecord:
 				w.Resume(now, rec.Resume)
 			case logging.StopRecord:

@@ -22,6 +22,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -94,10 +95,30 @@ type Start struct {
 	Peers    []int // 0 … 2³¹-1, ascending, each once
 }
 
-// Resume says that a machine came back after a crash, and where it goes on.
+// Pause says that a machine was stopped in order and is to come back: it has left its run
+// open, and its peers wait for it as for one that crashed. Nothing but a [Resume] follows.
+type Pause struct {
+	Step  uint64     // executed
+	Clock clock.Time // after the last event
+	// Elapsed is for how long the run has been going on, by the machine's own clock,
+	// which is never set: in whole microseconds, at least one. No tick that is due later
+	// has been executed.
+	Elapsed time.Duration
+}
+
+// Resume says that a machine came back after a crash or a pause, and where it goes on.
 type Resume struct {
 	Step  uint64     // of the last event in the log
 	Clock clock.Time // after that event
+	// Elapsed is for how long the run has been going on, where the run as a whole has stood
+	// still, so that the time since the start line does not tell: in whole microseconds, at
+	// least one. 0: not said.
+	Elapsed time.Duration
+}
+
+// Elapsed returns a duration as a [Pause] and a [Resume] can hold it.
+func Elapsed(d time.Duration) time.Duration {
+	return max(d.Truncate(time.Microsecond), time.Microsecond)
 }
 
 // Stop closes a machine's log.
@@ -154,6 +175,13 @@ func checkOffset(o *Offset) error {
 		return fmt.Errorf("an offset to peer %d: want ids from 0 to %d", o.Peer, maxID)
 	case o.Within < 0 || o.RTT < 0:
 		return fmt.Errorf("an offset within %d µs, by a round trip of %d µs: want at least 0", o.Within, o.RTT)
+	}
+	return nil
+}
+
+func checkElapsed(d time.Duration) error {
+	if d != Elapsed(d) {
+		return fmt.Errorf("%v elapsed: want whole microseconds, at least one", d)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"regexp"
 	"strings"
@@ -49,6 +50,8 @@ func write(w *logging.Writer, rec *logging.Record) {
 		w.Start(rec.Time(), rec.Start)
 	case logging.EventRecord:
 		w.Event(rec.Time(), &rec.Event)
+	case logging.PauseRecord:
+		w.Pause(rec.Time(), rec.Pause)
 	case logging.ResumeRecord:
 		w.Resume(rec.Time(), rec.Resume)
 	case logging.StopRecord:
@@ -151,12 +154,21 @@ func TestByPeerIsTheInverseOfCounts(t *testing.T) {
 	}
 }
 
+func TestElapsed(t *testing.T) {
+	for d, want := range map[time.Duration]time.Duration{
+		-time.Hour: time.Microsecond, 0: time.Microsecond, 999: time.Microsecond,
+		time.Microsecond: time.Microsecond, 1999: time.Microsecond, math.MaxInt64: math.MaxInt64 - 807,
+	} {
+		require.Equal(t, want, logging.Elapsed(d), "%d", d)
+	}
+}
+
 func TestKindNames(t *testing.T) {
 	var names []string
-	for k := logging.RecordKind(0); k < 6; k++ {
+	for k := logging.RecordKind(0); k < 7; k++ {
 		names = append(names, k.String())
 	}
-	require.Equal(t, []string{"record(0)", "start", "event", "resume", "stop", "offset", "record(6)"}, names)
+	require.Equal(t, []string{"record(0)", "start", "event", "resume", "stop", "pause", "offset", "record(7)"}, names)
 }
 
 func TestErrorUnwraps(t *testing.T) {

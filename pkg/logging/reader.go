@@ -24,10 +24,11 @@ const (
 	EventRecord
 	ResumeRecord
 	StopRecord
+	PauseRecord
 	OffsetRecord
 )
 
-// String returns the kind's name: start, event, resume, stop or offset.
+// String returns the kind's name: start, event, resume, stop, pause or offset.
 func (k RecordKind) String() string {
 	switch k {
 	case StartRecord:
@@ -38,13 +39,15 @@ func (k RecordKind) String() string {
 		return "resume"
 	case StopRecord:
 		return "stop"
+	case PauseRecord:
+		return "pause"
 	case OffsetRecord:
 		return "offset"
 	}
 	return fmt.Sprintf("record(%d)", uint8(k))
 }
 
-// Record is one line of a log. Of the last five fields only the one that Kind
+// Record is one line of a log. Of the last six fields only the one that Kind
 // names is filled.
 type Record struct {
 	Line      int   // 1, 2, 3, … in the file
@@ -56,6 +59,7 @@ type Record struct {
 	Event  event.Event
 	Resume Resume
 	Stop   Stop
+	Pause  Pause
 	Offset Offset
 }
 
@@ -259,12 +263,16 @@ func (r *Reader) record(s *scanner, rec *Record) bool {
 		s.pos += len("stop: ")
 		rec.reset(StopRecord)
 		return s.stop(&rec.Stop) && s.over()
+	case bytes.HasPrefix(kind, []byte("pause: ")):
+		s.pos += len("pause: ")
+		rec.reset(PauseRecord)
+		return s.pause(&rec.Pause) && s.over()
 	case bytes.HasPrefix(kind, []byte("offset: ")):
 		s.pos += len("offset: ")
 		rec.reset(OffsetRecord)
 		return s.offset(&rec.Offset) && s.over()
 	}
-	return s.expected(`"start: ", "internal: ", "send: ", "receive: ", "resume: ", "stop: " or "offset: "`)
+	return s.expected(`"start: ", "internal: ", "send: ", "receive: ", "pause: ", "resume: ", "stop: " or "offset: "`)
 }
 
 // event returns the record's event, every field of which is to be filled. A record
@@ -506,9 +514,42 @@ func (s *scanner) start(v *Start) bool {
 	return ok
 }
 
+func (s *scanner) pause(v *Pause) bool {
+	return s.reached(&v.Step, &v.Clock) && s.elapsed(&v.Elapsed)
+}
+
 func (s *scanner) resume(v *Resume) bool {
-	return s.text("step=") && s.number(&v.Step, math.MaxUint64, "step") &&
-		s.text(" clock=") && s.number((*uint64)(&v.Clock), math.MaxUint64, "clock")
+	return s.reached(&v.Step, &v.Clock) && (s.pos == len(s.line) || s.elapsed(&v.Elapsed))
+}
+
+// reached takes where the events before have led.
+func (s *scanner) reached(step *uint64, now *clock.Time) bool {
+	return s.text("step=") && s.number(step, math.MaxUint64, "step") &&
+		s.text(" clock=") && s.number((*uint64)(now), math.MaxUint64, "clock")
+}
+
+// elapsed takes a duration in seconds, with all of its microseconds.
+func (s *scanner) elapsed(v *time.Duration) bool {
+	const wanted = "elapsed, seconds with six decimal places from 0.000001 to 9223372036.854775"
+	if !s.text(" elapsed=") {
+		return false
+	}
+	from := s.pos
+	var seconds uint64
+	ok := s.number(&seconds, math.MaxInt64/uint64(time.Second), "elapsed") && s.at(".") && len(s.line)-s.pos >= len(".000000")
+	if ok {
+		digits := s.line[s.pos+1 : s.pos+len(".000000")]
+		d1, d2, d3 := get2(digits), get2(digits[2:]), get2(digits[4:])
+		micro := uint64(d1*10000 + d2*100 + d3)
+		total := seconds*1e6 + micro
+		if ok = d1 < 100 && d2 < 100 && d3 < 100 && total > 0 && total <= math.MaxInt64/uint64(time.Microsecond); ok {
+			s.pos += len(".000000")
+			*v = time.Duration(total) * time.Microsecond
+			return true
+		}
+	}
+	s.pos = from
+	return s.expected(wanted)
 }
 
 func (s *scanner) stop(v *Stop) bool {

@@ -23,15 +23,16 @@ const head = "2026-11-22T17:13:40.066633Z [INFO]  vm-0: "
 
 func TestReaderErrors(t *testing.T) {
 	const (
-		wantTime  = "expected a time in UTC from 1970 to 9999 such as 2006-01-02T15:04:05.000000Z, found "
-		wantKind  = `expected "start: ", "internal: ", "send: ", "receive: ", "resume: ", "stop: " or "offset: ", found `
-		wantRun   = "expected a run name of printable characters without backslash, quoted where hclog does, found "
-		wantRate  = "expected a rate in ticks per second such as 5 or 0.25, or max, found "
-		uint64s   = "a whole number from 0 to 18446744073709551615 without leading zeros, found "
-		int32s    = "a whole number from 0 to 2147483647 without leading zeros, found "
-		ints      = "a whole number from 0 to 9223372036854775807 without leading zeros, found "
-		positive  = "a whole number from 1 to 18446744073709551615 without leading zeros, found "
-		endOfLine = "expected the end of the line, found "
+		wantTime    = "expected a time in UTC from 1970 to 9999 such as 2006-01-02T15:04:05.000000Z, found "
+		wantElapsed = "expected elapsed, seconds with six decimal places from 0.000001 to 9223372036.854775, found "
+		wantKind    = `expected "start: ", "internal: ", "send: ", "receive: ", "pause: ", "resume: ", "stop: " or "offset: ", found `
+		wantRun     = "expected a run name of printable characters without backslash, quoted where hclog does, found "
+		wantRate    = "expected a rate in ticks per second such as 5 or 0.25, or max, found "
+		uint64s     = "a whole number from 0 to 18446744073709551615 without leading zeros, found "
+		int32s      = "a whole number from 0 to 2147483647 without leading zeros, found "
+		ints        = "a whole number from 0 to 9223372036854775807 without leading zeros, found "
+		positive    = "a whole number from 1 to 18446744073709551615 without leading zeros, found "
+		endOfLine   = "expected the end of the line, found "
 	)
 	for _, tc := range []struct{ line, want string }{
 		// the time
@@ -129,9 +130,22 @@ func TestReaderErrors(t *testing.T) {
 		{head + `start: version=1 run=r machines=3 rate=max seed=1 die=6 peers="1,1"`, `expected peer in ascending order, a whole number from 2 to 2147483647 without leading zeros, found "1\""`},
 		{head + `start: version=1 run=r machines=3 rate=max seed=1 die=6 peers="1, 2"`, `expected peer in ascending order, a whole number from 2 to 2147483647 without leading zeros, found " 2\""`},
 		{head + `start: version=1 run=r machines=3 rate=max seed=1 die=6 peers="" x`, endOfLine + `" x"`},
-		// resume, stop
+		// pause, resume, stop
+		{head + "pause: step=1", `expected " clock=", found the end of the line`},
+		{head + "pause: step=1 clock=1", `expected " elapsed=", found the end of the line`},
+		{head + "pause: step=1 clock=1 elapsed=", wantElapsed + "the end of the line"},
+		{head + "pause: step=1 clock=1 elapsed=1", wantElapsed + `"1"`},
+		{head + "pause: step=1 clock=1 elapsed=1.5", wantElapsed + `"1.5"`},
+		{head + "pause: step=1 clock=1 elapsed=01.500000", wantElapsed + `"01.500000"`},
+		{head + "pause: step=1 clock=1 elapsed=1.5000x0", wantElapsed + `"1.5000x0"`},
+		{head + "pause: step=1 clock=1 elapsed=0.000000", wantElapsed + `"0.000000"`},
+		{head + "pause: step=1 clock=1 elapsed=-1.000000", wantElapsed + `"-1.000000"`},
+		{head + "pause: step=1 clock=1 elapsed=9223372036.854776", wantElapsed + `"9223372036.854776"`},
+		{head + "pause: step=1 clock=1 elapsed=1.5000000", endOfLine + `"0"`},
+		{head + "resume: step=1 clock=1 elapsed=0.000000", wantElapsed + `"0.000000"`},
+		{head + "resume: step=1 clock=1 elapsed=1.500000 queue=0", endOfLine + `" queue=0"`},
 		{head + "resume: step=1", `expected " clock=", found the end of the line`},
-		{head + "resume: step=1 clock=1 queue=0", endOfLine + `" queue=0"`},
+		{head + "resume: step=1 clock=1 queue=0", `expected " elapsed=", found " queue=0"`},
 		{head + "stop: step=1 clock=1 queue=0", `expected " pending=", found the end of the line`},
 		{head + "stop: step=1 clock=1 queue=0 pending=1", `expected ":", found the end of the line`},
 		{head + "stop: step=1 clock=1 queue=0 pending=1:0", "expected messages, " + positive + `"0"`},
@@ -270,8 +284,10 @@ func TestReaderClearsTheRecord(t *testing.T) {
 	records := sample(t)
 	start, send, internal := records[0], records[2], records[1]
 	resume := logging.Record{Kind: logging.ResumeRecord, Resume: logging.Resume{Step: 3, Clock: 5}}
+	pause := logging.Record{Kind: logging.PauseRecord, Pause: logging.Pause{Step: 3, Clock: 5, Elapsed: time.Second}}
+	later := logging.Record{Kind: logging.ResumeRecord, Resume: logging.Resume{Step: 3, Clock: 5, Elapsed: time.Minute}}
 	stop := records[4]
-	order := []logging.Record{stop, start, send, internal, send, stop, resume, internal, start, resume, stop}
+	order := []logging.Record{stop, start, send, internal, send, stop, resume, internal, start, pause, resume, later, resume, pause, internal, stop}
 	for i := range order {
 		order[i].Line = i + 1
 	}

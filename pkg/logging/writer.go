@@ -142,7 +142,24 @@ func (w *Writer) Event(t time.Time, e *event.Event) {
 	w.end(b)
 }
 
-// Resume writes that the machine goes on after a crash.
+// Pause writes that the machine was stopped in order and is to come back.
+func (w *Writer) Pause(t time.Time, p Pause) {
+	if !w.stamp(t) {
+		w.refuseTime(t)
+		return
+	}
+	if err := checkElapsed(p.Elapsed); err != nil {
+		w.refuse(err)
+		return
+	}
+	b := append(w.begin(), "pause: step="...)
+	b = appendUint(b, p.Step)
+	b = append(b, " clock="...)
+	b = appendUint(b, uint64(p.Clock))
+	w.end(appendElapsed(b, p.Elapsed))
+}
+
+// Resume writes that the machine goes on after a crash or a pause.
 func (w *Writer) Resume(t time.Time, r Resume) {
 	if !w.stamp(t) {
 		w.refuseTime(t)
@@ -152,6 +169,13 @@ func (w *Writer) Resume(t time.Time, r Resume) {
 	b = appendUint(b, r.Step)
 	b = append(b, " clock="...)
 	b = appendUint(b, uint64(r.Clock))
+	if r.Elapsed != 0 {
+		if err := checkElapsed(r.Elapsed); err != nil {
+			w.refuse(err)
+			return
+		}
+		b = appendElapsed(b, r.Elapsed)
+	}
 	w.end(b)
 }
 
@@ -300,6 +324,18 @@ func (w *Writer) refuseTime(t time.Time) {
 }
 
 func appendUint(b []byte, v uint64) []byte { return strconv.AppendUint(b, v, 10) }
+
+// appendElapsed writes a duration of at least 0 in seconds, cut to microseconds.
+func appendElapsed(b []byte, d time.Duration) []byte {
+	b = append(b, " elapsed="...)
+	b = appendUint(b, uint64(d/time.Second))
+	b = append(b, '.')
+	micro := uint64(d % time.Second / time.Microsecond)
+	for unit := uint64(100_000); unit > 0; unit /= 10 {
+		b = append(b, byte('0'+micro/unit%10))
+	}
+	return b
+}
 
 func appendRecipient(b []byte, m *event.Message) []byte {
 	b = appendUint(b, uint64(m.To))

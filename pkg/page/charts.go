@@ -92,6 +92,9 @@ func (c *charts) Visit(s *trace.Step) error {
 			m.schedule = trace.NewSchedule(s.Other, c.lasts())
 			m.last = at
 		}
+		if s.Other.Kind == logging.ResumeRecord {
+			m.schedule.Resumed(s.Other)
+		}
 		return nil
 	}
 	c.pass(at)

@@ -19,7 +19,9 @@ func TestSystemClocksAreDrawn(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, tracetest.Record(dir, tracetest.Config{
 		Rates: tracetest.Hertz(4, 5, 4), Duration: time.Minute, Seed: 5, Compare: []time.Duration{0, 58 * time.Second}, Within: time.Millisecond,
-		Time: func(machine int, elapsed time.Duration) time.Duration { return elapsed + time.Duration(machine)*time.Hour },
+		Time: func(machine int, elapsed time.Duration) time.Duration {
+			return elapsed + time.Duration(machine)*time.Hour
+		},
 	}))
 	file := filepath.Join(dir, "corrected.html")
 	require.NoError(t, lab.Report{Dirs: []string{dir}, File: file, Corrected: true}.Run(context.Background(), quiet()))

@@ -24,10 +24,14 @@ type recorded struct {
 	events  int64 // so far
 	last    int64 // time of the last event, µs after the start; -1: none
 	crashes []crash
+	paused  bool // the last line is a pause line
 }
 
 // crash is a time in which a machine was down: from its last event to its return.
-type crash struct{ from, to int64 }
+type crash struct {
+	from, to int64
+	paused   bool // it was stopped in order, to come back
+}
 
 const (
 	// maxRecords is how many such lines of a machine are kept: the first and the stop line.
@@ -66,10 +70,11 @@ func (r *records) Visit(s *trace.Step) error {
 		}
 	case logging.ResumeRecord:
 		if len(m.crashes) < maxRecords {
-			m.crashes = append(m.crashes, crash{m.last, max(at, m.last)})
+			m.crashes = append(m.crashes, crash{m.last, max(at, m.last), m.paused})
 		}
 		m.last = at
 	}
+	m.paused = s.Other.Kind == logging.PauseRecord
 	switch kept := len(m.records); {
 	case kept < r.limit:
 		m.records = append(m.records, Record{})
@@ -87,6 +92,8 @@ func line(id int, rec *logging.Record) string {
 	switch rec.Kind {
 	case logging.StartRecord:
 		w.Start(rec.Time(), rec.Start)
+	case logging.PauseRecord:
+		w.Pause(rec.Time(), rec.Pause)
 	case logging.ResumeRecord:
 		w.Resume(rec.Time(), rec.Resume)
 	case logging.StopRecord:

@@ -87,10 +87,12 @@ func largest(groups [][]int) (n int) {
 func (c *Collector) crashes() (list []Span) {
 	for i := range c.records.machines {
 		for _, down := range c.records.machines[i].crashes {
-			list = append(list, Span{
-				Kind: "crash", Machines: []int{i}, From: down.from, To: down.to,
-				Text: fmt.Sprintf("machine %d came back from its log, %s after its last event before that", c.charts.id(i), micros(down.to-down.from)),
-			})
+			s := Span{Kind: "crash", Machines: []int{i}, From: down.from, To: down.to}
+			s.Text = fmt.Sprintf("machine %d came back from its log, %s after its last event before that", c.charts.id(i), micros(down.to-down.from))
+			if down.paused {
+				s.Text = fmt.Sprintf("machine %d was stopped to be started again, and came back %s after its last event before that", c.charts.id(i), micros(down.to-down.from))
+			}
+			list = append(list, s)
 		}
 	}
 	return list

@@ -171,7 +171,7 @@ func (c *comparer) outcome(a, b []byte) Outcome {
 	switch {
 	case !ok || !stopsAfter(then, before):
 		return Differs
-	case now.Kind == logging.EventRecord || now.Kind == logging.ResumeRecord:
+	case now.Kind != logging.StartRecord && now.Kind != logging.StopRecord:
 		return Stopped
 	case stopsAfter(now, before):
 		return StopDiffers
@@ -209,6 +209,8 @@ func progress(rec *logging.Record) (step uint64, now clock.Time) {
 	switch rec.Kind {
 	case logging.EventRecord:
 		return rec.Event.Step, rec.Event.Clock
+	case logging.PauseRecord:
+		return rec.Pause.Step, rec.Pause.Clock
 	case logging.ResumeRecord:
 		return rec.Resume.Step, rec.Resume.Clock
 	case logging.StopRecord:

@@ -47,6 +47,8 @@ func text(r *logging.Record) string {
 		w.Start(at, r.Start)
 	case logging.EventRecord:
 		w.Event(at, &r.Event)
+	case logging.PauseRecord:
+		w.Pause(at, r.Pause)
 	case logging.ResumeRecord:
 		w.Resume(at, r.Resume)
 	case logging.StopRecord:

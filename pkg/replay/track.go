@@ -21,6 +21,9 @@ type Track struct {
 	first  logging.Record
 	turn   Turn
 
+	began  int64 // Unix µs: when the run would have begun had it never stood still
+	paused bool  // the last turn was a pause line
+
 	// What the machine has come to, as recorded.
 	step    uint64
 	clock   clock.Time
@@ -34,7 +37,8 @@ type Turn struct {
 	// Here is how many messages must be here, unreceived, before a receive can
 	// be what it was: the one it took, and those that waited after it.
 	Here int
-	// Since is when the turn came, counted from the machine's start.
+	// Since is when the turn came, counted from the machine's start, but for the time in
+	// which the run stood still.
 	Since time.Duration
 }
 
@@ -62,6 +66,7 @@ func (t *Track) begin() error {
 	case t.first.Kind != logging.StartRecord:
 		return &logging.Error{File: t.path, Line: 1, Msg: fmt.Sprintf("expected a start line, found %v", t.first.Kind)}
 	}
+	t.began = t.first.UnixMicro
 	return nil
 }
 
@@ -99,16 +104,24 @@ func (t *Track) Next() (*Turn, error) {
 		return nil, t.unreadable("a line of machine %d in the log of machine %d", turn.ID, t.first.ID)
 	case turn.Kind == logging.StartRecord:
 		return nil, t.unreadable("a second start line")
+	case t.paused && turn.Kind != logging.ResumeRecord:
+		return nil, t.unreadable("expected a resume line after the pause line")
 	}
-	turn.Since = time.Duration(turn.UnixMicro-t.first.UnixMicro) * time.Microsecond
+	t.paused = turn.Kind == logging.PauseRecord
+	if turn.Kind == logging.ResumeRecord && turn.Resume.Elapsed > 0 {
+		t.began = turn.UnixMicro - turn.Resume.Elapsed.Microseconds()
+	}
+	turn.Since = time.Duration(turn.UnixMicro-t.began) * time.Microsecond
 	turn.Here = 0
 	switch turn.Kind {
 	case logging.EventRecord:
 		return turn, t.event()
+	case logging.PauseRecord:
+		return turn, t.compare(&logging.Record{ID: turn.ID, Kind: logging.PauseRecord, Pause: logging.Pause{Step: t.step, Clock: t.clock, Elapsed: turn.Pause.Elapsed}})
 	case logging.ResumeRecord:
 		// What waited was lost with the process, and is sent again.
 		t.waiting = 0
-		return turn, t.compare(&logging.Record{ID: turn.ID, Kind: logging.ResumeRecord, Resume: logging.Resume{Step: t.step, Clock: t.clock}})
+		return turn, t.compare(&logging.Record{ID: turn.ID, Kind: logging.ResumeRecord, Resume: logging.Resume{Step: t.step, Clock: t.clock, Elapsed: turn.Resume.Elapsed}})
 	}
 	return turn, nil
 }

@@ -101,7 +101,7 @@ func (n EventName) inFile(run *trace.Run, x *causal.Index) (causal.Place, error)
 		if p, ok := x.OfLine(m, int(min(n.number, 1<<40))); ok {
 			return p, nil
 		}
-		return causal.Nowhere, fmt.Errorf("%s: that line is no event: it is no line of this log, or that of a start, resume or stop", n.text)
+		return causal.Nowhere, fmt.Errorf("%s: that line is no event: it is no line of this log, or that of a start, pause, resume or stop", n.text)
 	}
 	return causal.Nowhere, fmt.Errorf("%s: %s is no log of this run", n.text, n.file)
 }

@@ -63,7 +63,9 @@ func TestWhatIsSaidOfClocks(t *testing.T) {
 		s := &trace.Stats{Verdict: &trace.Verdict{State: trace.Correct}, ClockOffsets: &o}
 		return strings.Join(report.StatsFindings(s), "\n")
 	}
-	at := func(ahead, within time.Duration) []trace.OffsetAt { return []trace.OffsetAt{{Ahead: ahead, Within: within}} }
+	at := func(ahead, within time.Duration) []trace.OffsetAt {
+		return []trace.OffsetAt{{Ahead: ahead, Within: within}}
+	}
 	assert.Contains(t, said(trace.ClockOffsets{Clocks: []trace.ClockOffset{{Machine: 1, At: at(5, 70*time.Microsecond)}}}),
 		"The system clocks of the machines cannot be told apart: they are within 70.0 µs of that of machine 0.")
 	assert.Contains(t, said(trace.ClockOffsets{Clocks: []trace.ClockOffset{{Machine: 1, At: at(-time.Second, time.Millisecond)}}}),

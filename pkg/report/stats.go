@@ -220,6 +220,9 @@ func findings(s *trace.Stats, on terminal.Screen) []string {
 				m.ID, figure.Plural(m.Summary.Missed, "tick"), share(m.Summary.Missed, m.Summary.Missed+m.Summary.Steps)))
 		}
 	}
+	if s.Stood > 0 {
+		lines = append(lines, fmt.Sprintf("The run stood still for %s, as all machines had been stopped to be started again: that time is not counted.", figure.Duration(s.Stood)))
+	}
 	lines = append(lines, clockSteps(s.ClockSteps)...)
 	lines = append(lines, clockOffsets(s)...)
 	for _, skew := range s.ClockSkews {

@@ -24,6 +24,7 @@ type Record struct {
 	experiment.Spec
 	Ports   []int     `json:"ports,omitempty"`  // of processes
 	Restart bool      `json:"restart,omitzero"` // machines that die are started again
+	TLS     bool      `json:"tls,omitzero"`     // machines knew each other by certificates, made for the run
 	Sync    bool      `json:"sync,omitzero"`    // machines wait for the disk
 	NoLogs  bool      `json:"no_logs,omitzero"` // none were written, in virtual time
 	Host    string    `json:"host"`

@@ -43,6 +43,14 @@ func Default(begun time.Time, name string) string {
 	return filepath.Join("sweeps", begun.Format("20060102-150405")+"-"+name)
 }
 
+// ShardDir returns the directory of a part of a sweep, in that of all of them.
+func ShardDir(path string, s Shard) string {
+	if s.IsWhole() {
+		return path
+	}
+	return filepath.Join(path, s.dirName())
+}
+
 // Dir is the directory of a sweep. Nothing outside of it is written or removed,
 // whatever links stand in it.
 type Dir struct {
@@ -104,7 +112,9 @@ func Open(path string, grid *Grid) (*Dir, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, explain(path, err)
 	}
-	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() == ResultsName }) // it is made first
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
+		return e.Name() == ResultsName || isShardDir(e.Name()) // it is made first; and parts, before they are put together
+	})
 	name := filepath.Join(path, GridName)
 	if info, err := os.Stat(name); err != nil && len(entries) > 0 {
 		return nil, fmt.Errorf("%s %w", path, ErrNotASweep)

@@ -34,6 +34,8 @@ type Grid struct {
 	// NoLogs says that only figures are kept: the logs of a run are removed when it is
 	// done and correct, or, in virtual time, never written.
 	NoLogs bool `json:"no_logs,omitzero"`
+	// Shard is the part of the sweep that is in this directory, and not the whole.
+	Shard Shard `json:"shard,omitzero"`
 
 	// What is varied. The points of the grid are all combinations, the last
 	// list varying fastest.
@@ -136,6 +138,10 @@ func (g *Grid) Runs() ([]Run, error) {
 	}
 	return runs, nil
 }
+
+// Own returns those of the runs of [Grid.Runs] that are in the grid's [Shard]: all, if it is the
+// whole.
+func (g *Grid) Own(runs []Run) []Run { return g.Shard.of(runs) }
 
 // Drawn returns a run with its rates, which it may have already.
 func (g *Grid) Drawn(run *Run) (*Run, error) {
@@ -381,6 +387,7 @@ func (g *Grid) Differs(other *Grid) string {
 		{"duration", g.Duration == other.Duration},
 		{"trials", g.Trials <= other.Trials},
 		{"seed", g.Seed == other.Seed},
+		{"shard", g.Shard == other.Shard},
 	} {
 		if !v.same {
 			names = append(names, v.name)
@@ -417,6 +424,9 @@ func (g *Grid) Command() string {
 	flag("duration", figure.Exact(g.Duration))
 	flag("trials", strconv.Itoa(g.Trials))
 	flag("seed", strconv.FormatUint(g.Seed, 10))
+	if !g.Shard.IsWhole() {
+		flag("shard", g.Shard.String())
+	}
 	return strings.Join(words, " ")
 }
 

@@ -47,7 +47,7 @@ func Mean95(values []float64) Interval {
 	for _, x := range values {
 		squares += (x - mean) * (x - mean)
 	}
-	if n == 2 && squares == 0 {
+	if n == 2 && values[0] == values[1] {
 		return Interval{N: n, Mean: mean, Half: math.NaN()}
 	}
 	deviation := math.Sqrt(squares / float64(n-1))

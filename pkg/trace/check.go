@@ -36,6 +36,8 @@ type account struct {
 	id          int
 	log         *Log
 	start, stop *logging.Record // the first of each; start without its peers
+	began       int64           // Unix µs: when the run would have begun had it never stood still
+	paused      bool            // the last line is a pause line
 	stray       int             // the machine that the last line names
 	last        prior
 	torn        bool // the line after last is
@@ -154,7 +156,10 @@ func (c *checker) belongs(a *account, s *Step, id int) {
 		c.violate(LawRun, "the log does not open with a start line", a.at(s.Line))
 	case a.start != nil && isStart:
 		c.violate(LawRun, "a second start line", a.at(s.Line), a.at(a.start.Line))
+	case a.paused && (s.Other == nil || s.Other.Kind != logging.ResumeRecord):
+		c.violate(LawRun, "the machine goes on after its pause line without a resume line", a.at(s.Line), a.at(a.last.line))
 	}
+	a.paused = false
 }
 
 // other holds a line that is no event against the laws.
@@ -169,9 +174,16 @@ func (c *checker) other(a *account, s *Step, id int) {
 		if a.start == nil {
 			c.started(a, s)
 		}
+	case logging.PauseRecord:
+		p := s.Other.Pause
+		c.repeats(a, s, "pause", p.Step, p.Clock)
+		a.paused = true
 	case logging.ResumeRecord:
 		r := s.Other.Resume
 		c.repeats(a, s, "resume", r.Step, r.Clock)
+		if r.Elapsed > 0 {
+			a.began = beganBefore(s.Micro, r.Elapsed)
+		}
 		c.goesOn(a, s.Micro)
 	case logging.StopRecord:
 		stop := &s.Other.Stop
@@ -193,7 +205,7 @@ func (c *checker) started(a *account, s *Step) {
 	kept.Start.Peers = nil // all logs' together are many
 	a.start = &kept
 	start := &s.Other.Start
-	a.micro = s.Micro
+	a.micro, a.began = s.Micro, s.Micro
 	c.fits(a, s.Line)
 	if c.plan.keepsPace() {
 		a.haste = newHaste(start.Rate, s.Micro)
@@ -243,7 +255,11 @@ func isAllOthers(peers []int, id, machines int) bool {
 	return true
 }
 
-// repeats checks that a resume or stop line says where the events before it have
+// beganBefore returns when a run would have begun that has been going on for so long at
+// micro, had it never stood still.
+func beganBefore(micro int64, elapsed time.Duration) int64 { return micro - elapsed.Microseconds() }
+
+// repeats checks that a pause, resume or stop line says where the events before it have
 // led.
 func (c *checker) repeats(a *account, s *Step, kind string, step uint64, now clock.Time) {
 	if step != a.last.step {
@@ -266,7 +282,7 @@ func (a *account) withPrevious(s *Step) []place {
 // event holds an event against the laws.
 func (c *checker) event(a *account, s *Step, id int, passages []passage) {
 	c.verdict.Events++
-	if id != a.stray || a.stop != nil || a.last.line == 0 {
+	if id != a.stray || a.stop != nil || a.last.line == 0 || a.paused {
 		c.belongs(a, s, id)
 	}
 	ev := s.Event

@@ -257,6 +257,16 @@ var damages = []damage{
 		map[trace.Law]uint64{trace.LawStep: 2}, "step vm_0_1.log:5 vm_0_1.log:4", ""},
 	{"resumed at another clock", add(log0, 5, "2026-11-22T17:13:43.500000Z [INFO]  vm-0: resume: step=3 clock=6"),
 		map[trace.Law]uint64{trace.LawIncrement: 2}, "increment vm_0_1.log:5 vm_0_1.log:4", ""},
+	{"paused at another step", add(log0, 5, "2026-11-22T17:13:43.500000Z [INFO]  vm-0: pause: step=4 clock=5 elapsed=3.500000"),
+		nil, "step vm_0_1.log:5 vm_0_1.log:4", ""},
+	{"paused, and gone on", add(log0, 5, "2026-11-22T17:13:43.500000Z [INFO]  vm-0: pause: step=3 clock=5 elapsed=3.500000"),
+		map[trace.Law]uint64{trace.LawRun: 1}, "run vm_0_1.log:6 vm_0_1.log:5", ""},
+	{"paused, and stopped", add(log0, 7, "2026-11-22T17:13:45.066800Z [INFO]  vm-0: pause: step=5 clock=10 elapsed=5.000000"),
+		map[trace.Law]uint64{trace.LawRun: 1}, "run vm_0_1.log:8 vm_0_1.log:7", ""},
+	{"paused twice", all(add(log0, 5, "2026-11-22T17:13:43.500000Z [INFO]  vm-0: pause: step=3 clock=5 elapsed=3.500000"),
+		add(log0, 6, "2026-11-22T17:13:43.500000Z [INFO]  vm-0: pause: step=3 clock=5 elapsed=3.500000"),
+		add(log0, 7, "2026-11-22T17:13:43.500000Z [INFO]  vm-0: resume: step=3 clock=5 elapsed=3.500000")),
+		map[trace.Law]uint64{trace.LawRun: 1}, "run vm_0_1.log:6 vm_0_1.log:5", ""},
 	{"resumed after the stop", add(log0, 8, "2026-11-22T17:13:46.500000Z [INFO]  vm-0: resume: step=5 clock=10"),
 		map[trace.Law]uint64{trace.LawRun: 1}, "run vm_0_1.log:8 vm_0_1.log:7", ""},
 }
@@ -350,6 +360,17 @@ func TestIncomplete(t *testing.T) {
 	}{
 		{"no stop line", move(log0, 7, 0), trace.Verdict{Events: 15, Sent: 5, Received: 4, Open: []string{
 			"vm_0_1.log:6: no stop line follows (the machine died, or still runs): what machine 0 did after step 5 is not known", links,
+		}}},
+		{"paused", func(_ testing.TB, l logs) {
+			l.setLines(log0, append(l.lines(log0)[:6], "2026-11-22T17:13:45.100000Z [INFO]  vm-0: pause: step=5 clock=10 elapsed=5.033333\n"))
+		}, trace.Verdict{Events: 15, Sent: 5, Received: 4, Paused: 1, Open: []string{
+			"vm_0_1.log:7: machine 0 is paused after step 5: it is to be started again, and goes on there", links,
+		}}},
+		{"paused, and come back", func(_ testing.TB, l logs) {
+			l.setLines(log0, append(l.lines(log0)[:6], "2026-11-22T17:13:45.100000Z [INFO]  vm-0: pause: step=5 clock=10 elapsed=5.033333\n",
+				"2026-11-22T17:13:46.100000Z [INFO]  vm-0: resume: step=5 clock=10 elapsed=5.033333\n"))
+		}, trace.Verdict{Events: 15, Sent: 5, Received: 4, Open: []string{
+			"vm_0_1.log:8: no stop line follows (the machine died, or still runs): what machine 0 did after step 5 is not known", links,
 		}}},
 		{"broken off behind a send", func(_ testing.TB, l logs) { l.setLines(log1, l.lines(log1)[:10]) },
 			trace.Verdict{Events: 14, Sent: 4, Received: 4, Pending: 1, Open: []string{
@@ -491,6 +512,10 @@ func TestResume(t *testing.T) {
 	add(log0, 2, "2026-11-22T17:13:40.500000Z [INFO]  vm-0: resume: step=0 clock=0")(t, l)
 	add(log0, 6, "2026-11-22T17:13:43.500000Z [INFO]  vm-0: resume: step=3 clock=5")(t, l)
 	add(log0, 7, "2026-11-22T17:13:43.600000Z [INFO]  vm-0: resume: step=3 clock=5")(t, l)
+	require.Equal(t, trace.Correct, l.check(t).State)
+	// So does one that was paused.
+	add(log0, 5, "2026-11-22T17:13:43.100000Z [INFO]  vm-0: pause: step=2 clock=4 elapsed=3.033000")(t, l)
+	add(log0, 6, "2026-11-22T17:13:43.200000Z [INFO]  vm-0: resume: step=2 clock=4 elapsed=3.033000")(t, l)
 	require.Equal(t, trace.Correct, l.check(t).State)
 }
 

@@ -27,7 +27,8 @@ func (c *checker) conclude() (*Verdict, error) {
 	if v.Violations, err = violations(c.findings); err != nil {
 		return nil, err
 	}
-	return v, nil
+	verdict := *v // who keeps it does not keep the checker, and the logs
+	return &verdict, nil
 }
 
 // open lists what is missing, and what cannot be said for that reason.
@@ -40,6 +41,9 @@ func (c *checker) open() (open []string) {
 				open = append(open, fmt.Sprintf("%v:%d: %v after the stop line: whether that is the end is not known", a.log.Name, a.last.line, logging.ErrBreaksOff))
 			}
 			continue
+		}
+		if a.paused && !a.torn {
+			c.verdict.Paused++
 		}
 		if broken++; broken <= maxListed {
 			open = append(open, a.breaksOff())
@@ -80,6 +84,8 @@ func (a *account) breaksOff() string {
 		return fmt.Sprintf("%v:%d: %v after this line: %s", a.log.Name, a.last.line, logging.ErrBreaksOff, after)
 	case a.torn:
 		return fmt.Sprintf("%v:%d: the last line is torn: %s", a.log.Name, a.last.line+1, after)
+	case a.paused:
+		return fmt.Sprintf("%v:%d: machine %d is paused after step %d: it is to be started again, and goes on there", a.log.Name, a.last.line, a.id, a.last.step)
 	case a.last.line == 0:
 		return fmt.Sprintf("%v is empty: what machine %d did is not known", a.log.Name, a.id)
 	default:

@@ -105,6 +105,9 @@ type Verdict struct {
 	// is missing or breaks off, does not show.
 	Unmatched uint64 `json:"unmatched"`
 
+	// Paused is how many machines have left the run to come back, and have not.
+	Paused int `json:"paused,omitempty"`
+
 	Broken     map[Law]uint64 `json:"broken,omitempty"` // how often each law is broken
 	Violations []Violation    `json:"violations,omitempty"`
 	// Open lists what is missing and what cannot be said for that reason.

@@ -154,15 +154,17 @@ func (c *checker) early() (open []string) {
 		if a == nil || a.start == nil || a.stop == nil || !c.endedBefore(a, last) || c.waited(a) {
 			continue
 		}
-		ran := between(a.start.UnixMicro, a.micro)
+		ran := between(a.began, a.micro)
 		if ran < a.byTicks() || ran > c.plan.duration { // the clock was set
 			ran = max(a.byTicks(), a.end.ran)
 		}
 		open = append(open, fmt.Sprintf("machine %d ended after %s of %s, and others went on: what it would have done is not known",
 			a.id, figure.Duration(ran), figure.Duration(c.plan.duration)))
 	}
-	if open == nil && stopped == len(c.accounts) && c.stoppedTogether(c.ran) {
-		c.verdict.Remarks = append(c.verdict.Remarks, fmt.Sprintf("the run was stopped after %s of %s", figure.Duration(c.ran), figure.Duration(c.plan.duration)))
+	if open == nil && stopped == len(c.accounts) {
+		if text := c.short(); text != "" {
+			c.verdict.Remarks = append(c.verdict.Remarks, text)
+		}
 	}
 	return open
 }
@@ -184,17 +186,30 @@ func (c *checker) waited(a *account) bool {
 	return false
 }
 
-// stoppedTogether reports whether no machine came to the end of the run, by its
-// ticks and by its times. A clock that was set back while all machines stood still
-// looks the same, which is one reason why this is a remark and no more.
-func (c *checker) stoppedTogether(ran time.Duration) bool {
-	if ran+c.plan.slack > c.plan.duration {
-		return false
-	}
+// short says how much of its time and of its ticks a run had that was stopped as a whole, ""
+// where any machine came to its end, by its ticks or by its times. A clock that was set back
+// while all machines stood still looks the same, which is one reason why this is a
+// remark and no more.
+func (c *checker) short() string {
+	lasted := time.Duration(0)
+	done, due := uint64(0), uint64(0)
 	for _, a := range c.accounts {
-		if a.start == nil || a.setBack || between(a.start.UnixMicro, a.stop.UnixMicro)+c.plan.slack > c.plan.duration {
-			return false
+		if a.start == nil || a.setBack {
+			return ""
+		}
+		its := between(a.began, a.stop.UnixMicro)
+		ticks := a.rate().Ticks(int64(c.plan.duration))
+		if its+patience > c.plan.duration || ticks > 0 && a.last.step >= ticks {
+			return ""
+		}
+		lasted = max(lasted, its)
+		if ticks > 0 {
+			done, due = add(done, a.last.step), add(due, ticks)
 		}
 	}
-	return true
+	text := fmt.Sprintf("the run ended after %s of %s", figure.Duration(lasted), figure.Duration(c.plan.duration))
+	if due > 0 {
+		text += fmt.Sprintf(", with %s of %s", figure.Count(done), figure.Plural(due, "tick"))
+	}
+	return text
 }

@@ -32,6 +32,14 @@ func NewSchedule(start *logging.Record, lasts time.Duration) Schedule {
 // Paced reports whether the machine has a pace that it could be late for.
 func (s *Schedule) Paced() bool { return s.rate != 0 && s.rate != clock.Unpaced }
 
+// Resumed takes in that the machine came back with this line. Where the run has stood still, its
+// ticks are due later by as much.
+func (s *Schedule) Resumed(rec *logging.Record) {
+	if rec.Resume.Elapsed > 0 {
+		s.start = beganBefore(rec.UnixMicro, rec.Resume.Elapsed)
+	}
+}
+
 // Tick takes in that a step was executed at a time, in Unix µs. It returns how late its
 // tick was, and how many were missed before it.
 func (s *Schedule) Tick(micro int64) (late time.Duration, missed uint64) {

@@ -37,6 +37,9 @@ type Stats struct {
 	// not say. With Corrected, all times are by the clock of one of them.
 	ClockOffsets *ClockOffsets `json:"clock_offsets,omitempty"`
 	Corrected    bool          `json:"corrected,omitempty"`
+	// Stood is how long the run stood still in all: all its machines had been stopped, and
+	// were started again. No figure counts that time.
+	Stood time.Duration `json:"stood_ns,omitzero"`
 	// ClockSkews are whose system clocks were apart. Then nothing is known that rests
 	// on times of several machines.
 	ClockSkews []ClockSkew `json:"clock_skews,omitempty"`
@@ -117,48 +120,30 @@ const maxVectors = 256
 // turns out that system clocks were set, it goes through it once more, with the times
 // as they would have been without. The first time, the others are shown the lines as well.
 func (r *Run) Stats(others ...Visitor) (*Stats, error) {
-	c := NewCollector(r)
-	verdict, err := r.Walk(Options{}, append([]Visitor{c}, others...)...)
+	t, c, err := r.times(Options{}, others...)
 	if err != nil {
 		return nil, err
 	}
-	steps, _ := c.clockSteps()
-	if steps == nil {
-		return c.Stats(verdict), nil
-	}
-	c, err = r.collectWithout(steps)
-	if err != nil {
-		return nil, err
-	}
-	s := c.Stats(verdict)
-	s.ClockSteps = append(steps, s.ClockSteps...)
-	return s, nil
-}
-
-// collectWithout gathers figures with the times as they would have been had the clocks not
-// been set.
-func (r *Run) collectWithout(steps []ClockStep) (*Collector, error) {
-	corrected := r.without(steps)
-	c := NewCollector(corrected)
-	c.gauge.steps = steps
-	_, err := corrected.Walk(Options{Unchecked: true}, c)
-	return c, err
+	return t.stats(c), nil
 }
 
 // CorrectedStats is [Run.Stats] with all times by the clock of one host, as
 // [Run.Corrected] has them; so are those of the lines that the others are shown.
 // The verdict is on the run as it was recorded.
 func (r *Run) CorrectedStats(others ...Visitor) (*Stats, error) {
-	corrected, offsets, steps, verdict, err := r.corrected(Options{})
+	t, c, err := r.times(Options{})
 	if err != nil {
 		return nil, err
 	}
-	c := NewCollector(corrected)
+	corrected, offsets, err := r.correctedBy(t, c)
+	if err != nil {
+		return nil, err
+	}
+	c = NewCollector(corrected)
 	if _, err := corrected.Walk(Options{Unchecked: true}, append([]Visitor{c}, others...)...); err != nil {
 		return nil, err
 	}
-	s := c.Stats(verdict)
-	s.ClockSteps = append(steps, s.ClockSteps...)
+	s := t.stats(c)
 	s.ClockOffsets, s.Corrected = offsets, true
 	return s, nil
 }
@@ -172,31 +157,67 @@ var ErrNoOffsets = errors.New("nothing says how far the machines' system clocks 
 // far they were apart. A machine of whose clock nothing is known keeps its times.
 //
 // The error is [ErrNoOffsets] where nothing is known at all, but for a run of which it is
-// recorded that all machines were on one host: its times stay.
+// recorded that all machines were on one host: its times stay, and the offsets are nil.
 func (r *Run) Corrected() (*Run, *ClockOffsets, error) {
-	corrected, offsets, _, _, err := r.corrected(Options{Unchecked: true})
-	return corrected, offsets, err
+	t, c, err := r.times(Options{Unchecked: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	return r.correctedBy(t, c)
 }
 
-func (r *Run) corrected(o Options) (_ *Run, _ *ClockOffsets, _ []ClockStep, verdict *Verdict, err error) {
-	c := NewCollector(r)
-	if verdict, err = r.Walk(o, c); err != nil {
-		return nil, nil, nil, nil, err
+// times are what is wrong with the times of each machine for itself.
+type times struct {
+	verdict *Verdict
+	stood   []ClockStep // what of them does not belong to the run
+	steps   []ClockStep // where clocks were set
+}
+
+// times goes through the run and gathers its figures, without what is wrong with the times of
+// each machine for itself: if there is any, it goes through the run once more.
+func (r *Run) times(o Options, others ...Visitor) (t times, c *Collector, err error) {
+	c = NewCollector(r)
+	if t.verdict, err = r.Walk(o, append([]Visitor{c}, others...)...); err != nil {
+		return t, nil, err
 	}
-	steps, _ := c.clockSteps()
-	if steps != nil {
-		if c, err = r.collectWithout(steps); err != nil {
-			return nil, nil, nil, nil, err
+	t.steps, _ = c.clockSteps()
+	t.stood = c.stood()
+	if t.steps == nil && t.stood == nil {
+		return t, c, nil
+	}
+	corrected := r.without(t.all())
+	c = NewCollector(corrected)
+	c.gauge.steps = t.steps
+	_, err = corrected.Walk(Options{Unchecked: true}, c)
+	return t, c, err
+}
+
+func (t *times) all() []ClockStep { return append(slices.Clone(t.stood), t.steps...) }
+
+// stats returns the figures that were gathered without these.
+func (t *times) stats(c *Collector) *Stats {
+	s := c.Stats(t.verdict)
+	if t.steps != nil || t.stood != nil { // else they are those that it has found itself
+		s.ClockSteps = append(t.steps, s.ClockSteps...)
+	}
+	for _, pause := range t.stood {
+		if pause.Machine == t.stood[0].Machine {
+			s.Stood += pause.By
 		}
 	}
+	return s
+}
+
+// correctedBy returns the run with the times of one clock, by what was gathered.
+func (r *Run) correctedBy(t times, c *Collector) (*Run, *ClockOffsets, error) {
 	offsets := c.gauge.solve()
 	if offsets != nil && slices.ContainsFunc(offsets.Clocks, func(o ClockOffset) bool { return len(o.At) > 0 }) {
-		return r.correct(offsets, steps), offsets, steps, verdict, nil
+		return r.correct(offsets, t.all()), offsets, nil
 	}
 	if len(c.present) > 1 && !c.isOneHost() {
-		return nil, nil, nil, nil, ErrNoOffsets
+		return nil, nil, ErrNoOffsets
 	}
-	return r.without(steps), nil, steps, verdict, nil
+	return r.without(t.all()), nil, nil
 }
 
 // Collector is a [Visitor] that gathers the figures of a run. It sees where system
@@ -235,6 +256,8 @@ type gathered struct {
 	lastTick int64 // µs
 	from, to int64 // µs, of its first and last line
 	resumes  int
+	paused   away   // as it was with the last line, if that is a pause line
+	absences []away // while the run may have stood still
 	offsets  *offsets
 	haste    *haste
 }
@@ -319,14 +342,32 @@ func (c *Collector) other(m *gathered, rec *logging.Record) {
 		if c.start == nil {
 			c.start = rec
 		}
+	case logging.PauseRecord:
+		m.paused = away{from: rec.UnixMicro, again: rec.Pause.Elapsed}
 	case logging.ResumeRecord:
-		m.resumes++
-		if m.offsets != nil {
-			m.offsets.resumed()
-		}
+		m.resumed(rec)
 	case logging.StopRecord:
 		m.stop = rec
 	}
+}
+
+// resumed takes in that the machine came back.
+func (m *gathered) resumed(rec *logging.Record) {
+	m.resumes++
+	m.schedule.Resumed(rec)
+	if m.offsets != nil {
+		m.offsets.resumed(rec)
+	}
+	if rec.Resume.Elapsed > 0 {
+		a := away{from: max(m.from, m.lastTick)} // it was killed
+		if m.paused.from > 0 {
+			a = m.paused
+			a.again = max(0, a.again-rec.Resume.Elapsed)
+		}
+		a.to, a.line = max(a.from, rec.UnixMicro), rec.Line
+		m.absences = append(m.absences, a)
+	}
+	m.paused = away{}
 }
 
 // observe takes in an event.
@@ -613,7 +654,7 @@ func (m *gathered) stats() MachineStats {
 	}
 	for i := len(m.buckets) - 1; i >= 0; i-- {
 		if m.buckets[i] > 0 {
-			s.JumpHistogram = m.buckets[:i+1]
+			s.JumpHistogram = slices.Clone(m.buckets[:i+1]) // a slice of it would keep all that has been gathered
 			break
 		}
 	}

@@ -1,11 +1,15 @@
 package trace_test
 
 import (
+	"bytes"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -265,4 +269,32 @@ func TestStatsOfABrokenRunSayWhy(t *testing.T) {
 	assert.Equal(t, trace.Broken, s.Verdict.State)
 	assert.Nil(t, s.Concurrency)
 	assert.Equal(t, "the run is broken", s.Why)
+}
+
+// Who keeps the figures of many runs does not keep the runs: their logs, or what was gathered
+// while they were read.
+func TestFiguresKeepNoLogs(t *testing.T) {
+	var kept []*trace.Stats
+	var logs []weak.Pointer[[1 << 20]byte]
+	func() {
+		run := recordRun(t, tracetest.Config{Rates: tracetest.Hertz(1, 5), Duration: 20 * time.Second, Seed: 1})
+		for i := range run.Logs {
+			text := new([1 << 20]byte)
+			b, err := os.ReadFile(run.Logs[i].Name)
+			require.NoError(t, err)
+			n := copy(text[:], b)
+			logs = append(logs, weak.Make(text))
+			run.Logs[i] = trace.TextLog(run.Logs[i].ID, run.Logs[i].Name, func() (io.ReadCloser, error) {
+				return io.NopCloser(bytes.NewReader(text[:n])), nil
+			})
+		}
+		stats, err := run.Stats()
+		require.NoError(t, err)
+		kept = append(kept, stats)
+	}()
+	require.NotEmpty(t, logs)
+	for i, log := range logs {
+		assert.Eventually(t, func() bool { runtime.GC(); return log.Value() == nil }, time.Minute, time.Millisecond, "log %d", i)
+	}
+	runtime.KeepAlive(kept)
 }

@@ -183,13 +183,16 @@ func (o *offsets) close() {
 	}
 }
 
-// resumed takes in that the machine came back. Its schedule goes by the system's clock
-// again, as it is then.
-func (o *offsets) resumed() {
+// resumed takes in that the machine came back with this line. Its schedule goes by the system's
+// clock again, as it is then, and by the run's time, where the line says that.
+func (o *offsets) resumed(rec *logging.Record) {
 	if o.open != nil {
 		o.close()
 	}
 	o.again = true
+	if rec.Resume.Elapsed > 0 {
+		o.start, o.shift, o.micro = beganBefore(rec.UnixMicro, rec.Resume.Elapsed), 0, rec.UnixMicro
+	}
 }
 
 // rejoin takes the first tick after the machine came back for one that is hardly

@@ -8,10 +8,13 @@ import (
 // then by what only the sender on this link knows. None of the reasons is told to
 // whoever is refused.
 
-// admit returns the link of a machine that introduces itself so, if it belongs here.
-func (n *Node) admit(h hello) (*inLink, error) {
+// admit returns the link of a machine that introduces itself so, if it belongs here and
+// is the one whose certificate it has shown, if it has shown one.
+func (n *Node) admit(h hello, shown int) (*inLink, error) {
 	me, machines := uint32(n.cfg.ID), uint32(len(n.in))
 	switch {
+	case shown != AnyID && h.from != uint32(shown):
+		return nil, refuse(CodeCertificate, "it says that it is machine %d, with the certificate of machine %d", h.from, shown)
 	case h.run != n.cfg.Run:
 		return nil, refuse(CodeRun, "machine %d of %d in run %q meets machine %d of %d in run %q", h.from, h.machines, h.run, me, machines, n.cfg.Run)
 	case h.from == me && n.meetsItself(h.secret):

@@ -3,6 +3,9 @@ package transport
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -112,7 +115,11 @@ func cut(buf []byte, next *uint64) (taken int, err error) {
 // receiveMessages is a node that consumes whatever it is sent.
 func receiveMessages(ln net.Listener, sender string) error {
 	c := newConsumer()
-	n, err := New(Config{ID: 1, Run: "bench", Peers: []Peer{{ID: 0, Addr: sender}}, Handler: c, Life: 1}, ln)
+	secure, err := inheritTLS()
+	if err != nil {
+		return err
+	}
+	n, err := New(Config{ID: 1, Run: "bench", Peers: []Peer{{ID: 0, Addr: sender}}, Handler: c, Life: 1, TLS: secure}, ln)
 	if err != nil {
 		return err
 	}
@@ -161,12 +168,12 @@ func poke(c chan struct{}) {
 }
 
 // startReceiver starts the second process and returns where it listens.
-func startReceiver(b *testing.B, kind string) (addr string, stop func()) {
+func startReceiver(b *testing.B, kind string, env ...string) (addr string, stop func()) {
 	b.Helper()
 	exe, err := os.Executable()
 	require.NoError(b, err)
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), receiverVar+"="+kind)
+	cmd.Env = append(append(os.Environ(), receiverVar+"="+kind), env...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	require.NoError(b, err)
@@ -191,12 +198,20 @@ type linkSender struct {
 
 // newLinkSender connects to a second process. Of the link's messages at most
 // window are unconsumed.
-func newLinkSender(b *testing.B, window int) *linkSender {
+func newLinkSender(b *testing.B, window int) *linkSender { return newLinkSenderOver(b, window, nil) }
+
+// newLinkSenderOver does so with certificates of an authority, nil for none.
+func newLinkSenderOver(b *testing.B, window int, a *authority) *linkSender {
 	b.Helper()
 	ln := listen(b)
-	addr, stop := startReceiver(b, ln.Addr().String())
+	var secure *TLS
+	var env []string
+	if a != nil {
+		secure, env = a.machine(0), []string{bequeathTLS(b, a, 1)}
+	}
+	addr, stop := startReceiver(b, ln.Addr().String(), env...)
 	c := newConsumer()
-	n, err := New(Config{ID: 0, Run: "bench", Peers: []Peer{{ID: 1, Addr: addr}}, Handler: c, Life: 1, Window: window}, ln)
+	n, err := New(Config{ID: 0, Run: "bench", Peers: []Peer{{ID: 1, Addr: addr}}, Handler: c, Life: 1, Window: window, TLS: secure}, ln)
 	require.NoError(b, err)
 	require.NoError(b, n.Connect(b.Context()))
 	s := &linkSender{node: n, room: c, stop: stop}
@@ -321,6 +336,77 @@ func BenchmarkLinkAgainstRaw(b *testing.B) {
 	}
 	b.ReportMetric(float64(sides[2].took)/float64(sides[0].took), "link/frames")
 	b.ReportMetric(float64(sides[3].took)/float64(sides[0].took), "link/bytes")
+}
+
+// secureVar tells the second process its certificate, key and authority, if there is TLS.
+const secureVar = "TRANSPORT_BENCH_TLS"
+
+// bequeathTLS returns what the environment of the second process says of TLS.
+func bequeathTLS(b *testing.B, a *authority, id int) string {
+	cert := a.certificate(id, nil)
+	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	require.NoError(b, err)
+	var parts []string
+	for _, der := range [][]byte{cert.Certificate[0], key, a.cert.Raw} {
+		parts = append(parts, base64.StdEncoding.EncodeToString(der))
+	}
+	return secureVar + "=" + strings.Join(parts, " ")
+}
+
+// inheritTLS returns what bequeathTLS has said, nil if nothing.
+func inheritTLS() (*TLS, error) {
+	parts := strings.Fields(os.Getenv(secureVar))
+	if len(parts) != 3 {
+		return nil, nil
+	}
+	var ders [3][]byte
+	for i, p := range parts {
+		var err error
+		if ders[i], err = base64.StdEncoding.DecodeString(p); err != nil {
+			return nil, err
+		}
+	}
+	key, err := x509.ParsePKCS8PrivateKey(ders[1])
+	if err != nil {
+		return nil, err
+	}
+	ca, err := x509.ParseCertificate(ders[2])
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(ca)
+	return believing(pool, tls.Certificate{Certificate: [][]byte{ders[0]}, PrivateKey: key}), nil
+}
+
+// BenchmarkLinkOverTLS sends in turns the same number of messages through a link over
+// TLS and through one without, each in calls of perCommit messages. One operation is
+// one message; ns/op is both together.
+func BenchmarkLinkOverTLS(b *testing.B) {
+	const round = 1 << 20
+	plain := newLinkSender(b, DefaultWindow)
+	defer plain.close(b)
+	secure := newLinkSenderOver(b, DefaultWindow, newAuthority(b))
+	defer secure.close(b)
+	sides := []struct {
+		name string
+		link *linkSender
+		took time.Duration
+	}{{name: "plain", link: plain}, {name: "tls", link: secure}}
+	b.ResetTimer()
+	for left := b.N; left > 0; left -= round {
+		for i := range sides {
+			began := time.Now()
+			sides[i].link.send(min(left, round), perCommit)
+			sides[i].took += time.Since(began)
+		}
+	}
+	b.StopTimer()
+	for _, s := range sides {
+		b.ReportMetric(float64(s.took)/float64(b.N), s.name+"-ns/msg")
+		b.ReportMetric(float64(b.N)/s.took.Seconds()/1e6, s.name+"-Mmsg/s")
+	}
+	b.ReportMetric(float64(sides[0].took)/float64(sides[1].took), "tls/plain")
 }
 
 // BenchmarkLink is the link alone, with what it costs on the wire.

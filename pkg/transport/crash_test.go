@@ -80,7 +80,7 @@ func (b *beginner) begin() *Node {
 		n := b.live()
 		if !b.start.IsZero() { // it died after its log had said so
 			hear, cancel := context.WithTimeout(b.t.Context(), 5*time.Second)
-			_, err := n.Rejoin(b.t.Context(), hear)
+			_, err := n.Rejoin(b.t.Context(), hear, nil)
 			cancel()
 			assert.NoError(b.t, err)
 			n.Resume(b.start, time.Since(b.start))

@@ -644,7 +644,7 @@ func (n *Node) Finish(ctx context.Context) map[int]uint64 {
 
 // rejoin comes back to a run that began at start, without hearing what the peers say.
 func (n *Node) rejoin(ctx context.Context, start time.Time) error {
-	if _, err := n.Rejoin(ctx, cancelled()); err != nil {
+	if _, err := n.Rejoin(ctx, cancelled(), nil); err != nil {
 		return err
 	}
 	n.Resume(start, time.Since(start))

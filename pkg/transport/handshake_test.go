@@ -476,7 +476,7 @@ func TestStrangersHearNoTerms(t *testing.T) {
 			synctest.Wait()
 			p := d.net.call(t, "0")
 			p.hello(edit)
-			assert.Equal(t, &RefusedError{CodeStranger, strangerText, true}, p.hearError())
+			assert.Equal(t, &RefusedError{Code: CodeStranger, Text: strangerText, heard: true}, p.hearError())
 		}
 	})
 }

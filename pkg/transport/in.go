@@ -80,7 +80,7 @@ func (n *Node) accept() {
 			continue
 		}
 		if evicted := n.gate.enter(conn, source(conn.RemoteAddr())); evicted != nil {
-			n.turnAway(evicted, refuse(CodeProtocol, "silent while others wait"))
+			n.evict(evicted)
 		}
 		n.wg.Go(func() { n.receive(conn) })
 	}
@@ -92,23 +92,18 @@ func (n *Node) receive(conn net.Conn) {
 	stop := context.AfterFunc(n.ctx, func() { _ = conn.Close() })
 	defer stop()
 	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
-	frames := newFrameReader(conn, MaxHello)
-	h, err := readHello(frames)
+	served, frames, l, h, err := n.meetCaller(conn)
 	if !n.gate.leave(conn) {
 		return // it was turned away meanwhile
 	}
-	var l *inLink
-	if err == nil {
-		l, err = n.admit(h)
-	}
 	if err != nil {
-		n.turnAway(conn, err)
+		n.turnAway(served, err)
 		return
 	}
+	proved(served)
 	frames.limit = MaxFrame
-	served := conn
 	if n.cfg.Accepted != nil {
-		served = n.cfg.Accepted(conn, l.from)
+		served = n.cfg.Accepted(served, l.from)
 		defer served.Close()
 		frames.r = served
 	}
@@ -121,9 +116,28 @@ func (n *Node) receive(conn net.Conn) {
 	}
 }
 
+// meetCaller hears who is on a new connection: by its address, by its certificate, where there
+// is TLS, and by its HELLO. It returns on what the two go on, and the caller's link.
+func (n *Node) meetCaller(raw net.Conn) (conn net.Conn, frames *frameReader, l *inLink, h hello, err error) {
+	if err := n.judgeSource(raw); err != nil {
+		return raw, nil, nil, h, err
+	}
+	conn, shown, err := n.secure(raw, false)
+	if err != nil {
+		return conn, nil, nil, h, err
+	}
+	frames = newFrameReader(conn, MaxHello)
+	if h, err = readHello(frames); err == nil {
+		l, err = n.admit(h, shown)
+	}
+	return conn, frames, l, h, err
+}
+
 func readHello(frames *frameReader) (hello, error) {
 	t, body, err := frames.next()
 	switch {
+	case unsaid(err) != nil && looksLikeTLS(frames.buf[frames.start:frames.end]):
+		return hello{}, errSealed
 	case err != nil:
 		return hello{}, err
 	case t != frameHello:
@@ -136,17 +150,45 @@ func readHello(frames *frameReader) (hello, error) {
 // may know, and counts it. The log has the whole reason.
 //
 // There is no need to linger: after its HELLO, whoever keeps to this protocol
-// sends nothing before it is answered.
+// sends nothing before it is answered. But TLS does, and the HELLO of whoever calls from
+// elsewhere is not read.
 func (n *Node) turnAway(conn net.Conn, why error) {
 	defer conn.Close()
-	if n.ctx.Err() != nil {
+	e := unsaid(why)
+	if !n.refuses(conn, why) || e == nil {
 		return
+	}
+	if e.passing { // TLS has said what it says
+		n.lingerBriefly(conn)
+		return
+	}
+	sayError(conn, e.told())
+	if e.Code == CodeTLS || e.Code == CodeCertificate || e.Code == CodeAddress {
+		n.lingerBriefly(conn)
+	}
+}
+
+// evict closes a connection that has to make room for another one.
+func (n *Node) evict(conn net.Conn) {
+	silent := refuse(CodeProtocol, "silent while others wait")
+	if n.cfg.TLS == nil {
+		n.turnAway(conn, silent)
+		return
+	}
+	_ = conn.Close() // in the middle of its handshake
+	n.refuses(conn, silent)
+}
+
+// refuses counts whoever is turned away, and notes it for people. Where the node is
+// closed, nobody is turned away, and it reports false.
+func (n *Node) refuses(conn net.Conn, why error) bool {
+	if n.ctx.Err() != nil {
+		return false
 	}
 	n.refused.Add(1)
 	var code Code
 	if e := unsaid(why); e != nil {
 		code = e.Code
-		sayError(conn, e.told())
 		if code != CodeProtocol { // who knows the protocol may be a peer
 			n.callers.turnedAway(conn.RemoteAddr(), e)
 		}
@@ -154,6 +196,21 @@ func (n *Node) turnAway(conn net.Conn, why error) {
 	// Each reason for itself: a flood of one must not hide the others.
 	if count, worth := n.refusals.another(code, n.now()); worth {
 		n.log.Warn("connection refused", "from", conn.RemoteAddr(), "reason", why, "so-far", count)
+	}
+	return true
+}
+
+// maxLingering is how many that were turned away are heard out at one time.
+const maxLingering = 32
+
+// lingerBriefly lets somebody who was turned away in the middle of a handshake hear
+// that, unless many others do at this time.
+func (n *Node) lingerBriefly(conn net.Conn) {
+	select {
+	case n.lingering <- struct{}{}:
+		defer func() { <-n.lingering }()
+		linger(conn)
+	default:
 	}
 }
 

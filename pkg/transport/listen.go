@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// Listen listens on a TCP port of an address of this host, 0 for any free port.
+// Listen listens on a TCP port of an address of this host, "" for all of them, 0 for any
+// free port.
 // Where the system does not allow it, the error is a [ListenError].
 func Listen(addr string, port int) (*net.TCPListener, error) {
 	if port < 0 || port > 65535 {
@@ -34,15 +35,19 @@ type ListenError struct {
 }
 
 func (e *ListenError) Error() string {
+	addr := e.Addr
+	if addr == "" {
+		addr = "all addresses"
+	}
 	switch {
 	case errors.Is(e.Err, syscall.EADDRINUSE):
-		return fmt.Sprintf("port %d on %s is taken", e.Port, e.Addr)
+		return fmt.Sprintf("port %d on %s is taken", e.Port, addr)
 	case errors.Is(e.Err, syscall.EACCES):
-		return fmt.Sprintf("port %d on %s is not allowed to this user", e.Port, e.Addr)
+		return fmt.Sprintf("port %d on %s is not allowed to this user", e.Port, addr)
 	case errors.Is(e.Err, syscall.EADDRNOTAVAIL):
-		return fmt.Sprintf("address %s is not one of this host", e.Addr)
+		return fmt.Sprintf("address %s is not one of this host", addr)
 	}
-	return fmt.Sprintf("cannot listen on %s port %d: %v", e.Addr, e.Port, e.Err)
+	return fmt.Sprintf("cannot listen on %s port %d: %v", addr, e.Port, e.Err)
 }
 
 func (e *ListenError) Unwrap() error { return e.Err }

@@ -186,7 +186,7 @@ func TestGateEvicts(t *testing.T) {
 		}
 		require.Zero(t, d.Stats().Refused)
 		assert.EqualValues(t, 0, d.call(t, 1).held, "a machine is let in although it is full")
-		assert.Equal(t, &RefusedError{CodeProtocol, "silent while others wait", true}, strangers[0].hearError())
+		assert.Equal(t, &RefusedError{Code: CodeProtocol, Text: "silent while others wait", heard: true}, strangers[0].hearError())
 		strangers[0].hearEnd()
 		synctest.Wait()
 		assert.EqualValues(t, 1, d.Stats().Refused)

@@ -279,6 +279,7 @@ func (l *outLink) keep(oldest time.Duration) {
 func (l *outLink) run() {
 	pause := redialFirst
 	var refusals thinned
+	var distrusts repeated
 	for {
 		established, err := l.connect()
 		if err == nil || l.n.ctx.Err() != nil {
@@ -299,10 +300,15 @@ func (l *outLink) run() {
 				pause = redialFirst
 			}
 		case isRefused && refused.Code != CodeProtocol:
-			if l.n.fail(refused, met) {
+			if refused.final() && l.n.fail(refused, met) {
 				return
 			}
-			if count, worth := refusals.another(l.n.now()); worth {
+			count, worth := refusals.another(l.n.now())
+			if refused.passing { // it is not this machine that is refused
+				if distrusts.another(refused.Text, l.n.now()) {
+					l.n.log.Warn("no connection", "addr", l.addr, "reason", refused, "so-far", count)
+				}
+			} else if worth {
 				l.n.log.Warn("refused by peer", "addr", l.addr, "reason", refused, "so-far", count)
 			}
 		}
@@ -381,17 +387,22 @@ func (l *outLink) connect() (established bool, err error) {
 func (l *outLink) open() (*session, *frameReader, error) {
 	n := l.n
 	ctx, cancel := context.WithTimeout(n.ctx, hundreds(len(n.in))*WelcomeTimeout)
-	conn, err := n.cfg.Dial(ctx, "tcp", l.addr)
+	raw, err := n.cfg.Dial(ctx, "tcp", l.addr)
 	cancel()
 	if err != nil {
 		return nil, nil, err
 	}
 	// A node that is closed must not wait for a peer's WELCOME.
-	stop := context.AfterFunc(n.ctx, func() { _ = conn.Close() })
+	stop := context.AfterFunc(n.ctx, func() { _ = raw.Close() })
 	defer stop()
+	conn, shown, err := l.prove(raw)
+	if err != nil {
+		_ = raw.Close()
+		return nil, nil, err
+	}
 	frames := newFrameReader(conn, MaxFrame)
 	var s *session
-	w, err := l.greet(conn, frames)
+	w, err := l.greet(conn, frames, shown)
 	if err == nil {
 		s, err = l.attach(conn, w)
 	}
@@ -406,8 +417,24 @@ func (l *outLink) open() (*session, *frameReader, error) {
 	return s, frames, nil
 }
 
-// greet says HELLO and returns the peer's WELCOME.
-func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
+// prove puts TLS on a connection, where there is to be TLS. It returns the machine whose
+// certificate the peer has, which may be on this link; nobody else hears of its secret.
+func (l *outLink) prove(raw net.Conn) (conn net.Conn, shown int, err error) {
+	n := l.n
+	_ = raw.SetDeadline(time.Now().Add(hundreds(len(n.in)) * WelcomeTimeout))
+	if conn, shown, err = n.secure(raw, true); err != nil {
+		return nil, shown, err
+	}
+	proved(conn) // it has shown what it has to show
+	if shown != AnyID {
+		err = n.learn(l, uint32(shown))
+	}
+	return conn, shown, err
+}
+
+// greet says HELLO and returns the peer's WELCOME. It must be from the machine that was
+// shown, if one was.
+func (l *outLink) greet(conn net.Conn, frames *frameReader, shown int) (welcome, error) {
 	n := l.n
 	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * WelcomeTimeout))
 	defer conn.SetDeadline(time.Time{})
@@ -432,6 +459,12 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 	switch {
 	case errors.Is(err, io.EOF):
 		return welcome{}, errors.New("the connection was closed without a reply")
+	case shown != AnyID && remoteAlert(err) != nil:
+		// In TLS 1.3, the end that dials has done its part of the handshake before it hears this.
+		return welcome{}, &RefusedError{
+			Code: CodeCertificate, heard: true, cause: err,
+			Text: fmt.Sprintf("%s does not take the certificate of this machine (%v): its diagnostics say why", l.addr, remoteAlert(err)),
+		}
 	case unsaid(err) != nil:
 		return welcome{}, refuse(CodeProtocol, "what answers at %s is not a machine of a run (%v)", l.addr, err)
 	case err != nil:
@@ -444,6 +477,9 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader) (welcome, error) {
 	w, err := parseWelcome(body)
 	if err != nil {
 		return w, err
+	}
+	if shown != AnyID && w.id != uint32(shown) {
+		return w, refuse(CodeCertificate, "%s says that it is machine %d, with the certificate of machine %d", l.addr, w.id, shown)
 	}
 	if err := n.learn(l, w.id); err != nil {
 		return w, err

@@ -235,7 +235,7 @@ func (d *duet) hearBack(t *testing.T, p phase, typ frameType) {
 		time.Sleep(10 * redialMax)
 		assert.Empty(t, d.ln.conns)
 	case !legal:
-		assert.Equal(t, &RefusedError{CodeProtocol, fmt.Sprintf("unexpected %v on a link's way back", typ), true}, d.in.hearError())
+		assert.Equal(t, &RefusedError{Code: CodeProtocol, Text: fmt.Sprintf("unexpected %v on a link's way back", typ), heard: true}, d.in.hearError())
 		d.in.conn.Close()
 		assert.Equal(t, want, d.snapshot())
 		d.goesOn(t, p)
@@ -286,7 +286,7 @@ func (d *duet) hearOut(t *testing.T, p phase, typ frameType) {
 	d.out.send(frame(typ))
 	switch {
 	case !legal:
-		assert.Equal(t, &RefusedError{CodeProtocol, fmt.Sprintf("unexpected %v on a link", typ), true}, d.out.hearError())
+		assert.Equal(t, &RefusedError{Code: CodeProtocol, Text: fmt.Sprintf("unexpected %v on a link", typ), heard: true}, d.out.hearError())
 		d.out.hearEnd()
 		assert.Equal(t, want, d.snapshot())
 		w := d.call(t, 2)
@@ -402,7 +402,7 @@ func TestEveryFrameInsteadOfAHandshake(t *testing.T) {
 				before := d.snapshot()
 				p := d.net.call(t, "0")
 				p.send(frame(typ))
-				assert.Equal(t, &RefusedError{CodeProtocol, fmt.Sprintf("%v, expected HELLO", typ), true}, p.hearError())
+				assert.Equal(t, &RefusedError{Code: CodeProtocol, Text: fmt.Sprintf("%v, expected HELLO", typ), heard: true}, p.hearError())
 				p.hearEnd()
 				assert.Equal(t, before, d.snapshot())
 			})
@@ -417,7 +417,7 @@ func TestEveryFrameInsteadOfAHandshake(t *testing.T) {
 				p := newPuppet(t, conn)
 				p.hear(frameHello)
 				p.send(frame(typ))
-				assert.Equal(t, &RefusedError{CodeProtocol, fmt.Sprintf("%v from 1, expected WELCOME", typ), true}, p.hearError())
+				assert.Equal(t, &RefusedError{Code: CodeProtocol, Text: fmt.Sprintf("%v from 1, expected WELCOME", typ), heard: true}, p.hearError())
 				p.conn.Close()
 				assert.Equal(t, before, d.snapshot())
 			})

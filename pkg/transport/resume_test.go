@@ -544,13 +544,14 @@ func TestRejoinHearsEveryPeer(t *testing.T) {
 		elapsed []time.Duration
 		err     error
 	}
+	var whole func() context.Context
 	begin := func(t *testing.T, patience time.Duration) (d *duet, log *diary, ended chan result) {
 		log, ended = new(diary), make(chan result, 1)
 		d = startDuet(t, func(c *Config) { c.Past, c.Logger = []Past{{Peer: 1, Consumed: 7, Sent: 4}}, log.logger() })
 		hear, cancel := context.WithTimeout(t.Context(), patience)
 		t.Cleanup(cancel)
 		go func() {
-			elapsed, err := d.Rejoin(t.Context(), hear)
+			elapsed, err := d.Rejoin(t.Context(), hear, whole)
 			ended <- result{elapsed, err}
 		}()
 		return d, log, ended
@@ -601,6 +602,45 @@ func TestRejoinHearsEveryPeer(t *testing.T) {
 			d.out.send(errorFrame(refuse(CodeStale, "but had consumed 9")))
 			<-d.Failed()
 			require.EqualError(t, d.Err(), "but had consumed 9")
+		})
+	})
+	t.Run("the run stands still", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			asked := make(chan bool, 1)
+			whole = func() context.Context { asked <- true; return t.Context() }
+			defer func() { whole = nil }()
+			d, log, ended := begin(t, 5*time.Second)
+			d.accept(t, welcome{window: 10, consumed: 4, held: 4})
+			time.Sleep(time.Hour)
+			require.Len(t, asked, 1)
+			require.Empty(t, ended)
+			assert.Zero(t, log.count("going on without an answer"))
+			d.call(t, 1)
+			d.out.send((&proposal{at: 1, agreed: true, began: 0}).append(nil, time.Minute))
+			assert.Equal(t, result{[]time.Duration{time.Minute}, nil}, <-ended)
+		})
+	})
+	t.Run("the run stands still, and the peer does not come", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			patience, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			whole = func() context.Context { return patience }
+			defer func() { whole = nil }()
+			d, _, ended := begin(t, 5*time.Second)
+			d.accept(t, welcome{window: 10, consumed: 4, held: 4})
+			require.ErrorAs(t, (<-ended).err, new(*MissingError))
+			require.Error(t, patience.Err())
+			require.NoError(t, d.Err())
+		})
+	})
+	t.Run("it does not stand still", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			whole = func() context.Context { return nil }
+			defer func() { whole = nil }()
+			d, log, ended := begin(t, 5*time.Second)
+			d.accept(t, welcome{window: 10, consumed: 4, held: 4})
+			assert.Equal(t, result{}, <-ended)
+			assert.Equal(t, 1, log.count("going on without an answer of all peers: missing=machine 1 has not connected"))
 		})
 	})
 	t.Run("once they have agreed, it is a refusal like any other", func(t *testing.T) {

@@ -27,6 +27,22 @@ func (t *thinned) another(now time.Duration) (count uint64, worth bool) {
 	return t.count, worth
 }
 
+// repeated says of what is the same again and again when it is worth a line in the log:
+// at first, when it is something else, and after a pause. The zero value has seen nothing.
+type repeated struct {
+	text string
+	last time.Duration // when there was a line
+}
+
+// another notes one more, at this time.
+func (r *repeated) another(text string, now time.Duration) (worth bool) {
+	worth = text != r.text || now-r.last >= thinnedPause
+	if worth {
+		r.text, r.last = text, now
+	}
+	return worth
+}
+
 // reasons counts refusals, each reason for itself. The zero value has counted nothing.
 type reasons struct {
 	mu     sync.Mutex

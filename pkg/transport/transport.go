@@ -14,8 +14,8 @@
 // [Node.Send] and [Node.Consumed] while it runs, [Node.Drain] or [Node.Leave],
 // [Node.Settle], [Node.Close].
 //
-// Nothing above [net.Conn] is assumed: Config.Dial and the listener are where
-// faults or TLS are put underneath.
+// Nothing above [net.Conn] is assumed: Config.Dial and the listener are where faults
+// are put underneath, and Config.TLS has the machines prove who they are.
 package transport
 
 import (
@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -67,6 +68,12 @@ type Config struct {
 	// Accepted, if not nil, decorates a connection that a machine has made, as
 	// Dial can decorate those that this one makes.
 	Accepted func(conn net.Conn, from int) net.Conn
+	// Allow, if not nil, says who may come as far as a HELLO, by the address from which
+	// it calls. It may take its time, until ctx ends. [Sources.Allow] is one.
+	Allow func(ctx context.Context, from netip.Addr) bool
+	// TLS, if not nil, is under each connection, over what Dial and the listener make. Nobody
+	// without the certificate of a machine gets as far as a HELLO, or as its answer.
+	TLS *TLS
 	// Past is what an earlier process of this machine has left behind, for
 	// each peer; none for a machine that begins.
 	Past []Past
@@ -135,6 +142,8 @@ type Node struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	dials  chan struct{} // as many as may be made at one time, while the node starts
+
+	lingering chan struct{} // as many as are turned away are heard out at one time
 
 	// While all gather, in Connect and Barrier, no connection is tried or found too
 	// silent: the others may be held up by their own start.
@@ -220,6 +229,8 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		failed: make(chan struct{}),
 		dials:  make(chan struct{}, MaxDials),
 		past:   make(map[int]Past),
+
+		lingering: make(chan struct{}, maxLingering),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	for i, p := range cfg.Peers {
@@ -350,7 +361,11 @@ func (n *Node) Connect(ctx context.Context) error {
 //
 // It returns for how long the run has been going on, by those peers that know,
 // ascending. None of them takes that from a clock that can be set.
-func (n *Node) Rejoin(ctx, hear context.Context) (elapsed []time.Duration, err error) {
+//
+// Where hear ends and no peer knows, the run may stand still until all are back. Then
+// whole, if not nil, is asked how long to wait for them: until its result ends, which is an
+// error that says who is missing; nil: no longer.
+func (n *Node) Rejoin(ctx, hear context.Context, whole func() context.Context) (elapsed []time.Duration, err error) {
 	n.mu.Lock()
 	n.stage = stageRejoined
 	n.mu.Unlock()
@@ -361,16 +376,31 @@ func (n *Node) Rejoin(ctx, hear context.Context) (elapsed []time.Duration, err e
 	if err != nil {
 		return nil, err
 	}
-	err = n.awaitAloud(hear, rejoiningTick, func() bool {
+	answered := func() bool {
 		return all(n.out, func(l *outLink) bool { return l.end().answered() }) &&
 			all(n.in, func(l *inLink) bool { return l.answered() })
-	})
+	}
+	err = n.awaitAloud(hear, rejoiningTick, answered)
+	if err != nil && n.Err() == nil && len(n.elapsed()) == 0 && whole != nil {
+		if company := whole(); company != nil {
+			err = n.awaitAloud(company, stillWaitingTick, func() bool { return answered() || len(n.elapsed()) > 0 })
+			if err != nil && n.Err() == nil {
+				return nil, err
+			}
+		}
+	}
 	if failed := n.Err(); failed != nil {
 		return nil, failed
 	}
 	if err != nil {
 		n.log.Warn("going on without an answer of all peers", "missing", err)
 	}
+	return n.elapsed(), nil
+}
+
+// elapsed returns for how long the run has been going on, by those peers that have said so,
+// ascending.
+func (n *Node) elapsed() (elapsed []time.Duration) {
 	for _, l := range n.in {
 		if l == nil {
 			continue
@@ -380,7 +410,7 @@ func (n *Node) Rejoin(ctx, hear context.Context) (elapsed []time.Duration, err e
 		}
 	}
 	slices.Sort(elapsed)
-	return elapsed, nil
+	return elapsed
 }
 
 // Resume says, after [Node.Rejoin], when the run began: at start, by the log of this
@@ -713,10 +743,10 @@ func (n *Node) learn(l *outLink, said uint32) error {
 		return refuse(CodeMachines, "peer %s is machine %d: with %d peers, ids are 0 to %d", l.addr, said, len(n.out), len(n.byID)-1)
 	case id == n.cfg.ID:
 		return refuse(CodeSelf, "peer %s is this machine itself, or another with its id %d", l.addr, id)
-	case n.byID[id] != nil && n.byID[id] != l:
-		return refuse(CodeDuplicate, "peers %s and %s both say that they are machine %d", n.byID[id].addr, l.addr, id)
 	case l.id != AnyID && l.id != id:
 		return refuse(CodeDestination, "peer %s is machine %d, expected machine %d", l.addr, id, l.id)
+	case n.byID[id] != nil && n.byID[id] != l:
+		return refuse(CodeDuplicate, "peers %s and %s both say that they are machine %d", n.byID[id].addr, l.addr, id)
 	}
 	if l.id == AnyID { // else it stands already, and is read without the lock
 		if p, ok := n.past[id]; ok {

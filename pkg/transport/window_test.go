@@ -123,7 +123,7 @@ func TestReceiverRefusesAnOverrun(t *testing.T) {
 		synctest.Wait()
 		assert.EqualValues(t, 7, d.box.got(1))
 		d.out.data(8, 8)
-		assert.Equal(t, &RefusedError{CodeProtocol, "more than 5 messages unconsumed", true}, d.out.hearError())
+		assert.Equal(t, &RefusedError{Code: CodeProtocol, Text: "more than 5 messages unconsumed", heard: true}, d.out.hearError())
 		d.out.hearEnd()
 		assert.EqualValues(t, 7, d.box.got(1))
 		assert.EqualValues(t, 7, d.call(t, 1).held)
@@ -143,7 +143,7 @@ func TestDeliverRefuses(t *testing.T) {
 		d.box.refuse = errors.New("message 3 is nonsense")
 		d.box.mu.Unlock()
 		d.out.data(3, 5)
-		assert.Equal(t, &RefusedError{CodeProtocol, "message 3 is nonsense", true}, d.out.hearError())
+		assert.Equal(t, &RefusedError{Code: CodeProtocol, Text: "message 3 is nonsense", heard: true}, d.out.hearError())
 		d.out.hearEnd()
 		synctest.Wait()
 		assert.EqualValues(t, 1, d.Stats().Refused)
@@ -337,7 +337,7 @@ func TestDuplicatesAndGaps(t *testing.T) {
 		d.box.check(t)
 		assert.EqualValues(t, 4, d.Stats().Duplicates)
 		d.out.data(8, 8)
-		assert.Equal(t, &RefusedError{CodeProtocol, "message 8 follows message 6", true}, d.out.hearError())
+		assert.Equal(t, &RefusedError{Code: CodeProtocol, Text: "message 8 follows message 6", heard: true}, d.out.hearError())
 	})
 }
 
@@ -381,7 +381,7 @@ func TestBrokenRules(t *testing.T) {
 				d.in.hearData(3, 3)
 				p := c.who(d)
 				c.say(p)
-				assert.Equal(t, &RefusedError{CodeProtocol, c.want, true}, p.hearError())
+				assert.Equal(t, &RefusedError{Code: CodeProtocol, Text: c.want, heard: true}, p.hearError())
 				p.conn.Close()
 				synctest.Wait()
 				// Nothing of it counts, and the link is made again.

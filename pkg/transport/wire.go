@@ -72,17 +72,31 @@ const (
 	CodeStale                       // an older process of a machine, or one that has lost what it kept
 	CodeStranger                    // all that somebody is told who has not shown that it belongs to the run
 	CodeTerms                       // two machines of one run that cannot be in one, by what they say of themselves
+	CodeTLS                         // one end speaks TLS and the other does not, or not the same
+	CodeCertificate                 // a certificate that is not taken, or not for what its owner says
 )
+
+// CodeAddress is why somebody is turned away who calls from an address that is no
+// machine's. It is never said: a machine whose new address is not known yet comes again.
+const CodeAddress Code = 13
 
 // RefusedError is why one end of a connection has closed it. Whoever has not shown
 // that it belongs to the run is told less, see [RefusedError.told].
 type RefusedError struct {
-	Code  Code
-	Text  string
-	heard bool // the other end has said it
+	Code    Code
+	Text    string
+	heard   bool  // the other end has said it
+	passing bool  // whoever is at the other end has proved nothing, so nobody may give up for it
+	cause   error // what it comes from; nil: nothing else
 }
 
 func (e *RefusedError) Error() string { return e.Text }
+
+// Unwrap returns what it comes from, such as what is wrong with a certificate.
+func (e *RefusedError) Unwrap() error { return e.cause }
+
+// final reports whether a machine gives up for it that has not begun its run.
+func (e *RefusedError) final() bool { return e.Code != CodeProtocol && !e.passing }
 
 func refuse(code Code, format string, args ...any) *RefusedError {
 	return &RefusedError{Code: code, Text: fmt.Sprintf(format, args...)}
@@ -96,8 +110,10 @@ const strangerText = "not known as a machine of this run"
 // run's name, its size and a process's life were found by asking.
 func (e *RefusedError) told() *RefusedError {
 	switch e.Code {
-	case CodeProtocol, CodeVersion, CodeTerms:
+	case CodeProtocol, CodeVersion, CodeTerms, CodeTLS:
 		return e
+	case CodeAddress:
+		return &RefusedError{Code: CodeProtocol, Text: strangerText}
 	}
 	return &RefusedError{Code: CodeStranger, Text: strangerText}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/transport"
@@ -35,8 +36,55 @@ func TestElapsed(t *testing.T) {
 		{"nobody answers", nil, 5 * s, 7 * s, 7 * s},
 		{"nobody answers, and the clock was put back", nil, 5 * s, 3 * s, 5 * s},
 	} {
-		assert.Equal(t, c.want, evidence{c.peers, c.log, c.wall}.elapsed(), c.name)
+		assert.Equal(t, c.want, evidence{peers: c.peers, log: c.log, wall: c.wall}.elapsed(), c.name)
 	}
+}
+
+// A run in which nobody is, and which somebody has left to come back, stands still.
+func TestElapsedOfARunThatStoodStill(t *testing.T) {
+	const s = time.Second
+	crashed := func(at time.Duration) comeback { return comeback{at: at} }
+	paused := func(at time.Duration) comeback { return comeback{at: at, paused: true} }
+	for _, c := range []struct {
+		name  string
+		peers []time.Duration
+		own   comeback
+		back  []comeback
+		stood bool // before
+		still bool
+		want  time.Duration
+	}{
+		{"alone", nil, paused(19 * s), nil, false, true, 19 * s},
+		{"all were paused at once", nil, paused(19*s + 3), []comeback{paused(19*s + 2), paused(19*s + 4)}, false, true, 19*s + 2},
+		{"one was paused before the others", nil, paused(30 * s), []comeback{paused(10 * s), paused(31 * s)}, false, true, 10 * s},
+		{"it was the one", nil, paused(10 * s), []comeback{paused(30 * s)}, false, true, 10 * s},
+		{"another was killed", nil, paused(19*s + 3), []comeback{crashed(20 * s)}, false, true, 19*s + 3},
+		{"another was killed long before", nil, paused(30 * s), []comeback{crashed(11 * s)}, false, true, 11 * s},
+		{"it was killed, and another paused", nil, crashed(20 * s), []comeback{paused(19 * s)}, false, true, 19 * s},
+		{"all were killed", nil, crashed(20 * s), []comeback{crashed(20 * s)}, false, false, time.Hour},
+		{"the others have gone on", []time.Duration{40 * s}, paused(19 * s), []comeback{paused(19 * s)}, false, false, 40 * s},
+		{"the others are back where it was ahead of them", []time.Duration{11 * s}, paused(19 * s), []comeback{paused(10 * s)}, false, false, 11 * s},
+		{"killed ahead of the others, in a run that stood still", []time.Duration{11 * s}, crashed(20 * s), nil, true, false, 11 * s},
+		{"killed in a run that stood still", []time.Duration{time.Hour + 1}, crashed(20 * s), nil, true, false, time.Hour + 1},
+		{"killed where others have come back long ago", []time.Duration{40 * s}, crashed(20 * s), []comeback{paused(10 * s)}, false, false, 40 * s},
+	} {
+		e := evidence{peers: c.peers, log: c.own.at - s/2, wall: time.Hour, stood: c.stood, own: c.own, back: c.back}
+		assert.Equal(t, c.want, e.elapsed(), c.name)
+		assert.Equal(t, c.still, e.standsStill(), c.name)
+	}
+}
+
+// What a machine says of itself when it comes back is when it misses its first tick.
+func TestComeback(t *testing.T) {
+	begun := time.Unix(1000, 0)
+	p := past{start: begun, began: begun, last: begun.Add(9 * time.Second)}
+	assert.Equal(t, comeback{at: 2500 * time.Millisecond}, p.comeback(parseRate(t, "2"), 4))
+	assert.Equal(t, comeback{at: 9 * time.Second}, p.comeback(clock.Unpaced, 1_000_000))
+	p.paused = 10 * time.Second
+	assert.Equal(t, comeback{at: 10 * time.Second, paused: true}, p.comeback(parseRate(t, "2"), 4))
+
+	p = past{start: begun, began: begun.Add(time.Hour), stood: true, last: begun.Add(time.Hour + 7*time.Second)}
+	assert.Equal(t, 7*time.Second, p.proven(parseRate(t, "2"), 20), "not the 10 s of its ticks: the others had fewer")
 }
 
 var errKilled = errors.New("killed")
@@ -62,11 +110,17 @@ func (f *fleet) mortal() (kill func()) {
 // comeBack starts machine 0 again, where it was.
 func (f *fleet) comeBack() {
 	f.t.Helper()
-	ln, err := net.Listen("tcp", f.lns[0].Addr().String())
-	require.NoError(f.t, err)
-	f.t.Cleanup(func() { _ = ln.Close() })
-	f.lns[0], f.ended[0], f.cfgs[0].Resume = ln, make(chan struct{}), true
+	f.lns[0], f.ended[0], f.cfgs[0].Resume = relisten(f.t, f.lns[0]), make(chan struct{}), true
 	f.start(0)
+}
+
+// relisten listens where a process did that has ended.
+func relisten(t testing.TB, ln net.Listener) net.Listener {
+	t.Helper()
+	again, err := net.Listen("tcp", ln.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = again.Close() })
+	return again
 }
 
 // A log that lacks whole lines that a peer knows of is refused before a line is written,

@@ -13,12 +13,18 @@ import (
 // last word.
 const endGrace = time.Second
 
+// goodbye returns how long that is where a peer has not said in time that it holds this
+// machine's last messages, though it was waited for as long as linger: it may be dead, and those
+// that live read at once.
+func goodbye(linger time.Duration) time.Duration { return min(endGrace, max(linger, companyTime)) }
+
 // ending closes a run: the peers' last messages, the stop line, and the goodbye.
 type ending struct {
 	*stepper
 	mode   closing
 	peers  farewell
 	linger time.Duration // as configured
+	leave  func() error  // for a while, to come back
 	logger hclog.Logger
 }
 
@@ -39,17 +45,21 @@ func (e *ending) run(ctx context.Context, past *logging.Stop) (stop *logging.Sto
 	finish, company, giveUp := lingering{e.linger, e.mode.endless()}.wait(ctx, func() bool { return e.peers.Err() != nil })
 	defer giveUp()
 	if stop = past; stop == nil {
-		if stop, err = e.writeStop(finish, company); err != nil {
+		waiting, cancel := untilPaused(ctx, finish)
+		defer cancel()
+		if stop, err = e.writeStop(ctx, waiting, company); err != nil {
 			return nil, nil, err
 		}
 	}
 	left = e.peers.Left()
 	// The stop line says what became of every message; so the peers may
 	// forget theirs.
+	patience := endGrace
 	if !e.peers.Settle(finish) {
 		e.logger.Warn("not all peers have said that they hold this machine's last messages")
+		patience = goodbye(e.linger)
 	}
-	grace, cancel := context.WithTimeout(context.Background(), endGrace)
+	grace, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	e.peers.Close(grace)
 	if err := e.journal.close(); err != nil {
@@ -58,11 +68,15 @@ func (e *ending) run(ctx context.Context, past *logging.Stop) (stop *logging.Sto
 	return stop, left, nil
 }
 
-// writeStop writes the stop line, when all messages of the peers are here or ctx
-// ends; of those that go on, when company does.
-func (e *ending) writeStop(ctx, company context.Context) (*logging.Stop, error) {
-	undelivered := e.peers.Leave(ctx, company)
-	all := ctx.Err() == nil && company.Err() == nil
+// writeStop writes the stop line, when all messages of the peers are here or waiting
+// ends; of those that go on, when company does. A machine that is paused meanwhile, by the end
+// of ctx, writes none: when it comes back, it can still do better than to say what is missing.
+func (e *ending) writeStop(ctx, waiting, company context.Context) (*logging.Stop, error) {
+	undelivered := e.peers.Leave(waiting, company)
+	all := waiting.Err() == nil && company.Err() == nil
+	if paused(ctx) {
+		return nil, e.leave()
+	}
 	// A machine that came back at the very end may learn only now that its peers
 	// know more than its log.
 	if err := e.peers.Err(); err != nil {

@@ -222,7 +222,7 @@ func TestPacedInVirtualTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &fakeDisk{}
 		s := newStepper(t, disk)
-		p := newPaced(&Config{Common: experiment.Common{Duration: 10 * time.Second}, Rate: parseRate(t, "3"), Logger: hclog.NewNullLogger()}, s)
+		p := newPaced(&Config{Common: experiment.Common{Duration: 10 * time.Second}, Rate: parseRate(t, "3"), Logger: hclog.NewNullLogger()}, s, new(past))
 		start := time.Now().Add(time.Second)
 		disk.onEvent = func(ev *event.Event) {
 			assert.EqualValues(t, p.schedule.rate.Due(ev.Step), time.Since(start), "step %d", ev.Step)

@@ -14,17 +14,6 @@ import (
 	"github.com/scalemodel/lamport/pkg/vm"
 )
 
-func ExampleParsePeers() {
-	peers, err := vm.ParsePeers("1=hostb:3050, hostc:4050")
-	fmt.Println(peers, err)
-
-	_, err = vm.ParsePeers("hostb")
-	fmt.Println(err)
-	// Output:
-	// [{1 hostb:3050} {-1 hostc:4050}] <nil>
-	// peer "hostb": want host:port or id=host:port, such as hostb:3050 or 1=hostb:3050
-}
-
 // A run of one machine: it has nobody to talk to, so all its events are
 // internal.
 func ExampleRun() {

@@ -23,6 +23,9 @@ type driving interface {
 	exact() bool
 	// drive executes instructions until the run is over.
 	drive() error
+	// reached returns what the machine has done of a run of which so much is over, in
+	// nanoseconds: no tick that is due before is left to be executed.
+	reached(now int64) int64
 	// over takes in how long the run took, 0 if this process had no part in it.
 	// It returns that, and false where the figures know it better from the
 	// ticks.
@@ -50,7 +53,7 @@ func newMode(cfg *Config, s *stepper, p *past) (mode, error) {
 	case cfg.Rate == clock.Unpaced:
 		return newUnpaced(s), nil
 	default:
-		return newPaced(cfg, s), nil
+		return newPaced(cfg, s, p), nil
 	}
 }
 

@@ -16,14 +16,20 @@ type paced struct {
 	logger   hclog.Logger
 }
 
-func newPaced(cfg *Config, s *stepper) *paced {
+func newPaced(cfg *Config, s *stepper, past *past) *paced {
 	s.take = s.machine.Deliver
 	p := &paced{stepper: s, schedule: newSchedule(cfg.Rate, cfg.Duration), logger: cfg.Logger}
 	p.schedule.next = s.machine.Steps() + 1
+	if past.paused > 0 { // those before were executed or missed
+		p.schedule.next = max(p.schedule.next, cfg.Rate.Ticks(int64(past.paused)-1)+1)
+	}
 	return p
 }
 
-func (p *paced) comeBack()   { p.resume() }
+func (p *paced) comeBack() { p.resume() }
+
+func (p *paced) reached(now int64) int64 { return min(now, p.schedule.due()) }
+
 func (p *paced) exact() bool { return true }
 
 // over counts the ticks that were due and never came.

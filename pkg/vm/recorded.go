@@ -31,6 +31,8 @@ func (r *recorded) comeBack() { r.back = true }
 
 func (r *recorded) exact() bool { return r.atPace }
 
+func (r *recorded) reached(now int64) int64 { return now }
+
 func (r *recorded) over(ran time.Duration) (elapsed time.Duration, measured bool) { return ran, true }
 
 // endless: the others' records may be longer.
@@ -54,7 +56,7 @@ func (r *recorded) drive() error {
 		case err != nil:
 			return err
 		case turn == nil:
-			return errors.New("the record ends without a stop line: the machine died here for good")
+			return errors.New("the record ends without a stop line: the machine died here for good, or was paused")
 		}
 		if going, err := r.await(turn); !going || err != nil {
 			return err
@@ -63,6 +65,8 @@ func (r *recorded) drive() error {
 		case logging.StopRecord:
 			r.turns.finished = true
 			return nil
+		case logging.PauseRecord: // and then, as after a crash, it comes back
+			r.journal.log.Pause(r.wall(), turn.Pause)
 		case logging.ResumeRecord:
 			if !r.back {
 				if err := r.commit(); err != nil {
@@ -70,7 +74,7 @@ func (r *recorded) drive() error {
 				}
 				return ErrCrash
 			}
-			r.resume()
+			r.journal.log.Resume(r.wall(), turn.Resume)
 		case logging.EventRecord:
 			if going, err := r.execute(turn); !going || err != nil {
 				return err

@@ -21,6 +21,13 @@ type past struct {
 	start time.Time     // agreed; zero: the run had not begun
 	last  time.Time     // of the last line
 	stop  *logging.Stop // nil: the run had not ended
+	// began is when the run would have begun had it never stood still: start, if it has
+	// not.
+	began time.Time
+	stood bool // the run has stood still, so that what it did proves nothing of its time
+	// paused is for how long the run had been going on when the machine was paused, 0 if
+	// that is not the last that the log says.
+	paused time.Duration
 	// sent are, by recipient, the stamps of the last messages: at least those
 	// that may be unconsumed, which the link's window bounds.
 	sent [][]clock.Time
@@ -93,13 +100,22 @@ func (r *recovery) redo(rec *logging.Record) error {
 		return errors.New("a line after the stop line")
 	case r.past.begun() == (rec.Kind == logging.StartRecord):
 		return errors.New("expected one start line, and that first")
+	case r.past.paused > 0 && rec.Kind != logging.ResumeRecord:
+		return errors.New("expected a resume line after the pause line")
 	}
 	switch rec.Kind {
 	case logging.StartRecord:
 		return r.redoStart(rec)
 	case logging.OffsetRecord:
 		return nil
+	case logging.PauseRecord:
+		r.past.paused = rec.Pause.Elapsed
+		return r.standsAt("pause", rec.Pause.Step, rec.Pause.Clock)
 	case logging.ResumeRecord:
+		r.past.paused = 0
+		if elapsed := rec.Resume.Elapsed; elapsed > 0 {
+			r.past.began, r.past.stood = rec.Time().Add(-elapsed), true
+		}
 		return r.standsAt("resume", rec.Resume.Step, rec.Resume.Clock)
 	case logging.StopRecord:
 		stop := rec.Stop
@@ -121,7 +137,7 @@ func (r *recovery) redoStart(rec *logging.Record) error {
 	case s.Rate != r.cfg.Rate:
 		return fmt.Errorf("the log is of a machine with rate %v, this one has %v", s.Rate, r.cfg.Rate)
 	}
-	r.past.start = rec.Time()
+	r.past.start, r.past.began = rec.Time(), rec.Time()
 	return r.create(s.Die, s.Seed)
 }
 

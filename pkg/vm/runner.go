@@ -25,9 +25,13 @@ type runner struct {
 	faults *faultconn.Faults
 	steps  *stepper
 	mode   mode
+	met    *meetings
 
 	wallGiven bool // cfg.wall stands in the place of the system's clock
 
+	came    time.Duration // for how long the run had been going on when this process came back
+	goesOn  time.Duration // for how long it has to have been, for the machine to go on
+	stood   bool          // the run may have stood still until then
 	started time.Time     // measured; zero: not by this process, or stopped before
 	ran     time.Duration // until the run was over
 }
@@ -86,7 +90,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	return r, nil
 }
 
-// newNode makes the machine's end of its links, over TCP with the faults on top.
+// newNode makes the machine's end of its links, over TCP, with the faults and TLS on top.
 func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, error) {
 	secrets, err := r.kept.to(r.cfg.Peers, r.past.begun())
 	if err != nil {
@@ -97,6 +101,11 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 		past[i].Secret = r.kept.from(past[i].Peer)
 	}
 	mine := newTerms(&r.cfg, back.die, r.past.begun())
+	if r.comesBack() {
+		own := r.past.comeback(r.cfg.Rate, r.steps.machine.Steps())
+		mine.back = &own
+	}
+	r.met = newMeetings(r.cfg.ID, mine, r.cfg.Logger)
 	cfg := transport.Config{
 		ID:      r.cfg.ID,
 		Run:     r.cfg.Run,
@@ -108,8 +117,10 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 		Past:    past,
 		Wall:    r.cfg.wall,
 		Logger:  logging.Slog(r.cfg.Logger),
+		Allow:   r.cfg.Allow,
+		TLS:     underLinks(r.cfg.TLS, r.cfg.Duration, r.cfg.Logger),
 		Terms:   mine.encode(),
-		Meet:    newMeetings(r.cfg.ID, mine, r.cfg.Logger).meet,
+		Meet:    r.met.meet,
 	}
 	ids := make(map[string]int)
 	for _, p := range r.cfg.Peers {
@@ -134,8 +145,11 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 		return nil, err // a disk that is full now may have room later
 	}
 	start, err := r.join(ctx)
+	if paused(ctx) && r.comesBack() { // there is nothing to note
+		return nil, &PausedError{r.steps.machine.Steps(), r.steps.machine.Clock()}
+	}
 	if err != nil {
-		return nil, &StartError{err}
+		return nil, &StartError{err, r.past.begun()}
 	}
 	stopReporting := r.steps.watcher.keepReporting(r.cfg.WatchEvery)
 	defer stopReporting()
@@ -150,6 +164,9 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 		if err := r.node.Err(); err != nil {
 			return nil, err
 		}
+		if paused(ctx) {
+			return nil, r.leave()
+		}
 	}
 	m, err := r.end(ctx)
 	if err != nil {
@@ -157,6 +174,9 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 	}
 	stopReporting() // the result is the last that Watch hears
 	r.steps.watcher.done(m)
+	if r.past.stop != nil {
+		return m, r.past.over(&r.cfg)
+	}
 	return m, nil
 }
 
@@ -196,10 +216,18 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 	r.cfg.Logger.Info("all links are up; waiting for the others")
 	start, err := r.barrier(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = errors.New("the other machines are connected to this one, but not all to each other: does each have all others as peers?")
+		err = apart{}
 	}
 	return start, err
 }
+
+// apart is a deadline that was exceeded, in words that say what may be wrong.
+type apart struct{}
+
+func (apart) Error() string {
+	return "the other machines are connected to this one, but not all to each other: does each have all others as peers?"
+}
+func (apart) Unwrap() error { return context.DeadlineExceeded }
 
 // hearingTime is how long a machine that comes back waits for peers that do not answer. They
 // may know that its log has lost lines, so it should hear them before it writes one. A
@@ -207,31 +235,91 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 // cluster is started again; one that is gone for good must not keep the others.
 const hearingTime = 5 * time.Second
 
-// rejoin finds the peers of a run that goes on already.
+// togetherTime is how long before it goes on, by the run's time, a run stands that has stood
+// still. The first machine that has heard all decides when that is, and the others may need as long to
+// dial each other once more, and would miss ticks.
+const togetherTime = 2 * time.Second
+
+// rejoin finds the peers of a run that goes on already, or stands still.
 func (r *runner) rejoin(ctx context.Context) (time.Time, error) {
-	r.faults.Since(time.Now().Add(-r.elapsed(nil))) // the links are to be made in the run
+	r.faults.Since(time.Now().Add(-r.evidence(nil).elapsed())) // the links are to be made in the run
 	r.cfg.Logger.Info("resuming", "step", r.steps.machine.Steps(), "clock", r.steps.machine.Clock())
 	find, cancel := r.connecting(ctx)
 	defer cancel()
 	hear, giveUp := r.hearing(ctx)
 	defer giveUp()
-	peers, err := r.node.Rejoin(find, hear)
-	if err != nil {
+	company, leave := r.company(ctx)
+	defer leave()
+	waits := false
+	peers, err := r.node.Rejoin(find, hear, func() context.Context {
+		all := company()
+		waits = all != nil
+		return all
+	})
+	if err != nil && !(waits && errors.Is(err, context.Canceled)) { // else it was stopped, and comes to its end
 		return time.Time{}, err
 	}
-	elapsed := r.elapsed(peers)
-	start := time.Now().Add(-elapsed)
-	r.node.Resume(r.past.start, elapsed)
+	e := r.evidence(peers)
+	r.came = e.elapsed()
+	r.goesOn = r.came
+	r.stood = e.own.paused || e.standsStill()
+	if e.standsStill() && len(r.cfg.Peers) > 0 {
+		r.came -= min(togetherTime, r.came)
+	}
+	start := time.Now().Add(-r.came)
+	r.node.Resume(r.past.start, r.came)
 	return start, nil
 }
 
-// elapsed returns for how long the run has been going on, where these peers say so.
-func (r *runner) elapsed(peers []time.Duration) time.Duration {
-	return evidence{
+// comesBack reports whether the machine comes back to a run that it has not ended. One that
+// does again what a record says comes back where that says.
+func (r *runner) comesBack() bool {
+	return r.past.begun() && r.past.stop == nil && r.cfg.Replay == nil
+}
+
+// evidence returns what is known of for how long the run has been going on, where these
+// peers say so.
+func (r *runner) evidence(peers []time.Duration) evidence {
+	e := evidence{
 		peers: peers,
 		log:   r.past.proven(r.cfg.Rate, r.steps.machine.Steps()),
-		wall:  r.cfg.wall().Sub(r.past.start),
-	}.elapsed()
+		wall:  r.cfg.wall().Sub(r.past.began),
+	}
+	if r.comesBack() {
+		e.own = r.past.comeback(r.cfg.Rate, r.steps.machine.Steps())
+		e.stood, e.back = r.past.stood, r.met.comebacks()
+	}
+	return e
+}
+
+// company returns for how long a machine waits for all its peers, where the run may
+// stand still: as long as for their first coming, or as it lingers if it is stopped meanwhile. A machine whose
+// time is over has nothing to miss.
+func (r *runner) company(ctx context.Context) (company func() context.Context, leave context.CancelFunc) {
+	patience, giveUp := r.patience(ctx)
+	wait, cancel := r.connecting(patience)
+	return func() context.Context {
+			e := r.evidence(nil)
+			if !e.standsStill() || ctx.Err() != nil || r.cfg.Duration > 0 && e.log >= r.cfg.Duration {
+				return nil
+			}
+			r.cfg.Logger.Info("the run stands still until all its machines are back")
+			return wait
+		}, func() {
+			cancel()
+			giveUp()
+		}
+}
+
+// patience returns a context that ends when a machine that is stopped before it goes on
+// has lingered, and one that is paused at once.
+func (r *runner) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	patience, _, giveUp := lingering{r.cfg.Linger, true}.wait(ctx, func() bool { return false })
+	unlessPaused, cancel := untilPaused(ctx, patience)
+	return unlessPaused, func() {
+		cancel()
+		giveUp()
+	}
 }
 
 // hearing bounds the time in which all peers should answer. A machine that is stopped
@@ -242,7 +330,7 @@ func (r *runner) hearing(ctx context.Context) (context.Context, context.CancelFu
 		cancel()
 		return done, cancel
 	}
-	patience, _, giveUp := lingering{r.cfg.Linger, true}.wait(ctx, func() bool { return false })
+	patience, giveUp := r.patience(ctx)
 	hear, cancel := context.WithTimeout(patience, r.cfg.hear)
 	return hear, func() {
 		cancel()
@@ -275,6 +363,9 @@ func (r *runner) connecting(ctx context.Context) (context.Context, context.Cance
 func (r *runner) execute(ctx context.Context, start time.Time) error {
 	s := r.steps
 	if r.past.begun() {
+		if r.stood {
+			s.came = logging.Elapsed(time.Since(start))
+		}
 		r.mode.comeBack()
 	} else {
 		s.journal.log.Start(start, r.cfg.Start(r.cfg.ID, len(r.cfg.Peers)+1, r.cfg.Rate))
@@ -289,14 +380,14 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	}
 	s.begin(r.instant(start), r.cfg.Duration, r.mode.exact(), ctx.Done())
 	defer s.pacer.close()
-	if !s.until(0) {
+	if !s.until(int64(r.goesOn)) {
 		return nil
 	}
 	if !r.past.begun() {
 		r.started = time.Now()
 	}
 	var err error
-	if !r.past.begun() || s.pacer.now() < s.end { // else the run has ended meanwhile
+	if !r.past.begun() || s.pacer.now() < s.end || r.stood && int64(r.goesOn) <= s.end { // else the run has ended meanwhile
 		err = r.mode.drive()
 		// Its peers still count on it, and a stop line would say that all is well.
 		if early := s.end - s.pacer.now(); err == nil && early > 0 && ctx.Err() == nil && r.cfg.Replay == nil {
@@ -314,7 +405,7 @@ func (r *runner) end(ctx context.Context) (*summary.Machine, error) {
 	}
 	r.steps.watcher.enter(summary.Ending)
 	r.faults.Lift()
-	e := ending{stepper: r.steps, mode: r.mode, peers: r.node, linger: r.cfg.Linger, logger: r.cfg.Logger}
+	e := ending{stepper: r.steps, mode: r.mode, peers: r.node, linger: r.cfg.Linger, leave: r.leave, logger: r.cfg.Logger}
 	stop, left, err := e.run(ctx, r.past.stop)
 	if err != nil {
 		return nil, err

@@ -218,7 +218,7 @@ func TestNoGateForAMachineThatComesBack(t *testing.T) {
 	cfg := f.cfgs[0]
 	cfg.Resume, cfg.Gate = true, make(chan struct{})
 	_, err := Run(t.Context(), cfg, listen(t))
-	require.NoError(t, err)
+	require.Equal(t, &OverError{Step: 60}, err)
 }
 
 func TestPeerIsNeverThere(t *testing.T) {

@@ -30,6 +30,9 @@ type stepper struct {
 	pacer *pacer
 	end   int64           // nanoseconds since the start
 	stop  <-chan struct{} // closed: it ends now
+	// came is for how long the run has been going on as this process comes back to it,
+	// 0 where it did not stand still meanwhile.
+	came time.Duration
 
 	late    time.Duration // how late the last tick was, of a schedule
 	stalls  uint64
@@ -73,7 +76,7 @@ func (s *stepper) record(at time.Time, ev *event.Event) {
 
 // resume notes that an earlier process of the machine has come as far as this.
 func (s *stepper) resume() {
-	s.journal.log.Resume(s.wall(), logging.Resume{Step: s.machine.Steps(), Clock: s.machine.Clock()})
+	s.journal.log.Resume(s.wall(), logging.Resume{Step: s.machine.Steps(), Clock: s.machine.Clock(), Elapsed: s.came})
 }
 
 // collect takes in what has come.

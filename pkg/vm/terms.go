@@ -3,6 +3,8 @@ package vm
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +24,8 @@ type terms struct {
 	duration time.Duration // 0: until it is stopped
 	seed     string        // a number, or seedDrawn; "": not said
 	replay   bool          // it does again what a record says
+	// back is what a machine says that comes back to its run, nil of any other.
+	back *comeback
 }
 
 // seedDrawn is in the place of a seed that a machine has drawn itself.
@@ -55,6 +59,12 @@ func (t terms) encode() (b []byte) {
 	if t.replay {
 		b = append(b, "replay "...)
 	}
+	if t.back != nil {
+		b = fmt.Appendf(b, "at=%v ", t.back.at.Truncate(time.Microsecond))
+		if t.back.paused {
+			b = append(b, "paused "...)
+		}
+	}
 	return b[:max(len(b)-1, 0)]
 }
 
@@ -82,12 +92,28 @@ func parseTerms(b []byte) (t terms, err error) {
 			}
 		case "replay":
 			t.replay = true
+		case "at":
+			var at time.Duration
+			at, err = time.ParseDuration(value)
+			if err == nil && at < 0 {
+				err = errors.New("below 0")
+			}
+			t.comesBack().at = at
+		case "paused":
+			t.comesBack().paused = true
 		}
 		if err != nil {
 			return terms{}, fmt.Errorf("%q: %w", part, err)
 		}
 	}
 	return t, nil
+}
+
+func (t *terms) comesBack() *comeback {
+	if t.back == nil {
+		t.back = new(comeback)
+	}
+	return t.back
 }
 
 // The parts of [TermsError], named like the flags of experiment.Error.
@@ -161,11 +187,12 @@ type meetings struct {
 	logger hclog.Logger
 
 	mu   sync.Mutex
-	said map[string]bool // what was said already
+	said map[string]bool  // what was said already
+	back map[int]comeback // the peers whose processes have come back
 }
 
 func newMeetings(id int, t terms, logger hclog.Logger) *meetings {
-	return &meetings{me: named{id, t}, logger: logger, said: make(map[string]bool)}
+	return &meetings{me: named{id, t}, logger: logger, said: make(map[string]bool), back: make(map[int]comeback)}
 }
 
 // meet says what is worth it, once, however often the machines meet. Its error says that
@@ -181,6 +208,9 @@ func (m *meetings) meet(peer int, said []byte) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if t.back != nil {
+		m.back[peer] = *t.back
+	}
 	for _, d := range worth {
 		if !m.said[d.Text] {
 			m.said[d.Text] = true
@@ -188,4 +218,12 @@ func (m *meetings) meet(peer int, said []byte) error {
 		}
 	}
 	return nil
+}
+
+// comebacks returns what peers have said whose processes have come back. That they have does
+// not say that they are not in the run again.
+func (m *meetings) comebacks() []comeback {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Values(m.back))
 }

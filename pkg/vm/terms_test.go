@@ -19,6 +19,10 @@ import (
 
 func TestTermsOfAMachine(t *testing.T) {
 	common := experiment.Common{Die: 6, Seed: 7, Duration: time.Minute}
+	back := map[string]*comeback{
+		"paused":                        {at: 19204512 * time.Microsecond, paused: true},
+		"crashed before its first tick": {},
+	}
 	for _, tt := range []struct {
 		name  string
 		cfg   Config
@@ -29,15 +33,18 @@ func TestTermsOfAMachine(t *testing.T) {
 		{"with a seed of its own", Config{Common: common, SeedDrawn: true}, false, "die=10 duration=1m0s seed=drawn"},
 		{"back in its run", Config{Common: common}, true, "die=10 duration=1m0s"},
 		{"until it is stopped", Config{SeedDrawn: true}, false, "die=10 duration=0s seed=drawn"},
+		{"paused", Config{Common: common}, true, "die=10 duration=1m0s at=19.204512s paused"},
+		{"crashed before its first tick", Config{Common: common}, true, "die=10 duration=1m0s at=0s"},
 		{"in a replay", Config{Replay: new(replay.Track)}, false, "die=10 duration=0s replay"},
 	} {
 		said := newTerms(&tt.cfg, 10, tt.begun)
+		said.back = back[tt.name]
 		assert.Equal(t, tt.want, string(said.encode()), tt.name)
 		heard, err := parseTerms(said.encode())
 		require.NoError(t, err, tt.name)
 		assert.Equal(t, said, heard, tt.name)
 	}
-	longest := terms{math.MaxInt, true, math.MaxInt64, "18446744073709551615", true}
+	longest := terms{math.MaxInt, true, math.MaxInt64, "", true, &comeback{math.MaxInt64, true}} // who comes back says no seed
 	assert.LessOrEqual(t, len(longest.encode()), transport.MaxTerms)
 }
 
@@ -46,6 +53,8 @@ func TestTermsRefuses(t *testing.T) {
 		"die=0":                    `"die=0": not a die`,
 		"die=x":                    `"die=x": strconv.Atoi: parsing "x": invalid syntax`,
 		"die":                      `"die": strconv.Atoi: parsing "": invalid syntax`,
+		"at=-1s":                   `"at=-1s": below 0`,
+		"paused at=19":             `"at=19": time: missing unit in duration "19"`,
 		"duration=-1s":             `"duration=-1s": below 0`,
 		"duration=60":              `"duration=60": time: missing unit in duration "60"`,
 		"die=10 seed=-1":           `"seed=-1": strconv.ParseUint: parsing "-1": invalid syntax`,

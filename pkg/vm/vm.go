@@ -12,10 +12,12 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/scalemodel/lamport/pkg/certs"
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/replay"
@@ -59,6 +61,9 @@ type Config struct {
 	// AtPace keeps the pace of the record; else it is replayed as fast as the
 	// messages come.
 	AtPace bool
+	// TLS, if not nil, is under the links: nobody without a certificate of the run takes
+	// part. It must be this machine's.
+	TLS *certs.Credentials
 	// Sync makes what is sent or acknowledged survive a loss of power, at the
 	// price of a wait for the disk per commit.
 	Sync bool
@@ -66,7 +71,9 @@ type Config struct {
 	// DefaultMaxJump if 0. One that is further ahead is refused, since a single
 	// forged stamp near the last one would use up the clock of every machine.
 	MaxJump uint64
-	Logger  hclog.Logger // diagnostics; nil: none
+	// Allow, if not nil, says who may come as far as a HELLO; see [transport.Config].
+	Allow  func(ctx context.Context, from netip.Addr) bool
+	Logger hclog.Logger // diagnostics; nil: none
 	// Watch, if not nil, is told of each phase, and every WatchEvery between
 	// if that is not 0: one call at a time, and no phase after a later one.
 	Watch      func(summary.Status)
@@ -87,6 +94,9 @@ func check(cfg *Config) error {
 	if err := cfg.Rate.Check(); err != nil {
 		return err
 	}
+	if err := checkCertificate(cfg); err != nil {
+		return err
+	}
 	switch {
 	case cfg.ConnectTimeout < 0 || cfg.Linger < 0:
 		return fmt.Errorf("connect timeout %v, linger %v: neither can be negative", cfg.ConnectTimeout, cfg.Linger)
@@ -98,7 +108,12 @@ func check(cfg *Config) error {
 
 // StartError says why a machine could not begin its run. Nothing is left of it, but for
 // what its peers know it by, where they may have begun: with that it can come back.
-type StartError struct{ Err error }
+type StartError struct {
+	Err error
+	// Back: an earlier process has begun the run, and this one could not come back to it. The
+	// log is as it was.
+	Back bool
+}
 
 func (e *StartError) Error() string { return e.Err.Error() }
 func (e *StartError) Unwrap() error { return e.Err }
@@ -115,12 +130,14 @@ func (s StopWithin) Error() string {
 // duration has passed (0: for ever) or ctx ends. It listens on ln, which it
 // closes. A [StartError] says that the run has not begun; any other
 // error that it broke off, with a log that is whole up to where it ends. A run
-// that ctx ended is not an error, unless it had not begun.
+// that ctx ended is not an error, unless it had not begun. With [ErrPause] as its cause the
+// machine leaves its run open, which is a [PausedError]. An [OverError] comes with the result
+// of the run: an earlier process had ended it.
 func Run(ctx context.Context, cfg Config, ln net.Listener) (*summary.Machine, error) {
 	r, err := newRunner(cfg, ln)
 	if err != nil {
 		_ = ln.Close()
-		return nil, &StartError{err}
+		return nil, &StartError{Err: err}
 	}
 	r.cfg.Logger.Info("starting", "listening", ln.Addr(), "rate", cfg.Rate, "seed", cfg.Seed, "run", cfg.Run)
 	return r.run(ctx)

@@ -54,7 +54,7 @@
  * @property {LogRecord[]} records
  *
  * @typedef {object} LogRecord
- * @property {"start" | "resume" | "stop"} kind
+ * @property {"start" | "pause" | "resume" | "stop"} kind
  * @property {number} line
  * @property {number} t
  * @property {number} after position of the event before it, -1: none

@@ -1,4 +1,4 @@
-package vm_test
+package roster
 
 import (
 	"net"
@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/pkg/transport"
-	"github.com/scalemodel/lamport/pkg/vm"
 )
 
 func TestParsePeers(t *testing.T) {
@@ -30,7 +29,7 @@ func TestParsePeers(t *testing.T) {
 		{"2147483647=b:1,2147483647=c:1", []transport.Peer{{ID: 2147483647, Addr: "b:1"}, {ID: 2147483647, Addr: "c:1"}}},
 	}
 	for _, tt := range tests {
-		got, err := vm.ParsePeers(tt.in)
+		got, err := ParsePeers(tt.in, nil)
 		require.NoError(t, err, tt.in)
 		assert.Equal(t, tt.want, got, tt.in)
 	}
@@ -60,8 +59,8 @@ func TestParsePeersSaysWhatIsWrong(t *testing.T) {
 		{"1=hostb:1,2=hostb:1", `peer "hostb:1" is listed twice`},
 	}
 	for _, tt := range tests {
-		got, err := vm.ParsePeers(tt.in)
-		require.EqualError(t, err, tt.want)
+		got, err := ParsePeers(tt.in, nil)
+		require.EqualError(t, err, "peers: "+tt.want)
 		assert.Nil(t, got)
 	}
 }
@@ -69,12 +68,12 @@ func TestParsePeersSaysWhatIsWrong(t *testing.T) {
 func FuzzParsePeers(f *testing.F) {
 	for _, seed := range []string{
 		"", "hostb:3050,hostc:4050", "1=hostb:3050,2=hostc:4050", "[::1]:1", "0=[fe80::1%eth0]:65535",
-		"a:1,a:1", "=:", ",,", "1=2=c:3", " a:1 ,\tb:2", "a:+1", "x]:1", "[a:1",
+		"a:1,a:1", "=:", ",,", "1=2=c:3", " a:1 ,\tb:2", "a:+1", "x]:1", "[a:1", "n{0..2}:1", "{a,b}:2050+", "a:{2050..2052}", "{00..3}:1", "{2..0}x:9", "a:1+,a:1+",
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		peers, err := vm.ParsePeers(text)
+		peers, err := ParsePeers(text, nil)
 		if err != nil {
 			require.Nil(t, peers)
 			require.NotEmpty(t, err.Error())
@@ -100,7 +99,7 @@ func FuzzParsePeers(f *testing.F) {
 			}
 		}
 		// What was understood reads back the same.
-		back, err := vm.ParsePeers(strings.Join(again, ","))
+		back, err := ParsePeers(strings.Join(again, ","), nil)
 		require.NoError(t, err)
 		require.Equal(t, peers, back)
 	})
