@@ -58,7 +58,8 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	if progress.Draws(stderr) {
 		done = show(&cfg, screen)
 	}
-	return runMachine(ctx, life, cfg, ln, done, command.Unread(stdout))
+	o.deliver.attach(ctx, &cfg)
+	return o.deliver.finish(ctx, runMachine(ctx, life, cfg, ln, done, command.Unread(stdout)))
 }
 
 // show has a machine show how it stands with it, until the returned function is
