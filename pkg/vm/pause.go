@@ -70,5 +70,5 @@ func (r *runner) leave() error {
 		}
 		return &PausedError{r.steps.machine.Steps(), r.steps.machine.Clock()}
 	}
-	return r.steps.pause(time.Duration(r.mode.reached(now)))
+	return r.steps.pause(time.Duration(r.mode.leave(now)))
 }

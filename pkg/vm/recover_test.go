@@ -47,12 +47,13 @@ func TestLogIsTornAtAnyByte(t *testing.T) {
 		require.NoError(t, os.WriteFile(name, whole[:cut], 0o666))
 		m, err := Run(t.Context(), cfg, listen(t))
 		require.NoError(t, unlessOver(err), "cut after byte %d", cut)
+		over := err
 
 		after, err := os.ReadFile(name)
 		require.NoError(t, err)
 		if cut == len(whole) { // nothing was left to do
 			require.Equal(t, string(whole), string(after))
-			require.Equal(t, &OverError{Step: m.Steps}, err)
+			require.Equal(t, &OverError{Step: m.Steps}, over)
 			continue
 		}
 		kept := whole[:bytes.LastIndexByte(whole[:cut], '\n')+1]
