@@ -59,9 +59,9 @@ environment serves all machines:
   mpirun -np 3 vm --rate 1,5,4
   vm --peers 'vm-{0..2}.lamport:2050' --rate 1,5,4
 
-Without certificates nothing on the network is encrypted, and only addresses of the
-peers are let in. With --tls-cert, --tls-key and --tls-ca, which "launcher certs" makes,
-nobody else can take part or listen.`
+Without certificates nothing on the network is encrypted, and only addresses of the peers
+are let in. With --tls-cert, --tls-key and --tls-ca, which "launcher certs" makes, nobody
+else can take part or listen.`
 
 func app() *cli.App {
 	var o options
@@ -78,7 +78,7 @@ func app() *cli.App {
 		Flags: slices.Concat(rosterFlags(env), []cli.Flag{
 			allowFlag(env),
 			&cli.DurationFlag{Name: "duration", Usage: "`TIME` to run for; 0: until interrupted", Value: time.Minute, EnvVars: env("DURATION")},
-			&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides every throw of the die", DefaultText: "drawn", EnvVars: env("SEED")},
+			&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides every throw of the die", DefaultText: "machine 0's, which is drawn", EnvVars: env("SEED")},
 			&cli.IntFlag{Name: "die", Usage: "`FACES` of the die: 1 to 3 send, the others are internal", Value: machine.DefaultDie, EnvVars: env("DIE")},
 			&cli.StringFlag{Name: "run", Usage: "`NAME` of the run; machines of another run are refused", Value: "by-hand", EnvVars: env("RUN")},
 			&cli.StringFlag{Name: "log-dir", Usage: "existing `DIR` for the event log", Value: ".", EnvVars: env("LOG_DIR")},
@@ -92,8 +92,11 @@ func app() *cli.App {
 			&cli.StringFlag{Name: "faults", Usage: "fault `PLAN` for the machine's connections; the same text on all machines, with peers as ID=HOST:PORT", EnvVars: env("FAULTS")},
 			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
 			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the diagnostics on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
-		}, tlsFlags(), launcherFlags(&o.control)),
+		}, tlsFlags(), deliverFlags(env), launcherFlags(&o.control)),
 		Action: func(c *cli.Context) error {
+			if o.away() {
+				return o.runAway(c)
+			}
 			err := o.parse(c)
 			if err == nil {
 				err = o.run(c.Context, c.App.Reader, c.App.Writer, c.App.ErrWriter)

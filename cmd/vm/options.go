@@ -20,6 +20,7 @@ type options struct {
 	machine vm.Config // but for what ties it to this process
 	record  string    // the log to replay; "": none
 	control control.Options
+	deliver delivery
 	tls     tlsOptions
 	level   hclog.Level // of the diagnostics
 	bind    string
@@ -47,13 +48,16 @@ func (o *options) parse(c *cli.Context) error {
 		Sync:           c.Bool("sync"),
 		WatchEvery:     o.control.StatusEvery,
 	}
+	if err := o.tls.parse(c); err != nil {
+		return err
+	}
 	if err := o.parseModel(c); err != nil {
 		return err
 	}
 	if err := o.parseSurroundings(c); err != nil {
 		return err
 	}
-	if err := o.tls.parse(c); err != nil {
+	if err := o.deliver.parse(c); err != nil {
 		return err
 	}
 	if o.level = hclog.LevelFromString(c.String("log-level")); o.level == hclog.NoLevel {

@@ -41,6 +41,9 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	cfg.Logger = hinting{logging.Diagnostics(screen, "vm-"+strconv.Itoa(cfg.ID), o.level)}
 	o.introduce(cfg.Logger)
 	o.warnOpen(cfg.Logger)
+	if err := o.keepAgreement(&cfg); err != nil {
+		return err
+	}
 	ln, err := o.listener()
 	if err != nil {
 		return err
@@ -55,7 +58,8 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	if progress.Draws(stderr) {
 		done = show(&cfg, screen)
 	}
-	return runMachine(ctx, life, cfg, ln, done, command.Unread(stdout))
+	o.deliver.attach(ctx, &cfg)
+	return o.deliver.finish(ctx, runMachine(ctx, life, cfg, ln, done, command.Unread(stdout)))
 }
 
 // show has a machine show how it stands with it, until the returned function is
