@@ -91,12 +91,6 @@ func (n *Node) receive(conn net.Conn) {
 	stop := context.AfterFunc(n.ctx, func() { _ = conn.Close() })
 	defer stop()
 	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
-	if err := n.judgeSource(conn); err != nil {
-		if n.gate.leave(conn) {
-			n.turnAway(conn, err)
-		}
-		return
-	}
 	served, frames, l, h, err := n.meetCaller(conn)
 	if !n.gate.leave(conn) {
 		return // it was turned away meanwhile
@@ -121,9 +115,12 @@ func (n *Node) receive(conn net.Conn) {
 	}
 }
 
-// meetCaller hears who is on a new connection: by its certificate, where there is TLS, and
-// by its HELLO. It returns on what the two go on, and the caller's link.
+// meetCaller hears who is on a new connection: by its address, by its certificate, where there
+// is TLS, and by its HELLO. It returns on what the two go on, and the caller's link.
 func (n *Node) meetCaller(raw net.Conn) (conn net.Conn, frames *frameReader, l *inLink, h hello, err error) {
+	if err := n.judgeSource(raw); err != nil {
+		return raw, nil, nil, h, err
+	}
 	conn, shown, err := n.secure(raw, false)
 	if err != nil {
 		return conn, nil, nil, h, err

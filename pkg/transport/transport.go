@@ -68,12 +68,12 @@ type Config struct {
 	// Accepted, if not nil, decorates a connection that a machine has made, as
 	// Dial can decorate those that this one makes.
 	Accepted func(conn net.Conn, from int) net.Conn
-	// TLS, if not nil, is under each connection, over what Dial and the listener make. Nobody
-	// without the certificate of a machine gets as far as a HELLO, or as its answer.
-	TLS *TLS
 	// Allow, if not nil, says who may come as far as a HELLO, by the address from which
 	// it calls. It may take its time, until ctx ends. [Sources.Allow] is one.
 	Allow func(ctx context.Context, from netip.Addr) bool
+	// TLS, if not nil, is under each connection, over what Dial and the listener make. Nobody
+	// without the certificate of a machine gets as far as a HELLO, or as its answer.
+	TLS *TLS
 	// Past is what an earlier process of this machine has left behind, for
 	// each peer; none for a machine that begins.
 	Past []Past
