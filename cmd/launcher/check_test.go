@@ -126,7 +126,7 @@ func TestCheckOfSeveralRuns(t *testing.T) {
 	lines := map[string]string{
 		good:       goodVerdict,
 		broken:     "BROKEN: 1 violation among 15 events on 2 machines: match (1)\n",
-		unreadable: "unreadable: vm_1_2.log:4: expected \"start: \", \"internal: \", \"send: \", \"receive: \", \"resume: \" or \"stop: \", found \"sent: step=3 clock=3 queue=0 to=0:1\"\n",
+		unreadable: "unreadable: vm_1_2.log:4: expected \"start: \", \"internal: \", \"send: \", \"receive: \", \"pause: \", \"resume: \" or \"stop: \", found \"sent: step=3 clock=3 queue=0 to=0:1\"\n",
 		missing:    "unreadable: cannot be read: no such file or directory; want the directory of a run\n",
 	}
 	for _, c := range []struct {
@@ -264,7 +264,7 @@ func TestCheckUsage(t *testing.T) {
 		"a file":                 {[]string{file}, file + " cannot be read: not a directory; want the directory of a run"},
 		"no logs":                {[]string{nameless}, nameless + " holds no event log (vm_<id>_<rate>.log): want the directory of a run"},
 		"a directory as a log":   {[]string{directory}, directory + "/vm_0_1.log: expected an event log, found no regular file"},
-		"a log that is not one":  {[]string{unreadable}, unreadable + `/vm_1_2.log:10: expected "start: ", "internal: ", "send: ", "receive: ", "resume: " or "stop: ", found "sent: step=9 clock=9 queue=0 to=0:2"`},
+		"a log that is not one":  {[]string{unreadable}, unreadable + `/vm_1_2.log:10: expected "start: ", "internal: ", "send: ", "receive: ", "pause: ", "resume: " or "stop: ", found "sent: step=9 clock=9 queue=0 to=0:2"`},
 		"an empty directory too": {[]string{""}, `cannot be read: no such file or directory; want the directory of a run`},
 	} {
 		t.Run(name, func(t *testing.T) {

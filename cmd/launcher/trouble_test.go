@@ -44,7 +44,8 @@ func TestStopInOrder(t *testing.T) {
 			requireCorrect(t, dir)
 			assert.Len(t, summaryOf(t, dir), 3)
 			assert.Contains(t, p.out.String(), "all accounted for\n")
-			assert.Regexp(t, `^run .*\nreport .*\nnext .*\n$`, p.errors.String(), "an interrupted run is no error")
+			assert.Regexp(t, `^run .*\n(the run ended after .* of 1h0m0s, with .* ticks\n)?report .*\nnext .*\n$`, p.errors.String(), "an interrupted run is no error")
+			assert.Equal(t, slices.Contains(c.flags, "1h"), strings.Contains(p.errors.String(), "the run ended after "), "it is short if it was to last for some time")
 		})
 	}
 }

@@ -48,13 +48,13 @@ func (o *options) parse(c *cli.Context) error {
 		Sync:           c.Bool("sync"),
 		WatchEvery:     o.control.StatusEvery,
 	}
+	if err := o.tls.parse(c); err != nil {
+		return err
+	}
 	if err := o.parseModel(c); err != nil {
 		return err
 	}
 	if err := o.parseSurroundings(c); err != nil {
-		return err
-	}
-	if err := o.tls.parse(c); err != nil {
 		return err
 	}
 	if err := o.deliver.parse(c); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/roster"
 )
@@ -107,7 +108,7 @@ func awaitRoster(ctx context.Context, req roster.Request, limit time.Duration, t
 		}
 		select {
 		case <-ctx.Done():
-			return nil, command.Usage("--hosts: %w", absent)
+			return nil, exit.With(exit.Retry, fmt.Errorf("--hosts: %w", absent)) // it may come until the next try
 		case <-time.After(fileEvery):
 		}
 	}

@@ -41,6 +41,9 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	cfg.Logger = hinting{logging.Diagnostics(screen, "vm-"+strconv.Itoa(cfg.ID), o.level)}
 	o.introduce(cfg.Logger)
 	o.warnOpen(cfg.Logger)
+	if err := o.keepAgreement(&cfg); err != nil {
+		return err
+	}
 	ln, err := o.listener()
 	if err != nil {
 		return err

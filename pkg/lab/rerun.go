@@ -36,7 +36,7 @@ func (r Rerun) Run(ctx context.Context, env *Env) error {
 	record, err := rundir.ReadRecord(r.Dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s does not exist: want the directory of a run that launcher has started", filepath.Join(r.Dir, rundir.RecordName))
+		return fmt.Errorf("%s does not exist: want the directory of a run, with its record", filepath.Join(r.Dir, rundir.RecordName))
 	case err != nil:
 		return err
 	case record.ReplayOf != "":

@@ -148,21 +148,20 @@ func readHello(frames *frameReader) (hello, error) {
 // turnAway closes a connection, says to whoever is there as much of the reason as it
 // may know, and counts it. The log has the whole reason.
 //
-// There is no need to linger: after its HELLO, whoever keeps to this protocol
-// sends nothing before it is answered. But TLS does, and the HELLO of whoever calls from
-// elsewhere is not read.
+// There is mostly no need to linger: after its HELLO, whoever keeps to this protocol
+// sends nothing before it is answered.
 func (n *Node) turnAway(conn net.Conn, why error) {
 	defer conn.Close()
 	e := unsaid(why)
 	if !n.refuses(conn, why) || e == nil {
 		return
 	}
-	if e.passing { // TLS has said what it says
-		n.lingerBriefly(conn)
-		return
+	// TLS has said what it says, or has not begun.
+	if !e.passing && !(n.cfg.TLS != nil && e.Code == CodeAddress) {
+		sayError(conn, e.told())
 	}
-	sayError(conn, e.told())
-	if e.Code == CodeTLS || e.Code == CodeCertificate || e.Code == CodeAddress {
+	switch e.Code {
+	case CodeTLS, CodeCertificate, CodeAddress: // what it has said is not all read
 		n.lingerBriefly(conn)
 	}
 }
@@ -202,7 +201,7 @@ func (n *Node) refuses(conn net.Conn, why error) bool {
 // maxLingering is how many that were turned away are heard out at one time.
 const maxLingering = 32
 
-// lingerBriefly lets somebody who was turned away in the middle of a handshake hear
+// lingerBriefly lets somebody who was turned away before all that it says was read hear
 // that, unless many others do at this time.
 func (n *Node) lingerBriefly(conn net.Conn) {
 	select {

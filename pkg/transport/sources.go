@@ -180,7 +180,7 @@ func (n *Node) judgeSource(conn net.Conn) error {
 	}
 	from, err := netip.ParseAddrPort(conn.RemoteAddr().String())
 	if err != nil { // it is of no network with addresses
-		return nil //nolint:nilerr // of which there is nothing to judge
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(n.ctx, hundreds(len(n.in))*HelloTimeout)
 	defer cancel()

@@ -25,7 +25,7 @@ type runner struct {
 	faults *faultconn.Faults
 	steps  *stepper
 	mode   mode
-	met    *meetings
+	met    *meetings // what the machines have said of themselves
 
 	came    time.Duration // for how long the run had been going on when this process came back
 	goesOn  time.Duration // for how long it has to have been, for the machine to go on
@@ -75,6 +75,9 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	if r.kept, err = openKept(&r.cfg, r.past.begun()); err != nil {
 		return nil, err
 	}
+	if err = r.drawn(); err != nil {
+		return nil, err
+	}
 	if r.node, err = r.newNode(ln, back); err != nil {
 		return nil, err
 	}
@@ -94,7 +97,11 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 	for i := range past {
 		past[i].Secret = r.kept.from(past[i].Peer)
 	}
-	mine := newTerms(&r.cfg, back.die, r.past.begun())
+	seed := r.cfg.Seed
+	if r.past.begun() {
+		seed = back.seed
+	}
+	mine := newTerms(&r.cfg, back.die, seed, r.past.begun())
 	if r.comesBack() {
 		own := r.past.comeback(r.cfg.Rate, r.steps.machine.Steps())
 		mine.back = &own
@@ -165,6 +172,9 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.kept.over(); err != nil {
+		r.cfg.Logger.Warn("the seed of this run would be taken for that of another one in this directory", "reason", err)
+	}
 	stopReporting() // the result is the last that Watch hears
 	r.steps.watcher.done(m)
 	if r.past.stop != nil {
@@ -210,6 +220,9 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 	start, err := r.barrier(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = apart{}
+	}
+	if err == nil {
+		err = r.settle()
 	}
 	return start, err
 }
@@ -369,7 +382,7 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	s.watcher.run(start)
 	if !r.past.begun() {
 		r.node.Begun()
-		r.cfg.Logger.Info("all start together", "at", start.UTC().Format("15:04:05.000"), "duration", r.cfg.Duration)
+		r.cfg.Logger.Info("all start together", "at", start.UTC().Format("15:04:05.000"), "duration", r.cfg.Duration, "seed", r.cfg.Seed)
 	}
 	s.begin(start, r.cfg.Duration, r.mode.exact(), ctx.Done())
 	defer s.pacer.close()
