@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -102,6 +103,27 @@ func TestGather(t *testing.T) {
 	assert.Equal(t, "0", again.wait())
 	assert.Contains(t, again.errors.String(), "there already  vm-2 on ")
 	assert.Equal(t, g.out.String(), again.out.String())
+}
+
+// A machine that is paused delivers what it has, and the rest when it comes back.
+func TestGatherPausedMachine(t *testing.T) {
+	t.Parallel()
+	addr := gatherAddr(t)
+	h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2), flags: []string{"--rate", "50", "--duration", "3s", "--seed", "3", "--linger", "10s", "--resume", "--deliver", addr}}
+	g := launcher(t, h.dir, "gather", "--listen", addr, "--machines", "2", "--out", "all").start()
+	machines, dirs := apart(t, h)
+	eventually(t, func() bool { return len(logs(t, dirs[1])) == 1 && size(t, logs(t, dirs[1])[1]) > 2000 }, "the run goes on")
+	machines[1].signal(syscall.SIGTERM)
+	assert.Equal(t, "143", machines[1].wait())
+	assert.Contains(t, machines[1].errors.String(), "the log is delivered")
+	assert.Contains(t, g.errors.String(), ", and it may go on\n")
+	machines[1] = h.start(1, "--log-dir", dirs[1])
+	for _, p := range machines {
+		assert.Equal(t, "0", p.wait())
+	}
+	assert.Equal(t, "0", g.wait())
+	requireGathered(t, filepath.Join(h.dir, "all"), dirs)
+	requireCorrect(t, filepath.Join(h.dir, "all"))
 }
 
 // simulatedRun makes the logs of a run, and returns its directory and name.
@@ -207,6 +229,18 @@ func TestNobodyGathers(t *testing.T) {
 		assert.Contains(t, p.errors.String(), "; it stays here, and is delivered later with \"launcher deliver --to "+addr+" "+log+"\"\n")
 		assert.Contains(t, p.out.String(), "machine:     vm-"+strconv.Itoa(id), "the result comes first")
 	}
+
+	// Started again, they find their run over, and deliver.
+	g := launcher(t, h.dir, "gather", "--listen", addr, "--machines", "2", "--out", "all").start()
+	for id := range machines {
+		machines[id] = h.start(id, "--log-dir", dirs[id], "--duration", "500ms", "--resume")
+	}
+	for _, p := range machines {
+		assert.Equal(t, "0", p.wait())
+		assert.Contains(t, p.errors.String(), "the log is delivered")
+	}
+	assert.Equal(t, "0", g.wait())
+	requireGathered(t, filepath.Join(h.dir, "all"), dirs)
 
 	h = &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2), flags: []string{"--rate", "20", "--deliver", addr}}
 	machines, dirs = apart(t, h, "--duration", "0")
