@@ -341,7 +341,6 @@ func TestGatherUsage(t *testing.T) {
 		{"gather --listen 127.0.0.1:0 --machines 3 --run a/b", `--run "a/b": want a name of 1 to 64 letters, digits, dots, dashes or underscores`},
 		{"gather --listen 127.0.0.1:0 --machines 3 --max-size 7", `--max-size "7": want a size such as 500MB or 2GiB`},
 		{"gather --listen 127.0.0.1:0 --machines 3 --timeout -1s", "--timeout -1s: a duration cannot be negative"},
-		{"gather --listen " + ln.Addr().String() + " --machines 3", "nothing can be delivered to " + ln.Addr().String() + ": bind: address already in use; choose another --listen, or end the program that holds it"},
 		{"deliver x", "--to is missing: where are the logs gathered, for example hosta:7070?"},
 		{"deliver --to hosta:7070", "deliver: which logs? Name them, or the directory that they are in"},
 		{"deliver --to hosta x", `--to "hosta": want host:port, such as hosta:7070`},
@@ -352,4 +351,14 @@ func TestGatherUsage(t *testing.T) {
 			requireRefused(t, launcher(t, dir, strings.Fields(c.args)...), c.want)
 		}
 	}
+
+	// What another process has may be free at the next try.
+	p := launcher(t, dir, "gather", "--listen", ln.Addr().String(), "--machines", "3").start()
+	assert.Equal(t, "75", p.wait())
+	assert.Equal(t, "launcher: nothing can be delivered to "+ln.Addr().String()+": bind: address already in use; choose another --listen, or end the program that holds it\n", p.errors.String())
+	first := launcher(t, dir, "gather", "--listen", "127.0.0.1:0", "--machines", "3", "--out", "all").start()
+	eventually(t, func() bool { return strings.Contains(first.errors.String(), "gathering the logs") }, "it begins")
+	p = launcher(t, dir, "gather", "--listen", "127.0.0.1:0", "--machines", "3", "--out", "all").start()
+	assert.Equal(t, "75", p.wait())
+	assert.Equal(t, "launcher: all: another process gathers there: end it, or choose another --out\n", p.errors.String())
 }
