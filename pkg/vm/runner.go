@@ -30,6 +30,7 @@ type runner struct {
 	came    time.Duration // for how long the run had been going on when this process came back
 	goesOn  time.Duration // for how long it has to have been, for the machine to go on
 	stood   bool          // the run may have stood still until then
+	says    bool          // the resume line says how long that is, as the times of the log do not show it
 	started time.Time     // measured; zero: not by this process, or stopped before
 	ran     time.Duration // until the run was over
 }
@@ -63,7 +64,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 		}
 	}
 	r.past = back.past
-	r.steps = &stepper{machine: back.machine, figures: back.figures, inbox: newInbox(cfg.ID, cfg.MaxJump), watcher: newWatcher(cfg.Watch), wall: cfg.wall}
+	r.steps = &stepper{machine: back.machine, figures: back.figures, inbox: newInbox(cfg.ID, cfg.MaxJump), watcher: newWatcher(cfg.Watch, cfg.Probe != nil), wall: cfg.wall}
 	if r.mode, err = newMode(&r.cfg, r.steps, &r.past); err != nil {
 		return nil, err
 	}
@@ -84,6 +85,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	r.steps.inbox.clock.Store(uint64(r.steps.machine.Clock())) // where the past has led
 	r.past.sent = nil                                          // the node has it now
 	r.steps.journal = newJournal(cfg.ID, r.file, cfg.Sync, r.node, r.past.consumed)
+	cfg.Probe.attach(r)
 	return r, nil
 }
 
@@ -121,6 +123,7 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 		TLS:     underLinks(r.cfg.TLS, r.cfg.Duration, r.cfg.Logger),
 		Terms:   mine.encode(),
 		Meet:    r.met.meet,
+		Asked:   r.cfg.Asked,
 	}
 	ids := make(map[string]int)
 	for _, p := range r.cfg.Peers {
@@ -269,6 +272,7 @@ func (r *runner) rejoin(ctx context.Context) (time.Time, error) {
 	r.came = e.elapsed()
 	r.goesOn = r.came
 	r.stood = e.own.paused || e.standsStill()
+	r.says = r.stood || e.stoodMeanwhile()
 	if e.standsStill() && len(r.cfg.Peers) > 0 {
 		r.came -= min(togetherTime, r.came)
 	}
@@ -369,8 +373,8 @@ func (r *runner) connecting(ctx context.Context) (context.Context, context.Cance
 func (r *runner) execute(ctx context.Context, start time.Time) error {
 	s := r.steps
 	if r.past.begun() {
-		if r.stood {
-			s.came = logging.Elapsed(time.Since(start))
+		if r.says {
+			s.came = max(logging.Elapsed(time.Since(start)), time.Microsecond) // 0 would say nothing
 		}
 		r.mode.comeBack()
 	} else {
