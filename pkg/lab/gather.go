@@ -280,11 +280,13 @@ func (g *Gather) conclude(env *Env, name string, machines []gather.Machine, inte
 	if err != nil {
 		return exit.With(exit.Died, err)
 	}
-	clocks := 1 // of the hosts
-	if run.Record != nil {
-		clocks = max(clocks, len(distinct(run.Record.Hosts)))
+	var hosts []string // each with its clock
+	for _, m := range machines {
+		if m.Delivery != nil {
+			hosts = append(hosts, m.About.Host)
+		}
 	}
-	if err := env.sumUp(g.Dir, summaries(stats, machines, run.Record), g.Machines, clocks); err != nil {
+	if err := env.sumUp(g.Dir, summaries(stats, machines, run.Record), g.Machines, max(1, len(distinct(hosts)))); err != nil {
 		return exit.With(exit.Died, err)
 	}
 	if l := stats.Lateness; l.Ticks > 0 && (run.Record == nil || run.Record.Virtual == nil) {
