@@ -29,8 +29,6 @@ func (p *Processes) muster(ctx context.Context, env *Env) (_ *fleet.Fleet, err e
 	if err := rundir.Vacant(p.Dir); err != nil {
 		return nil, err
 	}
-	ctx, stop := exit.OnInterrupt(ctx, nil)
-	defer stop()
 	defer func() {
 		if err != nil && ctx.Err() != nil {
 			err = exit.With(exit.Interrupted, cluster.ErrNotBegun)
