@@ -41,7 +41,7 @@ func (p *Processes) muster(ctx context.Context, env *Env) (_ *fleet.Fleet, err e
 		return nil, err
 	}
 	p.Elsewhere, p.Config.Hosts = f, f.Hosts()
-	if err := p.Config.Check(); err != nil {
+	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	env.remark("hosts        %s: by ssh, a connection for each machine and a few for each host before and after the run", f)
