@@ -258,7 +258,7 @@ func (g *Gather) conclude(env *Env, name string, machines []gather.Machine, inte
 	var shown *shownRun
 	var stats *trace.Stats
 	if g.AtEnd.Report {
-		if shown, err = showRun(run, page.Options{Events: automatic}); err == nil {
+		if shown, err = showRun(run, false, page.Options{Events: automatic}); err == nil {
 			stats = shown.stats
 		}
 	} else {
