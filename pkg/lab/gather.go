@@ -267,7 +267,11 @@ func (g *Gather) conclude(env *Env, name string, machines []gather.Machine, inte
 	if err != nil {
 		return exit.With(exit.Died, err)
 	}
-	if err := env.sumUp(g.Dir, summaries(stats, machines, run.Record), g.Machines); err != nil {
+	clocks := 1 // of the hosts
+	if run.Record != nil {
+		clocks = max(clocks, len(distinct(run.Record.Hosts)))
+	}
+	if err := env.sumUp(g.Dir, summaries(stats, machines, run.Record), g.Machines, clocks); err != nil {
 		return exit.With(exit.Died, err)
 	}
 	if l := stats.Lateness; l.Ticks > 0 && (run.Record == nil || run.Record.Virtual == nil) {

@@ -22,6 +22,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 	r.Faults, err = fault.Parse("at 1s kill 1 for 2s", 2)
 	require.NoError(t, err)
 	r.Virtual = &experiment.Virtual{Latency: experiment.Constant(time.Second)}
+	r.Hosts = []string{"a", "b"}
 	r.Restart, r.Sync, r.NoLogs, r.ReplayOf = true, true, true, "x"
 	r.Hosts = []string{"a", "b"}
 	m := summary.Machine{

@@ -29,7 +29,7 @@ type Record struct {
 	Sync    bool      `json:"sync,omitzero"`    // machines wait for the disk
 	NoLogs  bool      `json:"no_logs,omitzero"` // none were written, in virtual time
 	Host    string    `json:"host"`
-	Hosts   []string  `json:"hosts,omitempty"` // of each machine, where these are not all on one
+	Hosts   []string  `json:"hosts,omitempty"` // of each machine, where these are not all processes of Host
 	System  string    `json:"system"`          // operating system and architecture
 	CPUs    int       `json:"cpus"`
 	Started time.Time `json:"started"`

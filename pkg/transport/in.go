@@ -92,6 +92,10 @@ func (n *Node) receive(conn net.Conn) {
 	defer stop()
 	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
 	served, frames, l, h, err := n.meetCaller(conn)
+	if errors.Is(err, errAsked) {
+		n.answer(served, frames)
+		return
+	}
 	if !n.gate.leave(conn) {
 		return // it was turned away meanwhile
 	}
@@ -104,8 +108,8 @@ func (n *Node) receive(conn net.Conn) {
 	if n.cfg.Accepted != nil {
 		served = n.cfg.Accepted(served, l.from)
 		defer served.Close()
-		frames.r = served
 	}
+	frames.r = counted{served, &n.received}
 	s, err := l.attach(served, h)
 	switch {
 	case err == nil:
@@ -118,15 +122,22 @@ func (n *Node) receive(conn net.Conn) {
 // meetCaller hears who is on a new connection: by its address, by its certificate, where there
 // is TLS, and by its HELLO. It returns on what the two go on, and the caller's link.
 func (n *Node) meetCaller(raw net.Conn) (conn net.Conn, frames *frameReader, l *inLink, h hello, err error) {
-	if err := n.judgeSource(raw); err != nil {
-		return raw, nil, nil, h, err
+	elsewhere := n.judgeSource(raw)
+	if elsewhere != nil && !n.mayAsk(raw) {
+		return raw, nil, nil, h, elsewhere
 	}
 	conn, shown, err := n.secure(raw, false)
 	if err != nil {
 		return conn, nil, nil, h, err
 	}
 	frames = newFrameReader(conn, MaxHello)
-	if h, err = readHello(frames); err == nil {
+	h, err = readHello(frames)
+	switch {
+	case err != nil && n.asks(frames):
+		err = errAsked
+	case elsewhere != nil:
+		err = elsewhere
+	case err == nil:
 		l, err = n.admit(h, shown)
 	}
 	return conn, frames, l, h, err

@@ -69,5 +69,6 @@ func (p *paced) tick(now time.Time, step uint64) {
 		p.logger.Warn("ticks missed: the machine was held up, or the host cannot keep its rate", "ticks", missed, "step", step)
 	}
 	p.figures.Tick(late)
+	p.watcher.ticked(late)
 	p.late = late
 }

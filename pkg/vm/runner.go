@@ -64,7 +64,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 		}
 	}
 	r.past = back.past
-	r.steps = &stepper{machine: back.machine, figures: back.figures, inbox: newInbox(cfg.ID, cfg.MaxJump), watcher: newWatcher(cfg.Watch), wall: cfg.wall}
+	r.steps = &stepper{machine: back.machine, figures: back.figures, inbox: newInbox(cfg.ID, cfg.MaxJump), watcher: newWatcher(cfg.Watch, cfg.Probe != nil), wall: cfg.wall}
 	if r.mode, err = newMode(&r.cfg, r.steps, &r.past); err != nil {
 		return nil, err
 	}
@@ -85,6 +85,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	r.steps.inbox.clock.Store(uint64(r.steps.machine.Clock())) // where the past has led
 	r.past.sent = nil                                          // the node has it now
 	r.steps.journal = newJournal(cfg.ID, r.file, cfg.Sync, r.node, r.past.consumed)
+	cfg.Probe.attach(r)
 	return r, nil
 }
 
@@ -122,6 +123,7 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 		TLS:     underLinks(r.cfg.TLS, r.cfg.Duration, r.cfg.Logger),
 		Terms:   mine.encode(),
 		Meet:    r.met.meet,
+		Asked:   r.cfg.Asked,
 	}
 	ids := make(map[string]int)
 	for _, p := range r.cfg.Peers {
