@@ -106,7 +106,18 @@ func TestThisHostMayAsk(t *testing.T) {
 			c.Allow = func(context.Context, netip.Addr) bool { return false }
 		}
 	})
-	go func() { _ = nodes[0].Connect(t.Context()) }()
+	ctx, cancel := context.WithCancel(t.Context())
+	connected := make(chan struct{})
+	go func() {
+		defer close(connected)
+		_ = nodes[0].Connect(ctx)
+	}()
+	defer func() {
+		cancel()
+		<-connected
+		nodes[0].Close(cancelled())
+		nodes[1].Close(cancelled())
+	}()
 	say := func(what []byte) string {
 		conn, err := net.Dial("tcp", nodes[0].ln.Addr().String())
 		require.NoError(t, err)
