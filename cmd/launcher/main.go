@@ -35,7 +35,7 @@ func app(program string) *cli.App {
 		Action:      command.PipedToTheEnd(action(runOptions)),
 		Commands: []*cli.Command{
 			runCommand(), simCommand(), checkCommand(), statsCommand(), explainCommand(), orderCommand(), exportCommand(), diagramCommand(),
-			reportCommand(), replayCommand(), rerunCommand(), sweepCommand(), certsCommand(), completionCommand(),
+			reportCommand(), replayCommand(), rerunCommand(), sweepCommand(), certsCommand(), gatherCommand(), deliverCommand(), completionCommand(),
 		},
 	}
 }

@@ -94,10 +94,13 @@ func app() *cli.App {
 			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
 			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the diagnostics on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
 			logToFlag(env),
-		}, tlsFlags(), healthFlags(env), launcherFlags(&o.control)),
+		}, tlsFlags(), deliverFlags(env), healthFlags(env), launcherFlags(&o.control)),
 		Action: func(c *cli.Context) error {
-			if c.IsSet("health") {
+			switch {
+			case c.IsSet("health"):
 				return askHealth(c)
+			case o.away():
+				return o.runAway(c)
 			}
 			err := o.parse(c)
 			if err == nil {

@@ -20,6 +20,7 @@ type options struct {
 	machine vm.Config // but for what ties it to this process
 	record  string    // the log to replay; "": none
 	control control.Options
+	deliver delivery
 	tls     tlsOptions
 	level   hclog.Level // of the diagnostics
 	bind    string
@@ -57,6 +58,9 @@ func (o *options) parse(c *cli.Context) error {
 		return err
 	}
 	if err := o.parseSurroundings(c); err != nil {
+		return err
+	}
+	if err := o.deliver.parse(c); err != nil {
 		return err
 	}
 	if o.level = hclog.LevelFromString(c.String("log-level")); o.level == hclog.NoLevel {

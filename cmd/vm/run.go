@@ -66,7 +66,9 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 		_ = ln.Close()
 		return err
 	}
-	return runMachine(ctx, life, cfg, ln, func() { done(); end() }, command.Unread(result))
+	o.deliver.attach(ctx, &cfg)
+	err = runMachine(ctx, life, cfg, ln, func() { done(); end() }, command.Unread(result))
+	return o.deliver.finish(ctx, err)
 }
 
 // show has a machine show how it stands with it, until the returned function is

@@ -137,6 +137,21 @@ func (l *lateness) record(late time.Duration) {
 	l.hist.Add(µs, 1)
 }
 
+// Together returns the lateness of the ticks of several machines as if they were one's.
+// Percentiles of each machine do not tell that: half of the machines may be late always, and
+// the other half never.
+func Together(machines []*Collector) Lateness {
+	all := newLateness()
+	for _, c := range machines {
+		if l := c.lateness; l != nil {
+			all.hist.Merge(l.hist)
+			all.late += l.late
+			all.max = max(all.max, l.max)
+		}
+	}
+	return all.summary()
+}
+
 func (l *lateness) summary() Lateness {
 	percentile := func(percent uint64) time.Duration {
 		// Rounded up, it can lie above everything that was recorded.
