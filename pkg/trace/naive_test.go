@@ -128,6 +128,9 @@ func (n *naive) run() {
 			if rec.ID != l.id || (i == 0) != isStart || isStop && !isLast {
 				n.broken[trace.LawRun] = true
 			}
+			if i > 0 && l.lines[i-1].Kind == logging.PauseRecord && rec.Kind != logging.ResumeRecord {
+				n.broken[trace.LawRun] = true
+			}
 		}
 		if s := l.start(); s != nil {
 			starts = append(starts, s)
@@ -171,6 +174,9 @@ func (n *naive) stepsAndClocks() {
 					n.broken[trace.LawIncrement] = true
 				}
 				step, clock = ev.Step, uint64(ev.Clock)
+			case logging.PauseRecord:
+				n.same(step, rec.Pause.Step, clock, uint64(rec.Pause.Clock))
+				step, clock = rec.Pause.Step, uint64(rec.Pause.Clock)
 			case logging.ResumeRecord:
 				n.same(step, rec.Resume.Step, clock, uint64(rec.Resume.Clock))
 				step, clock = rec.Resume.Step, uint64(rec.Resume.Clock)
