@@ -61,6 +61,7 @@ they lie; csv has the figures of all machines of all runs.
 			recursiveFlag(),
 			formatFlag(report.StatsFormats...),
 			&cli.StringFlag{Name: "plot", Usage: "draw clocks, drift, queues and jumps of one run to `FILE`, as SVG"},
+			correctedFlag(),
 		}, lookFlags()...),
 		Action: command.PipedToTheEnd(action(statsOptions)),
 	}
@@ -73,6 +74,7 @@ func statsOptions(c *cli.Context) (o lab.Stats, err error) {
 	if o.Plot = c.String("plot"); o.Plot != "" && (o.Descend || len(o.Dirs) > 1) {
 		return o, command.Usage("--plot with several runs: a figure is of one")
 	}
+	o.Corrected = c.Bool("corrected")
 	o.Format, err = format(c, report.StatsFormats...)
 	return o, err
 }

@@ -133,7 +133,7 @@ func TestHealth(t *testing.T) {
 // what was said with it.
 func notifySocket(t *testing.T) (name string, notified func(t *testing.T, word string) string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "n") // such names must be short
+	dir, err := os.MkdirTemp("", "n") //nolint:usetesting // such names must be short
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	name = filepath.Join(dir, "n")

@@ -36,7 +36,7 @@ func parseLogTo(c *cli.Context) (stdout bool, err error) {
 // as long as something is taken now and then, and not for ever.
 const (
 	takesNothing = 2 * time.Second
-	takesSlowly  = 10 * time.Second
+	takesSlowly  = 5 * time.Second
 )
 
 // copyLog copies the event log to standard output while it is written, and returns where the

@@ -26,6 +26,7 @@ type options struct {
 	bind    string
 	port    int // not used with a listener that is handed down
 	roster  *roster.Roster
+	pattern bool // the peers were written as one
 
 	health      healthOptions
 	logToStdout bool

@@ -39,8 +39,6 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	signal.Ignore(syscall.SIGPIPE)
 	screen := progress.NewScreen(stderr)
 	cfg.Logger = hinting{logging.Diagnostics(screen, "vm-"+strconv.Itoa(cfg.ID), o.level)}
-	o.introduce(cfg.Logger)
-	o.warnOpen(cfg.Logger)
 	if err := o.keepAgreement(&cfg); err != nil {
 		return err
 	}
@@ -48,6 +46,8 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	if err != nil {
 		return err
 	}
+	o.introduce(cfg.Logger)
+	o.warnOpen(cfg.Logger)
 	if o.control.Supervised {
 		_, done := answer(&cfg, nil)
 		defer done()

@@ -86,9 +86,8 @@ func (a Address) listen() (net.Listener, error) {
 }
 
 func (a Address) removeStale() error {
-	info, err := os.Lstat(a.address)
-	if err != nil || info.Mode()&os.ModeSocket == 0 {
-		return nil // what else is in the way is not ours to remove
+	if info, err := os.Lstat(a.address); err != nil || info.Mode()&os.ModeSocket == 0 {
+		return nil //nolint:nilerr // what else is in the way is not ours to remove, and listening will name it
 	}
 	if conn, err := net.Dial("unix", a.address); err == nil {
 		_ = conn.Close()

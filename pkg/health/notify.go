@@ -25,8 +25,8 @@ func NewNotifier(getenv func(string) string, pid int) *Notifier {
 	// A name that begins with @ is in the abstract namespace, which net takes in this form too.
 	n := &Notifier{socket: &net.UnixAddr{Name: name, Net: "unixgram"}}
 	every, err := strconv.ParseUint(getenv("WATCHDOG_USEC"), 10, 63)
-	for_ := getenv("WATCHDOG_PID")
-	n.watchdog = err == nil && every > 0 && (for_ == "" || for_ == strconv.Itoa(pid))
+	watched := getenv("WATCHDOG_PID")
+	n.watchdog = err == nil && every > 0 && (watched == "" || watched == strconv.Itoa(pid))
 	return n
 }
 

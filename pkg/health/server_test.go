@@ -64,7 +64,7 @@ func served(t *testing.T, a Address) (m *Monitor, set func(vm.Report)) {
 
 // socket returns the address of a Unix socket. Their names must be short.
 func socket(t *testing.T) Address {
-	dir, err := os.MkdirTemp("", "h")
+	dir, err := os.MkdirTemp("", "h") //nolint:usetesting // its names are too long
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return Address{"unix", filepath.Join(dir, "s")}

@@ -255,6 +255,8 @@ type Stats struct {
 	Runs
 	Format string // one of [report.StatsFormats]
 	Plot   string // a file for a figure of the run, if there is one; "": none
+	// Corrected takes all times by the clock of one host.
+	Corrected bool
 }
 
 // figures are those of a run.
@@ -275,6 +277,7 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 	}
 	var tally report.Tally
 	var overview report.Overview
+	apart := false
 	table := report.NewStatsCSV(env.text())
 	err = inOrder(len(dirs), func(i int) figures { return s.dir(env, dirs[i]) }, func(i int, f figures) error {
 		if errors.Is(f.err, rundir.ErrNoLogs) && s.Plot == "" && !s.many() {
@@ -289,6 +292,7 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 		var verdict *trace.Verdict
 		if f.stats != nil {
 			verdict = f.stats.Verdict
+			apart = apart || len(f.stats.ClockSkews) > 0 && f.stats.ClockOffsets != nil
 		}
 		tally.Add(dirs[i], verdict)
 		switch {
@@ -330,6 +334,8 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 		return exit.With(exit.Misused, nil)
 	case tally.Runs(trace.Broken) > 0:
 		return exit.With(exit.Broken, errors.New("a law is broken, so the figures may mean nothing: see \"launcher check\""))
+	case apart && !s.Corrected && len(dirs) == 1 && s.Format == report.StatsFormats[0]:
+		env.suggest("stats", "--corrected", dirs[0])
 	case len(dirs) == 1 && s.Format == report.StatsFormats[0]:
 		env.suggest("diagram", "-o", "run.svg", dirs[0])
 	}
@@ -348,7 +354,7 @@ func (s *Stats) dir(env *Env, dir string) (f figures) {
 		f.curves = report.NewCurves(run.Run)
 		others = append(others, f.curves)
 	}
-	if f.stats, f.err = run.Stats(others...); f.err != nil {
+	if f.stats, f.err = statsOf(run.Run, s.Corrected, others...); f.err != nil {
 		return figures{err: f.err}
 	}
 	f.passed = run.passed()

@@ -61,6 +61,8 @@ func short(v *trace.Verdict) []string {
 type Diagram struct {
 	Dir  string
 	File string // "": standard output
+	// Corrected takes all times by the clock of one host.
+	Corrected bool
 	report.DiagramOptions
 }
 
@@ -73,6 +75,11 @@ func (d Diagram) Run(ctx context.Context, env *Env) error {
 	defer run.close()
 	if err := checkIDs(run.Run, d.Machines); err != nil {
 		return err
+	}
+	if d.Corrected {
+		if run.Run, d.Times, err = corrected(run.Run); err != nil {
+			return err
+		}
 	}
 	env.remarkPassed(run)
 	return env.toOutput(ctx, d.Dir, d.File, func(_ context.Context, w io.Writer) error {

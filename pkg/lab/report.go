@@ -27,6 +27,8 @@ type Report struct {
 	// From and To are the part of the run whose events are shown, counted from its start; a
 	// To of 0 is the end.
 	From, To time.Duration
+	// Corrected takes all times by the clock of one host.
+	Corrected bool
 }
 
 // ErrNoPart says that a part of a run is wanted where that has no meaning.
@@ -69,6 +71,9 @@ func (r Report) Run(ctx context.Context, env *Env) error {
 // page returns what is to be shown.
 func (r *Report) page(env *Env) (*page.Page, error) {
 	if len(r.Dirs) == 1 && isSweep(r.Dirs[0]) {
+		if r.Corrected {
+			return nil, fmt.Errorf("%s is a sweep: %w", r.Dirs[0], ErrOneClock)
+		}
 		if r.From != 0 || r.To != 0 {
 			return nil, fmt.Errorf("%s is a sweep: %w", r.Dirs[0], ErrNoPart)
 		}
@@ -82,7 +87,7 @@ func (r *Report) page(env *Env) (*page.Page, error) {
 		}
 		defer run.close() // what is shown reads it no more after this method
 		env.remarkPassed(run)
-		s, err := showRun(run.Run, page.Options{From: r.From, To: r.To, Events: page.MaxEvents / len(r.Dirs)})
+		s, err := showRun(run.Run, r.Corrected, page.Options{From: r.From, To: r.To, Events: page.MaxEvents / len(r.Dirs)})
 		if err != nil {
 			return nil, err
 		}
@@ -110,10 +115,10 @@ type shownRun struct {
 }
 
 // showRun reads a run, once.
-func showRun(run *trace.Run, o page.Options) (*shownRun, error) {
+func showRun(run *trace.Run, isCorrected bool, o page.Options) (*shownRun, error) {
 	s := &shownRun{run: run, collector: page.NewCollector(run, o)}
 	var err error
-	if s.stats, err = run.Stats(s.collector.Visitors()...); err != nil {
+	if s.stats, err = statsOf(run, isCorrected, s.collector.Visitors()...); err != nil {
 		return nil, err
 	}
 	s.head, s.data = s.collector.Run(s.stats)

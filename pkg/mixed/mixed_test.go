@@ -338,7 +338,7 @@ func FuzzSplit(f *testing.F) {
 			require.True(t, errors.Is(err, mixed.ErrNoLines) || errors.As(err, &e), "%v", err)
 			return
 		}
-		defer split.Close()
+		defer func() { require.NoError(t, split.Close()) }()
 		lines := bytes.Count(stream, []byte("\n"))
 		if !bytes.HasSuffix(stream, []byte("\n")) {
 			lines++

@@ -122,6 +122,9 @@ func (t *Track) Next() (*Turn, error) {
 		return nil, t.over()
 	}
 	err := t.source.Next(&turn.Record)
+	for err == nil && turn.Kind == logging.OffsetRecord { // the machine did nothing
+		err = t.source.Next(&turn.Record)
+	}
 	switch {
 	case errors.Is(err, logging.ErrTorn):
 		return nil, io.EOF

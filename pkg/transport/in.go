@@ -36,11 +36,12 @@ type inLink struct {
 
 // inSession is the receiver's side of a session. Each begins with a new one.
 type inSession struct {
-	since    time.Duration // when it was welcomed, as Node.now
-	acked    uint64        // told to the peer. Invariant: acked ≤ consumed
-	more     bool          // the rest of a frame is on its way
-	pinged   uint64        // what the newest PING says
-	pingedAt time.Time     // when it came
+	since  time.Duration // when it was welcomed, as Node.now
+	acked  uint64        // told to the peer. Invariant: acked ≤ consumed
+	more   bool          // the rest of a frame is on its way
+	pinged uint64        // what the newest PING says
+	got    int64         // when it came, by the system clock, in Unix ns
+	gotAt  time.Duration // the same, as Node.now
 }
 
 func newInLink(n *Node, from int) *inLink {
@@ -168,7 +169,7 @@ func (n *Node) turnAway(conn net.Conn, why error) {
 		return
 	}
 	// TLS has said what it says, or has not begun.
-	if !e.passing && !(n.cfg.TLS != nil && e.Code == CodeAddress) {
+	if !e.passing && (n.cfg.TLS == nil || e.Code != CodeAddress) {
 		sayError(conn, e.told())
 	}
 	switch e.Code {
@@ -387,7 +388,7 @@ func (l *inLink) answers(b []byte) (_ []byte, frames uint64) {
 	now := l.dueNow()
 	l.due &^= now
 	if now.has(framePong) {
-		b = appendNumbers(b, framePong, l.pinged, uint64(l.pingedAt.UnixNano()), uint64(time.Now().UnixNano()))
+		b = appendNumbers(b, framePong, l.pinged, uint64(l.got), uint64(l.got+int64(l.n.now()-l.gotAt)))
 		frames++
 	}
 	if now.has(frameHeld) {
@@ -517,7 +518,8 @@ func (l *inLink) take(t frameType, body []byte) (over bool, err error) {
 	l.due |= step.due
 	switch t {
 	case framePing:
-		l.pinged, l.pingedAt = step.says[0], time.Now()
+		l.pinged, l.got = step.says[0], l.n.cfg.Wall().UnixNano()
+		l.gotAt = l.n.now() // afterwards, so that it was held for as long at least
 	case frameReady, frameStarted:
 		l.start = heardProposal(t, step.says, l.n.now(), l.since)
 		l.proposal = l.start.at

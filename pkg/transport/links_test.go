@@ -32,9 +32,9 @@ func TestLinks(t *testing.T) {
 		return nodes[0].Received() == nodes[1].Stats().Bytes && nodes[1].Received() == nodes[0].Stats().Bytes
 	})
 
-	nodes[0].out[0].line.mu.Lock()
+	nodes[0].out[0].mu.Lock()
 	conn := nodes[0].out[0].session.conn
-	nodes[0].out[0].line.mu.Unlock()
+	nodes[0].out[0].mu.Unlock()
 	require.NoError(t, conn.Close())
 	eventually(t, "the link is made again", func() bool { l := nodes[0].Links()[0]; return l.Reconnects == 1 && l.Stands() })
 	nodes[1].Consumed(0, 5)
@@ -106,7 +106,18 @@ func TestThisHostMayAsk(t *testing.T) {
 			c.Allow = func(context.Context, netip.Addr) bool { return false }
 		}
 	})
-	go func() { _ = nodes[0].Connect(t.Context()) }()
+	ctx, cancel := context.WithCancel(t.Context())
+	connected := make(chan struct{})
+	go func() {
+		defer close(connected)
+		_ = nodes[0].Connect(ctx)
+	}()
+	defer func() {
+		cancel()
+		<-connected
+		nodes[0].Close(cancelled())
+		nodes[1].Close(cancelled())
+	}()
 	say := func(what []byte) string {
 		conn, err := net.Dial("tcp", nodes[0].ln.Addr().String())
 		require.NoError(t, err)

@@ -87,8 +87,8 @@ type Config struct {
 	// Asked, if not nil, answers who asks on the machine's port; see [transport.Config].
 	Asked func(conn net.Conn, read []byte)
 
-	// wall is the system's clock, which may be set at any time: it stamps lines, and no
-	// more. time.Now if nil.
+	// wall is the system's clock, which may be set at any time: it stamps lines, and peers compare
+	// theirs with it. time.Now if nil.
 	wall func() time.Time
 	// hear is how long a machine that comes back waits for peers that do not answer,
 	// hearingTime if 0.
