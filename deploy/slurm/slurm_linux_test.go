@@ -200,6 +200,11 @@ func TestSlurm(t *testing.T) {
 			assert.Equal(t, "CANCELLED", j.wait())
 			assert.Equal(t, "0", j.is("Restarts"))
 			enginetest.Eventually(t, "no machine is left", func() bool { return len(enginetest.Machines(t, "VM_LOG_DIR="+j.logs())) == 0 })
+
+			again := c.submit(t, append(told, "CONTINUE="+j.id), "lamport.sbatch")
+			require.Equal(t, "COMPLETED", again.wait())
+			enginetest.RequireCorrect(t, j.logs())
+			enginetest.RequireTicks(t, j.logs(), ticks)
 		})
 	})
 }
