@@ -17,6 +17,10 @@ script can run at the same time.
   --rates LIST      ticks per second of the three machines (default: 1,5,4)
   --seed NUMBER     decides every throw of the dice (default: drawn)
   --out DIR         directory for the logs (default: runs/hand-<process id>)
+  --list others|all
+                    how a machine is told of the others: a list of all others, with its
+                    id and port; or one list of all, in which it finds itself by its
+                    host's address (default: others)
   --link-down SECONDS
                     2 seconds after the start, take down the link of machine 1's
                     host for this long; all bytes are lost, and nobody is notified
@@ -41,10 +45,11 @@ name=lamport-$$
 switch=$name-switch
 port=2050
 
-LINK_DOWN=${LINK_DOWN:-0} UNREACHABLE=${UNREACHABLE:-0}
+LIST=${LIST:-others} LINK_DOWN=${LINK_DOWN:-0} UNREACHABLE=${UNREACHABLE:-0}
 
 take_flag() {
 	case $1 in
+	--list) LIST=$2 ;;
 	--link-down) LINK_DOWN=$2 ;;
 	--unreachable) UNREACHABLE=$2 ;;
 	*) return 1 ;;
@@ -90,12 +95,13 @@ make_hosts() {
 # machine replaces this process by machine $1, on its host.
 # shellcheck disable=SC2317,SC2329 # launch calls it
 machine() {
-	local id=$1 peers="" i
+	local id=$1 peers="" i who
 	for i in 0 1 2; do
 		((i == id)) || peers+=,$(address "$i"):$port
 	done
-	exec ip netns exec "$name-$id" "$BIN/vm" --id "$id" --bind 0.0.0.0 --port "$port" --peers "${peers#,}" \
-		--rate "${rates[id]}" --duration "$DURATION" --seed "$SEED" --run "$RUN" --log-dir "$OUT" --connect-timeout 30s
+	who=(--id "$id" --port "$port" --peers "${peers#,}" --rate "${rates[id]}")
+	[[ $LIST != all ]] || who=(--peers "10.77.0.{1..3}:$port" --rate "$RATES")
+	exec ip netns exec "$name-$id" "$BIN/vm" "${who[@]}" --duration "$DURATION" --seed "$SEED" --run "$RUN" --log-dir "$OUT" --connect-timeout 30s
 }
 
 # break_link cuts one host off from the others for a while, after the machines have
@@ -119,6 +125,7 @@ break_link() {
 }
 
 take_flags "$@"
+[[ $LIST == others || $LIST == all ]] || fail 2 "--list $LIST: want others or all"
 [[ $LINK_DOWN =~ ^[0-9]{1,4}$ ]] || fail 2 "--link-down $LINK_DOWN: want whole seconds"
 [[ $UNREACHABLE =~ ^[0-9]{1,4}$ ]] || fail 2 "--unreachable $UNREACHABLE: want whole seconds"
 ((EUID == 0)) || fail 77 "network namespaces need root"

@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/pkg/rundir"
 )
 
 // Three machines that a person starts, in whatever order and one after the other,
@@ -94,7 +96,7 @@ func TestByHandEnvironment(t *testing.T) {
 	for _, p := range machines {
 		assert.Equal(t, "0", p.wait())
 	}
-	assert.Equal(t, []string{"vm_0_12.5.links", "vm_0_12.5.log", "vm_1_max.links", "vm_1_max.log"}, files(t, h.dir))
+	assert.Equal(t, []string{"run.json", "vm_0_12.5.links", "vm_0_12.5.log", "vm_1_max.links", "vm_1_max.log"}, files(t, h.dir))
 	requireCorrect(t, h.dir)
 }
 
@@ -201,8 +203,8 @@ func TestByHandToldDifferently(t *testing.T) {
 			"machine 0 runs for 400ms, machine 1 for 500ms: what machine 0 is sent after its end is lost", "give all machines of a run the same --duration", false,
 		},
 		{
-			"the seed", []string{"--duration", "400ms", "--seed", "7"}, []string{"--duration", "400ms"},
-			"machine 0 has seed 7, machine 1 drawn its own seed: no one seed repeats their dice", "give all machines of a run the same --seed", false,
+			"the seed", []string{"--duration", "400ms"}, []string{"--duration", "400ms", "--seed", "7"},
+			"machine 0 has drawn its own seed, machine 1 seed 7: no one seed repeats their dice", "give all machines of a run the same --seed", false,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -229,6 +231,55 @@ func TestByHandToldDifferently(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What the machines of a run by hand have agreed upon stands in the directory of each, the seed of
+// machine 0 with it: so the run can be done again, by their logs and by the record.
+func TestByHandIsRecorded(t *testing.T) {
+	t.Parallel()
+	ports := freePorts(t, 3)
+	var list []string
+	for _, port := range ports {
+		list = append(list, fmt.Sprintf("127.0.0.1:%d", port))
+	}
+	shared, own := t.TempDir(), t.TempDir()
+	var machines []*program
+	for id, dir := range []string{shared, own, shared} {
+		machines = append(machines, prepare(t, dir, filepath.Join(bin, "vm"), "--id", strconv.Itoa(id),
+			"--peers", strings.Join(list, ","), "--rate", "50,200,100", "--duration", "600ms", "--run", "recorded").start())
+	}
+	for _, p := range machines {
+		require.Equal(t, "0", p.wait(), p.errors)
+	}
+	zero := records(t, filepath.Join(shared, "vm_0_50.log"))[0].Start
+	assert.Equal(t, zero.Seed, records(t, filepath.Join(shared, "vm_2_100.log"))[0].Start.Seed)
+	assert.Equal(t, zero.Seed, records(t, filepath.Join(own, "vm_1_200.log"))[0].Start.Seed)
+	for _, dir := range []string{shared, own} {
+		r, err := rundir.ReadRecord(dir)
+		require.NoError(t, err)
+		assert.Equal(t, zero.Seed, r.Seed)
+		assert.Equal(t, "recorded", r.Run)
+		assert.Equal(t, 600*time.Millisecond, r.Duration)
+		assert.Equal(t, "[50 200 100]", fmt.Sprint(r.Rates))
+	}
+	assert.Equal(t, []string{"run.json", "vm_0_50.links", "vm_0_50.log", "vm_2_100.links", "vm_2_100.log"}, files(t, shared))
+
+	// Gathered, it is a run like any other.
+	require.NoError(t, os.Rename(filepath.Join(own, "vm_1_200.log"), filepath.Join(shared, "vm_1_200.log")))
+	requireCorrect(t, shared)
+	replayed := launcher(t, shared, "replay", ".").start()
+	assert.Equal(t, "0", replayed.wait(), replayed.errors)
+	again := launcher(t, shared, "rerun", "--out", "again", ".").start()
+	require.Equal(t, "0", again.wait(), again.errors)
+	r, err := rundir.ReadRecord(filepath.Join(shared, "again"))
+	require.NoError(t, err)
+	assert.Equal(t, zero.Seed, r.Seed)
+	assert.Equal(t, "[50 200 100]", fmt.Sprint(r.Rates))
+
+	// The next run does not mix with it.
+	next := prepare(t, shared, filepath.Join(bin, "vm"), "--id", "0", "--peers", strings.Join(list, ","), "--rate", "7", "--run", "next").start()
+	assert.Equal(t, "2", next.wait())
+	assert.Contains(t, next.errors.String(), "vm: run.json is of an earlier run, which is not overwritten: choose another --log-dir, or move it away with its logs\n")
 }
 
 // A machine that waits for another says who has come instead, and for what it asked. That one

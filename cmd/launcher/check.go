@@ -20,6 +20,11 @@ runs, each has a line, and a table says how many are correct.
 
   launcher check -r runs
 
+In the place of a directory, this command and the others that read a run take a file
+in which the logs of several machines stand mixed, or - for standard input: what
+"docker compose logs", "kubectl logs", "journalctl" or "srun -l" print, whatever stands
+in front of the lines. Other lines are passed over.
+
 Exit code 0: every run is correct; 1: one is broken or incomplete; 2: a log cannot
 be read.`,
 		Flags: append([]cli.Flag{

@@ -26,7 +26,7 @@ func shown(t *testing.T) map[string][]string {
 	for _, program := range []string{"launcher", "vm"} {
 		texts[program+" --help"] = helpOf(t, program)
 	}
-	for _, c := range []string{"run", "sim", "check", "stats", "explain", "order", "export", "diagram", "report", "replay", "rerun", "sweep", "certs"} {
+	for _, c := range []string{"run", "sim", "check", "stats", "explain", "order", "export", "diagram", "report", "replay", "rerun", "sweep", "certs", "gather", "deliver"} {
 		texts["launcher "+c+" --help"] = helpOf(t, "launcher", c)
 	}
 	lines := make(map[string][]string)

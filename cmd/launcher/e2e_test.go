@@ -40,6 +40,9 @@ import (
 // test has it.
 var bin string
 
+// atTheEnd ends what the tests share.
+var atTheEnd []func()
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	os.Exit(func() int {
@@ -47,7 +50,12 @@ func TestMain(m *testing.M) {
 		if bin, err = os.MkdirTemp("", "lamport-e2e-"); err != nil {
 			panic(err)
 		}
-		defer func() { _ = os.RemoveAll(bin) }()
+		defer func() {
+			for _, end := range atTheEnd {
+				end()
+			}
+			_ = os.RemoveAll(bin)
+		}()
 		args := []string{"build", "-o", bin + "/"}
 		if raceEnabled() {
 			args = append(args, "-race")
@@ -79,7 +87,12 @@ const deadline = 60 * time.Second
 // eventually polls until ok.
 func eventually(t *testing.T, ok func() bool, what string, args ...any) {
 	t.Helper()
-	for end := time.Now().Add(deadline); !ok(); time.Sleep(5 * time.Millisecond) {
+	eventuallyWithin(t, deadline, ok, what, args...)
+}
+
+func eventuallyWithin(t *testing.T, limit time.Duration, ok func() bool, what string, args ...any) {
+	t.Helper()
+	for end := time.Now().Add(limit); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			require.Fail(t, "did not happen: "+fmt.Sprintf(what, args...))
 		}

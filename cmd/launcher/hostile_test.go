@@ -451,7 +451,7 @@ func TestFirstSignalEndsAMachine(t *testing.T) {
 	for _, resume := range []string{"--resume=false", "--resume"} {
 		p := h.start(0, resume)
 		h.waitForKnock(1)
-		p.signal(syscall.SIGTERM)
+		p.signal(os.Interrupt)
 		assert.Equal(t, "130", p.wait())
 		assert.Contains(t, p.errors.String(), "interrupted before the run began")
 		assert.Empty(t, files(t, h.dir))

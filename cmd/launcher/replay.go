@@ -66,7 +66,8 @@ func rerunCommand() *cli.Command {
 		Description: `Starts a run again with what its run.json says, in a new directory. A run in virtual
 time must come out with the same bytes, which is checked (exit code 1: it did not).
 Processes throw the same dice, but their messages arrive at other instants; "launcher
-replay" repeats those too. The other exit codes are those of "launcher run".`,
+replay" repeats those too. They run on this host, unless --hosts names others, also
+where the run's own were others: a record alone does not reach for hosts. The other exit codes are those of "launcher run".`,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`DIR` for the run", DefaultText: "runs/<time>-<name>"},
 			&cli.StringFlag{Name: "ports", Usage: "ports of the processes: a `LIST`, or auto for free ones", DefaultText: "as recorded"},
@@ -75,7 +76,7 @@ replay" repeats those too. The other exit codes are those of "launcher run".`,
 			reportFlag(),
 			minFreeFlag(),
 			&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress"},
-		}, lookFlags()...),
+		}, append(hostsFlags(), lookFlags()...)...),
 		Action: command.PipedToTheEnd(action(rerunOptions)),
 	}
 }
@@ -86,6 +87,9 @@ func rerunOptions(c *cli.Context) (o lab.Rerun, err error) {
 		return o, err
 	}
 	if o.MinFree, err = minFree(c); err != nil {
+		return o, err
+	}
+	if o.Hosts, err = hosts(c); err != nil {
 		return o, err
 	}
 	o.Out, err = outDir(c)

@@ -132,7 +132,7 @@ func TestReplayRefuses(t *testing.T) {
 		{[]string{"replay", damaged}, damaged + `/vm_0_1.log:4: expected step, a whole number from 0 to 18446744073709551615 without leading zeros, found "three clock=10 queue=3 from=1 seq=2 sent"…`},
 		{[]string{"replay", future}, future + "/run.json: format 9 of another release ((devel)); this one reads format 1"},
 		{[]string{"rerun"}, "rerun: which run? Name its directory, for example runs/latest"},
-		{[]string{"rerun", none}, none + "/run.json does not exist: want the directory of a run that launcher has started"},
+		{[]string{"rerun", none}, none + "/run.json does not exist: want the directory of a run, with its record"},
 		{[]string{"rerun", future}, future + "/run.json: format 9 of another release ((devel)); this one reads format 1"},
 		{[]string{"rerun", "--ports", "auto", dir}, "--ports: that is for processes, and " + dir + " ran in virtual time"},
 		{[]string{"rerun", "--out", "", dir}, "--out is empty: want the name of a directory"},

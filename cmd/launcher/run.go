@@ -21,9 +21,9 @@ const defaultPorts = "2050,3050,4050"
 func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
-		Usage:     "run a cluster on this host, watch it and sum it up (the default)",
+		Usage:     "run a cluster on this host or others, watch it, sum it up (the default)",
 		UsageText: "launcher run [flags]",
-		Description: `Each machine is a process. The run's directory receives the event logs, run.json (what
+		Description: `Each machine is a process, of this host or by ssh of others (--hosts). The run's directory receives the event logs, run.json (what
 it takes to repeat the run), summary.json and the processes' diagnostics. Ctrl-C stops
 the run in an orderly way; a second Ctrl-C kills it.
 
@@ -58,7 +58,7 @@ func runFlags() []cli.Flag {
 		reportFlag(),
 		minFreeFlag(),
 		&cli.BoolFlag{Name: "quiet", Usage: "print only the result and errors: no remarks, no progress", EnvVars: env("QUIET")},
-	}, lookFlags()...)
+	}, append(hostsFlags(), lookFlags()...)...)
 }
 
 func runOptions(c *cli.Context) (o lab.Processes, err error) {
@@ -89,6 +89,12 @@ func runOptions(c *cli.Context) (o lab.Processes, err error) {
 		return o, err
 	}
 	if o.MinFree, err = minFree(c); err != nil {
+		return o, err
+	}
+	if o.Hosts, err = hosts(c); err != nil {
+		return o, err
+	}
+	if err := machineEach(c, len(o.Hosts.Entries)); err != nil {
 		return o, err
 	}
 	if o.Spec, err = spec(c, experiment.NewName()); err != nil {

@@ -145,7 +145,39 @@ func TestThreeHosts(t *testing.T) {
 		requireThree(t, p, p.out.String())
 		requireNoHosts(t, p)
 		talk := readFile(t, filepath.Join(p.cmd.Dir, "run", "vm_1.stderr"))
-		assert.Regexp(t, `starting: .*listening=\S+:2050\b`, talk)
+		assert.Regexp(t, `starting: .*listening="?\[::\]:2050\b`, talk, "on all interfaces, as the peers are on other hosts")
+		assert.Contains(t, talk, "nothing is encrypted: anybody on the network can read along")
+	}
+}
+
+// In one list of all, each host finds itself. Who calls from the same network and is not in the
+// list is turned away unheard, and does not disturb.
+func TestThreeHostsAndAStranger(t *testing.T) {
+	p := netns(t, "--list", "all", "--duration", "0")
+	t.Parallel()
+	p.start()
+	dir := filepath.Join(p.cmd.Dir, "run")
+	waitForEvents(t, dir, 3, 5)
+	outside := fmt.Sprintf("lamport-%d-switch", p.cmd.Process.Pid)
+	for _, args := range []string{"ip link set lo up", "ip address add 10.77.0.9/24 dev bridge"} {
+		out, err := exec.Command("ip", append([]string{"netns", "exec", outside}, strings.Fields(args)...)...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	for _, host := range []string{"10.77.0.1", "10.77.0.3"} {
+		out, err := exec.Command("ip", "netns", "exec", outside, "bash", "-c", "exec 3<>/dev/tcp/"+host+"/2050 && exec timeout 60 cat <&3").CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		assert.Contains(t, string(out), "not known as a machine of this run")
+	}
+	p.signal(syscall.SIGINT)
+	require.Equal(t, "130", p.wait())
+	requireNoHosts(t, p)
+	code, verdict := checked(t, dir, "--allow-incomplete")
+	assert.Equal(t, "0", code, verdict)
+	for id, host := range []string{"10.77.0.1", "10.77.0.2", "10.77.0.3"} {
+		talk := readFile(t, filepath.Join(dir, fmt.Sprintf("vm_%d.stderr", id)))
+		assert.Contains(t, talk, fmt.Sprintf(`who is who: id=%d by="%s:2050 of the peers" machines=3`, id, host))
+		const turnedAway = `reason="it calls from an address that is none of the peers': if it is a peer's, allow it with --allow"`
+		assert.Equal(t, id != 1, strings.Contains(talk, "connection refused: from=10.77.0.9:") && strings.Contains(talk, turnedAway), talk)
 	}
 }
 

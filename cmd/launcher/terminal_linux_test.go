@@ -345,7 +345,7 @@ func TestTerminalByHand(t *testing.T) {
 	p.start()
 	require.Equal(t, "0", p.wait())
 	eventually(t, func() bool { return strings.Contains(seen(p), "\nmessages: ") }, "the terminal shows all")
-	assert.Regexp(t, `: all start together: at=\d\d:\d\d:\d\d\.\d{3} duration=1s\n`, seen(p))
+	assert.Regexp(t, `: all start together: at=\d\d:\d\d:\d\d\.\d{3} duration=1s seed=\d+\n`, seen(p))
 	assert.Regexp(t, `\n1s left +\[=+> *\]\n\d+ events, clock \d+, 0 waiting\nvm .*\nvm-0 +50 +running `, seen(p))
 	assert.Regexp(t, `\n1s +\[=+\]\n\d+ events, clock \d+, 0 waiting\nvm .*\nvm-0 +50 +done .*\n\nmachine: `, seen(p), "a busy host misses ticks")
 }

@@ -44,7 +44,7 @@ func (o *options) parseAllow(c *cli.Context) error {
 }
 
 // open reports whether the machines of the run prove nothing to each other.
-func (o *options) open() bool { return true }
+func (o *options) open() bool { return !o.tls.on() }
 
 // warnOpen says that others can read along and join in, where they can.
 func (o *options) warnOpen(logger hclog.Logger) {

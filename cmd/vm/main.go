@@ -45,6 +45,12 @@ or, with one list of all for all, in which each finds itself:
 They wait for each other and start together. Ctrl-C stops one in an orderly way: its log
 is complete, and the others continue. A second Ctrl-C kills it.
 
+SIGTERM to one that was started with --resume, or by an engine such as Slurm, Kubernetes
+or systemd, pauses it: started again with --resume, it goes on where it was. Where all are
+paused, the run stands still. Exit codes: 0 done, 2 wrong usage, 3 the machine broke off,
+5 the run to be resumed was stopped short, 75 try again (peers, disk, port), 130 stopped,
+143 paused.
+
 An engine that starts one process per machine needs no more than the program: its ranks
 are the ids, and its hosts the peers. For others, each flag has a variable, and one
 environment serves all machines:
@@ -53,9 +59,9 @@ environment serves all machines:
   mpirun -np 3 vm --rate 1,5,4
   vm --peers 'vm-{0..2}.lamport:2050' --rate 1,5,4
 
-Without certificates nothing on the network is encrypted, and only addresses of the
-peers are let in. With --tls-cert, --tls-key and --tls-ca, which "launcher certs" makes,
-nobody else can take part or listen.`
+Without certificates nothing on the network is encrypted, and only addresses of the peers
+are let in. With --tls-cert, --tls-key and --tls-ca, which "launcher certs" makes, nobody
+else can take part or listen.`
 
 func app() *cli.App {
 	var o options
@@ -67,12 +73,13 @@ func app() *cli.App {
 		Description: description,
 		Metadata: map[string]any{command.ChoicesKey: command.Choices{
 			"log-level": command.LogLevels,
+			"log-to":    logTos,
 			"pace":      {"max", "recorded"},
 		}},
 		Flags: slices.Concat(rosterFlags(env), []cli.Flag{
 			allowFlag(env),
 			&cli.DurationFlag{Name: "duration", Usage: "`TIME` to run for; 0: until interrupted", Value: time.Minute, EnvVars: env("DURATION")},
-			&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides every throw of the die", DefaultText: "drawn", EnvVars: env("SEED")},
+			&cli.StringFlag{Name: "seed", Usage: "`NUMBER` that decides every throw of the die", DefaultText: "machine 0's, which is drawn", EnvVars: env("SEED")},
 			&cli.IntFlag{Name: "die", Usage: "`FACES` of the die: 1 to 3 send, the others are internal", Value: machine.DefaultDie, EnvVars: env("DIE")},
 			&cli.StringFlag{Name: "run", Usage: "`NAME` of the run; machines of another run are refused", Value: "by-hand", EnvVars: env("RUN")},
 			&cli.StringFlag{Name: "log-dir", Usage: "existing `DIR` for the event log", Value: ".", EnvVars: env("LOG_DIR")},
@@ -86,8 +93,15 @@ func app() *cli.App {
 			&cli.StringFlag{Name: "faults", Usage: "fault `PLAN` for the machine's connections; the same text on all machines, with peers as ID=HOST:PORT", EnvVars: env("FAULTS")},
 			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
 			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the diagnostics on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
-		}, tlsFlags(), launcherFlags(&o.control)),
+			logToFlag(env),
+		}, tlsFlags(), deliverFlags(env), healthFlags(env), launcherFlags(&o.control)),
 		Action: func(c *cli.Context) error {
+			switch {
+			case c.IsSet("health"):
+				return askHealth(c)
+			case o.away():
+				return o.runAway(c)
+			}
 			err := o.parse(c)
 			if err == nil {
 				err = o.run(c.Context, c.App.Reader, c.App.Writer, c.App.ErrWriter)

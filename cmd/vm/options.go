@@ -20,11 +20,16 @@ type options struct {
 	machine vm.Config // but for what ties it to this process
 	record  string    // the log to replay; "": none
 	control control.Options
+	deliver delivery
 	tls     tlsOptions
 	level   hclog.Level // of the diagnostics
 	bind    string
 	port    int // not used with a listener that is handed down
 	roster  *roster.Roster
+	pattern bool // the peers were written as one
+
+	health      healthOptions
+	logToStdout bool
 }
 
 // parse reads the command line. What is wrong with it is wrong usage.
@@ -47,17 +52,27 @@ func (o *options) parse(c *cli.Context) error {
 		Sync:           c.Bool("sync"),
 		WatchEvery:     o.control.StatusEvery,
 	}
+	if err := o.tls.parse(c); err != nil {
+		return err
+	}
 	if err := o.parseModel(c); err != nil {
 		return err
 	}
 	if err := o.parseSurroundings(c); err != nil {
 		return err
 	}
-	if err := o.tls.parse(c); err != nil {
+	if err := o.deliver.parse(c); err != nil {
 		return err
 	}
 	if o.level = hclog.LevelFromString(c.String("log-level")); o.level == hclog.NoLevel {
 		return command.Usage("--log-level %q: want trace, debug, info, warn, error or off", c.String("log-level"))
+	}
+	var err error
+	if o.health, err = parseHealth(c); err != nil {
+		return err
+	}
+	if o.logToStdout, err = parseLogTo(c); err != nil {
+		return err
 	}
 	if o.record != "" {
 		return nil

@@ -1,9 +1,10 @@
-// Package cluster runs the machines of a run as processes of this host: it
-// binds their ports, starts them, watches them, and stops them.
+// Package cluster runs the machines of a run as processes, of this host or of others
+// (see [Elsewhere]): it binds their ports, starts them, watches them, and stops them.
 //
 // Every process is tied to this one twice: by its standard input, whose end
 // tells it to stop in order, and on Linux by a signal that the kernel sends
-// when the parent is gone. So nothing outlives a launcher that is killed.
+// when the parent is gone. So nothing outlives a launcher that is killed. On another
+// host it is the end of the connection that tells them.
 package cluster
 
 import (
@@ -42,6 +43,12 @@ type Config struct {
 	// have one; there is no Duration. AtPace keeps the pace of the records.
 	Replay []string
 	AtPace bool
+
+	// Elsewhere, if not nil, is where the machines are. VM is not used then, and a
+	// port that they are to share must have been bound on its host once.
+	Elsewhere Elsewhere
+	// Hosts are, for the record, the names of the machines' hosts; nil: this one.
+	Hosts []string
 
 	TLS      bool   // machines know each other by certificates, which are made for this run
 	Sync     bool   // machines wait for the disk before they send
@@ -103,7 +110,15 @@ func (e *PortError) Error() string { return e.Err.Error() }
 
 func (e *PortError) Unwrap() error { return e.Err }
 
-// Cluster is a run on this host.
+// listened returns the ports that are bound here.
+func (cfg *Config) listened() []int {
+	if cfg.Elsewhere != nil {
+		return nil
+	}
+	return cfg.Ports
+}
+
+// Cluster is a run as processes.
 type Cluster struct {
 	cfg       Config
 	limits    limits
@@ -129,8 +144,10 @@ func newOn(h host, cfg Config) (*Cluster, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	if err := h.fits(len(cfg.Rates)); err != nil {
-		return nil, err
+	if cfg.Elsewhere == nil {
+		if err := h.fits(len(cfg.Rates)); err != nil {
+			return nil, err
+		}
 	}
 	c := &Cluster{
 		cfg:       cfg,
@@ -138,7 +155,7 @@ func newOn(h host, cfg Config) (*Cluster, error) {
 		forks:     make(chan func()),
 		processes: make([]*process, len(cfg.Rates)),
 	}
-	for id, port := range cfg.Ports {
+	for id, port := range cfg.listened() {
 		ln, err := transport.Listen(loopback, port)
 		if err != nil {
 			c.closeListeners()
@@ -164,6 +181,7 @@ func (c *Cluster) record() *rundir.Record {
 		Version: c.cfg.Version,
 		Spec:    c.cfg.Spec,
 		Ports:   c.Ports(),
+		Hosts:   c.cfg.Hosts,
 		Restart: c.cfg.Restart,
 		TLS:     c.cfg.TLS,
 		Sync:    c.cfg.Sync,
@@ -178,6 +196,9 @@ func (c *Cluster) record() *rundir.Record {
 
 // Ports returns the port of each machine, those that were free for any too.
 func (c *Cluster) Ports() []int {
+	if c.cfg.Elsewhere != nil {
+		return c.cfg.Ports
+	}
 	ports := make([]int, len(c.listeners))
 	for i, ln := range c.listeners {
 		ports[i] = ln.Addr().(*net.TCPAddr).Port
@@ -247,8 +268,8 @@ func (c *Cluster) Kill() {
 		if p == nil {
 			continue
 		}
-		_ = p.cmd.Process.Kill() // an error says that it has ended already
-		p.lifeline.Cut()         // for what a program that is not ours may have started
+		p.kill()
+		p.lifeline.Cut() // for what a program that is not ours may have started
 	}
 }
 

@@ -57,15 +57,26 @@ func (cfg *Config) Check() error {
 		return errors.New("the run is one in virtual time")
 	case len(cfg.Ports) != n:
 		return portsError("%d ports for %d machines: give one each", len(cfg.Ports), n)
-	case cfg.Faults.Has(fault.Pause) && !CanPause:
+	case cfg.Faults.Has(fault.Pause) && !CanPause && cfg.Elsewhere == nil:
 		return &experiment.Error{Field: "faults", Err: ErrNoPause}
 	}
-	seen := make(map[int]int)
+	type place struct {
+		address string
+		port    int
+	}
+	seen := make(map[place]int)
 	for id, port := range cfg.Ports {
-		if other, twice := seen[port]; twice && port != 0 {
+		at := place{loopback, port}
+		if cfg.Elsewhere != nil {
+			at.address = cfg.Elsewhere.Site(id).Address
+		}
+		if other, twice := seen[at]; twice && port != 0 {
 			return portsError("machines %d and %d have one port, %d: give each its own", other, id, port)
 		}
-		seen[port] = id
+		seen[at] = id
+	}
+	if cfg.Elsewhere != nil {
+		return nil
 	}
 	if _, err := exec.LookPath(cfg.VM); err != nil {
 		if e, ok := errors.AsType[*exec.Error](err); ok {

@@ -7,7 +7,7 @@ import (
 
 // detach takes a process out of the console's group, so that Ctrl-C reaches
 // only the launcher, which stops the machines in order.
-func detach(cmd *exec.Cmd) {
+func detach(cmd *exec.Cmd, _ bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }
 

@@ -25,6 +25,8 @@ const (
 	fakeEnv = "LAMPORT_TEST_FAKE"
 	// releaseEnv is the address where a fake waits for its test to hang up.
 	releaseEnv = "LAMPORT_TEST_RELEASE"
+	// markEnv is a directory where fakes leave marks.
+	markEnv = "LAMPORT_TEST_MARKS"
 )
 
 func untilReleased() {
@@ -77,6 +79,18 @@ func (f *fake) connecting() int {
 	return exit.Interrupted
 }
 
+// unless1 ends in order, or as machine 1, with a code and some words.
+func (f *fake) unless1(code int, words string) int {
+	f.begin()
+	if f.id == 1 {
+		fmt.Fprint(os.Stderr, words)
+		return code
+	}
+	f.untilTold()
+	f.done()
+	return exit.Interrupted
+}
+
 var fakes = map[string]func(*fake) int{
 	"good": func(f *fake) int {
 		f.begin()
@@ -109,6 +123,45 @@ var fakes = map[string]func(*fake) int{
 		f.untilTold()
 		f.done()
 		return exit.Interrupted
+	},
+	"lives in the year 2000": func(f *fake) int {
+		f.say(summary.Status{Phase: summary.Connecting})
+		f.say(summary.Status{Phase: summary.Running, Start: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)})
+		f.untilTold()
+		f.done()
+		return exit.Interrupted
+	},
+	"1 loses its connection": func(f *fake) int { return f.unless1(255, "ssh: gone") },
+	"1 is killed there":      func(f *fake) int { return f.unless1(137, "") },
+	"1 is hard to reach": func(f *fake) int {
+		marks, _ := os.ReadDir(os.Getenv(markEnv))
+		if f.id == 1 && len(marks) < 3 {
+			mark, _ := os.CreateTemp(os.Getenv(markEnv), "")
+			_ = mark.Close()
+			if len(marks) > 0 {
+				return 255
+			}
+			f.begin()
+			return 255
+		}
+		f.begin()
+		f.untilTold()
+		f.done()
+		return exit.Interrupted
+	},
+	"tells what it is told": func(f *fake) int {
+		f.begin()
+		for {
+			line, err := f.lifeline.ReadString('\n')
+			fmt.Fprint(os.Stderr, line)
+			if line == "kill\n" {
+				return 137
+			}
+			if err != nil {
+				f.done()
+				return exit.Interrupted
+			}
+		}
 	},
 	"patient before the run": (*fake).connecting,
 	"never begins":           func(*fake) int { select {} },

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"slices"
@@ -17,7 +18,9 @@ import (
 
 // process is one machine's process.
 type process struct {
+	handle
 	id       int
+	host     string // "": this one
 	cmd      *exec.Cmd
 	lifeline *control.Lifeline
 	stderr   string    // the file of its standard error
@@ -31,6 +34,7 @@ type process struct {
 // Death says how a machine ended that should not have.
 type Death struct {
 	ID     int
+	Host   string   // on which it ran; "": this one
 	State  string   // "exit status 2", "signal: killed", …
 	Stderr string   // the file of its standard error
 	Last   []string // the last lines of that
@@ -42,7 +46,11 @@ type Death struct {
 const tail = 5
 
 func (d *Death) Error() string {
-	s := fmt.Sprintf("machine %d died: %s", d.ID, d.State)
+	s := fmt.Sprintf("machine %d", d.ID)
+	if d.Host != "" {
+		s += " on " + d.Host
+	}
+	s += " died: " + d.State
 	if len(d.Last) > 0 {
 		s += fmt.Sprintf(". Its last words, from %s: %s", d.Stderr, strings.Join(d.Last, " | "))
 	}
@@ -52,14 +60,23 @@ func (d *Death) Error() string {
 // start starts machine id, for the first time or again, and returns the process
 // and its standard output.
 func (c *Cluster) start(id int, resume bool) (*process, io.Reader, error) {
-	p := &process{id: id, cmd: exec.Command(c.cfg.VM, c.args(id, resume)...)}
-	p.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "VM_") })
-	release, err := passListener(p.cmd, c.listeners[id])
-	if err != nil {
-		return nil, nil, err
+	p := &process{id: id}
+	if c.cfg.Elsewhere != nil {
+		p.cmd = c.cfg.Elsewhere.Command(id, c.args(id, resume))
+		p.host = c.cfg.Elsewhere.Site(id).Host
+		// That this process is gone, ssh hears at the end of its input; and has to
+		// pass that on.
+		detach(p.cmd, false)
+	} else {
+		p.cmd = exec.Command(c.cfg.VM, c.args(id, resume)...)
+		release, err := passListener(p.cmd, c.listeners[id])
+		if err != nil {
+			return nil, nil, err
+		}
+		defer release()
+		detach(p.cmd, true)
 	}
-	defer release()
-	detach(p.cmd)
+	p.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "VM_") })
 	stderr, err := c.dir.Stderr(id, resume)
 	if err != nil {
 		return nil, nil, err
@@ -72,6 +89,10 @@ func (c *Cluster) start(id int, resume bool) (*process, io.Reader, error) {
 		return nil, nil, err
 	}
 	p.lifeline = control.NewLifeline(stdin)
+	p.handle = near{p.cmd}
+	if p.host != "" {
+		p.handle = far{p.cmd, p.lifeline, c.limits.patience}
+	}
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, nil, err
@@ -91,10 +112,11 @@ func (c *Cluster) start(id int, resume bool) (*process, io.Reader, error) {
 // args returns the arguments of machine id's process, but for its listener.
 func (c *Cluster) args(id int, resume bool) []string {
 	cfg := &c.cfg
+	site := c.site(id)
 	args := append(c.model(id),
 		"--peers", c.peers(id),
-		"--bind", loopback,
-		"--log-dir", cfg.Dir,
+		"--bind", site.Bind,
+		"--log-dir", site.Dir,
 		"--connect-timeout", c.limits.connect.String(),
 		"--linger", c.limits.linger.String(),
 	)
@@ -115,6 +137,13 @@ func (c *Cluster) args(id int, resume bool) []string {
 	}
 	args = append(args, c.tlsArgs(id)...)
 	options := control.Options{Supervised: true, Gated: !resume, StatusEvery: cfg.StatusEvery}
+	if cfg.Elsewhere != nil {
+		args = append(args, "--port", strconv.Itoa(cfg.Ports[id]))
+		options.Warded = true
+		if cfg.restarts() {
+			options.Orphan = orphan
+		}
+	}
 	return append(args, options.Args()...)
 }
 
@@ -147,11 +176,19 @@ func (c *Cluster) fork() {
 	}
 }
 
+// site returns where a machine is.
+func (c *Cluster) site(id int) Site {
+	if c.cfg.Elsewhere != nil {
+		return c.cfg.Elsewhere.Site(id)
+	}
+	return Site{Address: loopback, Bind: loopback, Dir: c.cfg.Dir}
+}
+
 func (c *Cluster) peers(id int) string {
 	var peers []string
 	for other, port := range c.Ports() {
 		if other != id {
-			peers = append(peers, fmt.Sprintf("%d=%s:%d", other, loopback, port))
+			peers = append(peers, fmt.Sprintf("%d=%s", other, net.JoinHostPort(c.site(other).Address, strconv.Itoa(port))))
 		}
 	}
 	return strings.Join(peers, ",")
@@ -161,20 +198,30 @@ func (c *Cluster) peers(id int) string {
 // has ended.
 func (p *process) wait() exited {
 	err := p.cmd.Wait()
+	code := p.cmd.ProcessState.ExitCode()
 	e := exited{
 		id:        p.id,
-		ending:    control.EndingOf(p.cmd.ProcessState.ExitCode()),
+		ending:    control.EndingOf(code),
 		milestone: p.milestone,
 		lived:     time.Since(p.since),
 	}
 	if e.ending == control.Stopped || e.ending == control.Completed && p.result != nil {
 		return e
 	}
-	e.death = &Death{ID: p.id, State: "exit status 0", Stderr: p.stderr, Last: lastLines(p.stderr, tail), Hindered: e.ending == control.Hindered}
+	e.death = &Death{
+		ID: p.id, Host: p.host, State: "exit status 0", Stderr: p.stderr, Last: lastLines(p.stderr, tail), Hindered: e.ending == control.Hindered,
+	}
 	if err != nil {
 		e.death.State = err.Error()
 	}
 	switch {
+	case p.host != "" && code == control.KilledCode:
+		e.death.State = "killed by a signal"
+	case p.host != "" && (code == lostCode || code < 0):
+		e.ending = control.Killed // for all that is known: the host may be there again
+		e.death.State = fmt.Sprintf("the connection was lost (ssh: %v)", err)
+	case p.host != "" && p.milestone == absent:
+		e.death.State += " before its first report"
 	case p.milestone == absent:
 		e.death.State += fmt.Sprintf(" before its first report (is %s the vm program of this release?)", p.cmd.Path)
 	case p.result == nil && err == nil:

@@ -19,6 +19,8 @@ type conductor struct {
 	watch      func(id int, s summary.Status)
 	watching   sync.Mutex       // held while watch is called
 	known      []summary.Status // the last that watch was told, by machine; guarded by watching
+	began      time.Time        // by the clock of this host, of a run elsewhere; guarded by watching
+	greetings  greetings        // of a run elsewhere
 
 	events  chan event
 	over    chan struct{} // closed when no event is waited for any more
@@ -38,6 +40,7 @@ func (c *Cluster) newConductor(watch func(id int, s summary.Status)) *conductor 
 		supervisor: newSupervisor(&c.cfg, c.limits),
 		watch:      watch,
 		known:      make([]summary.Status, len(c.cfg.Rates)),
+		greetings:  make(greetings),
 		events:     make(chan event, len(c.cfg.Rates)),
 		over:       make(chan struct{}),
 		overdue:    time.NewTimer(0),
@@ -82,14 +85,21 @@ func (r *conductor) startAll() error {
 
 // launch starts a machine's process and has its reports and its end posted.
 func (r *conductor) launch(id int, resume bool) error {
+	greeted := func() {}
+	if r.cfg.Elsewhere != nil && !resume { // those that come back come one by one
+		greeted = sync.OnceFunc(r.greetings.begin(r.site(id).Host))
+	}
 	p, stdout, err := r.start(id, resume)
 	if err != nil {
+		greeted()
 		return fmt.Errorf("machine %d cannot be started: %w", id, err)
 	}
 	go func() {
 		for s := range control.Reports(stdout) {
+			greeted()
 			r.report(p, s)
 		}
+		greeted()
 		r.post(p.wait())
 	}()
 	return nil
@@ -100,6 +110,9 @@ func (r *conductor) launch(id int, resume bool) error {
 func (r *conductor) report(p *process, s summary.Status) {
 	if s.Machine != nil {
 		p.result = s.Machine
+	}
+	if p.host != "" && !s.Start.IsZero() {
+		s.Start = r.beganHere()
 	}
 	m := arrived
 	if s.Phase == summary.Running {
@@ -114,6 +127,17 @@ func (r *conductor) report(p *process, s summary.Status) {
 	s.Process = r.known[p.id].Process
 	r.known[p.id] = s
 	r.watch(p.id, s)
+}
+
+// beganHere returns when a run elsewhere has begun, by the clock of this host: those of
+// others may say anything. Its machines report that they begin when they do.
+func (r *conductor) beganHere() time.Time {
+	r.watching.Lock()
+	defer r.watching.Unlock()
+	if r.began.IsZero() {
+		r.began = time.Now()
+	}
+	return r.began
 }
 
 // tell tells who watches what the supervisor knows of the processes, where that is
@@ -186,9 +210,9 @@ func (r *conductor) act(a action) {
 	case killAll:
 		r.Kill()
 	case kill:
-		_ = r.newest(a.id).cmd.Process.Kill() // it may have ended
+		r.newest(a.id).kill()
 	case hold:
-		if err := pause(r.newest(a.id).cmd.Process, a.on); err != nil {
+		if err := r.newest(a.id).hold(a.on); err != nil {
 			r.noteFault("not done: " + err.Error())
 		}
 	case note:

@@ -9,6 +9,10 @@
 // of the input, whether the launcher has closed it or has died, is the order to
 // stop. At last the exit code says how the process has ended, see [Ending].
 //
+// A launcher on another host has no hold on the process, so a warden holds it there
+// (package warden): it passes the conversation on, and obeys the lines that are meant
+// for itself, see [Orders].
+//
 // Neither end relies on the sense of what it reads. Anything but a line of the
 // conversation is passed over: a panic's text, a line that is too long or broken
 // off.
@@ -32,6 +36,11 @@ type Options struct {
 	Gated       bool          // wait for "go" before looking for the peers
 	StatusEvery time.Duration // between reports of one phase; 0: only when the phase changes
 	ListenFD    int           // the descriptor of a listening socket that was handed down; 0: none
+	Warded      bool          // be the warden of a process with the other arguments
+	// Orphan is how long a warden lets a process go on whose launcher has gone without
+	// a word, for another one to take it over; 0: it ends at once.
+	Orphan     time.Duration
+	ProbePorts string // be no machine, but say which of these ports can be had
 }
 
 // Register defines the flags, with o as the place of their values. It is the
@@ -41,6 +50,9 @@ func (o *Options) Register(flags *flag.FlagSet) {
 	flags.BoolVar(&o.Gated, "gated", false, "")
 	flags.DurationVar(&o.StatusEvery, "status-every", 0, "")
 	flags.IntVar(&o.ListenFD, "listen-fd", 0, "")
+	flags.BoolVar(&o.Warded, "warded", false, "")
+	flags.DurationVar(&o.Orphan, "orphan", 0, "")
+	flags.StringVar(&o.ProbePorts, "probe-ports", "", "")
 }
 
 // Args returns the arguments that give a vm process these options.

@@ -51,6 +51,9 @@ func TestOptionsGoRound(t *testing.T) {
 			Gated:       rapid.Bool().Draw(t, "gated"),
 			StatusEvery: time.Duration(rapid.Int64().Draw(t, "every")),
 			ListenFD:    rapid.Int().Draw(t, "fd"),
+			Warded:      rapid.Bool().Draw(t, "warded"),
+			Orphan:      time.Duration(rapid.Int64().Draw(t, "orphan")),
+			ProbePorts:  rapid.SampledFrom([]string{"", "0", "2050,0"}).Draw(t, "ports"),
 		}
 		var got control.Options
 		flags := flag.NewFlagSet("vm", flag.ContinueOnError)
@@ -71,6 +74,7 @@ func TestEndingOf(t *testing.T) {
 		exit.Crashed:     control.Crashed,
 		exit.Died:        control.Failed,
 		-1:               control.Killed,
+		137:              control.Killed,
 		66:               control.Failed,
 	} {
 		assert.Equal(t, want, control.EndingOf(code), "%d", code)

@@ -45,6 +45,19 @@ func (l *Lifeline) Stop(linger time.Duration) {
 	l.Cut()
 }
 
+// Kill has the warden of a process kill it, and Hold has it stop the process for a
+// while, or let it go on. A process without a warden passes that over.
+func (l *Lifeline) Kill() { _, _ = fmt.Fprintln(l.stdin, killLine) }
+
+// Hold is described at [Lifeline.Kill].
+func (l *Lifeline) Hold(on bool) {
+	line := resumeLine
+	if on {
+		line = holdLine
+	}
+	_, _ = fmt.Fprintln(l.stdin, line)
+}
+
 // Cut ends the lifeline without a word.
 func (l *Lifeline) Cut() { _ = l.stdin.Close() }
 
@@ -79,6 +92,8 @@ func EndingOf(code int) Ending {
 		return Differed
 	case exit.Crashed:
 		return Crashed
+	case KilledCode:
+		return Killed
 	}
 	if code < 0 {
 		return Killed

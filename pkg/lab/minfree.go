@@ -49,6 +49,15 @@ func ParseMinFree(s string) (MinFree, error) {
 	return refuse()
 }
 
+// ParseSize reads a number of bytes with its unit, such as 500MB or 2GiB.
+func ParseSize(s string) (int64, error) {
+	m, err := ParseMinFree(s)
+	if err != nil || m.Percent != 0 || m.Bytes == 0 {
+		return 0, fmt.Errorf("%q: want a size such as 500MB or 2GiB", s)
+	}
+	return int64(m.Bytes), nil
+}
+
 // of returns how many bytes of so many stay free.
 func (m MinFree) of(total uint64) uint64 {
 	share := uint64(float64(total) * min(m.Percent, 100) / 100)

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"iter"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/fleet"
 	"github.com/scalemodel/lamport/pkg/internal/table"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/rundir"
@@ -22,12 +24,15 @@ const (
 	lineStatusEvery = time.Second
 )
 
-// Processes is a run whose machines are processes of this host.
+// Processes is a run whose machines are processes, of this host or of others.
 type Processes struct {
 	// Config is the run. Where its Dir is "", it is done in the default one, and
 	// runs/latest points at it; where its VM is "", the vm program is looked for.
 	cluster.Config
 	AtEnd Logs // what is done with the logs
+	// Hosts is where the machines run, with all that a caller decides of it; without
+	// Entries: on this host.
+	Hosts fleet.Config
 	// MinFree is how much of the disk stays free: before that, the run is ended.
 	MinFree MinFree
 }
@@ -43,12 +48,22 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	display := p.display(env, p.Duration)
-	run, err := cluster.New(p.Config)
+	var killed killable
+	ctx, stop := exit.OnInterrupt(ctx, killed.kill)
+	defer stop()
+	hosts, err := p.muster(ctx, env)
 	if err != nil {
 		return err
 	}
-	ctx, stop := exit.OnInterrupt(ctx, run.Kill)
-	defer stop()
+	run, err := cluster.New(p.Config)
+	if err != nil {
+		env.dismiss(ctx, hosts)
+		return err
+	}
+	killed.set(func() {
+		run.Kill()
+		env.whereabouts(hosts)
+	})
 	guard.tell = display.Disk
 	ctx, unwatch := guard.watch(ctx)
 	env.remark("run %s: %s, die %d, seed %d, %s; logs in %s", p.Config.Run, p.Describe(), p.Die, p.Seed, p.Lasts(), p.Dir)
@@ -66,15 +81,20 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 	display.Close()
 	env.unlinked(unlinked) // now that nothing is drawn over it
 	env = env.unattended(ctx)
+	if results == nil {
+		env.dismiss(ctx, hosts)
+	}
 	switch {
 	case errors.Is(err, cluster.ErrNotBegun):
 		return exit.With(exit.Interrupted, err)
 	case results == nil:
 		return notBegun(err)
 	}
+	ungathered := p.gather(ctx, env, hosts)
 	return env.concluding(p.Dir, func(env *Env) error {
-		if summaryErr := env.sumUp(p.Dir, present(results), len(p.Rates)); summaryErr != nil || err != nil {
-			return exit.With(exit.Died, errors.Join(err, summaryErr))
+		summaryErr := env.sumUp(p.Dir, present(results), len(p.Rates), hosts.Size())
+		if err := join(err, summaryErr, ungathered); err != nil {
+			return err
 		}
 		if err := env.look(p.Dir, name, p.AtEnd, ctx.Err() != nil); err != nil {
 			return err
@@ -85,6 +105,17 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 		}
 		return nil
 	})
+}
+
+// killable is what a second Ctrl-C kills, once there is something.
+type killable struct{ what atomic.Value }
+
+func (k *killable) set(kill func()) { k.what.Store(kill) }
+
+func (k *killable) kill() {
+	if kill, ok := k.what.Load().(func()); ok {
+		kill()
+	}
 }
 
 // notBegun gives an error of a run that could not begin its exit code.
@@ -98,7 +129,7 @@ func notBegun(err error) error {
 // complete fills in what nobody has said.
 func (p *Processes) complete(env *Env) (err error) {
 	p.Version = env.Version
-	if p.VM == "" {
+	if p.VM == "" && (len(p.Hosts.Entries) == 0 || p.Hosts.RemoteVM == "") {
 		if p.VM, err = cluster.FindVM(); err != nil {
 			return err
 		}
@@ -134,8 +165,9 @@ func present(results []*summary.Machine) iter.Seq[summary.Machine] {
 }
 
 // sumUp keeps what the machines did in the run's directory, "" for none, and
-// prints it. Nothing is printed of a run without a result.
-func (e *Env) sumUp(dir string, machines iter.Seq[summary.Machine], n int) error {
+// prints it. Nothing is printed of a run without a result. With more than one clock,
+// what they say cannot be compared.
+func (e *Env) sumUp(dir string, machines iter.Seq[summary.Machine], n, clocks int) error {
 	if dir != "" {
 		var err error
 		if n > rundir.MaxListed {
@@ -148,7 +180,7 @@ func (e *Env) sumUp(dir string, machines iter.Seq[summary.Machine], n int) error
 		}
 	}
 	for range machines {
-		return table.Write(e.Out, machines, table.Options{Screen: e.screen(), ForAll: allColumns, Machines: n})
+		return table.Write(e.Out, machines, table.Options{Screen: e.screen(), ForAll: allColumns, Machines: n, Clocks: clocks})
 	}
 	return nil
 }

@@ -37,11 +37,17 @@ var ErrNoPart = errors.New("a sweep has no part by time")
 // ErrEmptyPart says that the part of a run that is wanted has no event.
 var ErrEmptyPart = errors.New("no event lies in the part of the run that is to be shown")
 
+// ErrNoPlace says that a page has no directory that it would belong in.
+var ErrNoPlace = errors.New("a stream has no directory for its page")
+
 // ErrUnwritable says that a page cannot be put where it belongs.
 var ErrUnwritable = errors.New("cannot be written")
 
 // Run writes the page.
 func (r Report) Run(ctx context.Context, env *Env) error {
+	if r.File == "" && isStream(r.Dirs[0]) {
+		return fmt.Errorf("%s: %w", r.Dirs[0], ErrNoPlace)
+	}
 	p, err := r.page(env)
 	if err != nil {
 		return err
@@ -75,11 +81,13 @@ func (r *Report) page(env *Env) (*page.Page, error) {
 	}
 	var shown []*shownRun
 	for _, dir := range r.Dirs {
-		run, err := trace.Open(dir)
+		run, err := env.open(dir)
 		if err != nil {
 			return nil, err
 		}
-		s, err := showRun(run, r.Corrected, page.Options{From: r.From, To: r.To, Events: page.MaxEvents / len(r.Dirs)})
+		defer run.close() // what is shown reads it no more after this method
+		env.remarkPassed(run)
+		s, err := showRun(run.Run, r.Corrected, page.Options{From: r.From, To: r.To, Events: page.MaxEvents / len(r.Dirs)})
 		if err != nil {
 			return nil, err
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/fleet"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/rundir"
@@ -22,11 +23,12 @@ import (
 
 // Rerun does a run once more, from its record.
 type Rerun struct {
-	Dir   string // of the record
-	Out   string // "": the default directory
-	Ports string // of processes, as [cluster.ParsePorts] reads them; "": as recorded
-	VM    string // the vm program, "": it is looked for
-	AtEnd Logs   // what is done with the logs
+	Dir   string       // of the record
+	Out   string       // "": the default directory
+	Ports string       // of processes, as [cluster.ParsePorts] reads them; "": as recorded
+	VM    string       // the vm program, "": it is looked for
+	AtEnd Logs         // what is done with the logs
+	Hosts fleet.Config // where processes run, see [Processes]
 
 	MinFree MinFree // how much of the disk stays free: before that, the run is ended
 }
@@ -36,7 +38,7 @@ func (r Rerun) Run(ctx context.Context, env *Env) error {
 	record, err := rundir.ReadRecord(r.Dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s does not exist: want the directory of a run that launcher has started", filepath.Join(r.Dir, rundir.RecordName))
+		return fmt.Errorf("%s does not exist: want the directory of a run, with its record", filepath.Join(r.Dir, rundir.RecordName))
 	case err != nil:
 		return err
 	case record.ReplayOf != "":
@@ -54,8 +56,16 @@ func (r *Rerun) processes(ctx context.Context, env *Env, record *rundir.Record) 
 		Config:  cluster.Config{Spec: record.Spec, Ports: record.Ports, Dir: r.Out, VM: r.VM, Restart: record.Restart, TLS: record.TLS, Sync: record.Sync},
 		AtEnd:   r.AtEnd,
 		MinFree: r.MinFree,
+		Hosts:   r.Hosts,
 	}
 	p.Config.Run = experiment.NewName()
+	if len(record.Hosts) > 0 && len(r.Hosts.Entries) == 0 {
+		// Whoever wrote the record does not decide with whom this host speaks.
+		env.remark("%s ran on %s; now on this host, for want of --hosts", r.Dir, strings.Join(distinct(record.Hosts), ","))
+		if len(distinct(p.Ports)) < len(p.Ports) { // where each host had it once
+			p.Ports = make([]int, len(p.Ports))
+		}
+	}
 	if r.Ports != "" {
 		if p.Ports, err = cluster.ParsePorts(r.Ports, len(p.Rates)); err != nil {
 			return err
@@ -64,11 +74,26 @@ func (r *Rerun) processes(ctx context.Context, env *Env, record *rundir.Record) 
 	return p.Run(ctx, env)
 }
 
+// distinct returns each value of a list once.
+func distinct[T comparable](list []T) []T {
+	var once []T
+	for _, v := range list {
+		if !slices.Contains(once, v) {
+			once = append(once, v)
+		}
+	}
+	return once
+}
+
 func (r *Rerun) virtual(ctx context.Context, env *Env, record *rundir.Record) error {
-	if r.Ports != "" || r.VM != "" {
+	if r.Ports != "" || r.VM != "" || len(r.Hosts.Entries) > 0 {
 		name := "ports"
-		if r.Ports == "" {
+		switch {
+		case r.Ports != "":
+		case r.VM != "":
 			name = "vm"
+		default:
+			name = "hosts"
 		}
 		return &experiment.Error{Field: name, Err: fmt.Errorf("that is for processes, and %s ran in virtual time", r.Dir)}
 	}

@@ -99,7 +99,7 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 		env.unlinked(err)
 	}
 	return dir, env.concluding(dir, func(env *Env) error {
-		if err := env.sumUp(dir, result.Machines(), len(v.Rates)); err != nil {
+		if err := env.sumUp(dir, result.Machines(), len(v.Rates), 1); err != nil {
 			return exit.With(exit.Died, err)
 		}
 		if v.Machines != "" {

@@ -126,7 +126,7 @@ func TestFormatPage(t *testing.T) {
 			require.Equal(t, records[i].Kind == logging.EventRecord, anyEvent.MatchString(line), line)
 		}
 	}
-	require.Len(t, kinds, 4, "kinds of line shown")
+	require.Len(t, kinds, 5, "kinds of line shown")
 }
 
 func TestFileName(t *testing.T) {

@@ -22,7 +22,9 @@ func TestFieldsAreDocumented(t *testing.T) {
 	r.Faults, err = fault.Parse("at 1s kill 1 for 2s", 2)
 	require.NoError(t, err)
 	r.Virtual = &experiment.Virtual{Latency: experiment.Constant(time.Second)}
+	r.Hosts = []string{"a", "b"}
 	r.Restart, r.Sync, r.NoLogs, r.ReplayOf = true, true, true, "x"
+	r.Hosts = []string{"a", "b"}
 	m := summary.Machine{
 		Rate: r.Rates[0], Started: time.Unix(1, 0), Restarts: 1, Down: 1, Missed: 1, Lateness: summary.Lateness{Ticks: 1},
 		Pending: map[int]uint64{1: 1}, Stalls: 1, Stalled: 1, Undelivered: map[int]uint64{1: 1}, Left: []int{1},

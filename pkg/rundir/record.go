@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/experiment"
@@ -28,7 +29,8 @@ type Record struct {
 	Sync    bool      `json:"sync,omitzero"`    // machines wait for the disk
 	NoLogs  bool      `json:"no_logs,omitzero"` // none were written, in virtual time
 	Host    string    `json:"host"`
-	System  string    `json:"system"` // operating system and architecture
+	Hosts   []string  `json:"hosts,omitempty"` // of each machine, where these are not all processes of Host
+	System  string    `json:"system"`          // operating system and architecture
 	CPUs    int       `json:"cpus"`
 	Started time.Time `json:"started"`
 	// ReplayOf is the directory, without what leads to it, of the run that was
@@ -125,6 +127,11 @@ func (r *Record) UnmarshalJSON(b []byte) (err error) {
 // maxText is how long the texts of a record can be that only people read, in bytes.
 const maxText = 4096
 
+// OneHost reports whether all machines ran on one host, and so with one system clock.
+func (r *Record) OneHost() bool {
+	return len(r.Hosts) == 0 || !slices.ContainsFunc(r.Hosts, func(h string) bool { return h != r.Hosts[0] })
+}
+
 // Check returns nil if the record can be that of a run. What is wrong with the run
 // itself is an [experiment.Error]; the rest only says where and how it was done.
 func (r *Record) Check() error {
@@ -133,6 +140,14 @@ func (r *Record) Check() error {
 	} {
 		if len(text.value) > maxText {
 			return fmt.Errorf("%s of %d bytes: want at most %d", text.name, len(text.value), maxText)
+		}
+	}
+	if len(r.Hosts) > 0 && len(r.Hosts) != len(r.Rates) {
+		return fmt.Errorf("%d hosts for %d machines", len(r.Hosts), len(r.Rates))
+	}
+	for _, host := range r.Hosts {
+		if len(host) > maxText {
+			return fmt.Errorf("a host of %d bytes: want at most %d", len(host), maxText)
 		}
 	}
 	for _, port := range r.Ports {

@@ -388,3 +388,36 @@ func TestPopulation(t *testing.T) {
 		assert.ErrorContains(t, err, name)
 	}
 }
+
+// One run is one run wherever its record was written.
+func TestSameRun(t *testing.T) {
+	a, b := record(), record()
+	b.Host, b.Hosts, b.System, b.CPUs, b.Version, b.Started = "elsewhere", []string{"x", "y"}, "plan9/mips", 7, "0", time.Time{}
+	assert.True(t, a.Same(b))
+	for name, change := range map[string]func(r *Record){
+		"seed": func(r *Record) { r.Seed++ }, "run": func(r *Record) { r.Run += "x" }, "rate": func(r *Record) { r.Rates[1]++ },
+		"duration": func(r *Record) { r.Duration++ },
+	} {
+		b = record()
+		change(b)
+		assert.False(t, a.Same(b), name)
+	}
+}
+
+func TestWriteRecord(t *testing.T) {
+	dir := t.TempDir()
+	r := record()
+	r.Hosts = make([]string, len(r.Rates))
+	r.Hosts[0] = "a"
+	require.NoError(t, WriteRecord(dir, r))
+	got, err := ReadRecord(dir)
+	require.NoError(t, err)
+	assert.Equal(t, r, got)
+	assert.False(t, got.OneHost())
+	assert.True(t, record().OneHost())
+	assert.Error(t, WriteRecord(filepath.Join(dir, "nowhere"), r))
+	r.Hosts = r.Hosts[:1]
+	require.NoError(t, WriteRecord(dir, r))
+	_, err = ReadRecord(dir)
+	assert.ErrorContains(t, err, "1 hosts for 2 machines")
+}

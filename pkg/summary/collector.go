@@ -104,6 +104,12 @@ func (c *Collector) Messages() (sent, received uint64) {
 	return c.messages - received, received
 }
 
+// Events returns how many events of each kind there were so far, and how many ticks were
+// missed.
+func (c *Collector) Events() (internal, sends, receives, missed uint64) {
+	return c.events[event.Internal], c.events[event.Send], c.events[event.Receive], c.missed
+}
+
 func (c *Collector) steps() uint64 {
 	return c.events[event.Internal] + c.events[event.Send] + c.events[event.Receive]
 }
@@ -129,6 +135,21 @@ func (l *lateness) record(late time.Duration) {
 		µs++
 	}
 	l.hist.Add(µs, 1)
+}
+
+// Together returns the lateness of the ticks of several machines as if they were one's.
+// Percentiles of each machine do not tell that: half of the machines may be late always, and
+// the other half never.
+func Together(machines []*Collector) Lateness {
+	all := newLateness()
+	for _, c := range machines {
+		if l := c.lateness; l != nil {
+			all.hist.Merge(l.hist)
+			all.late += l.late
+			all.max = max(all.max, l.max)
+		}
+	}
+	return all.summary()
 }
 
 func (l *lateness) summary() Lateness {

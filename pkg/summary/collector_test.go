@@ -258,3 +258,19 @@ func receive(now clock.Time, queue int) *event.Event {
 	ev.SetMessages(event.Message{From: 1, Sent: now - 1})
 	return ev
 }
+
+// The lateness of several machines is that of one with the ticks of all.
+func TestTogether(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var all summary.Collector
+		parts := make([]*summary.Collector, rapid.IntRange(0, 4).Draw(t, "machines"))
+		for i := range parts {
+			parts[i] = &summary.Collector{}
+			for _, late := range rapid.SliceOfN(lateness(), 0, 50).Draw(t, "ticks") {
+				parts[i].Tick(late)
+				all.Tick(late)
+			}
+		}
+		require.Equal(t, all.Machine(0, clock.Hertz, 0).Lateness, summary.Together(parts))
+	})
+}

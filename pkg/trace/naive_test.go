@@ -129,6 +129,9 @@ func (n *naive) run() {
 			if rec.ID != l.id || (i == 0) != isStart || isStop && !isLast || goesOn {
 				n.broken[trace.LawRun] = true
 			}
+			if i > 0 && l.lines[i-1].Kind == logging.PauseRecord && rec.Kind != logging.ResumeRecord {
+				n.broken[trace.LawRun] = true
+			}
 		}
 		if s := l.start(); s != nil {
 			starts = append(starts, s)

@@ -24,6 +24,9 @@ type Stats struct {
 	Start   time.Time     `json:"start"`
 	Elapsed time.Duration `json:"elapsed_ns,omitzero"` // from the first start to the last line; 0: not known
 	Events  uint64        `json:"events"`
+	// Lateness is that of the ticks of all machines together, but for those whose pace is not
+	// known. Its percentiles are those of all ticks, and cannot be had from the machines'.
+	Lateness summary.Lateness `json:"lateness,omitzero"`
 	// Machines are those that have a log, by ID, and among them those without one, if
 	// these are few.
 	Machines []MachineStats `json:"machines"`
@@ -267,7 +270,7 @@ func NewCollector(r *Run) *Collector {
 	present := r.Present()
 	c := &Collector{
 		dir:      r.Dir,
-		oneHost:  r.Record != nil,
+		oneHost:  r.Record != nil && r.Record.OneHost(),
 		present:  present,
 		machines: make([]*gathered, len(present)),
 		skews:    make(skews),
@@ -498,6 +501,7 @@ func (c *Collector) Stats(verdict *Verdict) *Stats {
 		s.Elapsed = between(c.from, c.to)
 	}
 	known := c.driftKnown(s, doubts)
+	var timed []*summary.Collector
 	for i, m := range c.machines {
 		if m.isEmpty() {
 			s.Machines = append(s.Machines, MachineStats{ID: m.id, NotKnown: emptyLog(m.id), Missing: true})
@@ -517,7 +521,9 @@ func (c *Collector) Stats(verdict *Verdict) *Stats {
 			}
 			m.overTime(&ms, span)
 		}
-		m.pace(&ms, doubts[m.id])
+		if m.pace(&ms, doubts[m.id]); ms.NotKnown == "" {
+			timed = append(timed, &m.figures)
+		}
 		s.Machines = append(s.Machines, ms)
 	}
 	if c.missing == len(c.absent) { // else there are too many to be listed
@@ -526,6 +532,7 @@ func (c *Collector) Stats(verdict *Verdict) *Stats {
 		}
 		slices.SortFunc(s.Machines, func(a, b MachineStats) int { return a.ID - b.ID })
 	}
+	s.Lateness = summary.Together(timed)
 	s.predict()
 	s.Concurrency, s.Why = c.concurrency(verdict)
 	return s

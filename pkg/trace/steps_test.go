@@ -259,3 +259,39 @@ func TestPaceOfAReplay(t *testing.T) {
 	require.Nil(t, m.AchievedRate)
 	require.NotNil(t, m.Drift)
 }
+
+// What the ticks of another machine prove of a clock, they prove only of one on the same
+// host: the record of a run on several says no more about clocks than none.
+func TestClocksOfSeveralHosts(t *testing.T) {
+	const s = time.Second
+	h := host{rates: hertz(1, 5), duration: 60 * s, jitter: 300 * time.Microsecond, seed: 5, pauses: []pause{{0, 20*s - s/2, 10*s + s/2}}}
+	l, _ := h.logs()
+	without := l.stats(t).ClockSteps
+	h.record(t, l, nil)
+	require.Empty(t, l.stats(t).ClockSteps)
+	require.NotEmpty(t, without)
+	h.record(t, l, func(r *rundir.Record) { r.Hosts = []string{"a", "b"} })
+	require.Equal(t, without, l.stats(t).ClockSteps)
+	h.record(t, l, func(r *rundir.Record) { r.Hosts = []string{"a", "a"} })
+	require.Empty(t, l.stats(t).ClockSteps)
+}
+
+// The percentiles of all ticks are not those of any machine's.
+func TestLatenessOfAllMachines(t *testing.T) {
+	h := host{rates: hertz(10, 10, 10), duration: 60 * time.Second, jitter: 300 * time.Microsecond, seed: 5, pauses: []pause{{1, 20 * time.Second, 50 * time.Millisecond}}}
+	l, _ := h.logs()
+	got := l.stats(t)
+	var all []time.Duration
+	for _, m := range got.Machines {
+		sum := m.Summary.Lateness
+		require.NotZero(t, sum.Ticks)
+		got.Lateness.Ticks -= sum.Ticks
+		got.Lateness.Late -= sum.Late
+		all = append(all, sum.P50)
+		require.LessOrEqual(t, sum.Max, got.Lateness.Max)
+	}
+	require.Zero(t, got.Lateness.Ticks)
+	require.Zero(t, got.Lateness.Late)
+	require.GreaterOrEqual(t, got.Lateness.P50, slices.Min(all))
+	require.LessOrEqual(t, got.Lateness.P50, slices.Max(all))
+}

@@ -93,6 +93,10 @@ func (n *Node) receive(conn net.Conn) {
 	defer stop()
 	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
 	served, frames, l, h, err := n.meetCaller(conn)
+	if errors.Is(err, errAsked) {
+		n.answer(served, frames)
+		return
+	}
 	if !n.gate.leave(conn) {
 		return // it was turned away meanwhile
 	}
@@ -105,8 +109,8 @@ func (n *Node) receive(conn net.Conn) {
 	if n.cfg.Accepted != nil {
 		served = n.cfg.Accepted(served, l.from)
 		defer served.Close()
-		frames.r = served
 	}
+	frames.r = counted{served, &n.received}
 	s, err := l.attach(served, h)
 	switch {
 	case err == nil:
@@ -119,15 +123,22 @@ func (n *Node) receive(conn net.Conn) {
 // meetCaller hears who is on a new connection: by its address, by its certificate, where there
 // is TLS, and by its HELLO. It returns on what the two go on, and the caller's link.
 func (n *Node) meetCaller(raw net.Conn) (conn net.Conn, frames *frameReader, l *inLink, h hello, err error) {
-	if err := n.judgeSource(raw); err != nil {
-		return raw, nil, nil, h, err
+	elsewhere := n.judgeSource(raw)
+	if elsewhere != nil && !n.mayAsk(raw) {
+		return raw, nil, nil, h, elsewhere
 	}
 	conn, shown, err := n.secure(raw, false)
 	if err != nil {
 		return conn, nil, nil, h, err
 	}
 	frames = newFrameReader(conn, MaxHello)
-	if h, err = readHello(frames); err == nil {
+	h, err = readHello(frames)
+	switch {
+	case err != nil && n.asks(frames):
+		err = errAsked
+	case elsewhere != nil:
+		err = elsewhere
+	case err == nil:
 		l, err = n.admit(h, shown)
 	}
 	return conn, frames, l, h, err
@@ -149,21 +160,20 @@ func readHello(frames *frameReader) (hello, error) {
 // turnAway closes a connection, says to whoever is there as much of the reason as it
 // may know, and counts it. The log has the whole reason.
 //
-// There is no need to linger: after its HELLO, whoever keeps to this protocol
-// sends nothing before it is answered. But TLS does, and the HELLO of whoever calls from
-// elsewhere is not read.
+// There is mostly no need to linger: after its HELLO, whoever keeps to this protocol
+// sends nothing before it is answered.
 func (n *Node) turnAway(conn net.Conn, why error) {
 	defer conn.Close()
 	e := unsaid(why)
 	if !n.refuses(conn, why) || e == nil {
 		return
 	}
-	if e.passing { // TLS has said what it says
-		n.lingerBriefly(conn)
-		return
+	// TLS has said what it says, or has not begun.
+	if !e.passing && (n.cfg.TLS == nil || e.Code != CodeAddress) {
+		sayError(conn, e.told())
 	}
-	sayError(conn, e.told())
-	if e.Code == CodeTLS || e.Code == CodeCertificate || e.Code == CodeAddress {
+	switch e.Code {
+	case CodeTLS, CodeCertificate, CodeAddress: // what it has said is not all read
 		n.lingerBriefly(conn)
 	}
 }
@@ -203,7 +213,7 @@ func (n *Node) refuses(conn net.Conn, why error) bool {
 // maxLingering is how many that were turned away are heard out at one time.
 const maxLingering = 32
 
-// lingerBriefly lets somebody who was turned away in the middle of a handshake hear
+// lingerBriefly lets somebody who was turned away before all that it says was read hear
 // that, unless many others do at this time.
 func (n *Node) lingerBriefly(conn net.Conn) {
 	select {

@@ -414,6 +414,7 @@ func (l *outLink) open() (*session, *frameReader, error) {
 		_ = conn.Close()
 		return nil, nil, err
 	}
+	frames.r = counted{conn, &n.received}
 	return s, frames, nil
 }
 

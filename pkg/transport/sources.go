@@ -48,8 +48,10 @@ func NewSources(peers []Peer, also []netip.Prefix) *Sources {
 		also: also, lookup: lookupHost, own: ownAddrs, now: time.Now,
 		found: make(map[string][]netip.Addr), known: make(map[netip.Addr]bool),
 	}
+	seen := make(map[string]bool)
 	for _, p := range peers {
-		if host, _, err := net.SplitHostPort(p.Addr); err == nil && !slices.Contains(s.hosts, host) {
+		if host, _, err := net.SplitHostPort(p.Addr); err == nil && !seen[host] {
+			seen[host] = true
 			s.hosts = append(s.hosts, host)
 		}
 	}
@@ -180,7 +182,7 @@ func (n *Node) judgeSource(conn net.Conn) error {
 	}
 	from, err := netip.ParseAddrPort(conn.RemoteAddr().String())
 	if err != nil { // it is of no network with addresses
-		return nil //nolint:nilerr // of which there is nothing to judge
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(n.ctx, hundreds(len(n.in))*HelloTimeout)
 	defer cancel()

@@ -90,6 +90,11 @@ type Config struct {
 	// refused with CodeTerms and the error's text, which therefore both ends get to
 	// know. It must not call the node.
 	Meet func(peer int, terms []byte) error
+
+	// Asked, if not nil, is given a connection on which somebody asks something in HTTP
+	// ("GET …") instead of saying who it is, and what has been read of the question. It must
+	// tell nothing that is secret. The connection has a deadline, and is closed afterwards.
+	Asked func(conn net.Conn, read []byte)
 }
 
 // Past is what a machine that is started again knows of its links with a peer.
@@ -158,6 +163,7 @@ type Node struct {
 	fresh    atomic.Bool   // some peer's clock has been compared, and nobody has been told
 	lead     time.Duration // of the system clock on the monotonic one, as keep has seen it last
 	refused  atomic.Uint64
+	received atomic.Uint64            // bytes
 	refusals reasons                  // for the log
 	callers  callers                  // for whoever waits
 	start    atomic.Pointer[proposal] // what the peers are told of when this machine starts; nil: it is not ready

@@ -303,7 +303,7 @@ func TestHelloRefuses(t *testing.T) {
 		{"without its name's length", body(func(b []byte) []byte { return b[:42] }), CodeProtocol, "HELLO of 42 bytes is too short"},
 		{"half a name", body(func(b []byte) []byte { return b[:50] }), CodeProtocol, "HELLO of 50 bytes is too short"},
 		{"a long name", body(func(b []byte) []byte { b[42] = 65; return b }), CodeProtocol, "run name of 65 bytes, at most 64 allowed"},
-		{"long terms", body(func(b []byte) []byte { return append(b, 0) }), CodeProtocol, "terms of 129 bytes, at most 128 allowed"},
+		{"long terms", body(func(b []byte) []byte { return append(b, 0) }), CodeProtocol, "terms of 145 bytes, at most 144 allowed"},
 		// What follows the version in another version is unknown.
 		{"version 1", []byte(magic + "\x00\x01?"), CodeVersion, "protocol version 1 meets version 3"},
 		{"version 4", []byte(magic + "\x00\x04?"), CodeVersion, "protocol version 4 meets version 3"},
@@ -356,7 +356,7 @@ func TestWelcomeRefuses(t *testing.T) {
 	}{
 		{"nothing", nil, "WELCOME of 0 bytes"},
 		{"too short", good.frame()[headerLen : headerLen+33], "WELCOME of 33 bytes"},
-		{"long terms", append(good.frame()[headerLen:], make([]byte, MaxTerms+1)...), "terms of 129 bytes, at most 128 allowed"},
+		{"long terms", append(good.frame()[headerLen:], make([]byte, MaxTerms+1)...), "terms of 145 bytes, at most 144 allowed"},
 		{"more consumed than held", welcome{version: Version, id: 1, window: 1, consumed: 3, held: 2}.frame()[headerLen:], "WELCOME contradicts itself: held 2, consumed 3, window 1"},
 		{"no window", welcome{version: Version, id: 1, window: 0, consumed: 2, held: 2}.frame()[headerLen:], "WELCOME contradicts itself: held 2, consumed 2, window 0"},
 		{"version 1", []byte("\x00\x01?"), "protocol version 1 meets version 3"},

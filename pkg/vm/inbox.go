@@ -3,8 +3,10 @@ package vm
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
@@ -25,6 +27,11 @@ func appendPayload(b []byte, sent clock.Time) []byte {
 // most of a year.
 const DefaultMaxJump = 1 << 48
 
+// honestRate is more events than happen in any run in a nanosecond. By so much may all stamps
+// together raise a clock in time, beyond DefaultMaxJump: many jumps that are each
+// small enough would use up a clock as well as one. At this rate it takes half a year.
+const honestRate = 1000
+
 // inbox is where the network puts messages until the machine's next tick, in
 // the order of their arrival.
 type inbox struct {
@@ -33,18 +40,22 @@ type inbox struct {
 	clock   atomic.Uint64 // the machine's, as of its last commit
 	wake    chan struct{} // a token: something has changed for a machine that waits
 
+	began time.Time // when this process could first be sent something
+
 	waiting atomic.Bool // messages is not empty
 	mu      sync.Mutex
 	// Invariant: the messages of each link stand in the order of Seq.
 	messages []event.Message
 	spare    []event.Message
+	front    clock.Time // the latest stamp that was taken, or the clock where it was ahead
+	raised   uint64     // by how much stamps have raised front, in all
 }
 
 func newInbox(id int, maxJump uint64) *inbox {
 	if maxJump == 0 {
 		maxJump = DefaultMaxJump
 	}
-	return &inbox{id: int32(id), maxJump: maxJump, wake: make(chan struct{}, 1)}
+	return &inbox{id: int32(id), maxJump: maxJump, wake: make(chan struct{}, 1), began: time.Now()}
 }
 
 // Deliver is called by the transport. Its error says that a peer has sent what no
@@ -57,6 +68,7 @@ func newInbox(id int, maxJump uint64) *inbox {
 // see [DefaultMaxJump], wherever this machine's clock stands.
 func (b *inbox) Deliver(from int, first uint64, payloads [][]byte) error {
 	now := clock.Time(b.clock.Load())
+	top := 0 // the message with the latest stamp
 	for i, p := range payloads {
 		if len(p) != payloadLen {
 			return fmt.Errorf("message %d of machine %d has a payload of %d bytes, want %d", first+uint64(i), from, len(p), payloadLen)
@@ -64,8 +76,15 @@ func (b *inbox) Deliver(from int, first uint64, payloads [][]byte) error {
 		if _, err := now.ReceiveWithin(stamp(p), b.maxJump); err != nil {
 			return fmt.Errorf("message %d of machine %d: %w", first+uint64(i), from, err)
 		}
+		if stamp(p) > stamp(payloads[top]) {
+			top = i
+		}
 	}
 	b.mu.Lock()
+	if err := b.raise(now, stamp(payloads[top])); err != nil {
+		b.mu.Unlock()
+		return fmt.Errorf("message %d of machine %d: %w", first+uint64(top), from, err)
+	}
 	for i, p := range payloads {
 		b.messages = append(b.messages, event.Message{
 			From: int32(from),
@@ -77,6 +96,26 @@ func (b *inbox) Deliver(from int, first uint64, payloads [][]byte) error {
 	b.waiting.Store(true)
 	b.mu.Unlock()
 	b.ring()
+	return nil
+}
+
+// raise takes in that the latest stamp of some messages is this one, while the machine's clock
+// stands at now, unless all stamps so far would have raised it by more than honest machines
+// can in that time; mu is held.
+func (b *inbox) raise(now, to clock.Time) error {
+	front := max(b.front, now)
+	if to <= front {
+		return nil
+	}
+	raised := b.raised + uint64(to-front)                            // at most to, as no part is counted twice
+	if allowed := max(b.maxJump, DefaultMaxJump); raised > allowed { // the clock is seldom read
+		since := min(uint64(time.Since(b.began)), math.MaxUint64/honestRate)
+		allowed += min(since*honestRate, math.MaxUint64-allowed)
+		if raised > allowed {
+			return fmt.Errorf("%w: to %d, by which all stamps so far raise it by %d, %d allowed", clock.ErrJump, to, raised, allowed)
+		}
+	}
+	b.front, b.raised = to, raised
 	return nil
 }
 

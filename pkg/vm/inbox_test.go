@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -54,6 +55,56 @@ func TestInboxChecksStamps(t *testing.T) {
 			assert.Len(t, b.wake, 1)
 		})
 	}
+}
+
+// Many stamps, none of which is too far ahead, cannot use up a clock either.
+func TestManyForgedStampsDoNotSpendTheClock(t *testing.T) {
+	for _, maxJump := range []uint64{0, 1 << 40} {
+		b := newInbox(0, maxJump)
+		var now clock.Time
+		var refused error
+		var seq uint64
+		for ; refused == nil && seq < 1<<20; seq++ {
+			to := now + clock.Time(b.maxJump) - 1
+			if refused = b.Deliver(2, seq+1, [][]byte{appendPayload(nil, 1), appendPayload(nil, to)}); refused == nil {
+				now = to + 1
+				b.clock.Store(uint64(now)) // it is received
+			}
+		}
+		require.ErrorIs(t, refused, clock.ErrJump)
+		assert.ErrorContains(t, refused, fmt.Sprintf("message %d of machine 2: logical clock jumps too far: to ", seq+1))
+		assert.Less(t, uint64(now), uint64(1<<52), "it has come to a fraction of what there is")
+		require.NoError(t, b.Deliver(1, 1, [][]byte{appendPayload(nil, now)}), "others are heard as before")
+	}
+}
+
+// Honest stamps are not held against anybody, however far a busy machine is ahead of an idle one,
+// however many there are and however small a jump is allowed.
+func TestHonestStampsRaiseTheClockForEver(t *testing.T) {
+	b := newInbox(0, 1000)
+	now := clock.Time(0)
+	for seq := range uint64(100_000) {
+		now += 500
+		require.NoError(t, b.Deliver(1, seq+1, [][]byte{appendPayload(nil, now)}))
+		require.NoError(t, b.Deliver(2, seq+1, [][]byte{appendPayload(nil, now-1)}))
+		if seq%2 == 0 {
+			b.clock.Store(uint64(now))
+		}
+	}
+	assert.EqualValues(t, now, b.raised, "no part is counted twice")
+}
+
+// In a year, a run may come further than any jump leads.
+func TestClockOfALongRun(t *testing.T) {
+	b := newInbox(0, 0)
+	b.front, b.raised = 1<<49, 1<<49
+	b.clock.Store(1 << 49)
+	next := [][]byte{appendPayload(nil, 1<<49+1000)}
+	require.ErrorIs(t, b.Deliver(1, 1, next), clock.ErrJump)
+	b.began = b.began.Add(-365 * 24 * time.Hour)
+	require.NoError(t, b.Deliver(1, 1, next))
+	b.began = b.began.Add(-99 * 365 * 24 * time.Hour) // no overflow
+	require.NoError(t, b.Deliver(1, 2, [][]byte{appendPayload(nil, 1<<49+2000)}))
 }
 
 // What a machine's clock has come to by its last commit is what stamps are held

@@ -42,6 +42,9 @@ type keptLinks struct {
 	Machines int        `json:"machines"`
 	Life     uint64     `json:"life"` // of the process that wrote it: 1, 2, 3, …
 	Links    []keptLink `json:"links"`
+	// Seed is the one that machine 0 has drawn for a run that it has not ended: as it may have
+	// begun for its peers, it comes back with that.
+	Seed *uint64 `json:"seed,omitempty"`
 }
 
 type keptLink struct {
@@ -157,6 +160,15 @@ func (k *kept) from(peer int) transport.Secret {
 		}
 	}
 	return transport.Secret{}
+}
+
+// over forgets the seed: the next run is another.
+func (k *kept) over() error {
+	if k.Seed == nil || len(k.Links) == 0 {
+		return nil
+	}
+	k.Seed = nil
+	return k.write()
 }
 
 // keep writes the secrets down for good, if they are not there yet.

@@ -49,7 +49,8 @@ type recovery struct {
 
 	past    past
 	machine *machine.Machine
-	die     int // of the machine
+	die     int    // of the machine
+	seed    uint64 // of its dice
 	figures summary.Collector
 }
 
@@ -69,7 +70,7 @@ func newRecovery(cfg *Config) (*recovery, error) {
 
 // create makes the machine as it was before its first step.
 func (r *recovery) create(die int, seed uint64) (err error) {
-	r.die = die
+	r.die, r.seed = die, seed
 	r.machine, err = machine.New(machine.Config{ID: r.cfg.ID, Machines: r.machines, Die: die, Seed: seed})
 	return err
 }

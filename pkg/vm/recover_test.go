@@ -45,14 +45,14 @@ func TestLogIsTornAtAnyByte(t *testing.T) {
 		cfg.Resume, cfg.LogDir = true, t.TempDir()
 		name := filepath.Join(cfg.LogDir, logging.FileName(0, cfg.Rate))
 		require.NoError(t, os.WriteFile(name, whole[:cut], 0o666))
-		m, err := Run(t.Context(), cfg, listen(t))
-		require.NoError(t, unlessOver(err), "cut after byte %d", cut)
+		m, ended := Run(t.Context(), cfg, listen(t))
+		require.NoError(t, unlessOver(ended), "cut after byte %d", cut)
 
 		after, err := os.ReadFile(name)
 		require.NoError(t, err)
 		if cut == len(whole) { // nothing was left to do
 			require.Equal(t, string(whole), string(after))
-			require.Equal(t, &OverError{Step: m.Steps}, err)
+			require.Equal(t, &OverError{Step: m.Steps}, ended)
 			continue
 		}
 		kept := whole[:bytes.LastIndexByte(whole[:cut], '\n')+1]

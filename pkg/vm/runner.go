@@ -25,13 +25,14 @@ type runner struct {
 	faults *faultconn.Faults
 	steps  *stepper
 	mode   mode
-	met    *meetings
+	met    *meetings // what the machines have said of themselves
 
 	wallGiven bool // cfg.wall stands in the place of the system's clock
 
 	came    time.Duration // for how long the run had been going on when this process came back
 	goesOn  time.Duration // for how long it has to have been, for the machine to go on
 	stood   bool          // the run may have stood still until then
+	says    bool          // the resume line says how long that is, as the times of the log do not show it
 	started time.Time     // measured; zero: not by this process, or stopped before
 	ran     time.Duration // until the run was over
 }
@@ -66,7 +67,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 		}
 	}
 	r.past = back.past
-	r.steps = &stepper{machine: back.machine, figures: back.figures, inbox: newInbox(cfg.ID, cfg.MaxJump), watcher: newWatcher(cfg.Watch), wall: cfg.wall}
+	r.steps = &stepper{machine: back.machine, figures: back.figures, inbox: newInbox(cfg.ID, cfg.MaxJump), watcher: newWatcher(cfg.Watch, cfg.Probe != nil), wall: cfg.wall}
 	if r.mode, err = newMode(&r.cfg, r.steps, &r.past); err != nil {
 		return nil, err
 	}
@@ -78,12 +79,16 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	if r.kept, err = openKept(&r.cfg, r.past.begun()); err != nil {
 		return nil, err
 	}
+	if err = r.drawn(); err != nil {
+		return nil, err
+	}
 	if r.node, err = r.newNode(ln, back); err != nil {
 		return nil, err
 	}
 	r.steps.inbox.clock.Store(uint64(r.steps.machine.Clock())) // where the past has led
 	r.past.sent = nil                                          // the node has it now
 	r.steps.journal = newJournal(cfg.ID, r.file, cfg.Sync, r.node, r.past.consumed)
+	cfg.Probe.attach(r)
 	if r.past.stop == nil { // else no line follows
 		r.steps.peers = r.node
 	}
@@ -100,7 +105,11 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 	for i := range past {
 		past[i].Secret = r.kept.from(past[i].Peer)
 	}
-	mine := newTerms(&r.cfg, back.die, r.past.begun())
+	seed := r.cfg.Seed
+	if r.past.begun() {
+		seed = back.seed
+	}
+	mine := newTerms(&r.cfg, back.die, seed, r.past.begun())
 	if r.comesBack() {
 		own := r.past.comeback(r.cfg.Rate, r.steps.machine.Steps())
 		mine.back = &own
@@ -121,6 +130,7 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 		TLS:     underLinks(r.cfg.TLS, r.cfg.Duration, r.cfg.Logger),
 		Terms:   mine.encode(),
 		Meet:    r.met.meet,
+		Asked:   r.cfg.Asked,
 	}
 	ids := make(map[string]int)
 	for _, p := range r.cfg.Peers {
@@ -172,6 +182,9 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.kept.over(); err != nil {
+		r.cfg.Logger.Warn("the seed of this run would be taken for that of another one in this directory", "reason", err)
+	}
 	stopReporting() // the result is the last that Watch hears
 	r.steps.watcher.done(m)
 	if r.past.stop != nil {
@@ -218,6 +231,9 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = apart{}
 	}
+	if err == nil {
+		err = r.settle()
+	}
 	return start, err
 }
 
@@ -256,15 +272,16 @@ func (r *runner) rejoin(ctx context.Context) (time.Time, error) {
 		waits = all != nil
 		return all
 	})
-	if err != nil && !(waits && errors.Is(err, context.Canceled)) { // else it was stopped, and comes to its end
+	if err != nil && (!waits || !errors.Is(err, context.Canceled)) { // else it was stopped, and comes to its end
 		return time.Time{}, err
 	}
 	e := r.evidence(peers)
 	r.came = e.elapsed()
 	r.goesOn = r.came
 	r.stood = e.own.paused || e.standsStill()
+	r.says = r.stood || e.stoodMeanwhile()
 	if e.standsStill() && len(r.cfg.Peers) > 0 {
-		r.came -= min(togetherTime, r.came)
+		r.came -= togetherTime // perhaps to before the start
 	}
 	start := time.Now().Add(-r.came)
 	r.node.Resume(r.past.start, r.came)
@@ -364,7 +381,10 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	s := r.steps
 	if r.past.begun() {
 		if r.stood {
-			s.came = logging.Elapsed(time.Since(start))
+			waitUntil(ctx, start)
+		}
+		if r.says {
+			s.came = max(logging.Elapsed(time.Since(start)), time.Microsecond) // 0 would say nothing
 		}
 		r.mode.comeBack()
 	} else {
@@ -376,7 +396,7 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	s.watcher.run(start)
 	if !r.past.begun() {
 		r.node.Begun()
-		r.cfg.Logger.Info("all start together", "at", start.UTC().Format("15:04:05.000"), "duration", r.cfg.Duration)
+		r.cfg.Logger.Info("all start together", "at", start.UTC().Format("15:04:05.000"), "duration", r.cfg.Duration, "seed", r.cfg.Seed)
 	}
 	s.begin(r.instant(start), r.cfg.Duration, r.mode.exact(), ctx.Done())
 	defer s.pacer.close()
@@ -396,6 +416,16 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	}
 	r.ran = time.Duration(min(s.pacer.now(), s.end))
 	return err
+}
+
+// waitUntil waits for an instant, or for the end of ctx.
+func waitUntil(ctx context.Context, at time.Time) {
+	timer := time.NewTimer(time.Until(at))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // end closes the run.

@@ -118,11 +118,13 @@ func (s *stepper) stall() (going bool, err error) {
 		return true, nil
 	}
 	s.stalls++
+	s.watcher.stalls.Store(s.stalls)
 	began := time.Now()
 	s.watcher.stalled.Store(true)
 	defer func() {
 		s.watcher.stalled.Store(false)
 		s.stalled += time.Since(began)
+		s.watcher.stalledFor.Store(int64(s.stalled))
 	}()
 	var over <-chan time.Time // nil: never
 	if s.end != math.MaxInt64 {

@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +13,10 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/transport"
 )
 
 // What the machines of a run have to be told alike, each tells the others when they meet.
@@ -23,7 +29,13 @@ type terms struct {
 	timed    bool          // duration is said
 	duration time.Duration // 0: until it is stopped
 	seed     string        // a number, or seedDrawn; "": not said
-	replay   bool          // it does again what a record says
+	// draws is said by machine 0, with the seed that it has drawn, or begun its run with: all
+	// take that which were given none.
+	draws  bool
+	draw   uint64
+	rate   clock.Rate // of this machine; 0: not said
+	faults string     // what tells its fault plan from others, see faultsMark; "": it has none
+	replay bool       // it does again what a record says
 	// back is what a machine says that comes back to its run, nil of any other.
 	back *comeback
 }
@@ -31,18 +43,32 @@ type terms struct {
 // seedDrawn is in the place of a seed that a machine has drawn itself.
 const seedDrawn = "drawn"
 
-// newTerms returns those of a machine with this die, as its log may have it. The seed of one
-// that has begun is the log's, whatever it was given now.
-func newTerms(cfg *Config, die int, begun bool) terms {
-	t := terms{die: die, timed: true, duration: cfg.Duration, replay: cfg.Replay != nil}
+// newTerms returns those of a machine with this die and seed, as its log may have them. The
+// seed of one that has begun is the log's, whatever it was given now.
+func newTerms(cfg *Config, die int, seed uint64, begun bool) terms {
+	t := terms{die: die, timed: true, duration: cfg.Duration, rate: cfg.Rate, faults: faultsMark(cfg.Faults), replay: cfg.Replay != nil}
 	switch {
-	case begun || t.replay:
+	case t.replay:
+		return t
+	case begun:
 	case cfg.SeedDrawn:
 		t.seed = seedDrawn
 	default:
-		t.seed = strconv.FormatUint(cfg.Seed, 10)
+		t.seed = strconv.FormatUint(seed, 10)
+	}
+	if cfg.ID == 0 && (begun || cfg.SeedDrawn) {
+		t.draws, t.draw = true, seed
 	}
 	return t
+}
+
+// faultsMark returns what tells a fault plan from others, "" for none.
+func faultsMark(plan *fault.Plan) string {
+	if plan.Empty() {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(plan.String()))
+	return hex.EncodeToString(sum[:4])
 }
 
 // encode returns what parseTerms reads. docs/protocol.md describes it.
@@ -56,6 +82,12 @@ func (t terms) encode() (b []byte) {
 	if t.seed != "" {
 		b = fmt.Appendf(b, "seed=%s ", t.seed)
 	}
+	if t.draws {
+		b = fmt.Appendf(b, "draw=%d ", t.draw)
+	}
+	if t.rate != 0 {
+		b = fmt.Appendf(b, "rate=%v ", t.rate)
+	}
 	if t.replay {
 		b = append(b, "replay "...)
 	}
@@ -64,6 +96,9 @@ func (t terms) encode() (b []byte) {
 		if t.back.paused {
 			b = append(b, "paused "...)
 		}
+	}
+	if mark := "faults=" + t.faults + " "; t.faults != "" && len(b)+len(mark) <= transport.MaxTerms { // the rest comes first
+		b = append(b, mark...)
 	}
 	return b[:max(len(b)-1, 0)]
 }
@@ -89,6 +124,16 @@ func parseTerms(b []byte) (t terms, err error) {
 			t.seed = value
 			if value != seedDrawn {
 				_, err = strconv.ParseUint(value, 10, 64)
+			}
+		case "draw":
+			t.draws = true
+			t.draw, err = strconv.ParseUint(value, 10, 64)
+		case "rate":
+			t.rate, err = clock.ParseRate(value)
+		case "faults":
+			t.faults = value
+			if _, err = hex.DecodeString(value); err == nil && len(value) != 8 {
+				err = errors.New("want 8 digits")
 			}
 		case "replay":
 			t.replay = true
@@ -122,12 +167,13 @@ const (
 	PartReplay   = "replay"
 	PartDuration = "duration"
 	PartSeed     = "seed"
+	PartFaults   = "faults"
 )
 
 // TermsError says in what two machines of one run were started differently, in words that
 // are the same at both.
 type TermsError struct {
-	Part string // PartDie, PartReplay, PartDuration or PartSeed
+	Part string // PartDie, …
 	Text string
 }
 
@@ -167,9 +213,13 @@ func differ(a, b named) (fatal *TermsError, worth []*TermsError) {
 		worth = append(worth, &TermsError{PartDuration, fmt.Sprintf("machine %d runs for %v, machine %d %s: what machine %d is sent after its end is lost",
 			first.id, first.duration, last.id, until, first.id)})
 	}
-	if a.seed != b.seed && a.seed != "" && b.seed != "" {
+	// Who has drawn his own takes that of machine 0, which is the first of the two if it is any.
+	if a.seed != b.seed && a.seed != "" && b.seed != "" && b.seed != seedDrawn && (a.seed != seedDrawn || a.id == 0) {
 		worth = append(worth, &TermsError{PartSeed, fmt.Sprintf("machine %d has %s, machine %d %s: no one seed repeats their dice",
 			a.id, seedText(a.seed), b.id, seedText(b.seed))})
+	}
+	if a.faults != b.faults && a.faults != "" && b.faults != "" { // one of a launcher is given none that does not touch it
+		worth = append(worth, &TermsError{PartFaults, fmt.Sprintf("machine %d has another fault plan than machine %d", a.id, b.id)})
 	}
 	return nil, worth
 }
@@ -186,13 +236,17 @@ type meetings struct {
 	me     named
 	logger hclog.Logger
 
-	mu   sync.Mutex
-	said map[string]bool  // what was said already
-	back map[int]comeback // the peers whose processes have come back
+	mu    sync.Mutex
+	said  map[string]bool  // what was said already
+	heard map[int]terms    // of each peer, the newest
+	back  map[int]comeback // the peers whose processes have come back
 }
 
 func newMeetings(id int, t terms, logger hclog.Logger) *meetings {
-	return &meetings{me: named{id, t}, logger: logger, said: make(map[string]bool), back: make(map[int]comeback)}
+	return &meetings{
+		me: named{id, t}, logger: logger,
+		said: make(map[string]bool), heard: make(map[int]terms), back: make(map[int]comeback),
+	}
 }
 
 // meet says what is worth it, once, however often the machines meet. Its error says that
@@ -208,6 +262,7 @@ func (m *meetings) meet(peer int, said []byte) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.heard[peer] = t
 	if t.back != nil {
 		m.back[peer] = *t.back
 	}

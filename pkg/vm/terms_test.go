@@ -12,13 +12,19 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/transport"
 )
 
 func TestTermsOfAMachine(t *testing.T) {
 	common := experiment.Common{Die: 6, Seed: 7, Duration: time.Minute}
+	plan, err := fault.Parse("at 1s partition 0 | 1 for 1s", 2)
+	require.NoError(t, err)
+	faulty := common
+	faulty.Faults = plan
 	back := map[string]*comeback{
 		"paused":                        {at: 19204512 * time.Microsecond, paused: true},
 		"crashed before its first tick": {},
@@ -30,22 +36,38 @@ func TestTermsOfAMachine(t *testing.T) {
 		want  string
 	}{
 		{"given a seed", Config{Common: common}, false, "die=10 duration=1m0s seed=7"},
-		{"with a seed of its own", Config{Common: common, SeedDrawn: true}, false, "die=10 duration=1m0s seed=drawn"},
-		{"back in its run", Config{Common: common}, true, "die=10 duration=1m0s"},
-		{"until it is stopped", Config{SeedDrawn: true}, false, "die=10 duration=0s seed=drawn"},
-		{"paused", Config{Common: common}, true, "die=10 duration=1m0s at=19.204512s paused"},
-		{"crashed before its first tick", Config{Common: common}, true, "die=10 duration=1m0s at=0s"},
+		{"machine 0 with a seed of its own", Config{Common: common, SeedDrawn: true}, false, "die=10 duration=1m0s seed=drawn draw=7"},
+		{"with a seed of its own", Config{ID: 1, Common: common, SeedDrawn: true}, false, "die=10 duration=1m0s seed=drawn"},
+		{"machine 0 back in its run", Config{Common: common}, true, "die=10 duration=1m0s draw=7"},
+		{"back in its run", Config{ID: 1, Common: common}, true, "die=10 duration=1m0s"},
+		{"with a rate", Config{ID: 1, Common: common, Rate: clock.Hertz / 2}, false, "die=10 duration=1m0s seed=7 rate=0.5"},
+		{"as fast as it can", Config{ID: 1, Common: common, Rate: clock.Unpaced}, false, "die=10 duration=1m0s seed=7 rate=max"},
+		{"with faults", Config{ID: 1, Common: faulty}, false, "die=10 duration=1m0s seed=7 faults=" + faultsMark(plan)},
+		{"until it is stopped", Config{ID: 1, SeedDrawn: true}, false, "die=10 duration=0s seed=drawn"},
+		{"paused", Config{ID: 1, Common: common}, true, "die=10 duration=1m0s at=19.204512s paused"},
+		{"crashed before its first tick", Config{ID: 1, Common: common}, true, "die=10 duration=1m0s at=0s"},
 		{"in a replay", Config{Replay: new(replay.Track)}, false, "die=10 duration=0s replay"},
 	} {
-		said := newTerms(&tt.cfg, 10, tt.begun)
+		said := newTerms(&tt.cfg, 10, 7, tt.begun)
 		said.back = back[tt.name]
 		assert.Equal(t, tt.want, string(said.encode()), tt.name)
 		heard, err := parseTerms(said.encode())
 		require.NoError(t, err, tt.name)
 		assert.Equal(t, said, heard, tt.name)
 	}
-	longest := terms{math.MaxInt, true, math.MaxInt64, "", true, &comeback{math.MaxInt64, true}} // who comes back says no seed
-	assert.LessOrEqual(t, len(longest.encode()), transport.MaxTerms)
+	for _, longest := range []terms{
+		{seed: "18446744073709551615"}, {seed: seedDrawn, draws: true, draw: math.MaxUint64},
+		{draws: true, draw: math.MaxUint64, back: &comeback{math.MaxInt64, true}}, {replay: true, back: &comeback{math.MaxInt64, true}},
+	} {
+		longest.die, longest.timed, longest.duration = math.MaxInt, true, experiment.MaxDuration-1
+		longest.rate, longest.faults = clock.MaxRate-1, "01234567"
+		said := longest.encode()
+		assert.LessOrEqual(t, len(said), transport.MaxTerms, "%s", said)
+		heard, err := parseTerms(said)
+		require.NoError(t, err)
+		assert.Equal(t, longest.draw, heard.draw)
+		assert.Equal(t, longest.back == nil, heard.back == nil)
+	}
 }
 
 func TestTermsRefuses(t *testing.T) {
@@ -57,6 +79,10 @@ func TestTermsRefuses(t *testing.T) {
 		"paused at=19":             `"at=19": time: missing unit in duration "19"`,
 		"duration=-1s":             `"duration=-1s": below 0`,
 		"duration=60":              `"duration=60": time: missing unit in duration "60"`,
+		"draw=drawn":               `"draw=drawn": strconv.ParseUint: parsing "drawn": invalid syntax`,
+		"rate=0":                   `"rate=0": rate "0": must be above 0`,
+		"faults=xyz":               `"faults=xyz": encoding/hex: invalid byte: U+0078 'x'`,
+		"faults=00":                `"faults=00": want 8 digits`,
 		"die=10 seed=-1":           `"seed=-1": strconv.ParseUint: parsing "-1": invalid syntax`,
 		"seed=\x1b[2J\u202e":       `"seed=\x1b[2J\u202e": strconv.ParseUint: parsing "\x1b[2J\u202e": invalid syntax`,
 		"die=99999999999999999999": `"die=99999999999999999999": strconv.Atoi: parsing "99999999999999999999": value out of range`,
@@ -111,6 +137,12 @@ func TestDiffer(t *testing.T) {
 			"a seed of its own", with(func(t *terms) { t.seed = seedDrawn }), full, "",
 			"seed: machine 0 has drawn its own seed, machine 1 seed 7: no one seed repeats their dice",
 		},
+		{"machine 0 was told one", full, with(func(t *terms) { t.seed = seedDrawn }), "", ""},
+		{"one has faults", with(func(t *terms) { t.faults = "01234567" }), full, "", ""},
+		{
+			"other faults", with(func(t *terms) { t.faults = "01234567" }), with(func(t *terms) { t.faults = "76543210" }), "",
+			"faults: machine 0 has another fault plan than machine 1",
+		},
 		{"seeds of their own", with(func(t *terms) { t.seed = seedDrawn }), with(func(t *terms) { t.seed = seedDrawn }), "", ""},
 		{"back in its run", full, with(func(t *terms) { t.seed = "" }), "", ""},
 	} {
@@ -137,6 +169,7 @@ func TestDifferIsSymmetric(t *testing.T) {
 			die:      rapid.IntRange(0, 2).Draw(t, "die"),
 			timed:    rapid.Bool().Draw(t, "timed"),
 			duration: time.Duration(rapid.IntRange(0, 2).Draw(t, "duration")) * time.Second,
+			faults:   rapid.SampledFrom([]string{"", "01234567", "76543210"}).Draw(t, "faults"),
 			seed:     rapid.SampledFrom([]string{"", seedDrawn, "7", "8"}).Draw(t, "seed"),
 			replay:   rapid.Bool().Draw(t, "replay"),
 		}
@@ -166,7 +199,7 @@ func TestMeetings(t *testing.T) {
 
 // Whatever a stranger says of itself is taken for what it is, or refused.
 func FuzzTerms(f *testing.F) {
-	for _, said := range []string{"", "die=10 duration=1m0s seed=7", "die=10 duration=0s seed=drawn", "replay", "die=", "seed=\xff"} {
+	for _, said := range []string{"", "die=10 duration=1m0s seed=7", "die=10 duration=0s seed=drawn draw=9", "rate=0.5 faults=01234567", "replay", "die=", "seed=\xff"} {
 		f.Add([]byte(said))
 	}
 	f.Fuzz(func(t *testing.T, said []byte) {

@@ -38,9 +38,13 @@ type Config struct {
 	Peers  []transport.Peer
 	LogDir string // an existing directory
 
-	// SeedDrawn says that this machine has drawn its Seed itself, as its peers then have
-	// theirs.
+	// SeedDrawn says that this machine was given no Seed and has drawn this one. It counts for
+	// machine 0, whose seed all take that were given none.
 	SeedDrawn bool
+	// Agreed, if not nil, is told what all machines have agreed upon, before a machine that
+	// begins its run does anything. It is not called where they were told different things,
+	// and in a replay. With its error, the run does not begin.
+	Agreed func(experiment.Spec) error
 	// Gate, if not nil, holds the machine back from its peers until it is closed:
 	// of many machines on one host the last is started much sooner if the
 	// others do not talk to each other already. A machine that comes back to
@@ -78,6 +82,10 @@ type Config struct {
 	// if that is not 0: one call at a time, and no phase after a later one.
 	Watch      func(summary.Status)
 	WatchEvery time.Duration
+	// Probe, if not nil, is where others may look at the machine.
+	Probe *Probe
+	// Asked, if not nil, answers who asks on the machine's port; see [transport.Config].
+	Asked func(conn net.Conn, read []byte)
 
 	// wall is the system's clock, which may be set at any time: it stamps lines, and peers compare
 	// theirs with it. time.Now if nil.
@@ -139,6 +147,6 @@ func Run(ctx context.Context, cfg Config, ln net.Listener) (*summary.Machine, er
 		_ = ln.Close()
 		return nil, &StartError{Err: err}
 	}
-	r.cfg.Logger.Info("starting", "listening", ln.Addr(), "rate", cfg.Rate, "seed", cfg.Seed, "run", cfg.Run)
+	r.cfg.Logger.Info("starting", "listening", ln.Addr(), "rate", cfg.Rate, "seed", r.seedText(), "run", cfg.Run)
 	return r.run(ctx)
 }

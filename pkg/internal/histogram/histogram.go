@@ -37,6 +37,25 @@ func (h *Histogram) Add(n, weight uint64) {
 	h.total += weight
 }
 
+// Merge takes in all numbers of another Histogram that tells the same numbers exactly.
+func (h *Histogram) Merge(o *Histogram) {
+	for len(h.blocks) < len(o.blocks) {
+		h.blocks = append(h.blocks, nil)
+	}
+	for b, block := range o.blocks {
+		if block == nil {
+			continue
+		}
+		if h.blocks[b] == nil {
+			h.blocks[b] = new([perBlock]uint64)
+		}
+		for i, weight := range block {
+			h.blocks[b][i] += weight
+		}
+	}
+	h.total += o.total
+}
+
 // Total returns the weight of all numbers.
 func (h *Histogram) Total() uint64 { return h.total }
 

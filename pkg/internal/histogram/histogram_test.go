@@ -88,3 +88,21 @@ func BenchmarkAdd(b *testing.B) {
 		h.Add(uint64(i)&0xfffff, 3)
 	}
 }
+
+// Together, two are as one that was told all numbers.
+func TestMerge(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		exact := rapid.UintRange(1, 20).Draw(t, "exact")
+		all, parts := histogram.New(exact), []*histogram.Histogram{histogram.New(exact), histogram.New(exact)}
+		for range rapid.IntRange(0, 100).Draw(t, "numbers") {
+			n, weight := rapid.Uint64().Draw(t, "n")>>rapid.IntRange(0, 63).Draw(t, "shift"), rapid.Uint64Range(0, 1<<40).Draw(t, "weight")
+			all.Add(n, weight)
+			parts[rapid.IntRange(0, 1).Draw(t, "part")].Add(n, weight)
+		}
+		parts[0].Merge(parts[1])
+		require.Equal(t, all.Total(), parts[0].Total())
+		for percent := range uint64(101) {
+			require.Equal(t, all.Percentile(percent), parts[0].Percentile(percent))
+		}
+	})
+}

@@ -18,7 +18,8 @@ const listed = 10
 
 // notes gathers what the lines below the tables say beyond the sums.
 type notes struct {
-	seen []bool // by number, which machines of the run gave a summary
+	seen   []bool // by number, which machines of the run gave a summary
+	clocks int    // that the times come from
 
 	late, missed, stalls, restarts tally
 
@@ -105,6 +106,9 @@ func (n *notes) lines(run *summary.Run) []line {
 	}
 	if !run.FirstStart.IsZero() && run.Machines > 1 {
 		text := "all within " + figure.Duration(run.StartSkew())
+		if n.clocks > 1 {
+			text = "by each host's own clock"
+		}
 		if run.StartLateness > 0 {
 			text += ", the last " + figure.Duration(run.StartLateness) + " after the agreed instant"
 		}

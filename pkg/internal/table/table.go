@@ -37,6 +37,10 @@ type Options struct {
 	// balanced, since what these sent and received is unknown. 0 means that
 	// no summary is missing.
 	Machines int
+
+	// Clocks is how many hosts' clocks the machines' times come from. Where that is
+	// more than 1, no two machines' are compared.
+	Clocks int
 }
 
 // Write prints the summary of a run to w, in one call of its Write: a table of
@@ -74,7 +78,7 @@ type series struct {
 }
 
 func newSheet(o Options) *sheet {
-	s := &sheet{o: o, notes: notes{seen: make([]bool, max(o.Machines, 0))}}
+	s := &sheet{o: o, notes: notes{seen: make([]bool, max(o.Machines, 0)), clocks: o.Clocks}}
 	empty := func(columns []column) []series {
 		var all []series
 		for _, c := range columns {
