@@ -141,7 +141,7 @@ func (g *gauge) Visit(s *Step) error {
 	case s.Other != nil && s.Other.Kind == logging.OffsetRecord:
 		o := &s.Other.Offset
 		g.lines++
-		if peer, ok := g.present.index(o.Peer); ok && peer != s.Index && len(g.asked) < maxAsked && abs(o.Ahead) < unbounded && o.Within < unbounded {
+		if peer, ok := g.present.index(o.Peer); ok && peer != s.Index && len(g.asked) < maxAsked && isClose(o.Ahead) && isClose(o.Within) {
 			g.asked = append(g.asked, compared{at, s.Index, peer, o.Ahead, o.Within, s.Line})
 		}
 	case s.Sent != nil && s.Event.Kind == event.Receive && g.links != nil && (g.always || g.lines > 0):
@@ -151,6 +151,10 @@ func (g *gauge) Visit(s *Step) error {
 }
 
 func abs(n int64) int64 { return max(n, -n) }
+
+// isClose reports whether a difference of clocks, in µs, is one of some hundred years at most.
+// With more, sums would overflow, and nobody's clocks are wrong by as much.
+func isClose(n int64) bool { return n > -1<<53 && n < 1<<53 }
 
 // passed notes when a clock was set.
 func (g *gauge) passed(s *Step, at int64) {
@@ -164,7 +168,8 @@ func (g *gauge) passed(s *Step, at int64) {
 // received takes in how long a message seems to have been under way.
 func (g *gauge) received(s *Step, at int64) {
 	from, ok := g.present.index(int(s.Event.Messages()[0].From))
-	if !ok {
+	took := s.Micro - s.Sent.Micro
+	if !ok || !isClose(took) {
 		return
 	}
 	key := [2]int{from, s.Index}
@@ -173,7 +178,7 @@ func (g *gauge) received(s *Step, at int64) {
 		l = &quickest{width: 1_000_000}
 		g.links[key] = l
 	}
-	l.add(trip{at, s.Micro - s.Sent.Micro, s.Line, s.Sent.Line})
+	l.add(trip{at, took, s.Line, s.Sent.Line})
 }
 
 // trip is a message: when it was received, how long it seems to have been under way, in µs,
@@ -432,7 +437,11 @@ func (o *ClockOffsets) byMessages(at int64, known []within) {
 	}
 }
 
-func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+// micros returns a time of so many µs, or the longest that there is.
+func micros(n int64) time.Duration {
+	const longest = 1 << 53
+	return time.Duration(min(max(n, -longest), longest)) * time.Microsecond
+}
 
 // settle puts together what is known of a clock at the instants. It drifts from one to the
 // next, and what it does beyond that is a change.
