@@ -28,7 +28,7 @@ func (o *options) keepAgreement(cfg *vm.Config) error {
 		return command.Usage("%w: choose another --log-dir, or move it away with its logs", err)
 	}
 	cfg.Agreed = func(spec experiment.Spec) error {
-		err := shared.Write(&rundir.Record{Version: command.Version(), Spec: spec, Ports: make([]int, len(spec.Rates)), Sync: cfg.Sync})
+		err := shared.Write(&rundir.Record{Version: command.Version(), Spec: spec, Ports: make([]int, len(spec.Rates)), TLS: cfg.TLS != nil, Sync: cfg.Sync})
 		if _, bad := errors.AsType[*experiment.Error](err); bad || errors.Is(err, rundir.ErrOther) {
 			cfg.Logger.Warn("what all machines have agreed upon is not written down", "reason", err)
 			return nil

@@ -169,7 +169,7 @@ func (n *Node) turnAway(conn net.Conn, why error) {
 		return
 	}
 	// TLS has said what it says, or has not begun.
-	if !e.passing && !(n.cfg.TLS != nil && e.Code == CodeAddress) {
+	if !e.passing && (n.cfg.TLS == nil || e.Code != CodeAddress) {
 		sayError(conn, e.told())
 	}
 	switch e.Code {

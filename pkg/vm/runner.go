@@ -272,7 +272,7 @@ func (r *runner) rejoin(ctx context.Context) (time.Time, error) {
 		waits = all != nil
 		return all
 	})
-	if err != nil && !(waits && errors.Is(err, context.Canceled)) { // else it was stopped, and comes to its end
+	if err != nil && (!waits || !errors.Is(err, context.Canceled)) { // else it was stopped, and comes to its end
 		return time.Time{}, err
 	}
 	e := r.evidence(peers)
@@ -281,7 +281,7 @@ func (r *runner) rejoin(ctx context.Context) (time.Time, error) {
 	r.stood = e.own.paused || e.standsStill()
 	r.says = r.stood || e.stoodMeanwhile()
 	if e.standsStill() && len(r.cfg.Peers) > 0 {
-		r.came -= min(togetherTime, r.came)
+		r.came -= togetherTime // perhaps to before the start
 	}
 	start := time.Now().Add(-r.came)
 	r.node.Resume(r.past.start, r.came)
@@ -380,6 +380,9 @@ func (r *runner) connecting(ctx context.Context) (context.Context, context.Cance
 func (r *runner) execute(ctx context.Context, start time.Time) error {
 	s := r.steps
 	if r.past.begun() {
+		if r.stood {
+			waitUntil(ctx, start)
+		}
 		if r.says {
 			s.came = max(logging.Elapsed(time.Since(start)), time.Microsecond) // 0 would say nothing
 		}
@@ -413,6 +416,16 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	}
 	r.ran = time.Duration(min(s.pacer.now(), s.end))
 	return err
+}
+
+// waitUntil waits for an instant, or for the end of ctx.
+func waitUntil(ctx context.Context, at time.Time) {
+	timer := time.NewTimer(time.Until(at))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // end closes the run.
