@@ -64,7 +64,7 @@ func (p *started) wait(t *testing.T) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-func exists(path string) bool {
+func isThere(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
 }
@@ -99,10 +99,10 @@ func TestHealth(t *testing.T) {
 		code, stdout, stderr = ask(port, "--ready")
 		assert.Equal(t, []any{exit.Broken, "connecting\n", ""}, []any{code, stdout, stderr})
 	}
-	assert.False(t, exists(ready))
+	assert.False(t, isThere(ready))
 	second := startVM(t, nil, args(1)...)
 	await(t, "it is ready", func() bool { code, _, _ = ask(ports[2], "--ready"); return code == exit.OK })
-	await(t, "its file is there", func() bool { return exists(ready) })
+	await(t, "its file is there", func() bool { return isThere(ready) })
 	b, err := os.ReadFile(ready)
 	require.NoError(t, err)
 	assert.Equal(t, fmt.Sprintln(first.cmd.Process.Pid), string(b))
@@ -125,7 +125,7 @@ func TestHealth(t *testing.T) {
 	assert.Equal(t, []any{exit.OK, "reconnecting\n"}, []any{code, stdout}, "another start would not help it")
 	require.NoError(t, first.cmd.Process.Signal(os.Interrupt))
 	assert.Equal(t, exit.Interrupted, first.wait(t), "%s", &first.errors)
-	assert.False(t, exists(ready))
+	assert.False(t, isThere(ready))
 	assert.Contains(t, notified(t, "STOPPING=1"), "STATUS=ending")
 }
 
