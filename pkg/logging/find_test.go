@@ -63,6 +63,7 @@ func TestFindEveryLineAndEveryCut(t *testing.T) {
 	for _, more := range []string{
 		"resume: step=40 clock=80",
 		"pause: step=40 clock=80 elapsed=12.000001",
+		"offset: peer=2 ahead=-1500278 within=301 rtt=600",
 		`stop: step=9 clock=99 queue=3 pending="0:1,5:2" undelivered="1:12,7:1"`,
 	} {
 		golden = append(golden, "2026-11-26T20:40:00.123456Z [INFO]  vm-7: "+more+"\n"...)

@@ -126,7 +126,7 @@ func TestFormatPage(t *testing.T) {
 			require.Equal(t, records[i].Kind == logging.EventRecord, anyEvent.MatchString(line), line)
 		}
 	}
-	require.Len(t, kinds, 5, "kinds of line shown")
+	require.Len(t, kinds, 6, "kinds of line shown")
 }
 
 func TestFileName(t *testing.T) {
@@ -165,7 +165,7 @@ func TestElapsed(t *testing.T) {
 
 func TestKindNames(t *testing.T) {
 	var names []string
-	for k := logging.RecordKind(0); k < 7; k++ {
+	for k := logging.RecordKind(0); k < 8; k++ {
 		names = append(names, k.String())
 	}
 	require.Equal(t, []string{"record(0)", "start", "event", "resume", "stop", "pause", "offset", "record(7)"}, names)
