@@ -44,5 +44,12 @@ mount -t tmpfs -o mode=755 lamport-run /run
 apparmor=/sys/module/apparmor/parameters/enabled
 [[ ! -e $apparmor ]] || mount --bind /dev/null "$apparmor"
 ip link set lo up
-exec dockerd --storage-driver vfs --data-root "$dir/images" --exec-root "$dir/state" --pidfile "$dir/pid" \
-	--cgroup-parent "$parent" --host "unix://$dir/docker.sock"
+# Layers that lie over each other take no copies, but a container's own root cannot do that.
+driver=vfs
+mkdir "$dir"/{lower,upper,work,merged}
+if mount -t overlay -o "lowerdir=$dir/lower,upperdir=$dir/upper,workdir=$dir/work" overlay "$dir/merged" 2>/dev/null; then
+	driver=overlay2
+	umount "$dir/merged"
+fi
+exec dockerd --storage-driver "$driver" --data-root "$dir/images" --exec-root "$dir/state" --pidfile "$dir/pid" \
+	--cgroup-parent "$parent" --host "unix://$dir/docker.sock" --log-level error
