@@ -49,6 +49,8 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	o.introduce(cfg.Logger)
 	o.warnOpen(cfg.Logger)
 	if o.control.Supervised {
+		_, done := answer(&cfg, nil)
+		defer done()
 		return o.supervised(ctx, cfg, ln, stdin, stdout)
 	}
 	life := o.life()
@@ -58,8 +60,15 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	if progress.Draws(stderr) {
 		done = show(&cfg, screen)
 	}
+	result, end, err := o.attended(&cfg, stdout, stderr)
+	if err != nil {
+		done()
+		_ = ln.Close()
+		return err
+	}
 	o.deliver.attach(ctx, &cfg)
-	return o.deliver.finish(ctx, runMachine(ctx, life, cfg, ln, done, command.Unread(stdout)))
+	err = runMachine(ctx, life, cfg, ln, func() { done(); end() }, command.Unread(result))
+	return o.deliver.finish(ctx, err)
 }
 
 // show has a machine show how it stands with it, until the returned function is

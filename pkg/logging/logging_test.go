@@ -56,6 +56,8 @@ func write(w *logging.Writer, rec *logging.Record) {
 		w.Resume(rec.Time(), rec.Resume)
 	case logging.StopRecord:
 		w.Stop(rec.Time(), rec.Stop)
+	case logging.OffsetRecord:
+		w.Offset(rec.Time(), rec.Offset)
 	}
 }
 
@@ -166,7 +168,7 @@ func TestKindNames(t *testing.T) {
 	for k := logging.RecordKind(0); k < 7; k++ {
 		names = append(names, k.String())
 	}
-	require.Equal(t, []string{"record(0)", "start", "event", "resume", "stop", "pause", "record(6)"}, names)
+	require.Equal(t, []string{"record(0)", "start", "event", "resume", "stop", "pause", "offset", "record(7)"}, names)
 }
 
 func TestErrorUnwraps(t *testing.T) {

@@ -125,7 +125,8 @@ func (n *naive) run() {
 		for i, rec := range l.lines {
 			isStart, isStop := rec.Kind == logging.StartRecord, rec.Kind == logging.StopRecord
 			isLast := i == len(l.lines)-1 && !l.torn
-			if rec.ID != l.id || (i == 0) != isStart || isStop && !isLast {
+			goesOn := i > 0 && l.lines[i-1].Kind == logging.PauseRecord && rec.Kind != logging.ResumeRecord
+			if rec.ID != l.id || (i == 0) != isStart || isStop && !isLast || goesOn {
 				n.broken[trace.LawRun] = true
 			}
 		}
@@ -171,6 +172,9 @@ func (n *naive) stepsAndClocks() {
 					n.broken[trace.LawIncrement] = true
 				}
 				step, clock = ev.Step, uint64(ev.Clock)
+			case logging.PauseRecord:
+				n.same(step, rec.Pause.Step, clock, uint64(rec.Pause.Clock))
+				step, clock = rec.Pause.Step, uint64(rec.Pause.Clock)
 			case logging.ResumeRecord:
 				n.same(step, rec.Resume.Step, clock, uint64(rec.Resume.Clock))
 				step, clock = rec.Resume.Step, uint64(rec.Resume.Clock)

@@ -23,9 +23,10 @@ type driving interface {
 	exact() bool
 	// drive executes instructions until the run is over.
 	drive() error
-	// reached returns what the machine has done of a run of which so much is over, in
-	// nanoseconds: no tick that is due before is left to be executed.
-	reached(now int64) int64
+	// leave takes in that the machine leaves for a while a run of which so much is over, in
+	// nanoseconds. It returns how much of it the machine has done: no tick that is due
+	// before is left to be executed.
+	leave(now int64) (reached int64)
 	// over takes in how long the run took, 0 if this process had no part in it.
 	// It returns that, and false where the figures know it better from the
 	// ticks.

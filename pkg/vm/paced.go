@@ -28,7 +28,11 @@ func newPaced(cfg *Config, s *stepper, past *past) *paced {
 
 func (p *paced) comeBack() { p.resume() }
 
-func (p *paced) reached(now int64) int64 { return min(now, p.schedule.due()) }
+func (p *paced) leave(now int64) (reached int64) {
+	reached, missed := p.schedule.leave(now)
+	p.miss(missed, p.machine.Steps())
+	return reached
+}
 
 func (p *paced) exact() bool { return true }
 
@@ -64,10 +68,16 @@ func (p *paced) drive() error {
 // tick takes in that a step is executed now.
 func (p *paced) tick(now time.Time, step uint64) {
 	late, missed := p.schedule.tick(int64(now.Sub(p.pacer.start)))
-	if missed > 0 {
-		p.figures.Missed(missed)
-		p.logger.Warn("ticks missed: the machine was held up, or the host cannot keep its rate", "ticks", missed, "step", step)
-	}
+	p.miss(missed, step)
 	p.figures.Tick(late)
+	p.watcher.ticked(late)
 	p.late = late
+}
+
+// miss takes in that ticks were missed, before a step or after the last.
+func (p *paced) miss(ticks, step uint64) {
+	if ticks > 0 {
+		p.figures.Missed(ticks)
+		p.logger.Warn("ticks missed: the machine was held up, or the host cannot keep its rate", "ticks", ticks, "step", step)
+	}
 }

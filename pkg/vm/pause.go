@@ -51,6 +51,8 @@ func (s *stepper) pause(elapsed time.Duration) error {
 	if err := s.commit(); err != nil { // what was executed has happened, whatever becomes of the line
 		return err
 	}
+	s.compare(true)
+	s.peers = nil // no line follows
 	s.journal.log.Pause(s.wall(), p)
 	if err := s.commit(); err != nil {
 		return err
@@ -63,12 +65,12 @@ func (s *stepper) pause(elapsed time.Duration) error {
 
 // leave ends the process of a machine that is to come back.
 func (r *runner) leave() error {
-	now := r.steps.pacer.now()
+	now := max(r.steps.pacer.now(), int64(r.goesOn)) // if it has not gone on yet, it stands where it stood
 	if r.cfg.Replay != nil { // whose record says where its machine was paused
 		if err := r.steps.commit(); err != nil {
 			return err
 		}
 		return &PausedError{r.steps.machine.Steps(), r.steps.machine.Clock()}
 	}
-	return r.steps.pause(time.Duration(r.mode.reached(now)))
+	return r.steps.pause(time.Duration(r.mode.leave(now)))
 }

@@ -31,7 +31,7 @@ func (r *recorded) comeBack() { r.back = true }
 
 func (r *recorded) exact() bool { return r.atPace }
 
-func (r *recorded) reached(now int64) int64 { return now }
+func (r *recorded) leave(now int64) int64 { return now }
 
 func (r *recorded) over(ran time.Duration) (elapsed time.Duration, measured bool) { return ran, true }
 

@@ -54,6 +54,18 @@ func (s *schedule) tick(now int64) (late time.Duration, missed uint64) {
 	return late, missed
 }
 
+// leave takes in that the run is left at now, to come back, and returns for how long it has to
+// have been going on for the next tick: until now, or where that tick is late, until it was due. What
+// is so late that it would be missed now, is.
+func (s *schedule) leave(now int64) (reached int64, missed uint64) {
+	if !s.over() && now-s.due() > int64(patience) && now > s.rate.Due(s.next+1) {
+		latest := min(s.rate.Ticks(now), s.last)
+		missed = latest - s.next
+		s.next = latest
+	}
+	return min(now, s.due()), missed
+}
+
 // abandon takes in that the run ends at now, and returns how many ticks have
 // been due but will not be executed: they are missed.
 func (s *schedule) abandon(now int64) (missed uint64) {

@@ -17,9 +17,9 @@ func newUnpaced(s *stepper) *unpaced {
 	return &unpaced{stepper: s}
 }
 
-func (u *unpaced) comeBack()               { u.resume() }
-func (u *unpaced) exact() bool             { return false }
-func (u *unpaced) reached(now int64) int64 { return now }
+func (u *unpaced) comeBack()             { u.resume() }
+func (u *unpaced) exact() bool           { return false }
+func (u *unpaced) leave(now int64) int64 { return now }
 
 func (u *unpaced) over(ran time.Duration) (elapsed time.Duration, measured bool) { return ran, true }
 
