@@ -51,7 +51,7 @@ func TestOffsetIsWithinItsBounds(t *testing.T) { // Cristian 1989
 		for range 3 {
 			o := a.known.offset(span{int64(me.mono(at)), int64(me.mono(at))}, me.wall(at))
 			truth := time.Duration(peer.wall(at) - me.wall(at))
-			assert.LessOrEqual(t, (o.Ahead - truth).Abs(), o.Within+2, "after %v: %v ± %v", time.Duration(at), o.Ahead, o.Within)
+			assert.LessOrEqual(t, (o.Ahead - truth).Abs(), o.Within+8, "after %v: %v ± %v", time.Duration(at), o.Ahead, o.Within)
 			at += rapid.Int64Range(0, int64(time.Hour)).Draw(t, "later")
 		}
 	})
@@ -73,7 +73,7 @@ func TestRoundNarrows(t *testing.T) {
 	set.got += 1000
 	assert.Equal(t, round{4, 820, span{990, 1010}, 20}, r.take(set), "its clock was set: the newest counts")
 	for name, bad := range map[string]question{
-		"held for longer than it took": {0, 10, 5, 11},
+		"held for longer than it took": {0, 10, 5, 15},
 		"held for less than no time":   {0, 10, 5, -1},
 		"before 1970":                  {0, 10, -1, 0},
 		"the end of time":              {0, 10, math.MaxInt64, 0},
