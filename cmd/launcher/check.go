@@ -20,6 +20,11 @@ runs, each has a line, and a table says how many are correct.
 
   launcher check -r runs
 
+In the place of a directory, this command and the others that read a run take a file
+in which the logs of several machines stand mixed, or - for standard input: what
+"docker compose logs", "kubectl logs", "journalctl" or "srun -l" print, whatever stands
+in front of the lines. Other lines are passed over.
+
 Exit code 0: every run is correct; 1: one is broken or incomplete; 2: a log cannot
 be read.`,
 		Flags: append([]cli.Flag{
@@ -56,6 +61,7 @@ they lie; csv has the figures of all machines of all runs.
 			recursiveFlag(),
 			formatFlag(report.StatsFormats...),
 			&cli.StringFlag{Name: "plot", Usage: "draw clocks, drift, queues and jumps of one run to `FILE`, as SVG"},
+			correctedFlag(),
 		}, lookFlags()...),
 		Action: command.PipedToTheEnd(action(statsOptions)),
 	}
@@ -68,6 +74,7 @@ func statsOptions(c *cli.Context) (o lab.Stats, err error) {
 	if o.Plot = c.String("plot"); o.Plot != "" && (o.Descend || len(o.Dirs) > 1) {
 		return o, command.Usage("--plot with several runs: a figure is of one")
 	}
+	o.Corrected = c.Bool("corrected")
 	o.Format, err = format(c, report.StatsFormats...)
 	return o, err
 }

@@ -29,6 +29,7 @@ wrong with it.`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "format", Usage: "`FORMAT` of the export: " + oneOf(exportFormats()), DefaultText: "required"},
 			&cli.StringFlag{Name: "o", Usage: "write to `FILE`, replaced only once the export is complete", DefaultText: "standard output"},
+			correctedFlag(),
 			&cli.BoolFlag{Name: "vectors", Usage: "csv and jsonl: add the events' vector clocks"},
 			&cli.Int64Flag{Name: "vector-memory", Usage: "`MB` that vector clocks of messages in flight may take", Value: trace.DefaultVectorBytes >> 20},
 		},
@@ -46,6 +47,7 @@ func exportFormats() []string {
 
 func exportOptions(c *cli.Context) (o lab.Export, err error) {
 	o.File, o.Vectors = c.String("o"), c.Bool("vectors")
+	o.Corrected = c.Bool("corrected")
 	mb := c.Int64("vector-memory")
 	if mb < 1 || mb > math.MaxInt64>>20 {
 		return o, command.Usage("--vector-memory %d: want 1 or more", mb)
@@ -85,6 +87,7 @@ line shows the length of the queue. For example
 			&cli.DurationFlag{Name: "from", Usage: "start this `TIME` into the run"},
 			&cli.DurationFlag{Name: "to", Usage: "stop at this `TIME` into the run, or at its end", DefaultText: "12s after --from"},
 			&cli.StringSliceFlag{Name: "machine", Usage: "only the machines in this `LIST` of ids, in this order"},
+			correctedFlag(),
 			&cli.IntFlag{Name: "width", Usage: "width of the picture in `PIXELS`", Value: report.DefaultWidth},
 			&cli.StringFlag{Name: "format", Usage: "`FORMAT` of the picture: svg for a browser, tikz for LaTeX", Value: report.DiagramFormats[0]},
 			&cli.StringFlag{Name: "o", Usage: "write to `FILE`, replaced only once the picture is complete", DefaultText: "standard output"},
@@ -95,6 +98,7 @@ line shows the length of the queue. For example
 
 func diagramOptions(c *cli.Context) (o lab.Diagram, err error) {
 	o.File, o.From, o.To, o.Width = c.String("o"), c.Duration("from"), c.Duration("to"), c.Int("width")
+	o.Corrected = c.Bool("corrected")
 	if o.Dir, err = runDir(c); err != nil {
 		return o, err
 	}

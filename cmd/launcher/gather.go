@@ -30,7 +30,8 @@ It may be started before the machines, after them, or again in the same director
 it goes on. Ctrl-C or --timeout ends the waiting: what has come is summed up.
 
 Exit code 0: the run is correct; 1: it is broken, or incomplete; 2: nothing could be
-gathered; 3: a file could not be written; 130: it was interrupted.`,
+gathered; 3: a file could not be written; 75: another process has the port or the
+directory; 130: it was interrupted.`,
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "listen", Usage: "`ADDR` that machines deliver to, host:port; :7070 is that port on all addresses", DefaultText: "required", EnvVars: env("LISTEN")},
 			&cli.IntFlag{Name: "machines", Usage: "`NUMBER` of machines of the run", DefaultText: "required", EnvVars: env("MACHINES")},

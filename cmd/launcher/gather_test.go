@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -104,6 +105,27 @@ func TestGather(t *testing.T) {
 	assert.Equal(t, g.out.String(), again.out.String())
 }
 
+// A machine that is paused delivers what it has, and the rest when it comes back.
+func TestGatherPausedMachine(t *testing.T) {
+	t.Parallel()
+	addr := gatherAddr(t)
+	h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2), flags: []string{"--rate", "50", "--duration", "3s", "--seed", "3", "--linger", "10s", "--resume", "--deliver", addr}}
+	g := launcher(t, h.dir, "gather", "--listen", addr, "--machines", "2", "--out", "all").start()
+	machines, dirs := apart(t, h)
+	eventually(t, func() bool { return len(logs(t, dirs[1])) == 1 && size(t, logs(t, dirs[1])[1]) > 2000 }, "the run goes on")
+	machines[1].signal(syscall.SIGTERM)
+	assert.Equal(t, "143", machines[1].wait())
+	assert.Contains(t, machines[1].errors.String(), "the log is delivered")
+	eventually(t, func() bool { return strings.Contains(g.errors.String(), ", and it may go on\n") }, "it is told")
+	machines[1] = h.start(1, "--log-dir", dirs[1])
+	for _, p := range machines {
+		assert.Equal(t, "0", p.wait())
+	}
+	assert.Equal(t, "0", g.wait())
+	requireGathered(t, filepath.Join(h.dir, "all"), dirs)
+	requireCorrect(t, filepath.Join(h.dir, "all"))
+}
+
 // simulatedRun makes the logs of a run, and returns its directory and name.
 func simulatedRun(t *testing.T, dir, out string, machines int) (run string) {
 	t.Helper()
@@ -173,7 +195,7 @@ func TestGatherStrangeLogs(t *testing.T) {
 	g := launcher(t, dir, "gather", "--listen", addr, "--machines", "2", "--run", run, "--out", "all").start()
 	p := launcher(t, dir, "deliver", "--to", addr, "other.log").start()
 	assert.Equal(t, "2", p.wait())
-	assert.Equal(t, "launcher: "+addr+" does not take the log: the logs of this run are not gathered here; compare --run and --machines of \"launcher gather\" with those of the run\n", p.errors.String())
+	assert.Contains(t, p.errors.String(), "launcher: "+addr+" does not take the log: the logs of this run are not gathered here; compare --run and --machines of \"launcher gather\" with those of the run\n")
 
 	p = launcher(t, dir, "deliver", "--to", addr, "a/vm_0_20.log").start()
 	require.Equal(t, "0", p.wait())
@@ -207,6 +229,18 @@ func TestNobodyGathers(t *testing.T) {
 		assert.Contains(t, p.errors.String(), "; it stays here, and is delivered later with \"launcher deliver --to "+addr+" "+log+"\"\n")
 		assert.Contains(t, p.out.String(), "machine:     vm-"+strconv.Itoa(id), "the result comes first")
 	}
+
+	// Started again, they find their run over, and deliver.
+	g := launcher(t, h.dir, "gather", "--listen", addr, "--machines", "2", "--out", "all").start()
+	for id := range machines {
+		machines[id] = h.start(id, "--log-dir", dirs[id], "--duration", "500ms", "--resume")
+	}
+	for _, p := range machines {
+		assert.Equal(t, "0", p.wait())
+		assert.Contains(t, p.errors.String(), "the log is delivered")
+	}
+	assert.Equal(t, "0", g.wait())
+	requireGathered(t, filepath.Join(h.dir, "all"), dirs)
 
 	h = &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2), flags: []string{"--rate", "20", "--deliver", addr}}
 	machines, dirs = apart(t, h, "--duration", "0")
@@ -307,7 +341,6 @@ func TestGatherUsage(t *testing.T) {
 		{"gather --listen 127.0.0.1:0 --machines 3 --run a/b", `--run "a/b": want a name of 1 to 64 letters, digits, dots, dashes or underscores`},
 		{"gather --listen 127.0.0.1:0 --machines 3 --max-size 7", `--max-size "7": want a size such as 500MB or 2GiB`},
 		{"gather --listen 127.0.0.1:0 --machines 3 --timeout -1s", "--timeout -1s: a duration cannot be negative"},
-		{"gather --listen " + ln.Addr().String() + " --machines 3", "nothing can be delivered to " + ln.Addr().String() + ": bind: address already in use; choose another --listen, or end the program that holds it"},
 		{"deliver x", "--to is missing: where are the logs gathered, for example hosta:7070?"},
 		{"deliver --to hosta:7070", "deliver: which logs? Name them, or the directory that they are in"},
 		{"deliver --to hosta x", `--to "hosta": want host:port, such as hosta:7070`},
@@ -318,4 +351,14 @@ func TestGatherUsage(t *testing.T) {
 			requireRefused(t, launcher(t, dir, strings.Fields(c.args)...), c.want)
 		}
 	}
+
+	// What another process has may be free at the next try.
+	p := launcher(t, dir, "gather", "--listen", ln.Addr().String(), "--machines", "3").start()
+	assert.Equal(t, "75", p.wait())
+	assert.Equal(t, "launcher: nothing can be delivered to "+ln.Addr().String()+": bind: address already in use; choose another --listen, or end the program that holds it\n", p.errors.String())
+	first := launcher(t, dir, "gather", "--listen", "127.0.0.1:0", "--machines", "3", "--out", "all").start()
+	eventually(t, func() bool { return strings.Contains(first.errors.String(), "gathering the logs") }, "it begins")
+	p = launcher(t, dir, "gather", "--listen", "127.0.0.1:0", "--machines", "3", "--out", "all").start()
+	assert.Equal(t, "75", p.wait())
+	assert.Equal(t, "launcher: all: another process gathers there: end it, or choose another --out\n", p.errors.String())
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/sweep"
+	"github.com/scalemodel/lamport/pkg/trace"
 )
 
 // hints say how the flags of this program mend what went wrong. The packages say
@@ -41,6 +42,9 @@ var hints = []struct {
 	{lab.ErrOpen, ": give --tls-cert, --tls-key and --tls-ca, or say with --allow where the machines are (0.0.0.0/0,::/0 for anywhere)"},
 	{lab.ErrNoGatherer, ": \"launcher certs\" puts it into the directory gather"},
 	{gather.ErrBusy, ": end it, or choose another --out"},
+	{lab.ErrNoPlace, ": say with --out where the page goes"},
+	{lab.ErrOneClock, ": leave out --corrected"},
+	{trace.ErrNoOffsets, ": leave out --corrected"},
 	{lab.ErrLowDisk, " (--min-free says how much; 0 keeps nothing free)"},
 	{sim.ErrTooManyLogs, ", and more with --logs=false"},
 	{sweep.ErrUnchecked, "; with --virtual and --logs=false more"},

@@ -65,7 +65,7 @@ func action[J job](options func(*cli.Context) (J, error)) cli.ActionFunc {
 		if err == nil {
 			program, _ := c.App.Metadata[programKey].(string)
 			err = j.Run(c.Context, &lab.Env{
-				Program: program, Version: command.Version(), Out: c.App.Writer, Err: c.App.ErrWriter,
+				Program: program, Version: command.Version(), In: c.App.Reader, Out: c.App.Writer, Err: c.App.ErrWriter,
 				Quiet: c.Bool("quiet"), Wide: c.Bool("wide"), Colours: colours,
 			})
 		}

@@ -26,6 +26,7 @@ missing. "launcher run", "sim", "rerun" and "sweep" write a page at their end un
 			&cli.DurationFlag{Name: "from", Usage: "show the events from this `TIME` into the run on; charts and tables stay those of all"},
 			&cli.DurationFlag{Name: "to", Usage: "show the events up to this `TIME` into the run", DefaultText: "the end"},
 			&cli.StringFlag{Name: "out", Usage: "write to `FILE`, replaced only once the page is complete; - is standard output", DefaultText: "report.html in DIR"},
+			correctedFlag(),
 			&cli.BoolFlag{Name: "quiet", Usage: "print only errors"},
 		},
 		Action: command.Piped(action(reportOptions)),
@@ -34,6 +35,7 @@ missing. "launcher run", "sim", "rerun" and "sweep" write a page at their end un
 
 func reportOptions(c *cli.Context) (o lab.Report, err error) {
 	o.File, o.From, o.To = c.String("out"), c.Duration("from"), c.Duration("to")
+	o.Corrected = c.Bool("corrected")
 	if o.Dirs, err = runDirs(c); err != nil {
 		return o, err
 	}

@@ -285,20 +285,6 @@ func TestLauncherOfHostsIsKilled(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends the run in order: it reaches the launcher, and not what holds its
-// connections.
-func TestHostsAreInterrupted(t *testing.T) {
-	t.Parallel()
-	f := withSSHD(t)
-	p := f.onHosts(t, "a,b", "--duration", "1h", "--rates", "50,80,30").start()
-	f.waitForRemoteEvents(t, 3, 20)
-	p.signal(syscall.SIGINT)
-	require.Equal(t, "130", waitLong(t, p))
-	requireCorrect(t, filepath.Join(p.cmd.Dir, "run"))
-	assert.Empty(t, f.left(t))
-	f.requireNobody(t)
-}
-
 // clientOf returns the ssh client that holds a machine.
 func (f far) clientOf(t *testing.T, id int) (pid int) {
 	t.Helper()

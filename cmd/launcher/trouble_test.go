@@ -279,7 +279,10 @@ func TestStrangers(t *testing.T) {
 	for _, addr := range addrs {
 		dial(addr, nil) // says nothing for as long as it is let
 
-		answer(dial(addr, []byte("GET / HTTP/1.1\r\nHost: "+addr+"\r\n\r\n")))
+		answer(dial(addr, []byte("POST / HTTP/1.1\r\nHost: "+addr+"\r\n\r\n")))
+		// Whoever asks how the machine is hears a word, and no more whatever else is asked.
+		assert.Regexp(t, `^HTTP/1.1 200 OK\r\n(.*\r\n)+\r\n(running|late|reconnecting)\n$`, answer(dial(addr, []byte("GET /healthz HTTP/1.1\r\n\r\n"))))
+		assert.Regexp(t, `^HTTP/1.1 404 Not Found\r\n(.*\r\n)+\r\nnot found\n$`, answer(dial(addr, []byte("GET /metrics HTTP/1.1\r\n\r\n"))))
 		noise := make([]byte, 1000)
 		_, _ = rand.Read(noise)
 		noise[0] = 1 // no length of a HELLO

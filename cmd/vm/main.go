@@ -73,6 +73,7 @@ func app() *cli.App {
 		Description: description,
 		Metadata: map[string]any{command.ChoicesKey: command.Choices{
 			"log-level": command.LogLevels,
+			"log-to":    logTos,
 			"pace":      {"max", "recorded"},
 		}},
 		Flags: slices.Concat(rosterFlags(env), []cli.Flag{
@@ -92,9 +93,13 @@ func app() *cli.App {
 			&cli.StringFlag{Name: "faults", Usage: "fault `PLAN` for the machine's connections; the same text on all machines, with peers as ID=HOST:PORT", EnvVars: env("FAULTS")},
 			&cli.BoolFlag{Name: "sync", Usage: "wait for the disk before sending or acknowledging, to survive power loss", EnvVars: env("SYNC")},
 			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the diagnostics on standard error: trace, debug, info, warn, error, off", Value: "info", EnvVars: env("LOG_LEVEL")},
-		}, tlsFlags(), deliverFlags(env), launcherFlags(&o.control)),
+			logToFlag(env),
+		}, tlsFlags(), deliverFlags(env), healthFlags(env), launcherFlags(&o.control)),
 		Action: func(c *cli.Context) error {
-			if o.away() {
+			switch {
+			case c.IsSet("health"):
+				return askHealth(c)
+			case o.away():
 				return o.runAway(c)
 			}
 			err := o.parse(c)

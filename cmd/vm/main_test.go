@@ -258,6 +258,9 @@ func TestHelpAndVersion(t *testing.T) {
 				continue
 			}
 			assert.Contains(t, stdout, name)
+			if n := f.Names()[0]; n == "health" || n == "ready" { // what to do, and not how: a machine and its probe share an environment
+				continue
+			}
 			env := "VM_" + strings.ToUpper(strings.ReplaceAll(f.Names()[0], "-", "_"))
 			assert.Contains(t, stdout, "[$"+env+"]", "every flag has an environment variable")
 		}

@@ -26,6 +26,10 @@ type options struct {
 	bind    string
 	port    int // not used with a listener that is handed down
 	roster  *roster.Roster
+	pattern bool // the peers were written as one
+
+	health      healthOptions
+	logToStdout bool
 }
 
 // parse reads the command line. What is wrong with it is wrong usage.
@@ -62,6 +66,13 @@ func (o *options) parse(c *cli.Context) error {
 	}
 	if o.level = hclog.LevelFromString(c.String("log-level")); o.level == hclog.NoLevel {
 		return command.Usage("--log-level %q: want trace, debug, info, warn, error or off", c.String("log-level"))
+	}
+	var err error
+	if o.health, err = parseHealth(c); err != nil {
+		return err
+	}
+	if o.logToStdout, err = parseLogTo(c); err != nil {
+		return err
 	}
 	if o.record != "" {
 		return nil

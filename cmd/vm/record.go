@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/experiment"
@@ -18,14 +19,16 @@ func (o *options) keepAgreement(cfg *vm.Config) error {
 	if o.control.Supervised || cfg.Replay != nil {
 		return nil
 	}
+	// A log in the way is found later, and says more. A machine whose links were kept may have
+	// been ready, so that the others have begun.
 	log := filepath.Join(cfg.LogDir, logging.FileName(cfg.ID, cfg.Rate))
-	_, err := os.Lstat(log)
-	shared, err := rundir.Share(cfg.LogDir, cfg.Resume || err == nil) // a log in the way is found later, and says more
+	back := cfg.Resume || exists(log) || exists(strings.TrimSuffix(log, ".log")+".links")
+	shared, err := rundir.Share(cfg.LogDir, back)
 	if err != nil {
 		return command.Usage("%w: choose another --log-dir, or move it away with its logs", err)
 	}
 	cfg.Agreed = func(spec experiment.Spec) error {
-		err := shared.Write(&rundir.Record{Version: command.Version(), Spec: spec, Ports: make([]int, len(spec.Rates)), Sync: cfg.Sync})
+		err := shared.Write(&rundir.Record{Version: command.Version(), Spec: spec, Ports: make([]int, len(spec.Rates)), TLS: cfg.TLS != nil, Sync: cfg.Sync})
 		if _, bad := errors.AsType[*experiment.Error](err); bad || errors.Is(err, rundir.ErrOther) {
 			cfg.Logger.Warn("what all machines have agreed upon is not written down", "reason", err)
 			return nil
@@ -33,4 +36,9 @@ func (o *options) keepAgreement(cfg *vm.Config) error {
 		return err
 	}
 	return nil
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
 }

@@ -67,7 +67,7 @@ func (o *options) parseRoster(c *cli.Context) (err error) {
 	if err != nil {
 		return command.Flagged(err)
 	}
-	o.roster = r
+	o.roster, o.pattern = r, strings.Contains(req.Peers, "{")
 	o.machine.ID, o.machine.Peers = r.ID, r.Peers
 	if o.port = r.Port; o.port == 0 && !c.IsSet("port") && o.control.ListenFD <= 0 {
 		return command.Usage("--port is missing: where does this machine listen, for example %d?", roster.DefaultPort)
@@ -181,10 +181,10 @@ func parseRate(text string, id, machines int) (clock.Rate, error) {
 	return own, nil
 }
 
-// introduce says which machine this is, where it was not simply told.
+// introduce says which machine this is and who the others are, where that was not simply told.
 func (o *options) introduce(logger hclog.Logger) {
 	r := o.roster
-	if r.By == roster.Told && r.Own == "" {
+	if r.By == roster.Told && r.Own == "" && !o.pattern {
 		return
 	}
 	args := []any{"id", r.ID, "by", r.By, "machines", r.Machines}

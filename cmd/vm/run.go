@@ -39,8 +39,6 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	signal.Ignore(syscall.SIGPIPE)
 	screen := progress.NewScreen(stderr)
 	cfg.Logger = hinting{logging.Diagnostics(screen, "vm-"+strconv.Itoa(cfg.ID), o.level)}
-	o.introduce(cfg.Logger)
-	o.warnOpen(cfg.Logger)
 	if err := o.keepAgreement(&cfg); err != nil {
 		return err
 	}
@@ -48,7 +46,11 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	if err != nil {
 		return err
 	}
+	o.introduce(cfg.Logger)
+	o.warnOpen(cfg.Logger)
 	if o.control.Supervised {
+		_, done := answer(&cfg, nil)
+		defer done()
 		return o.supervised(ctx, cfg, ln, stdin, stdout)
 	}
 	life := o.life()
@@ -58,8 +60,15 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	if progress.Draws(stderr) {
 		done = show(&cfg, screen)
 	}
+	result, end, err := o.attended(&cfg, stdout, stderr)
+	if err != nil {
+		done()
+		_ = ln.Close()
+		return err
+	}
 	o.deliver.attach(ctx, &cfg)
-	return o.deliver.finish(ctx, runMachine(ctx, life, cfg, ln, done, command.Unread(stdout)))
+	err = runMachine(ctx, life, cfg, ln, func() { done(); end() }, command.Unread(result))
+	return o.deliver.finish(ctx, err)
 }
 
 // show has a machine show how it stands with it, until the returned function is

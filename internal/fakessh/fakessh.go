@@ -20,7 +20,7 @@ const (
 	Lies   = "lies"   // changes what comes, the first time
 )
 
-// All are at this address.
+// Address is where all of them are.
 const Address = "127.0.0.1"
 
 const script = `#!/bin/sh

@@ -337,7 +337,7 @@ func (h *host) settle(ctx context.Context, run string, ports []string) ([]contro
 // Command returns the command of this host that stands for a machine's process.
 func (f *Fleet) Command(id int, args []string) *exec.Cmd {
 	h := f.of(id)
-	return h.Host.Command(context.Background(), remote.Silently, `exec "$@"`, slices.Concat([]string{h.vm}, args)...)
+	return h.Command(context.Background(), remote.Silently, `exec "$@"`, slices.Concat([]string{h.vm}, args)...)
 }
 
 // Site returns where a machine is.

@@ -119,12 +119,12 @@ func meet(names, addresses []string) (meeting, error) {
 			}
 		}
 	}
-	any := net.IPv4zero.String()
+	all := net.IPv4zero.String()
 	if version6 {
-		any = net.IPv6unspecified.String()
+		all = net.IPv6unspecified.String()
 	}
 	for i := range m.binds {
-		m.binds[i] = any
+		m.binds[i] = all
 	}
 	return m, nil
 }

@@ -43,7 +43,7 @@ func platformOf(uname string) platform {
 // seen, and script for a script.
 func platformOfFile(path string) platform {
 	if f, err := elf.Open(path); err == nil {
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		arch := map[elf.Machine]string{elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64", elf.EM_386: "386", elf.EM_ARM: "arm",
 			elf.EM_RISCV: "riscv64", elf.EM_PPC64: "ppc64le", elf.EM_S390: "s390x"}[f.Machine]
 		system := "linux"
@@ -53,11 +53,11 @@ func platformOfFile(path string) platform {
 		return platform(system + "/" + arch)
 	}
 	if f, err := macho.Open(path); err == nil {
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		return platform("darwin/" + map[macho.Cpu]string{macho.CpuAmd64: "amd64", macho.CpuArm64: "arm64"}[f.Cpu])
 	}
 	if f, err := pe.Open(path); err == nil {
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		return platform("windows/" + map[uint16]string{pe.IMAGE_FILE_MACHINE_AMD64: "amd64", pe.IMAGE_FILE_MACHINE_ARM64: "arm64"}[f.Machine])
 	}
 	if f, err := os.Open(path); err == nil {

@@ -67,7 +67,7 @@ func (c *cutConn) take(n int) (int, bool) {
 }
 
 func (c *cutConn) end() error {
-	_ = c.Conn.Close()
+	_ = c.Close()
 	if c.last && c.c.spent != nil {
 		c.c.spent()
 	}
@@ -118,8 +118,7 @@ func (s *gatherer) killed() {
 func TestAnyInterleavingEndsWithTheSameBytes(t *testing.T) {
 	whole := aLog(t, "r", 1, 2, 3000, true)
 	rapid.Check(t, func(rt *rapid.T) {
-		base, err := os.MkdirTemp(t.TempDir(), "")
-		require.NoError(rt, err)
+		base := t.TempDir()
 		dir, file := filepath.Join(base, "run"), filepath.Join(base, "vm_1_1.log")
 		cfg := Config{Dir: dir, Run: "r", Machines: 2, careless: true}
 		g := serve(t, cfg)

@@ -32,7 +32,8 @@ type Check struct {
 // checked is the outcome of a run.
 type checked struct {
 	verdict *trace.Verdict
-	err     error // it cannot be read
+	passed  string // what of a stream is not of the run, "": nothing
+	err     error  // it cannot be read
 }
 
 // Run prints the verdict on each run: of one alone with all that there is to say, of
@@ -49,8 +50,7 @@ func (c Check) Run(_ context.Context, env *Env) error {
 	var last *trace.Verdict
 	table := report.NewCheckCSV(env.text())
 	err = inOrder(len(dirs), func(i int) checked {
-		v, err := c.dir(dirs[i])
-		return checked{v, err}
+		return c.dir(env, dirs[i])
 	}, func(i int, r checked) error {
 		tally.Add(dirs[i], r.verdict)
 		if last = r.verdict; last != nil {
@@ -62,8 +62,10 @@ func (c Check) Run(_ context.Context, env *Env) error {
 		case c.Format == "json":
 			return c.object(env, dirs[i], r)
 		case c.Format == "csv":
+			env.remarkOf(dirs[i], r.passed)
 			return table.Add(dirs[i], r.verdict, r.err)
 		case c.many():
+			env.remarkOf(dirs[i], r.passed)
 			return c.line(env, dirs[i], r)
 		}
 		return c.write(env, dirs[i], r.verdict)
@@ -189,12 +191,17 @@ func (e *Env) check(dir string, v *trace.Verdict, interrupted bool) error {
 	return nil
 }
 
-func (c *Check) dir(dir string) (*trace.Verdict, error) {
-	run, err := trace.Open(dir)
+func (c *Check) dir(env *Env, dir string) (r checked) {
+	run, err := env.open(dir)
 	if err != nil {
-		return nil, err
+		return checked{err: err}
 	}
-	return run.Walk(trace.Options{All: c.All})
+	defer run.close()
+	r.verdict, r.err = run.Walk(trace.Options{All: c.All})
+	if r.passed = run.passed(); r.passed != "" && r.verdict != nil {
+		r.verdict.Remarks = append(r.verdict.Remarks, r.passed)
+	}
+	return r
 }
 
 // suggest says what one would do next: look at what the run did, or at what breaks a
@@ -248,12 +255,15 @@ type Stats struct {
 	Runs
 	Format string // one of [report.StatsFormats]
 	Plot   string // a file for a figure of the run, if there is one; "": none
+	// Corrected takes all times by the clock of one host.
+	Corrected bool
 }
 
 // figures are those of a run.
 type figures struct {
 	stats  *trace.Stats
 	curves *report.Curves // nil: none are to be drawn
+	passed string         // what of a stream is not of the run, "": nothing
 	err    error          // it cannot be read
 }
 
@@ -267,8 +277,9 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 	}
 	var tally report.Tally
 	var overview report.Overview
+	apart := false
 	table := report.NewStatsCSV(env.text())
-	err = inOrder(len(dirs), func(i int) figures { return s.dir(dirs[i]) }, func(i int, f figures) error {
+	err = inOrder(len(dirs), func(i int) figures { return s.dir(env, dirs[i]) }, func(i int, f figures) error {
 		if errors.Is(f.err, rundir.ErrNoLogs) && s.Plot == "" && !s.many() {
 			return s.withoutLogs(env, dirs[i], f.err)
 		}
@@ -277,9 +288,11 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 				return err
 			}
 		}
+		env.remarkOf(dirs[i], f.passed)
 		var verdict *trace.Verdict
 		if f.stats != nil {
 			verdict = f.stats.Verdict
+			apart = apart || len(f.stats.ClockSkews) > 0 && f.stats.ClockOffsets != nil
 		}
 		tally.Add(dirs[i], verdict)
 		switch {
@@ -321,6 +334,8 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 		return exit.With(exit.Misused, nil)
 	case tally.Runs(trace.Broken) > 0:
 		return exit.With(exit.Broken, errors.New("a law is broken, so the figures may mean nothing: see \"launcher check\""))
+	case apart && !s.Corrected && len(dirs) == 1 && s.Format == report.StatsFormats[0]:
+		env.suggest("stats", "--corrected", dirs[0])
 	case len(dirs) == 1 && s.Format == report.StatsFormats[0]:
 		env.suggest("diagram", "-o", "run.svg", dirs[0])
 	}
@@ -328,18 +343,20 @@ func (s Stats) Run(ctx context.Context, env *Env) error {
 }
 
 // dir reads a run, once for all that is wanted of it.
-func (s *Stats) dir(dir string) (f figures) {
-	run, err := trace.Open(dir)
+func (s *Stats) dir(env *Env, dir string) (f figures) {
+	run, err := env.open(dir)
 	if err != nil {
 		return figures{err: err}
 	}
+	defer run.close()
 	var others []trace.Visitor
 	if s.Plot != "" {
-		f.curves = report.NewCurves(run)
+		f.curves = report.NewCurves(run.Run)
 		others = append(others, f.curves)
 	}
-	if f.stats, f.err = run.Stats(others...); f.err != nil {
+	if f.stats, f.err = statsOf(run.Run, s.Corrected, others...); f.err != nil {
 		return figures{err: f.err}
 	}
+	f.passed = run.passed()
 	return f
 }

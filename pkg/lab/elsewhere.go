@@ -29,8 +29,6 @@ func (p *Processes) muster(ctx context.Context, env *Env) (_ *fleet.Fleet, err e
 	if err := rundir.Vacant(p.Dir); err != nil {
 		return nil, err
 	}
-	ctx, stop := exit.OnInterrupt(ctx, nil)
-	defer stop()
 	defer func() {
 		if err != nil && ctx.Err() != nil {
 			err = exit.With(exit.Interrupted, cluster.ErrNotBegun)
@@ -43,7 +41,7 @@ func (p *Processes) muster(ctx context.Context, env *Env) (_ *fleet.Fleet, err e
 		return nil, err
 	}
 	p.Elsewhere, p.Config.Hosts = f, f.Hosts()
-	if err := p.Config.Check(); err != nil {
+	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	env.remark("hosts        %s: by ssh, a connection for each machine and a few for each host before and after the run", f)

@@ -22,10 +22,13 @@ type Explain struct {
 
 // Run reads the run and prints the explanation.
 func (x Explain) Run(_ context.Context, env *Env) error {
-	run, err := trace.Open(x.Dir)
+	from, err := env.open(x.Dir)
 	if err != nil {
 		return err
 	}
+	defer from.close()
+	env.remarkPassed(from)
+	run := from.Run
 	events := causal.NewBuilder(run, causal.Options{})
 	verdict, err := run.Walk(trace.Options{}, events)
 	if err != nil {

@@ -25,13 +25,15 @@ type Export struct {
 // Run writes the export. A run that is not correct is exported as far as it goes,
 // and what is wrong with it is said.
 func (x Export) Run(ctx context.Context, env *Env) error {
-	run, err := trace.Open(x.Dir)
+	run, err := env.open(x.Dir)
 	if err != nil {
 		return err
 	}
+	defer run.close()
+	env.remarkPassed(run)
 	var e *report.Exported
 	err = env.toOutput(ctx, x.Dir, x.File, func(_ context.Context, w io.Writer) (err error) {
-		e, err = report.Export(w, run, x.Format, x.Options)
+		e, err = report.Export(w, run.Run, x.Format, x.Options)
 		return err
 	})
 	if err != nil {
@@ -59,20 +61,29 @@ func short(v *trace.Verdict) []string {
 type Diagram struct {
 	Dir  string
 	File string // "": standard output
+	// Corrected takes all times by the clock of one host.
+	Corrected bool
 	report.DiagramOptions
 }
 
 // Run writes the picture.
 func (d Diagram) Run(ctx context.Context, env *Env) error {
-	run, err := trace.Open(d.Dir)
-	if err == nil {
-		err = checkIDs(run, d.Machines)
-	}
+	run, err := env.open(d.Dir)
 	if err != nil {
 		return err
 	}
+	defer run.close()
+	if err := checkIDs(run.Run, d.Machines); err != nil {
+		return err
+	}
+	if d.Corrected {
+		if run.Run, d.Times, err = corrected(run.Run); err != nil {
+			return err
+		}
+	}
+	env.remarkPassed(run)
 	return env.toOutput(ctx, d.Dir, d.File, func(_ context.Context, w io.Writer) error {
-		return report.Diagram(w, run, d.DiagramOptions)
+		return report.Diagram(w, run.Run, d.DiagramOptions)
 	})
 }
 
@@ -94,16 +105,18 @@ type Order struct {
 
 // Run prints the list. An error says that the logs have no such order.
 func (o Order) Run(ctx context.Context, env *Env) error {
-	run, err := trace.Open(o.Dir)
+	run, err := env.open(o.Dir)
 	if err != nil {
 		return err
 	}
-	if err := checkIDs(run, o.Machines); err != nil {
+	defer run.close()
+	if err := checkIDs(run.Run, o.Machines); err != nil {
 		return err
 	}
+	env.remarkPassed(run)
 	var missing []string
 	err = env.toOutput(ctx, o.Dir, "", func(ctx context.Context, w io.Writer) (err error) {
-		missing, err = report.Order(ctx, w, run, o.OrderOptions)
+		missing, err = report.Order(ctx, w, run.Run, o.OrderOptions)
 		return err
 	})
 	var disorder *trace.Disorder

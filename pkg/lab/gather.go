@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"runtime"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/certs"
@@ -110,7 +112,7 @@ func (g Gather) Run(ctx context.Context, env *Env) error {
 	}
 	ln, err := net.Listen("tcp", g.Listen)
 	if err != nil {
-		return &ListenError{g.Listen, err}
+		return g.inUse(&ListenError{g.Listen, err})
 	}
 	cfg := gather.Config{
 		Dir: g.Dir, Run: g.Name, Machines: g.Machines, Version: env.Version,
@@ -123,7 +125,7 @@ func (g Gather) Run(ctx context.Context, env *Env) error {
 	gathering, err := gather.Open(cfg)
 	if err != nil {
 		_ = ln.Close()
-		return err
+		return g.inUse(err)
 	}
 	name := g.Dir
 	if !placed {
@@ -148,6 +150,17 @@ func (g Gather) Run(ctx context.Context, env *Env) error {
 	return env.concluding(g.Dir, func(env *Env) error {
 		return g.conclude(env, name, machines, ctx.Err() != nil, why)
 	})
+}
+
+// inUse gives an error its exit code where it says that another process has what is needed: it
+// may end.
+func (g *Gather) inUse(err error) error {
+	const windowsInUse = syscall.Errno(10048)
+	taken := errors.Is(err, syscall.EADDRINUSE) || runtime.GOOS == "windows" && errors.Is(err, windowsInUse)
+	if taken || errors.Is(err, gather.ErrBusy) {
+		return exit.With(exit.Retry, err)
+	}
+	return err
 }
 
 // room returns how many bytes more may be written.
@@ -258,7 +271,7 @@ func (g *Gather) conclude(env *Env, name string, machines []gather.Machine, inte
 	var shown *shownRun
 	var stats *trace.Stats
 	if g.AtEnd.Report {
-		if shown, err = showRun(run, page.Options{Events: automatic}); err == nil {
+		if shown, err = showRun(run, false, page.Options{Events: automatic}); err == nil {
 			stats = shown.stats
 		}
 	} else {
@@ -267,11 +280,13 @@ func (g *Gather) conclude(env *Env, name string, machines []gather.Machine, inte
 	if err != nil {
 		return exit.With(exit.Died, err)
 	}
-	clocks := 1 // of the hosts
-	if run.Record != nil {
-		clocks = max(clocks, len(distinct(run.Record.Hosts)))
+	var hosts []string // each with its clock
+	for _, m := range machines {
+		if m.Delivery != nil {
+			hosts = append(hosts, m.About.Host)
+		}
 	}
-	if err := env.sumUp(g.Dir, summaries(stats, machines, run.Record), g.Machines, clocks); err != nil {
+	if err := env.sumUp(g.Dir, summaries(stats, machines, run.Record), g.Machines, max(1, len(distinct(hosts)))); err != nil {
 		return exit.With(exit.Died, err)
 	}
 	if l := stats.Lateness; l.Ticks > 0 && (run.Record == nil || run.Record.Virtual == nil) {

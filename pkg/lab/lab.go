@@ -21,6 +21,7 @@ import (
 type Env struct {
 	Program string    // how this program was called, "": launcher
 	Version string    // of this program
+	In      io.Reader // for a stream of logs, which is read once; nil: there is none
 	Out     io.Writer // for results
 	Err     io.Writer // for errors, remarks and progress
 	Quiet   bool      // neither remarks nor progress

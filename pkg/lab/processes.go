@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/cluster"
@@ -47,6 +48,9 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	display := p.display(env, p.Duration)
+	var killed killable
+	ctx, stop := exit.OnInterrupt(ctx, killed.kill)
+	defer stop()
 	hosts, err := p.muster(ctx, env)
 	if err != nil {
 		return err
@@ -56,11 +60,10 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 		env.dismiss(ctx, hosts)
 		return err
 	}
-	ctx, stop := exit.OnInterrupt(ctx, func() {
+	killed.set(func() {
 		run.Kill()
 		env.whereabouts(hosts)
 	})
-	defer stop()
 	guard.tell = display.Disk
 	ctx, unwatch := guard.watch(ctx)
 	env.remark("run %s: %s, die %d, seed %d, %s; logs in %s", p.Config.Run, p.Describe(), p.Die, p.Seed, p.Lasts(), p.Dir)
@@ -102,6 +105,17 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 		}
 		return nil
 	})
+}
+
+// killable is what a second Ctrl-C kills, once there is something.
+type killable struct{ what atomic.Value }
+
+func (k *killable) set(kill func()) { k.what.Store(kill) }
+
+func (k *killable) kill() {
+	if kill, ok := k.what.Load().(func()); ok {
+		kill()
+	}
 }
 
 // notBegun gives an error of a run that could not begin its exit code.

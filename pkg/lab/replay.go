@@ -46,6 +46,9 @@ func (e *ProcessesError) Unwrap() error { return e.Err }
 
 // Run replays the run, and says that it came out the same, or where it did not.
 func (r Replay) Run(ctx context.Context, env *Env) error {
+	if isStream(r.Dir) {
+		return r.stream(ctx, env)
+	}
 	logs, err := rundir.Logs(r.Dir)
 	if err != nil {
 		return err
@@ -72,6 +75,26 @@ func (r Replay) Run(ctx context.Context, env *Env) error {
 	}
 	if r.Processes {
 		return r.processes(ctx, env, paths, result)
+	}
+	return env.prose("%s: the same again: %s%s", r.Dir, replayed(result), reservations(result))
+}
+
+// stream replays the run in a stream.
+func (r *Replay) stream(ctx context.Context, env *Env) error {
+	if r.Processes {
+		return &ProcessesError{fmt.Errorf("%s is a stream: processes replay logs that each have a file", r.Dir)}
+	}
+	run, err := env.open(r.Dir)
+	if err != nil {
+		return err
+	}
+	defer run.close()
+	env.remarkPassed(run)
+	interruptible, stop := exit.OnInterrupt(ctx, nil)
+	result, err := replay.RunLogs(interruptible, run.records())
+	stop()
+	if err != nil {
+		return env.replayError(err)
 	}
 	return env.prose("%s: the same again: %s%s", r.Dir, replayed(result), reservations(result))
 }

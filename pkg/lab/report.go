@@ -27,6 +27,8 @@ type Report struct {
 	// From and To are the part of the run whose events are shown, counted from its start; a
 	// To of 0 is the end.
 	From, To time.Duration
+	// Corrected takes all times by the clock of one host.
+	Corrected bool
 }
 
 // ErrNoPart says that a part of a run is wanted where that has no meaning.
@@ -35,11 +37,17 @@ var ErrNoPart = errors.New("a sweep has no part by time")
 // ErrEmptyPart says that the part of a run that is wanted has no event.
 var ErrEmptyPart = errors.New("no event lies in the part of the run that is to be shown")
 
+// ErrNoPlace says that a page has no directory that it would belong in.
+var ErrNoPlace = errors.New("a stream has no directory for its page")
+
 // ErrUnwritable says that a page cannot be put where it belongs.
 var ErrUnwritable = errors.New("cannot be written")
 
 // Run writes the page.
 func (r Report) Run(ctx context.Context, env *Env) error {
+	if r.File == "" && isStream(r.Dirs[0]) {
+		return fmt.Errorf("%s: %w", r.Dirs[0], ErrNoPlace)
+	}
 	p, err := r.page(env)
 	if err != nil {
 		return err
@@ -63,6 +71,9 @@ func (r Report) Run(ctx context.Context, env *Env) error {
 // page returns what is to be shown.
 func (r *Report) page(env *Env) (*page.Page, error) {
 	if len(r.Dirs) == 1 && isSweep(r.Dirs[0]) {
+		if r.Corrected {
+			return nil, fmt.Errorf("%s is a sweep: %w", r.Dirs[0], ErrOneClock)
+		}
 		if r.From != 0 || r.To != 0 {
 			return nil, fmt.Errorf("%s is a sweep: %w", r.Dirs[0], ErrNoPart)
 		}
@@ -70,11 +81,13 @@ func (r *Report) page(env *Env) (*page.Page, error) {
 	}
 	var shown []*shownRun
 	for _, dir := range r.Dirs {
-		run, err := trace.Open(dir)
+		run, err := env.open(dir)
 		if err != nil {
 			return nil, err
 		}
-		s, err := showRun(run, page.Options{From: r.From, To: r.To, Events: page.MaxEvents / len(r.Dirs)})
+		defer run.close() // what is shown reads it no more after this method
+		env.remarkPassed(run)
+		s, err := showRun(run.Run, r.Corrected, page.Options{From: r.From, To: r.To, Events: page.MaxEvents / len(r.Dirs)})
 		if err != nil {
 			return nil, err
 		}
@@ -102,10 +115,10 @@ type shownRun struct {
 }
 
 // showRun reads a run, once.
-func showRun(run *trace.Run, o page.Options) (*shownRun, error) {
+func showRun(run *trace.Run, isCorrected bool, o page.Options) (*shownRun, error) {
 	s := &shownRun{run: run, collector: page.NewCollector(run, o)}
 	var err error
-	if s.stats, err = run.Stats(s.collector.Visitors()...); err != nil {
+	if s.stats, err = statsOf(run, isCorrected, s.collector.Visitors()...); err != nil {
 		return nil, err
 	}
 	s.head, s.data = s.collector.Run(s.stats)

@@ -49,7 +49,7 @@ func (e *Env) read(dir string, report bool) (v *trace.Verdict, paged bool, err e
 		v, err = run.Walk(trace.Options{})
 		return v, false, err
 	}
-	s, err := showRun(run, page.Options{Events: automatic})
+	s, err := showRun(run, false, page.Options{Events: automatic})
 	if err != nil {
 		return nil, false, err
 	}
@@ -70,7 +70,7 @@ func (e *Env) sideBySide(dir, record string) {
 			e.say("%v", err)
 			return
 		}
-		s, err := showRun(run, page.Options{Events: automatic})
+		s, err := showRun(run, false, page.Options{Events: automatic})
 		if err != nil {
 			e.say("%v", err)
 			return

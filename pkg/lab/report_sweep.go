@@ -67,7 +67,7 @@ func (e *Env) showOne(root *os.Root, name, dir string) error {
 	if err != nil {
 		return err
 	}
-	s, err := showRun(run, page.Options{Events: automatic})
+	s, err := showRun(run, false, page.Options{Events: automatic})
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,8 @@ func FuzzReader(f *testing.F) {
 		`stop: step=0 clock=0 queue=0 pending="" undelivered=1:12`,
 		`stop: step=9 clock=99 queue=3 pending="0:1,5:2" undelivered="1:12,7:1"`,
 		"stop: step=9 clock=99 queue=3 pending=0:3",
+		"offset: peer=1 ahead=-3600000123 within=153 rtt=306",
+		"offset: peer=2147483647 ahead=-9223372036854775808 within=9223372036854775807 rtt=0",
 	} {
 		f.Add([]byte("2024-02-29T23:59:59.999999Z [INFO]  vm-2147483647: " + line + "\n" + head + line + "\n"))
 	}

@@ -53,6 +53,9 @@ func hclogRecord(l hclog.Logger, rec *logging.Record) {
 			args = append(args, "undelivered", joined(s.Undelivered, countText))
 		}
 		l.Info("stop", args...)
+	case logging.OffsetRecord:
+		o := rec.Offset
+		l.Info("offset", "peer", o.Peer, "ahead", o.Ahead, "within", o.Within, "rtt", o.RTT)
 	}
 }
 
@@ -161,7 +164,7 @@ func drawEvent(t *rapid.T, id int) event.Event {
 func drawRecord(t *rapid.T, id int, micro int64) logging.Record {
 	rec := logging.Record{ID: id, UnixMicro: micro}
 	rec.Kind = rapid.SampledFrom([]logging.RecordKind{logging.EventRecord, logging.StartRecord, logging.ResumeRecord,
-		logging.StopRecord, logging.PauseRecord, logging.EventRecord}).Draw(t, "record")
+		logging.StopRecord, logging.PauseRecord, logging.OffsetRecord, logging.EventRecord}).Draw(t, "record")
 	switch rec.Kind {
 	case logging.StartRecord:
 		rec.Start = logging.Start{
@@ -181,6 +184,9 @@ func drawRecord(t *rapid.T, id int, micro int64) logging.Record {
 	case logging.StopRecord:
 		rec.Stop = logging.Stop{Step: anyNumber.Draw(t, "step"), Clock: clock.Time(anyNumber.Draw(t, "clock")),
 			Queue: anyQueue.Draw(t, "queue"), Pending: anyCounts.Draw(t, "pending"), Undelivered: anyCounts.Draw(t, "undelivered")}
+	case logging.OffsetRecord:
+		rec.Offset = logging.Offset{Peer: anyID.Draw(t, "peer"), Ahead: int64(anyNumber.Draw(t, "ahead")),
+			Within: int64(anyNumber.Draw(t, "within") >> 1), RTT: int64(anyNumber.Draw(t, "rtt") >> 1)}
 	}
 	return rec
 }
@@ -217,6 +223,8 @@ func TestWriterWritesWhatHclogWrites(t *testing.T) {
 				w.Resume(now, rec.Resume)
 			case logging.StopRecord:
 				w.Stop(now, rec.Stop)
+			case logging.OffsetRecord:
+				w.Offset(now, rec.Offset)
 			}
 			hclogRecord(l, &rec)
 			// The next line is close by, forwards or backwards, or anywhere.

@@ -134,6 +134,15 @@ type Stop struct {
 	Undelivered []Count
 }
 
+// Offset says how far the system clock of a peer's host was ahead of this one's when it
+// was last asked for. All in microseconds: as exactly as lines are stamped.
+type Offset struct {
+	Peer   int   // 0 … 2³¹-1
+	Ahead  int64 // by so much; below 0: it was behind
+	Within int64 // the truth was no further from Ahead than this, ≥ 0
+	RTT    int64 // the quickest round trip that was seen, ≥ 0
+}
+
 // What follows are the ranges of single fields that take more than a
 // comparison. A writer refuses what its reader would not take.
 
@@ -156,6 +165,16 @@ func checkStart(s *Start) error {
 			return fmt.Errorf("peer %d after %d: want ids from 0 to %d in ascending order", p, last, maxID)
 		}
 		last = p
+	}
+	return nil
+}
+
+func checkOffset(o *Offset) error {
+	switch {
+	case o.Peer < 0 || o.Peer > maxID:
+		return fmt.Errorf("an offset to peer %d: want ids from 0 to %d", o.Peer, maxID)
+	case o.Within < 0 || o.RTT < 0:
+		return fmt.Errorf("an offset within %d µs, by a round trip of %d µs: want at least 0", o.Within, o.RTT)
 	}
 	return nil
 }

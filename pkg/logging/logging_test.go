@@ -56,6 +56,8 @@ func write(w *logging.Writer, rec *logging.Record) {
 		w.Resume(rec.Time(), rec.Resume)
 	case logging.StopRecord:
 		w.Stop(rec.Time(), rec.Stop)
+	case logging.OffsetRecord:
+		w.Offset(rec.Time(), rec.Offset)
 	}
 }
 
@@ -124,7 +126,7 @@ func TestFormatPage(t *testing.T) {
 			require.Equal(t, records[i].Kind == logging.EventRecord, anyEvent.MatchString(line), line)
 		}
 	}
-	require.Len(t, kinds, 5, "kinds of line shown")
+	require.Len(t, kinds, 6, "kinds of line shown")
 }
 
 func TestFileName(t *testing.T) {
@@ -163,10 +165,10 @@ func TestElapsed(t *testing.T) {
 
 func TestKindNames(t *testing.T) {
 	var names []string
-	for k := logging.RecordKind(0); k < 7; k++ {
+	for k := logging.RecordKind(0); k < 8; k++ {
 		names = append(names, k.String())
 	}
-	require.Equal(t, []string{"record(0)", "start", "event", "resume", "stop", "pause", "record(6)"}, names)
+	require.Equal(t, []string{"record(0)", "start", "event", "resume", "stop", "pause", "offset", "record(7)"}, names)
 }
 
 func TestErrorUnwraps(t *testing.T) {

@@ -25,9 +25,10 @@ const (
 	ResumeRecord
 	StopRecord
 	PauseRecord
+	OffsetRecord
 )
 
-// String returns the kind's name: start, event, resume, stop or pause.
+// String returns the kind's name: start, event, resume, stop, pause or offset.
 func (k RecordKind) String() string {
 	switch k {
 	case StartRecord:
@@ -40,11 +41,13 @@ func (k RecordKind) String() string {
 		return "stop"
 	case PauseRecord:
 		return "pause"
+	case OffsetRecord:
+		return "offset"
 	}
 	return fmt.Sprintf("record(%d)", uint8(k))
 }
 
-// Record is one line of a log. Of the last five fields only the one that Kind
+// Record is one line of a log. Of the last six fields only the one that Kind
 // names is filled.
 type Record struct {
 	Line      int   // 1, 2, 3, … in the file
@@ -57,6 +60,7 @@ type Record struct {
 	Resume Resume
 	Stop   Stop
 	Pause  Pause
+	Offset Offset
 }
 
 // Time returns when the line was written, in UTC.
@@ -263,8 +267,12 @@ func (r *Reader) record(s *scanner, rec *Record) bool {
 		s.pos += len("pause: ")
 		rec.reset(PauseRecord)
 		return s.pause(&rec.Pause) && s.over()
+	case bytes.HasPrefix(kind, []byte("offset: ")):
+		s.pos += len("offset: ")
+		rec.reset(OffsetRecord)
+		return s.offset(&rec.Offset) && s.over()
 	}
-	return s.expected(`"start: ", "internal: ", "send: ", "receive: ", "pause: ", "resume: " or "stop: "`)
+	return s.expected(`"start: ", "internal: ", "send: ", "receive: ", "pause: ", "resume: ", "stop: " or "offset: "`)
 }
 
 // event returns the record's event, every field of which is to be filled. A record
@@ -561,6 +569,34 @@ func (s *scanner) stop(v *Stop) bool {
 		return s.expected("at least one peer, or no undelivered")
 	}
 	return s.counts(&v.Undelivered)
+}
+
+func (s *scanner) offset(v *Offset) bool {
+	var peer, within, rtt uint64
+	ok := s.text("peer=") && s.number(&peer, maxID, "peer") &&
+		s.text(" ahead=") && s.signed(&v.Ahead, "ahead") &&
+		s.text(" within=") && s.number(&within, math.MaxInt64, "within") &&
+		s.text(" rtt=") && s.number(&rtt, math.MaxInt64, "rtt")
+	v.Peer, v.Within, v.RTT = int(peer), int64(within), int64(rtt)
+	return ok
+}
+
+// signed takes a whole number of 64 bits that may be below 0. 0 has no sign.
+func (s *scanner) signed(v *int64, name string) bool {
+	const least = 1 << 63 // without its sign
+	var n uint64
+	if !s.at("-") {
+		ok := s.number(&n, math.MaxInt64, name)
+		*v = int64(n)
+		return ok
+	}
+	s.pos++
+	if !s.numberFrom(&n, 1, least, name+" below 0") {
+		s.pos--
+		return false
+	}
+	*v = -int64(n)
+	return true
 }
 
 func (s *scanner) counts(v *[]Count) bool {

@@ -25,7 +25,7 @@ func TestReaderErrors(t *testing.T) {
 	const (
 		wantTime    = "expected a time in UTC from 1970 to 9999 such as 2006-01-02T15:04:05.000000Z, found "
 		wantElapsed = "expected elapsed, seconds with six decimal places from 0.000001 to 9223372036.854775, found "
-		wantKind    = `expected "start: ", "internal: ", "send: ", "receive: ", "pause: ", "resume: " or "stop: ", found `
+		wantKind    = `expected "start: ", "internal: ", "send: ", "receive: ", "pause: ", "resume: ", "stop: " or "offset: ", found `
 		wantRun     = "expected a run name of printable characters without backslash, quoted where hclog does, found "
 		wantRate    = "expected a rate in ticks per second such as 5 or 0.25, or max, found "
 		uint64s     = "a whole number from 0 to 18446744073709551615 without leading zeros, found "
@@ -153,6 +153,17 @@ func TestReaderErrors(t *testing.T) {
 		{head + `stop: step=1 clock=1 queue=0 pending="" undelivered=""`, `expected at least one peer, or no undelivered, found "\"\""`},
 		{head + `stop: step=1 clock=1 queue=0 pending="" lost=1:1`, `expected " undelivered=", found " lost=1:1"`},
 		{head + `stop: step=1 clock=1 queue=0 pending="" undelivered=1:1 `, endOfLine + `" "`},
+		// offset
+		{head + "offset: peer=2147483648", "expected peer, " + int32s + `"2147483648"`},
+		{head + "offset: peer=1 within=1", `expected " ahead=", found " within=1"`},
+		{head + "offset: peer=1 ahead=+1 within=1", "expected ahead, " + ints + `"+1 within=1"`},
+		{head + "offset: peer=1 ahead=9223372036854775808 within=1", "expected ahead, " + ints + `"9223372036854775808 within=1"`},
+		{head + "offset: peer=1 ahead=-0 within=1", `expected ahead below 0, a whole number from 1 to 9223372036854775808 without leading zeros, found "-0 within=1"`},
+		{head + "offset: peer=1 ahead=- within=1", `expected ahead below 0, a whole number from 1 to 9223372036854775808 without leading zeros, found "- within=1"`},
+		{head + "offset: peer=1 ahead=-9223372036854775809", `expected ahead below 0, a whole number from 1 to 9223372036854775808 without leading zeros, found "-9223372036854775809"`},
+		{head + "offset: peer=1 ahead=-1 within=-1", "expected within, " + ints + `"-1"`},
+		{head + "offset: peer=1 ahead=-1 within=1", `expected " rtt=", found the end of the line`},
+		{head + "offset: peer=1 ahead=-1 within=1 rtt=2 ", endOfLine + `" "`},
 	} {
 		good := resumeLine
 		r := logging.NewReader(strings.NewReader(good+good+tc.line+"\n"+good), "vm_0_1.log")

@@ -212,6 +212,27 @@ func (w *Writer) Stop(t time.Time, s Stop) {
 	w.end(b)
 }
 
+// Offset writes how far a peer's system clock was ahead of this machine's.
+func (w *Writer) Offset(t time.Time, o Offset) {
+	if !w.stamp(t) {
+		w.refuseTime(t)
+		return
+	}
+	if err := checkOffset(&o); err != nil {
+		w.refuse(err)
+		return
+	}
+	b := append(w.begin(), "offset: peer="...)
+	b = appendUint(b, uint64(o.Peer))
+	b = append(b, " ahead="...)
+	b = strconv.AppendInt(b, o.Ahead, 10)
+	b = append(b, " within="...)
+	b = appendUint(b, uint64(o.Within))
+	b = append(b, " rtt="...)
+	b = appendUint(b, uint64(o.RTT))
+	w.end(b)
+}
+
 // Buffered returns how many bytes have not been handed on: all lines since the
 // last Flush, or after an error those that never will be.
 func (w *Writer) Buffered() int { return len(w.buf) }

@@ -14,7 +14,7 @@ const maxTold = 8
 
 // alternatives says what each chart shows, for those who cannot see it.
 func alternatives(stats *trace.Stats) map[string]string {
-	return map[string]string{
+	text := map[string]string{
 		"clock": told(stats, "The Lamport clock of each machine over time: ", func(m *trace.MachineStats) string {
 			return fmt.Sprintf("that of machine %d ends at %s", m.ID, figure.Count(uint64(m.Summary.Clock)))
 		}),
@@ -52,6 +52,29 @@ func alternatives(stats *trace.Stats) map[string]string {
 		"diagram": fmt.Sprintf("%s on %s in %s: a line for each machine, a mark for each event, an arrow for each message.",
 			figure.Plural(stats.Events, "event"), figure.Plural(stats.Verdict.Machines, "machine"), figure.Duration(max(stats.Elapsed, time.Duration(0)))),
 	}
+	if o := stats.ClockOffsets; o != nil {
+		text["offset"] = offsetsTold(o)
+	}
+	return text
+}
+
+// offsetsTold says how far system clocks were apart.
+func offsetsTold(o *trace.ClockOffsets) string {
+	var parts []string
+	for i := range o.Clocks {
+		c := &o.Clocks[i]
+		if len(c.At) == 0 {
+			continue
+		}
+		if len(parts) == maxTold {
+			parts = append(parts, "and so on")
+			break
+		}
+		first, last := c.At[0], c.At[len(c.At)-1]
+		parts = append(parts, fmt.Sprintf("that of machine %d was %s it at first, within %s, and %s it at last, within %s", c.Machine,
+			trace.Ahead(first.Ahead), figure.Duration(first.Within), trace.Ahead(last.Ahead), figure.Duration(last.Within)))
+	}
+	return fmt.Sprintf("How much each system clock gained on that of machine %d: %s.", o.Reference, strings.Join(parts, "; "))
 }
 
 // told makes a sentence of what there is to say of each machine.

@@ -52,6 +52,9 @@ func facts(run *trace.Run, stats *trace.Stats) (list [][2]string, again string) 
 	if stats.Elapsed > 0 {
 		add("took", figure.Duration(stats.Elapsed))
 	}
+	if o := stats.ClockOffsets; stats.Corrected && o != nil {
+		add("times", fmt.Sprintf("by the clock of machine %d", o.Reference))
+	}
 	if !stats.Start.IsZero() && (r == nil || r.Virtual == nil) {
 		add("began", stats.Start.UTC().Format(time.DateTime)+" UTC")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/fault"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -43,6 +44,7 @@ func findings(stats *trace.Stats, c *charts, spans []Span) []Finding {
 	f.division()
 	f.crashes()
 	f.clockSteps()
+	f.offsets()
 	f.missed()
 	f.drift()
 	f.concurrency()
@@ -206,6 +208,18 @@ func (f *finder) clockSteps() {
 	}
 	step := slices.MaxFunc(f.stats.ClockSteps, func(a, b trace.ClockStep) int { return cmp.Compare(a.By.Abs(), b.By.Abs()) })
 	f.add(clockSet, f.machine(step.Machine), "%s%s", setText(step), asDo(len(f.stats.ClockSteps)-1))
+}
+
+// offsets says how far the system clocks of hosts were apart, where that makes a
+// difference.
+func (f *finder) offsets() {
+	if len(f.stats.ClockSkews) == 0 {
+		return
+	}
+	o := f.stats.ClockOffsets
+	if c, at := report.Apart(o); c != nil {
+		f.add(clockSet, f.machine(c.Machine), "%s: times of different machines cannot be compared", report.OffsetText(o, c, at))
+	}
 }
 
 // missed says which machine missed the largest share of its ticks.

@@ -61,6 +61,8 @@ func (r *records) Visit(s *trace.Step) error {
 		return nil
 	}
 	switch s.Other.Kind {
+	case logging.OffsetRecord: // a chart shows them
+		return nil
 	case logging.StartRecord:
 		if m.start == nil {
 			m.start = s.Other

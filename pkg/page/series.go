@@ -2,6 +2,7 @@ package page
 
 import (
 	"math"
+	"time"
 
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -29,7 +30,50 @@ func (c *charts) encodeSeries(s *sections, stats *trace.Stats) []Series {
 			}, least, greatest))
 		}
 	}
-	return append(list, c.lines(s, stats)...)
+	list = append(list, c.lines(s, stats)...)
+	return append(list, c.offsets(s, stats)...)
+}
+
+// maxOffsets is how many values the line of a system clock has.
+const maxOffsets = 256
+
+// offsets adds by how much each system clock gained on that of the reference since they
+// were first compared, and between which values that lies. How far it was ahead then is
+// for a table to say: mostly, it is much more.
+func (c *charts) offsets(s *sections, stats *trace.Stats) (list []Series) {
+	if stats.ClockOffsets == nil || c.end <= 0 {
+		return nil
+	}
+	width := c.end/maxOffsets + 1
+	for _, clock := range stats.ClockOffsets.Clocks {
+		place, ok := c.placeOf(clock.Machine)
+		if !ok || len(clock.At) == 0 {
+			continue
+		}
+		first, end := clock.At[0].Ahead, c.end
+		if last := clock.At[len(clock.At)-1].T.Microseconds(); last > 0 {
+			end = min(end, last)
+		}
+		var gained, least, most column
+		var last [3]int64
+		for t := int64(0); t < end; t += width {
+			at, _ := stats.ClockOffsets.Of(clock.Machine, time.Duration(t+width/2)*time.Microsecond)
+			for i, add := range []struct {
+				to    *column
+				value time.Duration
+			}{{&gained, at.Ahead - first}, {&least, at.Ahead - first - at.Within}, {&most, at.Ahead - first + at.Within}} {
+				add.to.signed(int64(add.value) - last[i])
+				last[i] = int64(add.value)
+			}
+		}
+		for _, line := range []struct {
+			name   string
+			values column
+		}{{"offset", gained}, {"offset-least", least}, {"offset-most", most}} {
+			list = append(list, s.series(Series{Name: line.name, Machine: place, Unit: "µs", DT: width, Scale: 1e-3}, line.values, line.values))
+		}
+	}
+	return list
 }
 
 // count returns how many buckets there are up to the end of the run.

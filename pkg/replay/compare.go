@@ -51,7 +51,7 @@ func (o Outcome) String() string { return outcomes[o] }
 // Comparison is what [Compare] has found.
 type Comparison struct {
 	Outcome Outcome
-	Lines   int // from the first, that are the same
+	Lines   int // from the first, that are the same, but for offsets
 	// Difference is the line after these, nil if the outcome is Same.
 	Difference *Difference
 }
@@ -242,9 +242,26 @@ func newLines(r io.Reader, name string) *lines {
 	return l
 }
 
-// next returns the next line without its newline, nil at the end. A log without a whole
-// line is none.
+// next returns the next line without its newline, nil at the end. Lines that compare clocks
+// of hosts are passed over, for they say nothing of what the machine did. A log without a
+// whole line is none.
 func (l *lines) next() ([]byte, error) {
+	for {
+		line, err := l.any()
+		if line == nil || !isOffset(line) {
+			return line, err
+		}
+	}
+}
+
+// isOffset reports whether a line compares clocks of hosts.
+func isOffset(line []byte) bool {
+	_, rest, _ := bytes.Cut(line[min(len(line), timeLen):], []byte(": "))
+	return bytes.HasPrefix(rest, []byte("offset: "))
+}
+
+// any returns the next line, of whichever kind.
+func (l *lines) any() ([]byte, error) {
 	l.n++
 	scanned := l.Scan()
 	line := l.Bytes()

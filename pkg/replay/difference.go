@@ -53,6 +53,8 @@ func text(r *logging.Record) string {
 		w.Resume(at, r.Resume)
 	case logging.StopRecord:
 		w.Stop(at, r.Stop)
+	case logging.OffsetRecord:
+		w.Offset(at, r.Offset)
 	}
 	if err := w.Flush(); err != nil {
 		return err.Error() // a strings.Builder does not fail; what is written was read

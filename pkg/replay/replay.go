@@ -49,9 +49,18 @@ type Result struct {
 // it differs. Another error says that a log cannot be read, that the logs are not
 // of one run, or that ctx has ended.
 func Run(ctx context.Context, paths []string) (*Result, error) {
+	logs := make([]Log, len(paths))
+	for i, path := range paths {
+		logs[i] = File(path)
+	}
+	return RunLogs(ctx, logs)
+}
+
+// RunLogs is [Run] for logs that are kept anywhere.
+func RunLogs(ctx context.Context, logs []Log) (*Result, error) {
 	r := &replayer{}
 	defer r.close()
-	if err := r.open(paths); err != nil {
+	if err := r.open(logs); err != nil {
 		return nil, err
 	}
 	if err := r.run(ctx); err != nil {
@@ -112,11 +121,12 @@ func (r *replayer) player(id int) *player {
 const maxMachines = 1 << 20
 
 // open opens the logs and makes their machines.
-func (r *replayer) open(paths []string) error {
+func (r *replayer) open(logs []Log) error {
 	var first *Track
 	seen := make(map[int]*Track)
-	for _, path := range paths {
-		t, err := Open(path)
+	for _, l := range logs {
+		path := l.Name
+		t, err := l.track()
 		if err != nil {
 			return err
 		}
@@ -124,7 +134,7 @@ func (r *replayer) open(paths []string) error {
 		r.players = append(r.players, p) // to be closed
 		start := t.Start()
 		if start.Machines > maxMachines {
-			return &logging.Error{File: path, Line: 1, Msg: fmt.Sprintf("expected at most %d machines, found %d", maxMachines, start.Machines)}
+			return &logging.Error{File: path, Line: t.first.Line, Msg: fmt.Sprintf("expected at most %d machines, found %d", maxMachines, start.Machines)}
 		}
 		if first == nil {
 			first = t
@@ -134,7 +144,7 @@ func (r *replayer) open(paths []string) error {
 		case start.Run != of.Run || start.Machines != of.Machines:
 			err = fmt.Errorf("%s is of run %q with %d machines, %s of run %q with %d: want the logs of one run", path, start.Run, start.Machines, first.Path(), of.Run, of.Machines)
 		case t.ID() >= start.Machines:
-			err = &logging.Error{File: path, Line: 1, Msg: fmt.Sprintf("machine %d in a run of %d", t.ID(), start.Machines)}
+			err = &logging.Error{File: path, Line: t.first.Line, Msg: fmt.Sprintf("machine %d in a run of %d", t.ID(), start.Machines)}
 		case seen[t.ID()] != nil:
 			err = fmt.Errorf("%s and %s are both of machine %d", seen[t.ID()].Path(), path, t.ID())
 		}

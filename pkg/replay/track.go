@@ -16,8 +16,7 @@ import (
 // It is not safe for concurrent use.
 type Track struct {
 	path   string
-	file   io.ReadCloser
-	reader *logging.Reader
+	source Source
 	first  logging.Record
 	turn   Turn
 
@@ -42,36 +41,67 @@ type Turn struct {
 	Since time.Duration
 }
 
+// Source reads the record of one machine from its first line on, as package trace has it.
+type Source interface {
+	Next(rec *logging.Record) error
+	Close() error
+}
+
+// Log is the record of one machine, wherever it is kept.
+type Log struct {
+	Name string // what messages call it
+	Open func() (Source, error)
+}
+
+// File returns the event log in a file.
+func File(path string) Log {
+	return Log{Name: path, Open: func() (Source, error) {
+		file, err := logging.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		return fileSource{logging.NewReader(file, path), file}, nil
+	}}
+}
+
+type fileSource struct {
+	*logging.Reader
+	io.Closer
+}
+
 // Open opens the event log of one machine and reads its first line.
-func Open(path string) (*Track, error) {
-	file, err := logging.Open(path)
+func Open(path string) (*Track, error) { return File(path).track() }
+
+// track opens the log and reads its first line.
+func (l Log) track() (*Track, error) {
+	source, err := l.Open()
 	if err != nil {
 		return nil, err
 	}
-	t := &Track{path: path, file: file, reader: logging.NewReader(file, path)}
+	t := &Track{path: l.Name, source: source}
 	if err := t.begin(); err != nil {
-		_ = file.Close()
+		t.Close()
 		return nil, err
 	}
 	return t, nil
 }
 
 func (t *Track) begin() error {
-	err := t.reader.Next(&t.first)
+	err := t.source.Next(&t.first)
 	switch {
 	case errors.Is(err, io.EOF):
 		return &logging.Error{File: t.path, Line: 1, Msg: "expected a start line, found an empty log: this machine never began"}
 	case err != nil:
 		return err
 	case t.first.Kind != logging.StartRecord:
-		return &logging.Error{File: t.path, Line: 1, Msg: fmt.Sprintf("expected a start line, found %v", t.first.Kind)}
+		return &logging.Error{File: t.path, Line: t.first.Line, Msg: fmt.Sprintf("expected a start line, found %v", t.first.Kind)}
 	}
 	t.began = t.first.UnixMicro
 	return nil
 }
 
 // Close closes the log.
-func (t *Track) Close() { _ = t.file.Close() } // it was only read
+func (t *Track) Close() { _ = t.source.Close() } // it was only read
 
 // Path returns the name that the log was opened by.
 func (t *Track) Path() string { return t.path }
@@ -91,7 +121,10 @@ func (t *Track) Next() (*Turn, error) {
 	if turn.Kind == logging.StopRecord {
 		return nil, t.over()
 	}
-	err := t.reader.Next(&turn.Record)
+	err := t.source.Next(&turn.Record)
+	for err == nil && turn.Kind == logging.OffsetRecord { // the machine did nothing
+		err = t.source.Next(&turn.Record)
+	}
 	switch {
 	case errors.Is(err, logging.ErrTorn):
 		return nil, io.EOF
@@ -126,7 +159,7 @@ func (t *Track) Next() (*Turn, error) {
 // over returns io.EOF if nothing follows the stop line, which remains the turn.
 func (t *Track) over() error {
 	var rest logging.Record
-	err := t.reader.Next(&rest)
+	err := t.source.Next(&rest)
 	if err == nil {
 		return &logging.Error{File: t.path, Line: rest.Line, Msg: "a line after the stop line"}
 	}

@@ -25,6 +25,9 @@ type DiagramOptions struct {
 	Machines []int  // that have a line, in this order; nil: all, as far as there is room
 	Width    int    // pixels of the whole picture, 0: [DefaultWidth]
 	Format   string // one of [DiagramFormats]; "": the first
+	// Times says by which clock the times are, if not by each machine's own: "", or
+	// words for the title.
+	Times string
 }
 
 // The widths that a diagram can have, in pixels.

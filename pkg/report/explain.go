@@ -93,6 +93,7 @@ func (n EventName) atClock(x *causal.Index, m int) (causal.Place, error) {
 }
 
 func (n EventName) inFile(run *trace.Run, x *causal.Index) (causal.Place, error) {
+	there := false
 	for _, l := range run.Logs {
 		if n.file != filepath.Base(l.Name) && n.file != l.File && filepath.Clean(n.file) != filepath.Clean(l.Name) {
 			continue
@@ -101,6 +102,9 @@ func (n EventName) inFile(run *trace.Run, x *causal.Index) (causal.Place, error)
 		if p, ok := x.OfLine(m, int(min(n.number, 1<<40))); ok {
 			return p, nil
 		}
+		there = true // another log may be in the same stream
+	}
+	if there {
 		return causal.Nowhere, fmt.Errorf("%s: that line is no event: it is no line of this log, or that of a start, pause, resume or stop", n.text)
 	}
 	return causal.Nowhere, fmt.Errorf("%s: %s is no log of this run", n.text, n.file)
@@ -346,19 +350,22 @@ func orNone(c *Chain) *Chain {
 	return c
 }
 
+// of reports whether the line is from a log. Logs from one stream have one name.
+func (l *Line) of(log *trace.Log) bool { return l.Machine == log.ID && l.File == log.Name }
+
 // Quote reads from the logs the lines that are shown.
 func (x *Explanation) Quote(run *trace.Run) error {
 	var errs []error
 	for i := range run.Logs {
 		wanted := make(map[int]string)
 		for _, l := range x.lines() {
-			if l.File == run.Logs[i].Name {
+			if l.of(&run.Logs[i]) {
 				wanted[l.Line] = ""
 			}
 		}
 		errs = append(errs, run.Logs[i].Quote(wanted))
 		for _, l := range x.lines() {
-			if l.File == run.Logs[i].Name {
+			if l.of(&run.Logs[i]) {
 				l.Text = wanted[l.Line]
 			}
 		}

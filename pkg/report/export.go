@@ -38,6 +38,8 @@ type Options struct {
 	Vectors bool
 	// VectorBytes bounds the memory for vector clocks, see [trace.Options].
 	VectorBytes int64
+	// Corrected takes the times by the clock of one host, see [trace.Run.Corrected].
+	Corrected bool
 }
 
 // VectorError says that an export ends early because its vector clocks would need more
@@ -73,7 +75,8 @@ func Export(w io.Writer, run *trace.Run, f Format, o Options) (*Exported, error)
 	if err != nil {
 		return nil, err
 	}
-	verdict, err := run.Walk(trace.Options{VectorBytes: o.VectorBytes}, e)
+	walk := trace.Options{VectorBytes: o.VectorBytes}
+	verdict, err := exported(run, walk, o.Corrected, e)
 	notes, failed := e.End(verdict)
 	if failed != nil {
 		return nil, failed
@@ -82,6 +85,26 @@ func Export(w io.Writer, run *trace.Run, f Format, o Options) (*Exported, error)
 		return nil, err
 	}
 	return &Exported{Verdict: verdict, Notes: notes}, nil
+}
+
+// exported walks through a run. The verdict is on what was recorded.
+func exported(run *trace.Run, o trace.Options, isCorrected bool, e *Exporter) (*trace.Verdict, error) {
+	if !isCorrected {
+		return run.Walk(o, e)
+	}
+	corrected, _, err := run.Corrected()
+	if err != nil {
+		return nil, err
+	}
+	verdict, err := run.Walk(o)
+	if err != nil {
+		return nil, err
+	}
+	o.Unchecked = true
+	if _, err := corrected.Walk(o, e); err != nil {
+		return nil, err
+	}
+	return verdict, nil
 }
 
 // Exporter is a [trace.Visitor] that writes each event that it is shown.

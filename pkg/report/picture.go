@@ -230,6 +230,9 @@ func (p *picture) title() string {
 	if p.start != nil && p.start.Start.Die > 0 {
 		parts = append(parts, "die "+strconv.Itoa(p.start.Start.Die), "seed "+strconv.FormatUint(p.start.Start.Seed, 10))
 	}
+	if p.options.Times != "" {
+		parts = append(parts, p.options.Times)
+	}
 	return strings.Join(append(parts, micros(p.from)+" to "+micros(p.to)), " · ")
 }
 

@@ -224,6 +224,7 @@ func findings(s *trace.Stats, on terminal.Screen) []string {
 		lines = append(lines, fmt.Sprintf("The run stood still for %s, as all machines had been stopped to be started again: that time is not counted.", figure.Duration(s.Stood)))
 	}
 	lines = append(lines, clockSteps(s.ClockSteps)...)
+	lines = append(lines, clockOffsets(s)...)
 	for _, skew := range s.ClockSkews {
 		lines = append(lines, clockSkew(skew)+".")
 	}

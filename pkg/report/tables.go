@@ -25,7 +25,13 @@ func statsTables(s *trace.Stats, on terminal.Screen) (tables []Table) {
 		if g.timed && len(s.ClockSteps) > 0 {
 			title += ", as without the steps of system clocks"
 		}
+		if g.timed && s.Corrected {
+			title += ", times corrected"
+		}
 		tables = append(tables, Table{title, 1, columns.New(append([]column{machineColumn(on)}, g.columns...), s.Machines)})
+	}
+	if s.ClockOffsets != nil {
+		tables = append(tables, offsetTable(s.ClockOffsets, on))
 	}
 	return tables
 }

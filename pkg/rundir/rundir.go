@@ -130,6 +130,9 @@ func Owns(dir, file string) bool {
 	if err != nil {
 		return false
 	}
+	if stream, err := os.Stat(dir); err == nil && !stream.IsDir() && os.SameFile(info, stream) {
+		return true
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return false

@@ -104,6 +104,12 @@ func (c *Collector) Messages() (sent, received uint64) {
 	return c.messages - received, received
 }
 
+// Events returns how many events of each kind there were so far, and how many ticks were
+// missed.
+func (c *Collector) Events() (internal, sends, receives, missed uint64) {
+	return c.events[event.Internal], c.events[event.Send], c.events[event.Receive], c.missed
+}
+
 func (c *Collector) steps() uint64 {
 	return c.events[event.Internal] + c.events[event.Send] + c.events[event.Receive]
 }

@@ -39,6 +39,7 @@ func FuzzWalk(f *testing.F) {
 		cycle(l, n+2)
 		add(l)
 	}
+	add(record(f, tracetest.Config{Rates: tracetest.Hertz(1, 2, 4), Duration: 3 * time.Second, Seed: 2, Compare: []time.Duration{0, time.Second}}))
 	f.Add("", "", "", uint8(3))
 	f.Add("x", "\n", "\xff", uint8(3))
 	f.Add(strings.Replace(good["vm_0_1.log"], "machines=3", "machines=1000", 1), "", "", uint8(1))
@@ -78,6 +79,11 @@ func FuzzWalk(f *testing.F) {
 		require.NoError(t, err)
 		_, err = json.Marshal(stats)
 		require.NoError(t, err)
+		if corrected, err := run.CorrectedStats(); err == nil {
+			require.Equal(t, v.State, corrected.Verdict.State)
+			_, err = json.Marshal(corrected)
+			require.NoError(t, err)
+		}
 	})
 }
 

@@ -125,7 +125,8 @@ func (n *naive) run() {
 		for i, rec := range l.lines {
 			isStart, isStop := rec.Kind == logging.StartRecord, rec.Kind == logging.StopRecord
 			isLast := i == len(l.lines)-1 && !l.torn
-			if rec.ID != l.id || (i == 0) != isStart || isStop && !isLast {
+			goesOn := i > 0 && l.lines[i-1].Kind == logging.PauseRecord && rec.Kind != logging.ResumeRecord
+			if rec.ID != l.id || (i == 0) != isStart || isStop && !isLast || goesOn {
 				n.broken[trace.LawRun] = true
 			}
 			if i > 0 && l.lines[i-1].Kind == logging.PauseRecord && rec.Kind != logging.ResumeRecord {

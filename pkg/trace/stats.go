@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/bits"
@@ -35,6 +36,10 @@ type Stats struct {
 	// ClockSteps are where system clocks were set while machines ran. The figures
 	// are what they would be without, unless a machine's NotKnown says otherwise.
 	ClockSteps []ClockStep `json:"clock_steps,omitempty"`
+	// ClockOffsets are how far the system clocks of hosts were apart, nil where machines do
+	// not say. With Corrected, all times are by the clock of one of them.
+	ClockOffsets *ClockOffsets `json:"clock_offsets,omitempty"`
+	Corrected    bool          `json:"corrected,omitempty"`
 	// Stood is how long the run stood still in all: all its machines had been stopped, and
 	// were started again. No figure counts that time.
 	Stood time.Duration `json:"stood_ns,omitzero"`
@@ -118,29 +123,104 @@ const maxVectors = 256
 // turns out that system clocks were set, it goes through it once more, with the times
 // as they would have been without. The first time, the others are shown the lines as well.
 func (r *Run) Stats(others ...Visitor) (*Stats, error) {
-	c := NewCollector(r)
-	verdict, err := r.Walk(Options{}, append([]Visitor{c}, others...)...)
+	t, c, err := r.times(Options{}, others...)
 	if err != nil {
 		return nil, err
 	}
-	steps, _ := c.clockSteps()
-	stood := c.stood()
-	if steps == nil && stood == nil {
-		return c.Stats(verdict), nil
-	}
-	corrected := r.without(append(stood, steps...))
-	c = NewCollector(corrected)
-	if _, err := corrected.Walk(Options{Unchecked: true}, c); err != nil {
+	return t.stats(c), nil
+}
+
+// CorrectedStats is [Run.Stats] with all times by the clock of one host, as
+// [Run.Corrected] has them; so are those of the lines that the others are shown.
+// The verdict is on the run as it was recorded.
+func (r *Run) CorrectedStats(others ...Visitor) (*Stats, error) {
+	t, c, err := r.times(Options{})
+	if err != nil {
 		return nil, err
 	}
-	s := c.Stats(verdict)
-	s.ClockSteps = append(steps, s.ClockSteps...)
-	for _, pause := range stood {
-		if pause.Machine == stood[0].Machine {
+	corrected, offsets, err := r.correctedBy(t, c)
+	if err != nil {
+		return nil, err
+	}
+	c = NewCollector(corrected)
+	if _, err := corrected.Walk(Options{Unchecked: true}, append([]Visitor{c}, others...)...); err != nil {
+		return nil, err
+	}
+	s := t.stats(c)
+	s.ClockOffsets, s.Corrected = offsets, true
+	return s, nil
+}
+
+// ErrNoOffsets says that nothing tells how far the system clocks of a run were apart.
+var ErrNoOffsets = errors.New("nothing says how far the machines' system clocks were apart: no log compares them, and messages went one way at most")
+
+// Corrected returns the run with the time of each line by the clock of one host, the
+// [ClockOffsets.Reference], and as if no clock had been set while the machines ran. Its
+// lines are the same but for that. Where no line compares clocks, messages alone say how
+// far they were apart. A machine of whose clock nothing is known keeps its times.
+//
+// The error is [ErrNoOffsets] where nothing is known at all, but for a run of which it is
+// recorded that all machines were on one host: its times stay, and the offsets are nil.
+func (r *Run) Corrected() (*Run, *ClockOffsets, error) {
+	t, c, err := r.times(Options{Unchecked: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	return r.correctedBy(t, c)
+}
+
+// times are what is wrong with the times of each machine for itself.
+type times struct {
+	verdict *Verdict
+	stood   []ClockStep // what of them does not belong to the run
+	steps   []ClockStep // where clocks were set
+}
+
+// times goes through the run and gathers its figures, without what is wrong with the times of
+// each machine for itself: if there is any, it goes through the run once more.
+func (r *Run) times(o Options, others ...Visitor) (t times, c *Collector, err error) {
+	c = NewCollector(r)
+	if t.verdict, err = r.Walk(o, append([]Visitor{c}, others...)...); err != nil {
+		return t, nil, err
+	}
+	t.steps, _ = c.clockSteps()
+	t.stood = c.stood()
+	if t.steps == nil && t.stood == nil {
+		return t, c, nil
+	}
+	corrected := r.without(t.all())
+	c = NewCollector(corrected)
+	c.gauge.steps = t.steps
+	_, err = corrected.Walk(Options{Unchecked: true}, c)
+	return t, c, err
+}
+
+func (t *times) all() []ClockStep { return append(slices.Clone(t.stood), t.steps...) }
+
+// stats returns the figures that were gathered without these.
+func (t *times) stats(c *Collector) *Stats {
+	s := c.Stats(t.verdict)
+	if t.steps != nil || t.stood != nil { // else they are those that it has found itself
+		s.ClockSteps = append(t.steps, s.ClockSteps...)
+	}
+	for _, pause := range t.stood {
+		if pause.Machine == t.stood[0].Machine {
 			s.Stood += pause.By
 		}
 	}
-	return s, nil
+	return s
+}
+
+// correctedBy returns the run with the times of one clock, by what was gathered.
+func (r *Run) correctedBy(t times, c *Collector) (*Run, *ClockOffsets, error) {
+	offsets := c.gauge.solve()
+	if offsets != nil && slices.ContainsFunc(offsets.Clocks, func(o ClockOffset) bool { return len(o.At) > 0 }) {
+		return r.correct(offsets, t.all()), offsets, nil
+	}
+	if len(c.present) > 1 && !c.isOneHost() {
+		return nil, nil, ErrNoOffsets
+	}
+	return r.without(t.all()), nil, nil
 }
 
 // Collector is a [Visitor] that gathers the figures of a run. It sees where system
@@ -159,6 +239,7 @@ type Collector struct {
 	pairs    *pairs          // nil: too many machines
 	drifts   *drifts         // nil: nothing has happened yet
 	skews    skews
+	gauge    *gauge
 	breaks   *gathered // whose log breaks off first; nil: nobody's
 }
 
@@ -193,6 +274,7 @@ func NewCollector(r *Run) *Collector {
 		present:  present,
 		machines: make([]*gathered, len(present)),
 		skews:    make(skews),
+		gauge:    newGauge(r),
 	}
 	if r.Record != nil {
 		c.lasts = r.Record.Duration
@@ -221,6 +303,7 @@ func (c *Collector) Visit(s *Step) error {
 		m.from = s.Micro
 	}
 	m.to = s.Micro
+	_ = c.gauge.Visit(s) // which has never enough
 	c.to = max(c.to, s.Micro)
 	if s.Other != nil {
 		c.other(m, s.Other)
@@ -351,7 +434,7 @@ func (c *Collector) clockSteps() (steps []ClockStep, doubts map[int]string) {
 			rises = append(rises, &m.offsets.rises[i])
 		}
 	}
-	settle(rises, c.oneHost)
+	settle(rises, c.isOneHost())
 	for _, r := range rises {
 		switch r.cause {
 		case clockSet:
@@ -365,6 +448,10 @@ func (c *Collector) clockSteps() (steps []ClockStep, doubts map[int]string) {
 	}
 	return append(steps, c.atStops(rises)...), doubts
 }
+
+// isOneHost reports whether all machines ran on one host: they would not compare its clock
+// with itself.
+func (c *Collector) isOneHost() bool { return c.oneHost && c.gauge.lines == 0 }
 
 // atStops returns where a clock was set between the last step of a machine and its
 // stop line, as the ticks of others show.
@@ -405,6 +492,9 @@ func (c *Collector) Stats(verdict *Verdict) *Stats {
 			doubts = make(map[int]string)
 		}
 		doubts[step.Machine] = "its system clock was set, and the figures are not without that"
+	}
+	if c.gauge.lines > 0 {
+		s.ClockOffsets = c.gauge.solve()
 	}
 	s.ClockSkews = c.skews.settle(tolerated(c.rates()))
 	if doubts == nil && s.ClockSkews == nil {

@@ -77,7 +77,7 @@ type textSource struct {
 
 // Run is a recorded run: the logs of its machines.
 type Run struct {
-	Dir  string // of the logs; empty where they are not from one directory
+	Dir  string // of the logs, or the name of the stream that they are from; else empty
 	Logs []Log  // by ID; two of one machine stand side by side
 	// Machines is the largest number of machines that any log's first line
 	// names, or that the logs' IDs need. 1 at least.

@@ -18,7 +18,7 @@ type Step struct {
 	Micro   int64 // global time, Unix microseconds
 	// Exactly one of these is set.
 	Event *event.Event
-	Other *logging.Record // start, pause, resume or stop
+	Other *logging.Record // start, pause, resume, stop or offset
 
 	// Sent is the send that a receive belongs to, nil where it is not known.
 	Sent *Flight

@@ -112,7 +112,7 @@ func (n *Node) propose() int64 {
 	if before != 0 {
 		return before
 	}
-	return time.Now().Add(margin(len(n.in), longest)).UnixNano()
+	return n.cfg.Wall().Add(margin(len(n.in), longest)).UnixNano()
 }
 
 // Barrier tells all peers that this machine's mesh stands, waits until all have
@@ -144,7 +144,7 @@ func (n *Node) Barrier(ctx context.Context) (time.Time, error) {
 			peers = append(peers, measure{l.proposed(), n.to(id).measured().ahead()})
 		}
 	}
-	now, wall := n.now(), time.Now().UnixNano()
+	now, wall := n.now(), n.cfg.Wall().UnixNano()
 	start := common(own, peers, wall, now)
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -158,6 +158,7 @@ func (n *Node) Barrier(ctx context.Context) (time.Time, error) {
 // told before, and this machine died and forgot it, the others could agree on another.
 func (n *Node) Begun() {
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	n.start.Store(n.agreed)
+	n.mu.Unlock()
+	n.askAll(FirstQuestions)
 }

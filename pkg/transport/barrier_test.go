@@ -35,7 +35,7 @@ func TestPongMeasuresTheClocks(t *testing.T) {
 		n, _ := fuzzNode(t)
 		l := n.out[0]
 		for _, s := range c.samples {
-			l.pong(s.t0, s.t1, s.t2, s.t3)
+			l.clocks.sample(s.t0, s.t1, s.t2, s.t3)
 		}
 		assert.True(t, l.clocks.synced, c.name)
 		assert.Equal(t, c.rtt, l.clocks.rtt, "%s: round trip", c.name)

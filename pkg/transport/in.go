@@ -36,11 +36,12 @@ type inLink struct {
 
 // inSession is the receiver's side of a session. Each begins with a new one.
 type inSession struct {
-	since    time.Duration // when it was welcomed, as Node.now
-	acked    uint64        // told to the peer. Invariant: acked ≤ consumed
-	more     bool          // the rest of a frame is on its way
-	pinged   uint64        // what the newest PING says
-	pingedAt time.Time     // when it came
+	since  time.Duration // when it was welcomed, as Node.now
+	acked  uint64        // told to the peer. Invariant: acked ≤ consumed
+	more   bool          // the rest of a frame is on its way
+	pinged uint64        // what the newest PING says
+	got    int64         // when it came, by the system clock, in Unix ns
+	gotAt  time.Duration // the same, as Node.now
 }
 
 func newInLink(n *Node, from int) *inLink {
@@ -92,6 +93,10 @@ func (n *Node) receive(conn net.Conn) {
 	defer stop()
 	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
 	served, frames, l, h, err := n.meetCaller(conn)
+	if errors.Is(err, errAsked) {
+		n.answer(served, frames)
+		return
+	}
 	if !n.gate.leave(conn) {
 		return // it was turned away meanwhile
 	}
@@ -104,8 +109,8 @@ func (n *Node) receive(conn net.Conn) {
 	if n.cfg.Accepted != nil {
 		served = n.cfg.Accepted(served, l.from)
 		defer served.Close()
-		frames.r = served
 	}
+	frames.r = counted{served, &n.received}
 	s, err := l.attach(served, h)
 	switch {
 	case err == nil:
@@ -118,15 +123,22 @@ func (n *Node) receive(conn net.Conn) {
 // meetCaller hears who is on a new connection: by its address, by its certificate, where there
 // is TLS, and by its HELLO. It returns on what the two go on, and the caller's link.
 func (n *Node) meetCaller(raw net.Conn) (conn net.Conn, frames *frameReader, l *inLink, h hello, err error) {
-	if err := n.judgeSource(raw); err != nil {
-		return raw, nil, nil, h, err
+	elsewhere := n.judgeSource(raw)
+	if elsewhere != nil && !n.mayAsk(raw) {
+		return raw, nil, nil, h, elsewhere
 	}
 	conn, shown, err := n.secure(raw, false)
 	if err != nil {
 		return conn, nil, nil, h, err
 	}
 	frames = newFrameReader(conn, MaxHello)
-	if h, err = readHello(frames); err == nil {
+	h, err = readHello(frames)
+	switch {
+	case err != nil && n.asks(frames):
+		err = errAsked
+	case elsewhere != nil:
+		err = elsewhere
+	case err == nil:
 		l, err = n.admit(h, shown)
 	}
 	return conn, frames, l, h, err
@@ -157,7 +169,7 @@ func (n *Node) turnAway(conn net.Conn, why error) {
 		return
 	}
 	// TLS has said what it says, or has not begun.
-	if !e.passing && !(n.cfg.TLS != nil && e.Code == CodeAddress) {
+	if !e.passing && (n.cfg.TLS == nil || e.Code != CodeAddress) {
 		sayError(conn, e.told())
 	}
 	switch e.Code {
@@ -376,7 +388,7 @@ func (l *inLink) answers(b []byte) (_ []byte, frames uint64) {
 	now := l.dueNow()
 	l.due &^= now
 	if now.has(framePong) {
-		b = appendNumbers(b, framePong, l.pinged, uint64(l.pingedAt.UnixNano()), uint64(time.Now().UnixNano()))
+		b = appendNumbers(b, framePong, l.pinged, uint64(l.got), uint64(l.got+int64(l.n.now()-l.gotAt)))
 		frames++
 	}
 	if now.has(frameHeld) {
@@ -506,7 +518,8 @@ func (l *inLink) take(t frameType, body []byte) (over bool, err error) {
 	l.due |= step.due
 	switch t {
 	case framePing:
-		l.pinged, l.pingedAt = step.says[0], time.Now()
+		l.pinged, l.got = step.says[0], l.n.cfg.Wall().UnixNano()
+		l.gotAt = l.n.now() // afterwards, so that it was held for as long at least
 	case frameReady, frameStarted:
 		l.start = heardProposal(t, step.says, l.n.now(), l.since)
 		l.proposal = l.start.at

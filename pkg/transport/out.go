@@ -27,6 +27,7 @@ type outLink struct {
 	// run only, which may therefore read it without the lock.
 	id       int
 	clocks   clocks
+	asking   asking
 	proposed int64 // by an earlier process of this machine, as the peer has heard; 0: nothing
 
 	// The messages, whatever the connection. Invariant: held < box.next.
@@ -51,6 +52,8 @@ type outSession struct {
 	inFlight uint64
 	idle     bool          // the writer waits, and no send has woken it yet
 	wrote    time.Duration // when the writer last began to write, as Node.now
+	said     uint64        // what the newest PING says
+	pinged   time.Duration // when it was sent, as Node.now
 }
 
 func newOutLink(n *Node, p Peer, secret Secret) *outLink {
@@ -411,6 +414,7 @@ func (l *outLink) open() (*session, *frameReader, error) {
 		_ = conn.Close()
 		return nil, nil, err
 	}
+	frames.r = counted{conn, &n.received}
 	return s, frames, nil
 }
 
@@ -531,6 +535,9 @@ func (l *outLink) attach(conn net.Conn, w welcome) (*session, error) {
 	l.due = setOf(framePing, frameFin)
 	if l.n.start.Load() != nil {
 		l.due |= setOf(frameReady)
+		if l.n.cfg.ID < l.id {
+			l.asking.again = max(l.n.now(), 1) // another process of it may be on another host
+		}
 	}
 	l.heard.Store(int64(l.wrote))
 	s := newSession(conn)
@@ -609,7 +616,7 @@ func (l *outLink) controls(b []byte) (_ []byte, frames uint64) {
 		frames++
 	}
 	if now.has(framePing) {
-		b = appendNumbers(b, framePing, uint64(time.Now().UnixNano()))
+		b = appendNumbers(b, framePing, l.pinging())
 		frames++
 	}
 	if now.has(frameFin) {
@@ -662,7 +669,7 @@ func (l *outLink) take(s *session, t frameType, body []byte) (over bool, err err
 	l.mu.Unlock()
 	switch {
 	case t == framePong:
-		l.pong(int64(step.says[0]), int64(step.says[1]), int64(step.says[2]), time.Now().UnixNano())
+		l.pong(int64(step.says[0]), int64(step.says[1]), int64(step.says[2]))
 	case step.phase != was, step.phase == phaseFinishing && (t == frameHeld || t == frameAck): // Node.Drain waits for these
 		l.n.changes.notify()
 	}
@@ -678,15 +685,6 @@ func (l *outLink) take(s *session, t frameType, body []byte) (over bool, err err
 		l.n.cfg.Handler.Room(l.id)
 	}
 	return t == frameClosed, nil
-}
-
-// pong measures the clocks: the PING was sent at t0 and got at t1, the PONG sent
-// at t2 and got at t3.
-func (l *outLink) pong(t0, t1, t2, t3 int64) {
-	l.mu.Lock()
-	l.clocks.sample(t0, t1, t2, t3)
-	l.mu.Unlock()
-	l.n.changes.notify()
 }
 
 // clocks compares this host's clock with a peer's.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -232,7 +233,7 @@ func TestHalfHandshakesKeepNobodyOut(t *testing.T) {
 }
 
 // halfHandshake returns the first message of a handshake.
-func halfHandshake(t *testing.T) []byte {
+func halfHandshake(t testing.TB) []byte {
 	near, far := net.Pipe()
 	defer near.Close()
 	go func() { _ = tls.Client(far, &tls.Config{InsecureSkipVerify: true}).Handshake(); _ = far.Close() }()
@@ -425,4 +426,45 @@ func TestCertificateExpiresInTheRun(t *testing.T) {
 	expired.Store(false)
 	eventually(t, "the message comes", func() bool { return boxes[0].got(1) == 1 })
 	finish(t, nodes)
+}
+
+// Whatever somebody says who has no certificate, at either end: it is no more than refused, and
+// nothing of this protocol is said to it, but for the ERROR to a machine without TLS.
+func FuzzNoCertificate(f *testing.F) {
+	form := newAuthority(f).machine(0)
+	for _, g := range goldenFrames {
+		f.Add(g.bytes)
+	}
+	half := halfHandshake(f)
+	f.Add(half)
+	f.Add(half[:len(half)/2])
+	f.Add(append(half, half...))
+	f.Add([]byte("\x16\x03\x03\x40\x00"))
+	f.Add([]byte("\x15\x03\x03\x00\x02\x02\x28"))
+	f.Add([]byte("\x80\x2e\x01\x03\x01"))
+	f.Fuzz(func(t *testing.T, words []byte) {
+		n, _ := fuzzNode(t)
+		n.cfg.TLS = form
+		judge := func(err error) {
+			require.Error(t, err)
+			refused, ok := errors.AsType[*RefusedError](err)
+			if !ok {
+				assert.True(t, onNetwork(err), "%v", err)
+				return
+			}
+			assert.Contains(t, []Code{CodeTLS, CodeCertificate, CodeProtocol}, refused.Code)
+			assert.True(t, refused == errOpen || refused.passing && !refused.final())
+		}
+		caller := &tape{r: bytes.NewReader(words)}
+		_, _, l, _, err := n.meetCaller(caller)
+		judge(err)
+		assert.Nil(t, l)
+		answerer := &tape{r: bytes.NewReader(words)}
+		_, _, err = n.secure(answerer, true)
+		judge(err)
+		for _, heard := range [][]byte{caller.written(), answerer.written()} {
+			assert.NotContains(t, string(heard), magic)
+			assert.NotContains(t, string(heard), "fuzz") // the run's name
+		}
+	})
 }

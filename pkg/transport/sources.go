@@ -48,8 +48,10 @@ func NewSources(peers []Peer, also []netip.Prefix) *Sources {
 		also: also, lookup: lookupHost, own: ownAddrs, now: time.Now,
 		found: make(map[string][]netip.Addr), known: make(map[netip.Addr]bool),
 	}
+	seen := make(map[string]bool)
 	for _, p := range peers {
-		if host, _, err := net.SplitHostPort(p.Addr); err == nil && !slices.Contains(s.hosts, host) {
+		if host, _, err := net.SplitHostPort(p.Addr); err == nil && !seen[host] {
+			seen[host] = true
 			s.hosts = append(s.hosts, host)
 		}
 	}

@@ -77,6 +77,8 @@ type Config struct {
 	// Past is what an earlier process of this machine has left behind, for
 	// each peer; none for a machine that begins.
 	Past []Past
+	// Wall is this host's system clock, which may be set at any time, time.Now if nil.
+	Wall func() time.Time
 	// Logger is for people; nil: nothing is said.
 	Logger *slog.Logger
 
@@ -88,6 +90,11 @@ type Config struct {
 	// refused with CodeTerms and the error's text, which therefore both ends get to
 	// know. It must not call the node.
 	Meet func(peer int, terms []byte) error
+
+	// Asked, if not nil, is given a connection on which somebody asks something in HTTP
+	// ("GET …") instead of saying who it is, and what has been read of the question. It must
+	// tell nothing that is secret. The connection has a deadline, and is closed afterwards.
+	Asked func(conn net.Conn, read []byte)
 }
 
 // Past is what a machine that is started again knows of its links with a peer.
@@ -153,7 +160,10 @@ type Node struct {
 
 	// changes tells of all that somebody waits for: of links, and of the node.
 	changes  broadcast
+	fresh    atomic.Bool   // some peer's clock has been compared, and nobody has been told
+	lead     time.Duration // of the system clock on the monotonic one, as keep has seen it last
 	refused  atomic.Uint64
+	received atomic.Uint64            // bytes
 	refusals reasons                  // for the log
 	callers  callers                  // for whoever waits
 	start    atomic.Pointer[proposal] // what the peers are told of when this machine starts; nil: it is not ready
@@ -308,6 +318,9 @@ func (c *Config) complete() {
 	if c.Dial == nil {
 		c.Dial = new(net.Dialer).DialContext
 	}
+	if c.Wall == nil {
+		c.Wall = time.Now
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -413,6 +426,7 @@ func (n *Node) Resume(start time.Time, elapsed time.Duration) {
 	for _, l := range n.out {
 		l.ready()
 	}
+	n.askAll(FirstQuestions)
 }
 
 // awaitAloud is await for what can take long: now and then it says who is missing, and so
@@ -541,6 +555,7 @@ func (n *Node) Drain(ctx context.Context) (undelivered map[int]uint64) {
 // consumed by then they would lose if they died, as this machine will not be there to
 // send it again; so it counts as undelivered, too (an upper bound).
 func (n *Node) Leave(ctx, company context.Context) (undelivered map[int]uint64) {
+	n.askAll(LastQuestions)
 	for _, l := range n.out {
 		l.finish()
 	}
@@ -767,6 +782,7 @@ func (n *Node) keep() {
 		if oldest < time.Duration(n.gathered.Load()) {
 			oldest = 0 // until then, nobody was asked for a word
 		}
+		n.askAgain()
 		for _, l := range n.out {
 			l.keep(oldest)
 		}

@@ -74,6 +74,25 @@ func TestElapsedOfARunThatStoodStill(t *testing.T) {
 	}
 }
 
+// The log of a machine that was killed does not show by its times that its run stood still while
+// it was away: its resume line has to say so, if the others were back before it.
+func TestTheRunStoodMeanwhile(t *testing.T) {
+	const s = time.Second
+	for _, c := range []struct {
+		name  string
+		peers []time.Duration
+		wall  time.Duration
+		want  bool
+	}{
+		{"nobody is in the run", nil, 100 * s, false},
+		{"it went on", []time.Duration{100*s - 3}, 100 * s, false},
+		{"it stood", []time.Duration{20 * s}, 100 * s, true},
+		{"the clock was put back", []time.Duration{100 * s}, 20 * s, false},
+	} {
+		assert.Equal(t, c.want, evidence{peers: c.peers, log: 19 * s, wall: c.wall}.stoodMeanwhile(), c.name)
+	}
+}
+
 // What a machine says of itself when it comes back is when it misses its first tick.
 func TestComeback(t *testing.T) {
 	begun := time.Unix(1000, 0)

@@ -64,6 +64,12 @@ func (e evidence) elapsed() time.Duration {
 	return least
 }
 
+// stoodMeanwhile reports whether the run has stood still while the machine was away, and goes
+// on already: the peers say that it has not been going on for as long as the system's clock has.
+func (e evidence) stoodMeanwhile() bool {
+	return len(e.peers) > 0 && e.wall-e.elapsed() > sameTime
+}
+
 // standsStill reports whether the run does: nobody is in it, and somebody has left it to
 // come back.
 func (e evidence) standsStill() bool {

@@ -91,6 +91,8 @@ func (e *ending) writeStop(ctx, waiting, company context.Context) (*logging.Stop
 		Pending:     logging.Counts(e.machine.Pending()),
 		Undelivered: logging.Counts(undelivered),
 	}
+	e.compare(true)
+	e.stepper.peers = nil // no line follows
 	e.journal.log.Stop(e.wall(), stop)
 	if err := e.commit(); err != nil {
 		return nil, err

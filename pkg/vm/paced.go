@@ -70,6 +70,7 @@ func (p *paced) tick(now time.Time, step uint64) {
 	late, missed := p.schedule.tick(int64(now.Sub(p.pacer.start)))
 	p.miss(missed, step)
 	p.figures.Tick(late)
+	p.watcher.ticked(late)
 	p.late = late
 }
 

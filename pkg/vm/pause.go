@@ -51,6 +51,8 @@ func (s *stepper) pause(elapsed time.Duration) error {
 	if err := s.commit(); err != nil { // what was executed has happened, whatever becomes of the line
 		return err
 	}
+	s.compare(true)
+	s.peers = nil // no line follows
 	s.journal.log.Pause(s.wall(), p)
 	if err := s.commit(); err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 // past is what the journals of a machine's earlier processes have let out, by their
 // log: nothing where there is none.
 type past struct {
-	lines int           // in all
+	lines int           // in all, but for offsets
 	start time.Time     // agreed; zero: the run had not begun
 	last  time.Time     // of the last line
 	stop  *logging.Stop // nil: the run had not ended
@@ -90,7 +90,10 @@ func (r *recovery) reopen() (*logging.File, error) {
 
 // redo takes in one record of the log.
 func (r *recovery) redo(rec *logging.Record) error {
-	r.past.lines, r.past.last = rec.Line, rec.Time()
+	r.past.last = rec.Time()
+	if rec.Kind != logging.OffsetRecord {
+		r.past.lines++
+	}
 	switch {
 	case rec.ID != r.cfg.ID:
 		return fmt.Errorf("a line of machine %d", rec.ID)
@@ -104,6 +107,8 @@ func (r *recovery) redo(rec *logging.Record) error {
 	switch rec.Kind {
 	case logging.StartRecord:
 		return r.redoStart(rec)
+	case logging.OffsetRecord:
+		return nil
 	case logging.PauseRecord:
 		r.past.paused = rec.Pause.Elapsed
 		return r.standsAt("pause", rec.Pause.Step, rec.Pause.Clock)

@@ -27,9 +27,12 @@ type runner struct {
 	mode   mode
 	met    *meetings // what the machines have said of themselves
 
+	wallGiven bool // cfg.wall stands in the place of the system's clock
+
 	came    time.Duration // for how long the run had been going on when this process came back
 	goesOn  time.Duration // for how long it has to have been, for the machine to go on
 	stood   bool          // the run may have stood still until then
+	says    bool          // the resume line says how long that is, as the times of the log do not show it
 	started time.Time     // measured; zero: not by this process, or stopped before
 	ran     time.Duration // until the run was over
 }
@@ -41,13 +44,14 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = hclog.NewNullLogger()
 	}
-	if cfg.wall == nil {
+	wallGiven := cfg.wall != nil
+	if !wallGiven {
 		cfg.wall = time.Now
 	}
 	if cfg.hear == 0 {
 		cfg.hear = hearingTime
 	}
-	r := &runner{cfg: cfg, faults: faultconn.New(cfg.Faults, cfg.ID)}
+	r := &runner{cfg: cfg, wallGiven: wallGiven, faults: faultconn.New(cfg.Faults, cfg.ID)}
 	defer func() {
 		if err != nil && r.file != nil {
 			_ = r.file.Discard()
@@ -63,7 +67,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 		}
 	}
 	r.past = back.past
-	r.steps = &stepper{machine: back.machine, figures: back.figures, inbox: newInbox(cfg.ID, cfg.MaxJump), watcher: newWatcher(cfg.Watch), wall: cfg.wall}
+	r.steps = &stepper{machine: back.machine, figures: back.figures, inbox: newInbox(cfg.ID, cfg.MaxJump), watcher: newWatcher(cfg.Watch, cfg.Probe != nil), wall: cfg.wall}
 	if r.mode, err = newMode(&r.cfg, r.steps, &r.past); err != nil {
 		return nil, err
 	}
@@ -84,6 +88,10 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	r.steps.inbox.clock.Store(uint64(r.steps.machine.Clock())) // where the past has led
 	r.past.sent = nil                                          // the node has it now
 	r.steps.journal = newJournal(cfg.ID, r.file, cfg.Sync, r.node, r.past.consumed)
+	cfg.Probe.attach(r)
+	if r.past.stop == nil { // else no line follows
+		r.steps.peers = r.node
+	}
 	return r, nil
 }
 
@@ -116,11 +124,13 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 		Secrets: secrets,
 		Window:  r.cfg.Window,
 		Past:    past,
+		Wall:    r.cfg.wall,
 		Logger:  logging.Slog(r.cfg.Logger),
 		Allow:   r.cfg.Allow,
 		TLS:     underLinks(r.cfg.TLS, r.cfg.Duration, r.cfg.Logger),
 		Terms:   mine.encode(),
 		Meet:    r.met.meet,
+		Asked:   r.cfg.Asked,
 	}
 	ids := make(map[string]int)
 	for _, p := range r.cfg.Peers {
@@ -156,7 +166,7 @@ func (r *runner) run(ctx context.Context) (*summary.Machine, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	defer r.onFailure(stop)()
-	r.faults.Begin(ctx, start)
+	r.faults.Begin(ctx, r.instant(start))
 	if r.past.stop == nil {
 		if err := r.execute(ctx, start); err != nil {
 			return nil, err
@@ -269,6 +279,7 @@ func (r *runner) rejoin(ctx context.Context) (time.Time, error) {
 	r.came = e.elapsed()
 	r.goesOn = r.came
 	r.stood = e.own.paused || e.standsStill()
+	r.says = r.stood || e.stoodMeanwhile()
 	if e.standsStill() && len(r.cfg.Peers) > 0 {
 		r.came -= togetherTime // perhaps to before the start
 	}
@@ -371,7 +382,9 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	if r.past.begun() {
 		if r.stood {
 			waitUntil(ctx, start)
-			s.came = logging.Elapsed(time.Since(start))
+		}
+		if r.says {
+			s.came = max(logging.Elapsed(time.Since(start)), time.Microsecond) // 0 would say nothing
 		}
 		r.mode.comeBack()
 	} else {
@@ -385,7 +398,7 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 		r.node.Begun()
 		r.cfg.Logger.Info("all start together", "at", start.UTC().Format("15:04:05.000"), "duration", r.cfg.Duration, "seed", r.cfg.Seed)
 	}
-	s.begin(start, r.cfg.Duration, r.mode.exact(), ctx.Done())
+	s.begin(r.instant(start), r.cfg.Duration, r.mode.exact(), ctx.Done())
 	defer s.pacer.close()
 	if !s.until(int64(r.goesOn)) {
 		return nil

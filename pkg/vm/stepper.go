@@ -20,6 +20,7 @@ type stepper struct {
 	journal *journal
 	figures summary.Collector
 	watcher *watcher
+	peers   comparing        // nil: nobody's clock is compared
 	wall    func() time.Time // the system's clock, for stamps
 	// take is given each message that has come, in the order of its link. The
 	// mode delivers it to the machine, or holds it until its turn.
@@ -84,6 +85,7 @@ func (s *stepper) collect() { s.inbox.drain(s.take) }
 // commit makes known what has happened since the last commit: to the log, then to
 // the peers, then to who watches.
 func (s *stepper) commit() error {
+	s.compare(false)
 	if err := s.journal.commit(); err != nil {
 		return fmt.Errorf("the event log cannot be written, so the machine stops at step %d (nothing that is not logged was sent or acknowledged): %w", s.machine.Steps(), err)
 	}
@@ -116,11 +118,13 @@ func (s *stepper) stall() (going bool, err error) {
 		return true, nil
 	}
 	s.stalls++
+	s.watcher.stalls.Store(s.stalls)
 	began := time.Now()
 	s.watcher.stalled.Store(true)
 	defer func() {
 		s.watcher.stalled.Store(false)
 		s.stalled += time.Since(began)
+		s.watcher.stalledFor.Store(int64(s.stalled))
 	}()
 	var over <-chan time.Time // nil: never
 	if s.end != math.MaxInt64 {

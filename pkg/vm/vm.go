@@ -82,9 +82,13 @@ type Config struct {
 	// if that is not 0: one call at a time, and no phase after a later one.
 	Watch      func(summary.Status)
 	WatchEvery time.Duration
+	// Probe, if not nil, is where others may look at the machine.
+	Probe *Probe
+	// Asked, if not nil, answers who asks on the machine's port; see [transport.Config].
+	Asked func(conn net.Conn, read []byte)
 
-	// wall is the system's clock, which may be set at any time: it stamps lines, and no
-	// more. time.Now if nil.
+	// wall is the system's clock, which may be set at any time: it stamps lines, and peers compare
+	// theirs with it. time.Now if nil.
 	wall func() time.Time
 	// hear is how long a machine that comes back waits for peers that do not answer,
 	// hearingTime if 0.

@@ -13,7 +13,9 @@ import (
 // watcher reports how far a machine is. The machine's goroutine tells it, which
 // costs a few stores; reports may come from another one.
 type watcher struct {
-	tell func(summary.Status) // nil: nobody watches
+	tell   func(summary.Status) // nil: nobody watches
+	probed bool                 // somebody may want to know the figures, too
+	figures
 
 	reporting sync.Mutex   // held while tell is called
 	phase     atomic.Value // summary.Phase
@@ -27,8 +29,8 @@ type watcher struct {
 	stalled   atomic.Bool
 }
 
-func newWatcher(tell func(summary.Status)) *watcher {
-	w := &watcher{tell: tell}
+func newWatcher(tell func(summary.Status), probed bool) *watcher {
+	w := &watcher{tell: tell, probed: probed}
 	w.phase.Store(summary.Connecting)
 	return w
 }
@@ -55,6 +57,9 @@ func (w *watcher) reached(m *machine.Machine, figures *summary.Collector, late t
 	w.sent.Store(sent)
 	w.received.Store(received)
 	w.late.Store(int64(late))
+	if w.probed {
+		w.figures.reached(figures)
+	}
 }
 
 // done reports the result, the last that is ever said.
@@ -71,6 +76,13 @@ func (w *watcher) report(result *summary.Machine) {
 	}
 	w.reporting.Lock()
 	defer w.reporting.Unlock()
+	s := w.status()
+	s.Machine = result
+	w.tell(s)
+}
+
+// status returns how far the machine is.
+func (w *watcher) status() summary.Status {
 	s := summary.Status{
 		Phase:    w.phase.Load().(summary.Phase),
 		Steps:    w.steps.Load(),
@@ -80,12 +92,11 @@ func (w *watcher) report(result *summary.Machine) {
 		Received: w.received.Load(),
 		Late:     time.Duration(w.late.Load()),
 		Stalled:  w.stalled.Load(),
-		Machine:  result,
 	}
 	if ns := w.start.Load(); ns != 0 {
 		s.Start = time.Unix(0, ns)
 	}
-	w.tell(s)
+	return s
 }
 
 // keepReporting reports now and then once the machine runs, never if every is 0,

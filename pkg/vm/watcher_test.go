@@ -25,7 +25,7 @@ func TestWatcherTells(t *testing.T) {
 		w := newWatcher(func(s summary.Status) {
 			told = append(told, s)
 			at = append(at, time.Since(began))
-		})
+		}, false)
 		stop := w.keepReporting(time.Second)
 		time.Sleep(1500 * time.Millisecond)
 		w.run(began)
@@ -54,7 +54,7 @@ func TestWatcherTells(t *testing.T) {
 }
 
 func TestNobodyWatches(t *testing.T) {
-	w := newWatcher(nil)
+	w := newWatcher(nil, false)
 	defer w.keepReporting(time.Nanosecond)()
 	w.run(time.Now())
 	w.done(nil)
@@ -70,7 +70,7 @@ func TestWatcherTellsInOrder(t *testing.T) {
 		w := newWatcher(func(s summary.Status) {
 			assert.GreaterOrEqual(t, order[s.Phase], order[last])
 			last = s.Phase
-		})
+		}, false)
 		stop := w.keepReporting(time.Nanosecond)
 		w.run(time.Now())
 		w.enter(summary.Ending)

@@ -17,7 +17,7 @@ import { machineProperty, themeColor } from "./theme.js";
  * @property {string} name of the series
  * @property {string} title
  * @property {string} axis
- * @property {string} beside name of another series, which is drawn dashed
+ * @property {string} beside names of other series, with spaces between, which are drawn dashed
  * @property {string} besideTitle
  * @property {string} text said where the page has no text for it
  * @property {number} least that its axis spans
@@ -30,6 +30,7 @@ export const chartKinds = [
 	{ name: "drift", title: "Drift", axis: "ticks behind the largest clock", beside: "", besideTitle: "", text: "How far each clock is behind the largest one.", least: 1, format: formatNumber },
 	{ name: "queue", title: "Queues", axis: "messages", beside: "predicted", besideTitle: "dashed: predicted", text: "Messages that wait at each machine.", least: 1, format: formatNumber },
 	{ name: "lateness", title: "Lateness of ticks", axis: "late by", beside: "", besideTitle: "", text: "How late each tick ran.", least: 100, format: formatDuration },
+	{ name: "offset", title: "System clocks", axis: "gained since they were first compared", beside: "offset-least offset-most", besideTitle: "dashed: what a system clock gained at least, and at most", text: "How much each system clock gained on that of the first machine.", least: 20, format: formatDuration },
 ];
 
 /** How many machines have keys of their own in a legend, and columns in a table. */

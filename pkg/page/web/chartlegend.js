@@ -17,7 +17,7 @@ export function chartLegend(runs, state) {
 	const widest = runs.reduce((a, b) => (b.machines > a.machines ? b : a));
 	const items = widest.machines <= fewMachines ? machineKeys(widest, state) : [machinePicker(widest, state)];
 	for (const kind of chartKinds) {
-		if (kind.beside === "" || !runs.some((run) => run.head.series.some((s) => s.name === kind.beside))) continue;
+		if (kind.beside === "" || !runs.some((run) => run.head.series.some((s) => kind.beside.split(" ").includes(s.name)))) continue;
 		const line = h("span", { class: "line dashed" });
 		line.style.setProperty("--mark", "var(--muted)");
 		items.push(h("li", { class: "key" }, line, kind.besideTitle));

@@ -23,7 +23,7 @@ export function chartsElement(runs, state) {
 	/** @type {Chart[]} */
 	const charts = [];
 	const figures = chartKinds.flatMap((kind) => {
-		const plots = runs.map((run) => ({ run, lines: readLines(run, kind.name), beside: kind.beside === "" ? [] : readLines(run, kind.beside) }));
+		const plots = runs.map((run) => ({ run, lines: readLines(run, kind.name), beside: kind.beside.split(" ").flatMap((name) => readLines(run, name)) }));
 		if (plots.every((p) => p.lines.length === 0) || (kind.name === "lateness" && plots.every((p) => isZero(p.lines)))) return []; // in virtual time no tick is late
 		const scale = new ValueScale(kind.least, plots.flatMap((p) => p.lines), plots.flatMap((p) => p.beside));
 		return [figureElement(kind, plots.map((p) => new Chart(kind, p.run, p.lines, p.beside, scale, state)), charts)];

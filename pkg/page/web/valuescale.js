@@ -1,4 +1,4 @@
-import { placeInLine, valueOnLine } from "./series.js";
+import { instantsOnLine, placeInLine, valueOnLine } from "./series.js";
 
 /** @typedef {import("./series.js").Line} Line */
 
@@ -36,7 +36,8 @@ export class ValueScale {
 			}
 		}
 		for (const line of this.straight) {
-			for (const value of [valueOnLine(line, from), valueOnLine(line, to)]) {
+			for (const at of instantsOnLine(line, from, to)) {
+				const value = valueOnLine(line, at);
 				low = Math.min(low, value);
 				high = Math.max(high, value);
 			}

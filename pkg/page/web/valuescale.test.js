@@ -21,6 +21,7 @@ test("it spans at least something, around what does not change", () => {
 	assert.ok(low < 7 && high > 7, `${low} to ${high}`);
 });
 
-test("straight lines count with what they are at the ends of the view", () => {
+test("straight lines count with what they are in the view", () => {
 	assert.deepEqual(new ValueScale(1, [line([0, 0])], [{ ...line([0, 50]), dt: 20 }]).fit({ from: 0, to: 20 }), [0, 52]);
+	assert.deepEqual(new ValueScale(1, [line([0, 0])], [{ ...line([0, 50, 0]), dt: 20 }]).fit({ from: 0, to: 40 }), [0, 52]);
 });

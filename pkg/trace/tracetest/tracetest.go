@@ -29,6 +29,10 @@ type Config struct {
 	// Time is what a machine's global clock shows so long after the start; nil:
 	// just that. So clocks can be off, coarse, or set back.
 	Time func(machine int, elapsed time.Duration) time.Duration
+	// Compare are instants, ascending. At the first step after each, a machine compares its
+	// clock with those of the machines with higher ids, and errs by Within at most.
+	Compare []time.Duration
+	Within  time.Duration
 }
 
 // Hertz returns the rates of as many machines.
@@ -87,6 +91,8 @@ type node struct {
 	log     *logging.Writer
 	last    map[int32]int64 // when the last message of each peer arrives
 	arrived []arrival       // by (time, from, seq)
+
+	compared int // instants of Config.Compare
 }
 
 type arrival struct {
@@ -124,6 +130,7 @@ func (r *recorder) tick(n *node, now int64) error {
 		return err
 	}
 	n.log.Event(r.at(n.id, now), &ev)
+	r.compare(n, now)
 	if ev.Kind == event.Send {
 		for _, m := range ev.Messages() {
 			r.send(m, now)
@@ -133,6 +140,20 @@ func (r *recorder) tick(n *node, now int64) error {
 		return n.log.Flush()
 	}
 	return nil
+}
+
+// compare compares clocks, if it is time.
+func (r *recorder) compare(n *node, now int64) {
+	for ; n.compared < len(r.cfg.Compare) && int64(r.cfg.Compare[n.compared]) <= now; n.compared++ {
+		within := r.cfg.Within.Microseconds()
+		rng := rand.New(rand.NewPCG(r.cfg.Seed, uint64(now)<<8+uint64(n.id)))
+		for peer := n.id + 1; peer < len(r.nodes); peer++ {
+			ahead := r.at(peer, now).Sub(r.at(n.id, now)).Microseconds()
+			n.log.Offset(r.at(n.id, now), logging.Offset{
+				Peer: peer, Ahead: ahead + rng.Int64N(2*within+1) - within, Within: within + 1, RTT: 2 * within,
+			})
+		}
+	}
 }
 
 // send puts a message on its way; it overtakes none of its link.

@@ -1,8 +1,6 @@
 package rundir
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,11 +10,7 @@ import (
 
 // Same reports whether two records are of one run, wherever and by whichever release each
 // was written.
-func (r *Record) Same(o *Record) bool {
-	a, errA := json.Marshal(&Record{Spec: r.Spec, Restart: r.Restart, Sync: r.Sync, NoLogs: r.NoLogs, ReplayOf: r.ReplayOf})
-	b, errB := json.Marshal(&Record{Spec: o.Spec, Restart: o.Restart, Sync: o.Sync, NoLogs: o.NoLogs, ReplayOf: o.ReplayOf})
-	return errA == nil && errB == nil && bytes.Equal(a, b)
-}
+func (r *Record) Same(o *Record) bool { return sameRun(r, o) }
 
 // WriteRecord puts a record into a run's directory, as a whole or not at all, in the place
 // of one that is there. Where and when are the caller's: the run is over.

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/control"
+	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/replay"
+	"github.com/scalemodel/lamport/pkg/rundir"
+	"github.com/scalemodel/lamport/pkg/vm"
+)
+
+// Who begins a run refuses the record of an earlier one that has logs; unless it may be one that
+// comes back, while the others have begun.
+func TestRecordInTheWay(t *testing.T) {
+	spec := experiment.Spec{Common: experiment.Common{Run: "by-hand", Die: 10, Seed: 7}, Rates: []clock.Rate{clock.Hertz, clock.Hertz}}
+	for _, tt := range []struct {
+		name    string
+		edit    func(*options, *vm.Config)
+		file    string // that is there, too
+		refused bool
+		asked   bool
+	}{
+		{name: "a machine that begins", refused: true},
+		{name: "one that was told to go on", edit: func(_ *options, cfg *vm.Config) { cfg.Resume = true }, asked: true},
+		{name: "one that was ready", file: "vm_0_1.links", asked: true},
+		{name: "one whose log is in the way", file: "vm_0_1.log", asked: true},
+		{name: "one of a launcher", edit: func(o *options, _ *vm.Config) { o.control = control.Options{Supervised: true} }},
+		{name: "a replay", edit: func(_ *options, cfg *vm.Config) { cfg.Replay = new(replay.Track) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			first, err := rundir.Share(dir, false)
+			require.NoError(t, err)
+			require.NoError(t, first.Write(&rundir.Record{Version: "test", Spec: spec, Ports: []int{0, 0}}))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "vm_1_1.log"), []byte("begun\n"), 0o600))
+			if tt.file != "" {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, tt.file), nil, 0o600))
+			}
+			var o options
+			cfg := vm.Config{ID: 0, Rate: clock.Hertz, LogDir: dir, Logger: hclog.NewNullLogger()}
+			if tt.edit != nil {
+				tt.edit(&o, &cfg)
+			}
+			err = o.keepAgreement(&cfg)
+			if tt.refused {
+				assert.EqualError(t, err, filepath.Join(dir, "run.json")+" is of an earlier run, which is not overwritten: choose another --log-dir, or move it away with its logs")
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, tt.asked, cfg.Agreed != nil)
+			if tt.asked {
+				assert.NoError(t, cfg.Agreed(spec), "the same run")
+				other := spec
+				other.Seed = 8
+				assert.NoError(t, cfg.Agreed(other), "another: that is said, and keeps nobody from his run")
+				r, err := rundir.ReadRecord(dir)
+				require.NoError(t, err)
+				assert.EqualValues(t, 7, r.Seed)
+			}
+		})
+	}
+}

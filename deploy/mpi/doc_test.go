@@ -1,0 +1,2 @@
+// Package mpi_test runs the recipes for MPI with the real mpirun.
+package mpi_test

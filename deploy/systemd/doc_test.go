@@ -1,0 +1,2 @@
+// Package systemd_test runs the units with the real systemd.
+package systemd_test
