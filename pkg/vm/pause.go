@@ -54,7 +54,7 @@ func (s *stepper) pause(elapsed time.Duration) error {
 	s.compare(true)
 	s.peers = nil // no line follows
 	s.journal.log.Pause(s.wall(), p)
-	if err := s.commit(); err != nil {
+	if err := s.commitLast(); err != nil {
 		return err
 	}
 	if err := s.journal.close(); err != nil {
