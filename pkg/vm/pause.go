@@ -66,7 +66,7 @@ func (s *stepper) pause(elapsed time.Duration) error {
 // leave ends the process of a machine that is to come back.
 func (r *runner) leave() error {
 	now := max(r.steps.pacer.now(), int64(r.goesOn)) // if it has not gone on yet, it stands where it stood
-	if r.cfg.Replay != nil { // whose record says where its machine was paused
+	if r.cfg.Replay != nil {                         // whose record says where its machine was paused
 		if err := r.steps.commit(); err != nil {
 			return err
 		}
