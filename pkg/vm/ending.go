@@ -94,7 +94,7 @@ func (e *ending) writeStop(ctx, waiting, company context.Context) (*logging.Stop
 	e.compare(true)
 	e.stepper.peers = nil // no line follows
 	e.journal.log.Stop(e.wall(), stop)
-	if err := e.commit(); err != nil {
+	if err := e.commitLast(); err != nil {
 		return nil, err
 	}
 	return &stop, e.mode.check(stop, all)

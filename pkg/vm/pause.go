@@ -54,7 +54,7 @@ func (s *stepper) pause(elapsed time.Duration) error {
 	s.compare(true)
 	s.peers = nil // no line follows
 	s.journal.log.Pause(s.wall(), p)
-	if err := s.commit(); err != nil {
+	if err := s.commitLast(); err != nil {
 		return err
 	}
 	if err := s.journal.close(); err != nil {
@@ -66,7 +66,7 @@ func (s *stepper) pause(elapsed time.Duration) error {
 // leave ends the process of a machine that is to come back.
 func (r *runner) leave() error {
 	now := max(r.steps.pacer.now(), int64(r.goesOn)) // if it has not gone on yet, it stands where it stood
-	if r.cfg.Replay != nil { // whose record says where its machine was paused
+	if r.cfg.Replay != nil {                         // whose record says where its machine was paused
 		if err := r.steps.commit(); err != nil {
 			return err
 		}

@@ -86,6 +86,11 @@ func (s *stepper) collect() { s.inbox.drain(s.take) }
 // the peers, then to who watches.
 func (s *stepper) commit() error {
 	s.compare(false)
+	return s.commitLast()
+}
+
+// commitLast is commit after a line that no other may follow.
+func (s *stepper) commitLast() error {
 	if err := s.journal.commit(); err != nil {
 		return fmt.Errorf("the event log cannot be written, so the machine stops at step %d (nothing that is not logged was sent or acknowledged): %w", s.machine.Steps(), err)
 	}
