@@ -24,7 +24,8 @@ type daemon struct {
 
 // forbidden is what a daemon says, or a container's start, where this host lets root do less
 // than a daemon needs, as in a container that is not privileged.
-var forbidden = regexp.MustCompile(`(?i).*(operation not permitted|permission denied|read-only file system|can't initialize iptables table|devices cgroup isn't mounted).*`)
+var forbidden = regexp.MustCompile(`(?i).*(operation not permitted|permission denied|read-only file system|` +
+	`can't initialize iptables table|devices cgroup isn't mounted).*`)
 
 // forbids skips a test where a program has failed by that. There is nothing to install that
 // would help, so it is skipped wherever it runs.
@@ -118,10 +119,14 @@ func (r *run) docker(args ...string) string {
 	return strings.TrimSpace(out)
 }
 
-// container returns the id of a service's container.
+// container returns the id of a service's container, which docker finds sooner than
+// docker-compose does.
 func (r *run) container(service string) string {
 	r.Helper()
-	return strings.TrimSpace(r.must("ps", "--quiet", service))
+	id := r.docker("ps", "--all", "--quiet", "--filter", "label=com.docker.compose.project="+r.name,
+		"--filter", "label=com.docker.compose.service="+service)
+	require.NotEmpty(r, id, service)
+	return id
 }
 
 // is returns what Docker knows of a service's container.
