@@ -74,7 +74,7 @@ func (d *daemon) run(t *testing.T, dir string, env []string, name string, args .
 	t.Helper()
 	// No settings of whoever runs the tests.
 	env = append([]string{d.host, "DOCKER_CONFIG=" + d.dir, "DOCKER_CONTEXT=", "DOCKER_TLS_VERIFY=", "DOCKER_BUILDKIT=0",
-		"COMPOSE_FILE=", "COMPOSE_PROJECT_NAME=", "COMPOSE_PROFILES="}, env...)
+		"COMPOSE_FILE=", "COMPOSE_PROJECT_NAME=", "COMPOSE_PROFILES=", "IMAGE=localhost/lamport"}, env...)
 	return enginetest.Run(t, dir, enginetest.Environ(t, env...), name, args...)
 }
 
