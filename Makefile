@@ -10,13 +10,14 @@ MODULE   := github.com/scalemodel/lamport
 LDFLAGS  := -s -w -X $(MODULE)/pkg/command.version=$(VERSION)
 LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 NPM      := pkg/page/_npm
+IMAGE    ?= localhost/lamport
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 # The race detector needs a C compiler; without one the tests run all the same.
 RACE := $(if $(shell command -v $${CC:-gcc} 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint page-tools page-lint picture bench fuzz cross clean
+.PHONY: help build run test lint page-tools page-lint picture bench fuzz cross image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +73,14 @@ cross: ## build for all platforms into dist/
 		mkdir -p "dist/$$p"; \
 		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o "dist/$$p/" ./cmd/... || exit 1; \
 	done
+
+# A volume gets the owner of the directory that it covers, so the image has some for volumes to cover.
+image: ## build the container image IMAGE with docker or podman
+	@engine=$$(command -v docker || command -v podman) || { echo 'docker and podman are missing' >&2; exit 1; }; \
+	rm -rf bin/image && mkdir -p bin/image/data/logs bin/image/data/gathered bin/image/data/certs/gather && \
+	for id in 0 1 2 3 4 5 6 7 8 9; do mkdir bin/image/data/certs/vm-$$id || exit 1; done && \
+	CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/image/ ./cmd/... && \
+	"$$engine" build -t $(IMAGE) -f deploy/compose/Dockerfile bin/image
 
 clean: ## remove what was built (runs stay)
 	rm -rf bin dist
