@@ -1,0 +1,240 @@
+package validate
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer/json"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/kubernetes/pkg/api/legacyscheme"
+	"k8s.io/kubernetes/pkg/apis/apps"
+	appsinstall "k8s.io/kubernetes/pkg/apis/apps/install"
+	"k8s.io/kubernetes/pkg/apis/batch"
+	batchinstall "k8s.io/kubernetes/pkg/apis/batch/install"
+	"k8s.io/kubernetes/pkg/apis/core"
+	coreinstall "k8s.io/kubernetes/pkg/apis/core/install"
+	corev1 "k8s.io/kubernetes/pkg/apis/core/v1"
+	"k8s.io/kubernetes/pkg/registry/apps/statefulset"
+	"k8s.io/kubernetes/pkg/registry/batch/job"
+	"k8s.io/kubernetes/pkg/registry/core/persistentvolumeclaim"
+	"k8s.io/kubernetes/pkg/registry/core/pod"
+	"k8s.io/kubernetes/pkg/registry/core/secret"
+	"k8s.io/kubernetes/pkg/registry/core/service"
+	"k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	v1 "k8s.io/api/core/v1"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// What "kubectl apply -k" is given.
+var directories = []string{"job", "statefulset", "fetch", "sweep", "sweep-merge"}
+
+// The objects are what the golden files hold, and an API server takes each of them.
+func TestObjects(t *testing.T) {
+	files := load(t)
+	for _, name := range directories {
+		t.Run(name, func(t *testing.T) {
+			rendered := render(t, files, name)
+			golden := filepath.Join("..", "testdata", name+".yaml")
+			if *update {
+				if err := os.WriteFile(golden, rendered, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(rendered, want) {
+				t.Errorf("kustomize makes other objects than %s holds; \"go test . -args -update\" writes it anew:\n%s", golden, rendered)
+			}
+			for _, doc := range documents(t, rendered) {
+				for _, problem := range refusals(doc) {
+					t.Error(problem)
+				}
+			}
+		})
+	}
+}
+
+// Each of these mistakes is found: so the test above can fail.
+func TestMistakes(t *testing.T) {
+	files := load(t)
+	for _, c := range []struct{ name, in, from, to, want string }{
+		{"an unknown field", "job", "completionMode: Indexed", "completionsMode: Indexed", "unknown field"},
+		{"a field twice", "job", "completionMode: Indexed", "completionMode: Indexed\n  completionMode: Indexed", "already set"},
+		{"a value of another type", "job", "completions: 3", "completions: three", "cannot unmarshal string"},
+		{"a rule that Kubernetes does not have", "job", "restartPolicy: Never", "restartPolicy: OnFailure", "restartPolicy"},
+		{"a mount without a volume", "statefulset", "mountPath: /data\n          name: data", "mountPath: /data\n          name: date", "date"},
+		{"a name that is none", "job", "name: lamport-gather\n", "name: lamport_gather\n", "RFC 1035"},
+		{"a port that is none", "statefulset", "port: 2050", "port: 205000", "65535"},
+		{"a quantity that is none", "statefulset", "storage: 1Gi", "storage: 1Gb", "quantities must match"},
+		{"a process of root", "job", "runAsNonRoot: true", "runAsNonRoot: false", "runAsNonRoot"},
+		{"rights left over", "statefulset", "drop:\n            - ALL", "drop:\n            - CHOWN", "unrestricted capabilities"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			rendered := string(render(t, files, c.in))
+			if !strings.Contains(rendered, c.from) {
+				t.Fatalf("no %q in\n%s", c.from, rendered)
+			}
+			var problems []string
+			for _, doc := range documents(t, []byte(strings.ReplaceAll(rendered, c.from, c.to))) {
+				problems = append(problems, refusals(doc)...)
+			}
+			if all := strings.Join(problems, "\n"); !strings.Contains(all, c.want) {
+				t.Errorf("of %q, no word of %q, but: %s", c.to, c.want, all)
+			}
+		})
+	}
+}
+
+// load returns the directory above, with something in the place of the certificates that its
+// user makes.
+func load(t *testing.T) filesys.FileSystem {
+	t.Helper()
+	files := filesys.MakeFsInMemory()
+	err := filepath.WalkDir("..", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		switch entry.Name() {
+		case "run", "testdata", "validate":
+			return fs.SkipDir
+		}
+		if filepath.Ext(name) != ".yaml" {
+			return nil
+		}
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		return files.WriteFile(strings.TrimPrefix(filepath.ToSlash(name), ".."), b)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"vm-0", "vm-1", "vm-2", "gather"} {
+		for _, file := range []string{"tls.crt", "tls.key", "ca.crt"} {
+			if err := files.WriteFile("/certs/run/"+name+"/"+file, []byte(name+"'s "+file+"\n")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return files
+}
+
+// render returns what "kubectl kustomize" prints of a directory.
+func render(t *testing.T, files filesys.FileSystem, name string) []byte {
+	t.Helper()
+	objects, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, "/"+name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rendered, err := objects.AsYaml()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rendered
+}
+
+func documents(t *testing.T, rendered []byte) (docs [][]byte) {
+	t.Helper()
+	for r := utilyaml.NewDocumentDecoder(io.NopCloser(bytes.NewReader(rendered))); ; {
+		b := make([]byte, len(rendered)+1)
+		n, err := r.Read(b)
+		if err == io.EOF {
+			return docs
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs = append(docs, b[:n])
+	}
+}
+
+var scheme = legacyscheme.Scheme
+
+func init() {
+	for _, install := range []func(*runtime.Scheme){coreinstall.Install, appsinstall.Install, batchinstall.Install} {
+		install(scheme)
+	}
+}
+
+// refusals returns why an API server refuses an object that one asks it to create: it reads it
+// strictly, as kubectl has it do, sets the defaults, and validates it; and why a namespace does
+// that is restricted (https://kubernetes.io/docs/concepts/security/pod-security-standards).
+func refusals(doc []byte) (problems []string) {
+	decoder := json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{Yaml: true, Strict: true})
+	object, kind, err := decoder.Decode(doc, nil, nil)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	scheme.Default(object)
+	internal, err := scheme.ConvertToVersion(object, schema.GroupVersion{Group: kind.Group, Version: runtime.APIVersionInternal})
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var strategy rest.RESTCreateStrategy
+	var template *core.PodTemplateSpec
+	switch o := internal.(type) {
+	case *core.Service:
+		strategy = service.Strategy
+	case *core.Secret:
+		strategy = secret.Strategy
+	case *core.PersistentVolumeClaim:
+		strategy = persistentvolumeclaim.Strategy
+	case *core.Pod:
+		strategy, template = pod.Strategy, &core.PodTemplateSpec{ObjectMeta: o.ObjectMeta, Spec: o.Spec}
+	case *apps.StatefulSet:
+		strategy, template = statefulset.Strategy, &o.Spec.Template
+	case *batch.Job:
+		strategy, template = job.Strategy, &o.Spec.Template
+	default:
+		return []string{"no strategy for " + kind.String()}
+	}
+	ctx := request.WithRequestInfo(request.NewDefaultContext(), &request.RequestInfo{APIGroup: kind.Group, APIVersion: kind.Version})
+	if template != nil {
+		problems = append(problems, unrestricted(template)...)
+	}
+	internal.(metav1.Object).SetNamespace(metav1.NamespaceDefault)
+	if err := rest.BeforeCreate(strategy, ctx, internal); err != nil {
+		problems = append(problems, err.Error())
+	}
+	return problems
+}
+
+// unrestricted returns how pods break the standard "restricted".
+func unrestricted(template *core.PodTemplateSpec) (problems []string) {
+	var meta metav1.ObjectMeta
+	template.ObjectMeta.DeepCopyInto(&meta)
+	var spec v1.PodSpec
+	if err := corev1.Convert_core_PodSpec_To_v1_PodSpec(&template.Spec, &spec, nil); err != nil {
+		return []string{err.Error()}
+	}
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
+	for _, result := range evaluator.EvaluatePod(level, &meta, &spec) {
+		if !result.Allowed {
+			problems = append(problems, result.ForbiddenReason+": "+result.ForbiddenDetail)
+		}
+	}
+	return problems
+}
