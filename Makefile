@@ -16,10 +16,10 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 RACE := $(if $(shell command -v $${CC:-gcc} 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint page-tools page-lint picture bench fuzz cross clean
+.PHONY: help build run test test-kubernetes lint page-tools page-lint picture bench fuzz cross clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/launcher and bin/vm
 	@mkdir -p bin
@@ -31,6 +31,9 @@ run: build ## run the default cluster (DURATION=10s shortens it, ARGS='--seed 7'
 test: page-tools ## run all tests
 	@$(if $(RACE),,echo 'no C compiler: the race detector is off';) \
 	$(GO) test $(RACE) -timeout 10m ./...
+
+test-kubernetes: ## hold the objects for Kubernetes against its own code (a module of its own; builds for minutes)
+	cd deploy/kubernetes/validate && $(GO) vet . && $(GO) test -count 1 .
 
 lint: page-tools ## check format, vet, static analysis, shell scripts, the page's scripts
 	$(GO) run $(LINTER) run ./...

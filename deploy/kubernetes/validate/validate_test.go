@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -35,8 +36,6 @@ import (
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
-
-	v1 "k8s.io/api/core/v1"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -81,7 +80,7 @@ func TestMistakes(t *testing.T) {
 		{"a value of another type", "job", "completions: 3", "completions: three", "cannot unmarshal string"},
 		{"a rule that Kubernetes does not have", "job", "restartPolicy: Never", "restartPolicy: OnFailure", "restartPolicy"},
 		{"a mount without a volume", "statefulset", "mountPath: /data\n          name: data", "mountPath: /data\n          name: date", "date"},
-		{"a name that is none", "job", "name: lamport-gather\n", "name: lamport_gather\n", "RFC 1035"},
+		{"a name that is none", "job", "name: lamport-gather\n", "name: lamport_gather\n", "RFC 1123"},
 		{"a port that is none", "statefulset", "port: 2050", "port: 205000", "65535"},
 		{"a quantity that is none", "statefulset", "storage: 1Gi", "storage: 1Gb", "quantities must match"},
 		{"a process of root", "job", "runAsNonRoot: true", "runAsNonRoot: false", "runAsNonRoot"},
@@ -194,6 +193,9 @@ func refusals(doc []byte) (problems []string) {
 	switch o := internal.(type) {
 	case *core.Service:
 		strategy = service.Strategy
+		if o.Spec.ClusterIP != "" { // as the registry does before it validates
+			o.Spec.ClusterIPs = []string{o.Spec.ClusterIP}
+		}
 	case *core.Secret:
 		strategy = secret.Strategy
 	case *core.PersistentVolumeClaim:
@@ -211,7 +213,9 @@ func refusals(doc []byte) (problems []string) {
 	if template != nil {
 		problems = append(problems, unrestricted(template)...)
 	}
-	internal.(metav1.Object).SetNamespace(metav1.NamespaceDefault)
+	meta := internal.(metav1.Object)
+	meta.SetNamespace(metav1.NamespaceDefault)
+	rest.FillObjectMetaSystemFields(meta)
 	if err := rest.BeforeCreate(strategy, ctx, internal); err != nil {
 		problems = append(problems, err.Error())
 	}
