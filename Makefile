@@ -37,7 +37,7 @@ test-kubernetes: ## hold the objects for Kubernetes against its own code (a modu
 
 lint: page-tools ## check format, vet, static analysis, shell scripts, the page's scripts
 	$(GO) run $(LINTER) run ./...
-	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run deploy/*.sh deploy/*/*.sh deploy/slurm/*.sbatch deploy/systemd/testdata/*.sh pkg/command/completions/bash; \
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run deploy/*.sh deploy/*/*.sh deploy/slurm/*.sbatch deploy/*/testdata/*.sh pkg/command/completions/bash; \
 	elif [ "$$CI" = true ]; then echo 'shellcheck is missing' >&2; exit 1; \
 	else echo 'shellcheck is missing: the scripts were not checked'; fi
 	@if [ -e $(NPM)/node_modules/installed ]; then $(MAKE) --no-print-directory page-lint; \
