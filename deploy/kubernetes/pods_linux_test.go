@@ -248,7 +248,11 @@ func TestStatefulSet(t *testing.T) {
 	}
 	c.requireWhole(gather)
 	// Kubernetes starts them again: nothing happens.
-	assert.Zero(t, c.pod(o, 0, told).start().Wait())
+	over := pods[0]
+	over.env["VM_DELIVER"] = "" // the gatherer is done
+	p := over.start()
+	assert.Zero(t, p.Wait())
+	assert.Contains(t, p.Errors(), "the run is over already")
 }
 
 // The parts of a sweep come together to what one process leaves.
