@@ -126,7 +126,7 @@ func TestCheckOfSeveralRuns(t *testing.T) {
 	lines := map[string]string{
 		good:       goodVerdict,
 		broken:     "BROKEN: 1 violation among 15 events on 2 machines: match (1)\n",
-		unreadable: "unreadable: vm_1_2.log:4: expected \"start: \", \"internal: \", \"send: \", \"receive: \", \"pause: \", \"resume: \" or \"stop: \", found \"sent: step=3 clock=3 queue=0 to=0:1\"\n",
+		unreadable: "unreadable: vm_1_2.log:4: expected \"start: \", \"internal: \", \"send: \", \"receive: \", \"pause: \", \"resume: \", \"stop: \" or \"offset: \", found \"sent: step=3 clock=3 queue=0 to=0:1\"\n",
 		missing:    "unreadable: cannot be read: no such file or directory; want the directory of a run\n",
 	}
 	for _, c := range []struct {

@@ -181,7 +181,7 @@ func TestSweepsPage(t *testing.T) {
 	t.Parallel()
 	page := readFile(t, "../../docs/sweeps.md")
 	commands := regexp.MustCompile(`(?m)^launcher (sweep .*?) *(?:#.*)?$`).FindAllStringSubmatch(page, -1)
-	require.Len(t, commands, 7)
+	require.Len(t, commands, 9)
 	dir := t.TempDir()
 	for i, command := range commands[:3] {
 		code, out, talk := inProcess(append(words(command[1]), "--virtual", "--duration", "30s", "--trials", "1", "--quiet", "--out", filepath.Join(dir, strconv.Itoa(i)))...)

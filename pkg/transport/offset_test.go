@@ -3,6 +3,7 @@ package transport
 import (
 	"math"
 	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -169,8 +170,8 @@ func (d *duet) answers(ahead, way time.Duration) (questions int) {
 // minute, and two at the end. A clock that is set shows in the next round.
 func TestNodeAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		wrong := time.Duration(0)
-		wall := func() time.Time { return time.Now().Add(wrong) }
+		var wrong atomic.Int64 // by how much this host's own clock is ahead
+		wall := func() time.Time { return time.Now().Add(time.Duration(wrong.Load())) }
 		d := newDuet(t, 10, func(c *Config) { c.Wall, c.PingInterval = wall, time.Second })
 		const way = 100 * time.Microsecond
 		d.out.say(frameReady, uint64(time.Now().UnixNano()))
@@ -204,9 +205,9 @@ func TestNodeAsks(t *testing.T) {
 		}
 		pass(-time.Hour)
 		want(-time.Hour)
-		wrong = 3 * time.Second // this host's own clock
+		wrong.Store(int64(3 * time.Second))
 		pass(-time.Hour)
-		want(-time.Hour - wrong)
+		want(-time.Hour - 3*time.Second)
 
 		go d.Drain(t.Context())
 		synctest.Wait()

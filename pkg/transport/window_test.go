@@ -213,7 +213,6 @@ func TestAcknowledgementsOfABusyLink(t *testing.T) {
 			synctest.Wait()
 			d.out.hearNothing()
 			d.out.send(appendNumbers(nil, framePing, 7)[6:])
-			d.out.hear(framePong)
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -229,10 +228,22 @@ func TestAcknowledgementsOfABusyLink(t *testing.T) {
 				d.Consumed(1, 20)
 				d.out.hearNothing()
 				c.rest(t, d)
-				assert.GreaterOrEqual(t, d.out.hearNumber(frameAck), uint64(20))
+				typ, body := d.out.next()
+				if typ == framePong { // which may go out first
+					typ, body = d.out.next()
+				}
+				var acked uint64
+				require.Equal(t, frameAck, typ)
+				require.NoError(t, parseNumbers(frameAck, body, &acked))
+				assert.GreaterOrEqual(t, acked, uint64(20))
 				synctest.Wait()
 				d.Consumed(1, 22)
-				assert.EqualValues(t, 22, d.out.hearNumber(frameAck))
+				if typ, body = d.out.next(); typ == framePong {
+					typ, body = d.out.next()
+				}
+				require.Equal(t, frameAck, typ)
+				require.NoError(t, parseNumbers(frameAck, body, &acked))
+				assert.EqualValues(t, 22, acked)
 			})
 		})
 	}
