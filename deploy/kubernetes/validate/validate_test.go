@@ -3,8 +3,10 @@ package validate
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,23 +17,19 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
-	"k8s.io/apiserver/pkg/endpoints/request"
-	"k8s.io/apiserver/pkg/registry/rest"
-	"k8s.io/kubernetes/pkg/api/legacyscheme"
+	"k8s.io/kubernetes/pkg/api/pod"
 	"k8s.io/kubernetes/pkg/apis/apps"
 	appsinstall "k8s.io/kubernetes/pkg/apis/apps/install"
+	appsvalidation "k8s.io/kubernetes/pkg/apis/apps/validation"
 	"k8s.io/kubernetes/pkg/apis/batch"
 	batchinstall "k8s.io/kubernetes/pkg/apis/batch/install"
+	batchvalidation "k8s.io/kubernetes/pkg/apis/batch/validation"
 	"k8s.io/kubernetes/pkg/apis/core"
 	coreinstall "k8s.io/kubernetes/pkg/apis/core/install"
 	corev1 "k8s.io/kubernetes/pkg/apis/core/v1"
-	"k8s.io/kubernetes/pkg/registry/apps/statefulset"
-	"k8s.io/kubernetes/pkg/registry/batch/job"
-	"k8s.io/kubernetes/pkg/registry/core/persistentvolumeclaim"
-	"k8s.io/kubernetes/pkg/registry/core/pod"
-	"k8s.io/kubernetes/pkg/registry/core/secret"
-	"k8s.io/kubernetes/pkg/registry/core/service"
+	corevalidation "k8s.io/kubernetes/pkg/apis/core/validation"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/kustomize/api/krusty"
@@ -166,7 +164,7 @@ func documents(t *testing.T, rendered []byte) (docs [][]byte) {
 	}
 }
 
-var scheme = legacyscheme.Scheme
+var scheme = runtime.NewScheme()
 
 func init() {
 	for _, install := range []func(*runtime.Scheme){coreinstall.Install, appsinstall.Install, batchinstall.Install} {
@@ -188,38 +186,57 @@ func refusals(doc []byte) (problems []string) {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	var strategy rest.RESTCreateStrategy
+	meta := internal.(metav1.Object)
+	meta.SetNamespace(metav1.NamespaceDefault)
+	meta.SetUID("8f1c2d7e-0000-4000-8000-000000000000")
+	var errs field.ErrorList
 	var template *core.PodTemplateSpec
 	switch o := internal.(type) {
 	case *core.Service:
-		strategy = service.Strategy
 		if o.Spec.ClusterIP != "" { // as the registry does before it validates
 			o.Spec.ClusterIPs = []string{o.Spec.ClusterIP}
 		}
+		errs = corevalidation.ValidateServiceCreate(o)
 	case *core.Secret:
-		strategy = secret.Strategy
+		errs = corevalidation.ValidateSecret(o)
 	case *core.PersistentVolumeClaim:
-		strategy = persistentvolumeclaim.Strategy
+		errs = corevalidation.ValidatePersistentVolumeClaim(o, corevalidation.ValidationOptionsForPersistentVolumeClaimCreate())
 	case *core.Pod:
-		strategy, template = pod.Strategy, &core.PodTemplateSpec{ObjectMeta: o.ObjectMeta, Spec: o.Spec}
+		template = &core.PodTemplateSpec{ObjectMeta: o.ObjectMeta, Spec: o.Spec}
+		errs = corevalidation.ValidatePodCreate(o, pod.GetValidationOptionsFromPodTemplate(template, nil))
 	case *apps.StatefulSet:
-		strategy, template = statefulset.Strategy, &o.Spec.Template
+		template = &o.Spec.Template
+		errs = appsvalidation.ValidateStatefulSet(o, appsvalidation.StatefulSetValidationOptions{},
+			pod.GetValidationOptionsFromPodTemplate(template, nil))
 	case *batch.Job:
-		strategy, template = job.Strategy, &o.Spec.Template
+		template = &o.Spec.Template
+		selectByUID(o)
+		errs = batchvalidation.ValidateJobCreate(o, batchvalidation.JobValidationOptions{
+			PodValidationOptions: pod.GetValidationOptionsFromPodTemplate(template, nil), RequirePrefixedLabels: true,
+		})
 	default:
-		return []string{"no strategy for " + kind.String()}
+		return []string{"nothing validates a " + kind.String()}
 	}
-	ctx := request.WithRequestInfo(request.NewDefaultContext(), &request.RequestInfo{APIGroup: kind.Group, APIVersion: kind.Version})
+	for _, err := range errs {
+		problems = append(problems, fmt.Sprintf("%s %s: %v", kind.Kind, meta.GetName(), err))
+	}
 	if template != nil {
 		problems = append(problems, unrestricted(template)...)
 	}
-	meta := internal.(metav1.Object)
-	meta.SetNamespace(metav1.NamespaceDefault)
-	rest.FillObjectMetaSystemFields(meta)
-	if err := rest.BeforeCreate(strategy, ctx, internal); err != nil {
-		problems = append(problems, err.Error())
-	}
 	return problems
+}
+
+// selectByUID gives a Job the labels and the selector that the registry gives it before it
+// validates.
+func selectByUID(o *batch.Job) {
+	uid := string(o.UID)
+	maps.Copy(o.Spec.Template.Labels, map[string]string{
+		batch.JobNameLabel: o.Name, batch.LegacyJobNameLabel: o.Name,
+		batch.ControllerUidLabel: uid, batch.LegacyControllerUidLabel: uid,
+	})
+	if o.Spec.Selector == nil {
+		o.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{batch.ControllerUidLabel: uid}}
+	}
 }
 
 // unrestricted returns how pods break the standard "restricted".
