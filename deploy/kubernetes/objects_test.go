@@ -2,7 +2,6 @@ package kubernetes_test
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -71,7 +70,7 @@ func read(t *testing.T, directory, kind, name string) object {
 	for d := yaml.NewDecoder(bytes.NewReader(b)); ; {
 		var o object
 		err := d.Decode(&o)
-		require.False(t, errors.Is(err, io.EOF), "no %s %s in %s", kind, name, directory)
+		require.NotErrorIs(t, err, io.EOF, "no %s %s in %s", kind, name, directory)
 		require.NoError(t, err)
 		if o.Kind == kind && o.Metadata.Name == name {
 			return o
