@@ -17,10 +17,10 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 RACE := $(if $(shell command -v $${CC:-gcc} 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint page-tools page-lint picture bench fuzz cross image clean
+.PHONY: help build run test test-kubernetes lint page-tools page-lint picture bench fuzz cross image clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/launcher and bin/vm
 	@mkdir -p bin
@@ -31,11 +31,14 @@ run: build ## run the default cluster (DURATION=10s shortens it, ARGS='--seed 7'
 
 test: page-tools ## run all tests
 	@$(if $(RACE),,echo 'no C compiler: the race detector is off';) \
-	$(GO) test $(RACE) -timeout 10m ./...
+	$(GO) test $(RACE) -timeout 20m ./...
+
+test-kubernetes: ## hold the objects for Kubernetes against its own code (a module of its own, which builds for minutes)
+	cd deploy/kubernetes/validate && $(GO) test -count 1 .
 
 lint: page-tools ## check format, vet, static analysis, shell scripts, the page's scripts
 	$(GO) run $(LINTER) run ./...
-	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run deploy/*.sh deploy/*/*.sh deploy/slurm/*.sbatch deploy/systemd/testdata/*.sh pkg/command/completions/bash; \
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run deploy/*.sh deploy/*/*.sh deploy/slurm/*.sbatch deploy/*/testdata/*.sh pkg/command/completions/bash; \
 	elif [ "$$CI" = true ]; then echo 'shellcheck is missing' >&2; exit 1; \
 	else echo 'shellcheck is missing: the scripts were not checked'; fi
 	@if [ -e $(NPM)/node_modules/installed ]; then $(MAKE) --no-print-directory page-lint; \

@@ -116,6 +116,7 @@ node() {
 	unshare --net --mount --uts "$BASH" -c 'hostname "$1"; read -r <"$2"; shift 2; exec "$@"' - "node$id" "$gate" "$@" \
 		>"$dir/node$id.log" 2>&1 </dev/null &
 	pid=$!
+	echo "$pid" >"$dir/node$id.process"
 	until_true "node$id" other_net "$pid"
 	ip link add "host$id" type veth peer name eth0 netns "$pid"
 	ip link set "host$id" master bridge up

@@ -82,7 +82,7 @@ func raceEnabled() bool {
 }
 
 // deadline is how long a test waits for what must happen.
-const deadline = 60 * time.Second
+const deadline = 3 * time.Minute
 
 // eventually polls until ok.
 func eventually(t *testing.T, ok func() bool, what string, args ...any) {

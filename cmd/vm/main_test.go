@@ -53,7 +53,7 @@ func process(ctx context.Context, args ...string) (code int, stdout, stderr stri
 }
 
 // deadline is how long a test waits for what must happen.
-const deadline = 60 * time.Second
+const deadline = 3 * time.Minute
 
 // execute runs the command in this process, where for the sake of its library
 // there can be only one at a time.
