@@ -149,6 +149,9 @@ func (d *delivery) ending(ctx context.Context, err, failed error) error {
 		}
 		if ctx.Err() != nil { // by who would not wait
 			code = exit.Interrupted
+			if errors.Is(context.Cause(ctx), vm.ErrPause) { // and will start it again
+				code = exit.Paused
+			}
 		}
 	}
 	mend := ""

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"syscall"
 
@@ -44,6 +45,9 @@ func hint(err error) string {
 		return mend
 	}
 	if e, ok := errors.AsType[*transport.RefusedError](err); ok {
+		if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" && e.Code == transport.CodeTLS {
+			return "" // who sends an alert of TLS speaks TLS, and alone knows what is wrong
+		}
 		if mend := refusalHints[e.Code]; mend != "" {
 			return ": " + mend
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"syscall"
 	"testing"
 
@@ -37,6 +38,11 @@ func TestHints(t *testing.T) {
 		{refused(transport.CodeAddress), "b:1 refuses this machine: no: if it is a peer's, allow it with --allow"},
 		{refused(transport.CodeTerms), "b:1 refuses this machine: no: give all machines of a run the same --die, and --replay to all or none"},
 		{&vm.TermsError{Part: vm.PartDuration, Text: "no"}, "no: give all machines of a run the same --duration"},
+		{refused(transport.CodeTLS), "b:1 refuses this machine: no: give all machines of a run --tls-cert, --tls-key and --tls-ca, or none of them"},
+		{
+			errors.Join(&transport.RefusedError{Code: transport.CodeTLS, Text: "an alert"}, &net.OpError{Op: "remote error", Err: plain}),
+			"an alert\nremote error: no",
+		},
 		{refused(99), "b:1 refuses this machine: no"},
 		{
 			&transport.ListenError{Addr: "::1", Port: 7, Err: syscall.EADDRINUSE},

@@ -108,7 +108,7 @@ func TestWrongUsage(t *testing.T) {
 		{"no id", "--id=", "--id is empty: want auto or a number"},
 		{"id is no number", "--id x", `--id "x": ` + id},
 		{"id below 0", "--id -1", `--id "-1": ` + id},
-		{"id without so many peers", "--id 1", "--id: machine 1 by the id given, in a run of 1: ids are 0 to 0"},
+		{"id without so many peers", "--id 1", "--id: machine 1 by the id given, and there are no others: --peers lists them"},
 		{"id below its base", "--id 0 --id-base 1", "--id: 0 is below the number of machine 0, which is 1"},
 		{"base below 0", "--id-base -1", "--id-base -1: want 0 to 1000000"},
 		{"id that the host contradicts", "--id 1 --peers 127.0.0.1:" + ports[0] + ",hostb:1", "--id: machine 1 by the id given, but of the peers 127.0.0.1:" + ports[0] + " is this host's, in the place of machine 0: list all machines in the order of their ids, or as id=host:port"},

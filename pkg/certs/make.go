@@ -103,6 +103,9 @@ func makeAt(dir string, p Plan, now time.Time) (*Set, error) {
 	if err := s.findAuthority(); err != nil {
 		return nil, err
 	}
+	if p.Renew && !s.Found {
+		return nil, fmt.Errorf("%s: there is no authority to renew the certificates of: name the directory that has %s", dir, AuthorityFile)
+	}
 	if err := s.survey(p); err != nil {
 		return nil, err
 	}

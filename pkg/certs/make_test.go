@@ -160,3 +160,11 @@ func TestClosedAuthority(t *testing.T) {
 	_, err = makeAt(dir, Plan{Renew: true}, noon)
 	require.ErrorIs(t, err, ErrClosed)
 }
+
+// A directory whose name is misspelled gets no new authority, which no machine would know.
+func TestThereIsSomethingToRenew(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cert")
+	_, err := Make(dir, Plan{Renew: true})
+	require.EqualError(t, err, dir+": there is no authority to renew the certificates of: name the directory that has ca.crt")
+	assert.NoDirExists(t, dir)
+}

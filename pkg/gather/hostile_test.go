@@ -314,6 +314,27 @@ func TestSilenceEndsADelivery(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
+// Nor does one that says it will send something, and does not, whatever it asks for.
+func TestSilenceEndsEveryRequest(t *testing.T) {
+	g := serve(t, Config{Dir: t.TempDir(), Run: "r", Machines: 2, Idle: 20 * time.Millisecond})
+	for _, ask := range []string{
+		"PUT /v1/runs/r/machines/0/about",
+		"PUT /v1/runs/another/machines/0/about",
+		"PATCH /v1/runs/r/machines/0/log",
+		"DELETE /v1/runs/r/machines/0/log",
+		"POST /nothing",
+	} {
+		c, err := net.Dial("tcp", g.addr)
+		require.NoError(t, err)
+		require.NoError(t, c.SetDeadline(time.Now().Add(deadline)))
+		_, err = io.WriteString(c, ask+" HTTP/1.1\r\nHost: g\r\nContent-Length: 100\r\n\r\n")
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, c)
+		assert.NotErrorIs(t, err, os.ErrDeadlineExceeded, ask)
+		_ = c.Close()
+	}
+}
+
 // Two logs of one machine: the first keeps its place, the second is kept aside, a third is
 // refused.
 func TestTwoMachinesWithOneID(t *testing.T) {

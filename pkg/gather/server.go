@@ -127,7 +127,14 @@ func (g *Gathering) Handler() http.Handler {
 	mux.HandleFunc("HEAD "+machine+"{place}", g.machine(g.at((*Gathering).head)))
 	mux.HandleFunc("PATCH "+machine+"{place}", g.machine(g.at((*Gathering).patch)))
 	mux.HandleFunc("DELETE "+machine+"{place}", g.machine(g.at((*Gathering).forget)))
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Also of a request that is refused the server reads the rest of the body, and that
+		// must come to an end.
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.cfg.Idle)) // a test has no connection
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // failure is an answer that says what is wrong.
@@ -208,7 +215,8 @@ func (g *Gathering) admit(r *request) error {
 // putAbout takes in what a machine says about itself.
 func (g *Gathering) putAbout(r *request) error {
 	var a About
-	d := json.NewDecoder(http.MaxBytesReader(r.w, r.Body, maxAbout))
+	b := &body{r: r.Body, control: http.NewResponseController(r.w), idle: g.cfg.Idle}
+	d := json.NewDecoder(http.MaxBytesReader(r.w, io.NopCloser(b), maxAbout))
 	err := d.Decode(&a)
 	if err == nil {
 		err = a.check(g.cfg.Run, r.id, g.cfg.Machines)

@@ -91,6 +91,9 @@ func Resolve(req Request, w World) (*Roster, error) {
 		}
 		peers = slices.Delete(peers, at, at+1)
 	}
+	if r.Machines == 1 && r.ID > 0 {
+		return nil, wrong("id", "", "machine %d by %s, and there are no others: --peers lists them", r.ID, r.By)
+	}
 	if r.ID < 0 || r.ID >= r.Machines {
 		return nil, wrong("id", "", "machine %d by %s, in a run of %d: ids are 0 to %d", r.ID, r.By, r.Machines, r.Machines-1)
 	}

@@ -167,6 +167,7 @@ func TestResolveSaysWhatIsWrong(t *testing.T) {
 		{"below 0", Request{ID: "-1"}, "a", "", `id "-1": ` + form},
 		{"too long", Request{ID: "vm-99999999999999999999"}, "a", "", `id "vm-99999999999999999999": ` + form},
 		{"too large", Request{ID: "3", Port: 1, Peers: "b:1,c:1"}, "a", "", "id: machine 3 by the id given, in a run of 3: ids are 0 to 2"},
+		{"without peers", Request{ID: "1", Port: 1}, "a", "", "id: machine 1 by the id given, and there are no others: --peers lists them"},
 		{"too large, from the host", Request{Port: 1, Peers: "b:1,c:1"}, "vm-3", "", "id: machine 3 by the host name vm-3, in a run of 3: ids are 0 to 2"},
 		{"too large for a list of all", Request{ID: "3", Peers: "a:1,b:1,c:1"}, "a", "", "id: machine 3 by the id given, but the peers are 3 machines with this one: ids are 0 to 2"},
 		{"below the base", Request{ID: "0", Base: 1}, "a", "", "id: 0 is below the number of machine 0, which is 1"},

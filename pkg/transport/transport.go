@@ -398,7 +398,7 @@ func (n *Node) Rejoin(ctx, hear context.Context, whole func() context.Context) (
 	if failed := n.Err(); failed != nil {
 		return nil, failed
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, context.Canceled) { // else it is told to end, or has nothing to go on with
 		n.log.Warn("going on without an answer of all peers", "missing", err)
 	}
 	return n.elapsed(), nil

@@ -120,9 +120,13 @@ func (r *runner) drawn() error {
 	return r.reseed(*r.kept.Seed)
 }
 
-// seedText returns the seed as far as it is known before the machines meet.
+// seedText returns the seed as far as it is known before the machines meet: the
+// log's, if there is one.
 func (r *runner) seedText() any {
-	if r.cfg.SeedDrawn && r.cfg.ID != 0 && !r.past.begun() {
+	switch {
+	case r.past.begun():
+		return r.past.seed
+	case r.cfg.SeedDrawn && r.cfg.ID != 0:
 		return "machine-0's"
 	}
 	return r.cfg.Seed

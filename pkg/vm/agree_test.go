@@ -177,3 +177,17 @@ func TestDrawnSeedIsKept(t *testing.T) {
 		assert.EqualValues(t, 100, again.startLine(id).Seed)
 	}
 }
+
+// What is said at the start is the seed that the machine will throw by.
+func TestTheSeedThatIsSaid(t *testing.T) {
+	drawn := func(id int, begun past) any {
+		r := &runner{past: begun}
+		r.cfg.ID, r.cfg.Seed, r.cfg.SeedDrawn = id, 7, true
+		return r.seedText()
+	}
+	assert.Equal(t, uint64(7), drawn(0, past{}))
+	assert.Equal(t, "machine-0's", drawn(1, past{}))
+	begun := past{start: time.Unix(1, 0), seed: 9}
+	assert.Equal(t, uint64(9), drawn(0, begun), "of the log")
+	assert.Equal(t, uint64(9), drawn(1, begun), "of the log")
+}

@@ -19,6 +19,7 @@ import (
 type past struct {
 	lines int           // in all, but for offsets
 	start time.Time     // agreed; zero: the run had not begun
+	seed  uint64        // by the start line
 	last  time.Time     // of the last line
 	stop  *logging.Stop // nil: the run had not ended
 	// began is when the run would have begun had it never stood still: start, if it has
@@ -138,6 +139,7 @@ func (r *recovery) redoStart(rec *logging.Record) error {
 	case s.Rate != r.cfg.Rate:
 		return fmt.Errorf("the log is of a machine with rate %v, this one has %v", s.Rate, r.cfg.Rate)
 	}
+	r.past.seed = s.Seed
 	r.past.start, r.past.began = rec.Time(), rec.Time()
 	return r.create(s.Die, s.Seed)
 }
