@@ -1,9 +1,7 @@
 package main
 
 import (
-	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -12,6 +10,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/gather"
 	"github.com/scalemodel/lamport/pkg/lab"
+	"github.com/scalemodel/lamport/pkg/roster"
 )
 
 func gatherCommand() *cli.Command {
@@ -85,25 +84,10 @@ func gatherOptions(c *cli.Context) (o lab.Gather, err error) {
 	if o.MinFree, err = minFree(c); err != nil {
 		return o, err
 	}
-	if o.Allow, err = prefixes(c.String("allow")); err != nil {
+	if o.Allow, err = roster.ParseNetworks(c.String("allow")); err != nil {
 		return o, command.Usage("--allow: %w", err)
 	}
 	return o, o.Check()
-}
-
-// prefixes reads a list of networks and addresses.
-func prefixes(list string) (all []netip.Prefix, err error) {
-	for _, text := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' }) {
-		p, err := netip.ParsePrefix(text)
-		if a, single := netip.ParseAddr(text); single == nil {
-			p, err = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
-		}
-		if err != nil {
-			return nil, command.Usage("%q: want an address or a network, such as 192.0.2.7 or 10.0.0.0/8", text)
-		}
-		all = append(all, p)
-	}
-	return all, nil
 }
 
 func deliverCommand() *cli.Command {

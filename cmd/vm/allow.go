@@ -2,12 +2,12 @@ package main
 
 import (
 	"net/netip"
-	"strings"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/urfave/cli/v2"
 
 	"github.com/scalemodel/lamport/pkg/command"
+	"github.com/scalemodel/lamport/pkg/roster"
 	"github.com/scalemodel/lamport/pkg/transport"
 )
 
@@ -18,21 +18,9 @@ func allowFlag(env func(string) []string) cli.Flag {
 
 // parseAllow reads who may connect. Certificates say it better than addresses.
 func (o *options) parseAllow(c *cli.Context) error {
-	var also []netip.Prefix
-	for text := range strings.SplitSeq(c.String("allow"), ",") {
-		text = strings.TrimSpace(text)
-		if text == "" {
-			continue
-		}
-		prefix, err := netip.ParsePrefix(text)
-		if err != nil {
-			addr, err := netip.ParseAddr(text)
-			if err != nil || addr.Zone() != "" {
-				return command.Usage("--allow: %q: want an address or a network such as 10.0.0.0/8", text)
-			}
-			prefix = netip.PrefixFrom(addr, addr.BitLen())
-		}
-		also = append(also, prefix)
+	also, err := roster.ParseNetworks(c.String("allow"))
+	if err != nil {
+		return command.Usage("--allow: %w", err)
 	}
 	if c.IsSet("allow") && also == nil {
 		return command.Usage("--allow is empty: want an address or a network such as 10.0.0.0/8")

@@ -115,7 +115,7 @@ func TestWrongUsage(t *testing.T) {
 		{"rates for others", "--rate 1,5,4", "--rate: 3 rates for 1 machines: give one each, or one for all"},
 		{"one rate is wrong", "--peers b:1 --rate 1,0", `--rate: rate "0": must be above 0`},
 		{"pattern", "--peers b{0..2:1", `--peers: peer "b{0..2:1": a { without its }: want {0..2}, {a,b}, {hosts} or {slots}`},
-		{"no network", "--allow 10.0.0.0/33", `--allow: "10.0.0.0/33": want an address or a network such as 10.0.0.0/8`},
+		{"no network", "--allow 10.0.0.0/33", `--allow: "10.0.0.0/33": want an address or a network, such as 192.0.2.7 or 10.0.0.0/8`},
 		{"no address to allow", "--allow=", "--allow is empty: want an address or a network such as 10.0.0.0/8"},
 		{"no hosts", "--peers {hosts}:1", "--hosts: nothing says what {hosts} stands for: neither SLURM_JOB_NODELIST nor PBS_NODEFILE is set"},
 		{"hosts of a file that never comes", "--peers {hosts}:1 --hosts @" + missing, "--hosts: the file of hosts " + missing + " is not there, or empty"},
