@@ -201,6 +201,6 @@ func (s *seat) isLikely(host string) bool {
 }
 
 func (s *seat) isOwn(addr netip.Addr) bool {
-	addr = plainAddr(addr)
+	addr = transport.BareAddr(addr)
 	return addr.IsLoopback() || slices.Contains(s.world.Addrs, addr)
 }

@@ -16,8 +16,6 @@ const (
 	// maxLook is how long that may take. Names that have no answer by then keep the
 	// addresses that they had.
 	maxLook = 5 * time.Second
-	// looksAtOnce is how many names are looked up at one time.
-	looksAtOnce = 32
 )
 
 // Sources are the addresses from which the machines of a run can call: those that the
@@ -45,7 +43,7 @@ type Sources struct {
 // NewSources returns the addresses of these peers, and those with a prefix of also.
 func NewSources(peers []Peer, also []netip.Prefix) *Sources {
 	s := &Sources{
-		also: also, lookup: lookupHost, own: ownAddrs, now: time.Now,
+		also: also, lookup: LookupHost, own: OwnAddrs, now: time.Now,
 		found: make(map[string][]netip.Addr), known: make(map[netip.Addr]bool),
 	}
 	seen := make(map[string]bool)
@@ -58,28 +56,10 @@ func NewSources(peers []Peer, also []netip.Prefix) *Sources {
 	return s
 }
 
-func lookupHost(ctx context.Context, host string) ([]netip.Addr, error) {
-	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-}
-
-func ownAddrs() (all []netip.Addr) {
-	found, _ := net.InterfaceAddrs() // without them, only loopback is this host's
-	for _, a := range found {
-		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
-			all = append(all, prefix.Addr())
-		}
-	}
-	return all
-}
-
-// bare returns an address as addresses are compared here: IPv4 as such, and without the
-// name of an interface.
-func bare(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
-
 // Allow reports whether a machine of the run can call from an address. It may look the
 // peers' names up, and waits for the answer until ctx ends. It is for [Config.Allow].
 func (s *Sources) Allow(ctx context.Context, from netip.Addr) bool {
-	from = bare(from)
+	from = BareAddr(from)
 	return s.has(from) || s.look(ctx) && s.has(from)
 }
 
@@ -112,7 +92,9 @@ func (s *Sources) look(ctx context.Context) bool {
 	s.under = make(chan struct{})
 	s.mu.Unlock()
 
-	found := s.lookAll(ctx)
+	within, cancel := context.WithTimeout(ctx, maxLook)
+	found := LookupAll(within, s.hosts, s.lookup)
+	cancel()
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,37 +108,12 @@ func (s *Sources) look(ctx context.Context) bool {
 	return true
 }
 
-// lookAll returns the addresses of those hosts whose lookup has an answer.
-func (s *Sources) lookAll(ctx context.Context) map[string][]netip.Addr {
-	ctx, cancel := context.WithTimeout(ctx, maxLook)
-	defer cancel()
-	found := make(map[string][]netip.Addr)
-	var mu sync.Mutex
-	var all sync.WaitGroup
-	turns := make(chan struct{}, looksAtOnce)
-	for _, host := range s.hosts {
-		turns <- struct{}{}
-		all.Go(func() {
-			defer func() { <-turns }()
-			addrs, err := s.lookup(ctx, host)
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			found[host] = addrs
-		})
-	}
-	all.Wait()
-	return found
-}
-
 // settle makes known of found; mu is held.
 func (s *Sources) settle() {
 	clear(s.known)
 	for _, addrs := range s.found {
 		for _, a := range addrs {
-			s.known[bare(a)] = true
+			s.known[BareAddr(a)] = true
 		}
 	}
 	own := append(s.own(), netip.IPv6Loopback(), netip.AddrFrom4([4]byte{127, 0, 0, 1}))
@@ -165,13 +122,13 @@ func (s *Sources) settle() {
 		here = here || a.IsLoopback()
 	}
 	for _, a := range own {
-		here = here || s.known[bare(a)]
+		here = here || s.known[BareAddr(a)]
 	}
 	if !here {
 		return
 	}
 	for _, a := range own {
-		s.known[bare(a)] = true
+		s.known[BareAddr(a)] = true
 	}
 }
 
