@@ -52,7 +52,6 @@ func (s *stepper) pause(elapsed time.Duration) error {
 		return err
 	}
 	s.compare(true)
-	s.peers = nil // no line follows
 	s.journal.log.Pause(s.wall(), p)
 	if err := s.commitLast(); err != nil {
 		return err
