@@ -107,7 +107,7 @@ func newStepper(t testing.TB, disk *fakeDisk) *stepper {
 	require.NoError(t, err)
 	disk.sent, disk.taken = map[int]uint64{}, map[int]uint64{}
 	out := &fakeLinks{t: t, disk: disk, rooms: []int{0, 1 << 20, 1 << 20}, got: map[int][]clock.Time{}, acked: map[int]uint64{}}
-	s := &stepper{machine: m, inbox: newInbox(0, 0), watcher: newWatcher(nil, false), take: m.Deliver, wall: time.Now}
+	s := &stepper{machine: m, inbox: newInbox(0, 0), watcher: newWatcher(nil, false), take: m.DeliverAll, wall: time.Now}
 	s.journal = newJournal(0, disk, false, out, make([]uint64, 3))
 	return s
 }

@@ -131,10 +131,11 @@ func (b *inbox) ring() {
 	}
 }
 
-// drain hands all messages to deliver, in order. One goroutine may call it.
-func (b *inbox) drain(deliver func(event.Message)) {
+// drain hands all messages to deliver, in order, and reports whether there were any. One
+// goroutine may call it, and deliver may not keep the slice.
+func (b *inbox) drain(deliver func([]event.Message)) (some bool) {
 	if !b.waiting.Load() {
-		return
+		return false
 	}
 	b.mu.Lock()
 	messages := b.messages
@@ -144,7 +145,6 @@ func (b *inbox) drain(deliver func(event.Message)) {
 	}
 	b.waiting.Store(false)
 	b.mu.Unlock()
-	for _, m := range messages {
-		deliver(m)
-	}
+	deliver(messages)
+	return true
 }

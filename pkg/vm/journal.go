@@ -11,7 +11,7 @@ import (
 
 // What is committed at once, at most.
 const (
-	commitBytes = 32 << 10
+	commitBytes = 64 << 10
 	commitSteps = 1024
 )
 

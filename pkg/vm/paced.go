@@ -17,7 +17,7 @@ type paced struct {
 }
 
 func newPaced(cfg *Config, s *stepper, past *past) *paced {
-	s.take = s.machine.Deliver
+	s.take = s.machine.DeliverAll
 	p := &paced{stepper: s, schedule: newSchedule(cfg.Rate, cfg.Duration), logger: cfg.Logger}
 	p.schedule.next = s.machine.Steps() + 1
 	if past.paused > 0 { // those before were executed or missed
