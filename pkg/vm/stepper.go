@@ -49,6 +49,7 @@ type stepper struct {
 // thread until it is closed.
 func (s *stepper) begin(start time.Time, duration time.Duration, exact bool, stop <-chan struct{}) {
 	s.pacer, s.end, s.stop = newPacer(start, exact), math.MaxInt64, stop
+	s.pacer.called, s.pacer.answer = s.inbox.many, s.collect
 	if duration > 0 {
 		s.end = int64(duration)
 	}

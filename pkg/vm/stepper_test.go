@@ -2,6 +2,7 @@ package vm
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -71,4 +72,37 @@ func TestAStepThatWaitedReadsTheClock(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, going)
 	assert.Equal(t, now, s.instant())
+}
+
+// A slow machine next to one that floods it takes in what has come while it waits. At its
+// tick it would be late by the time that takes.
+func TestAFloodIsTakenInBeforeTheTick(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		messages int
+		waiting  int // in the machine's queue, at the tick
+	}{
+		{"a few messages wait for the tick", crowd - 1, 0},
+		{"many do not", crowd, crowd},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStepper(t, &fakeDisk{})
+				s.begin(time.Now(), 0, false, nil)
+				defer s.pacer.close()
+				time.AfterFunc(time.Second, func() {
+					payloads := make([][]byte, tt.messages)
+					for i := range payloads {
+						payloads[i] = appendPayload(nil, 1)
+					}
+					assert.NoError(t, s.inbox.Deliver(1, 1, payloads))
+				})
+				require.True(t, s.until(int64(2*time.Second)))
+				assert.Equal(t, int64(2*time.Second), s.pacer.now(), "the tick is on time")
+				assert.Equal(t, tt.waiting, s.machine.QueueLen())
+				s.collect()
+				assert.Equal(t, tt.messages, s.machine.QueueLen())
+			})
+		})
+	}
 }
