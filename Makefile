@@ -17,7 +17,7 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 RACE := $(if $(shell command -v $${CC:-gcc} 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-kubernetes lint page-tools page-lint picture bench fuzz cross image clean
+.PHONY: help build run test test-kubernetes lint page-tools page-lint picture bench bench-wire fuzz cross image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ picture: ## make the picture of a report that the README shows (needs Chromium)
 
 bench: ## run the benchmarks (docs/benchmarks.md says what they show)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-wire: ## what a message costs on the wire: a run of a minute, and as fast as it goes, beside two rivals
+	$(GO) test -run '^$$' -bench 'BenchmarkWire$$' -benchtime 1x ./pkg/transport -wire.time 1m
 
 fuzz: ## fuzz each target for FUZZTIME
 	@for pkg in $$($(GO) list ./...); do \
