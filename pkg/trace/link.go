@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"sort"
 
 	"github.com/scalemodel/lamport/pkg/clock"
 )
@@ -25,10 +24,11 @@ type link struct {
 
 	sent, received numbers // which messages
 
-	// flights are in flight, in ascending order of their numbers.
+	// flights are in flight: those from number first on, without a hole.
 	flights ring
-	// late are in flight too, but sent or overtaken out of that order. A
-	// run that keeps the laws has none.
+	first   uint64
+	// late are in flight too, but not sent or taken in that order. A run that keeps the
+	// laws has none.
 	late map[uint64]flight
 	// early are receives that were taken before their sends, to break a
 	// cycle, by number.
@@ -37,9 +37,8 @@ type link struct {
 	tally // the checker's; the walk itself has no use for it
 }
 
-// flight is a [Flight] while it lasts.
+// flight is a [Flight] while it lasts. Its link knows its number.
 type flight struct {
-	seq    uint64
 	clock  clock.Time
 	micro  int64
 	line   int
@@ -47,48 +46,57 @@ type flight struct {
 }
 
 // push adds a message that is sent.
-func (l *link) push(f flight) {
-	if n := l.flights.n; n > 0 && l.flights.at(n-1).seq > f.seq {
-		l.setAside(f)
-		return
+func (l *link) push(seq uint64, f flight) {
+	if n := uint64(l.flights.n); n == 0 {
+		l.first = seq
+	} else if seq != l.first+n || seq < l.first {
+		l.setAside(l.flights.n)
+		l.first = seq
 	}
 	l.flights.push(f)
 }
 
-func (l *link) setAside(f flight) {
+// setAside makes the first n messages late.
+func (l *link) setAside(n int) {
 	if l.late == nil {
 		l.late = make(map[uint64]flight)
 	}
-	l.late[f.seq] = f
+	for i := range n {
+		l.late[l.first+uint64(i)] = *l.flights.at(i)
+	}
+	l.drop(n)
+}
+
+// drop takes away the first n messages.
+func (l *link) drop(n int) {
+	l.flights.drop(n)
+	l.first += uint64(n)
 }
 
 // take removes the message of a number and returns it, or nil if it is not in
 // flight. The result is valid until the next push.
 func (l *link) take(seq uint64) *flight {
-	if l.flights.n > 0 {
-		if f := l.flights.at(0); f.seq == seq { // as it should be
-			l.flights.drop(1)
-			return f
-		}
+	if seq == l.first && l.flights.n > 0 { // as it should be
+		f := l.flights.at(0)
+		l.drop(1)
+		return f
 	}
 	return l.takeLate(seq)
 }
 
-// takeLate takes a message that is not the next one.
+// takeLate takes a message that is not the first one.
 func (l *link) takeLate(seq uint64) *flight {
 	if f, ok := l.late[seq]; ok {
 		delete(l.late, seq)
 		return &f
 	}
-	i, ok := sort.Find(l.flights.n, func(i int) int { return cmp.Compare(seq, l.flights.at(i).seq) })
-	if !ok {
+	ahead := seq - l.first
+	if ahead >= uint64(l.flights.n) {
 		return nil
 	}
-	f := l.flights.at(i)
-	for k := range i { // overtaken, or lost
-		l.setAside(*l.flights.at(k))
-	}
-	l.flights.drop(i + 1)
+	l.setAside(int(ahead)) // they are overtaken, or lost
+	f := l.flights.at(0)
+	l.drop(1)
 	return f
 }
 
@@ -176,6 +184,7 @@ func (ls *links) all() []*link {
 type numbers struct {
 	top   span   // the highest, if there is any
 	some  bool   // there is
+	next  uint64 // the number behind it, 0: none
 	lower []span // the others, ascending
 }
 
@@ -187,9 +196,13 @@ const maxSpans = 128
 
 // has reports whether n is in the set.
 func (s *numbers) has(n uint64) bool {
-	if n >= s.top.first && s.some {
-		return n <= s.top.last
+	if n < s.top.first || !s.some {
+		return s.below(n)
 	}
+	return n <= s.top.last
+}
+
+func (s *numbers) below(n uint64) bool {
 	_, ok := search(s.lower, n)
 	return ok
 }
@@ -199,11 +212,12 @@ func (s *numbers) largest() uint64 { return s.top.last }
 
 // add puts n into the set. It returns false if n was there.
 func (s *numbers) add(n uint64) bool {
-	if s.some && follows(n, s.top.last) {
-		s.top.last = n
-		return true
+	if n != s.next || n == 0 {
+		return s.insert(n)
 	}
-	return s.insert(n)
+	s.top.last = n
+	s.next++
+	return true
 }
 
 // insert adds a number that is not the next one.
@@ -231,6 +245,7 @@ func (s *numbers) insert(n uint64) bool {
 	}
 	last := len(spans) - 1
 	s.lower, s.top, s.some = spans[:last], spans[last], true
+	s.next = s.top.last + 1
 	return true
 }
 

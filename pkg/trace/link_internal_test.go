@@ -63,7 +63,7 @@ func TestLinkTakes(t *testing.T) {
 		for i := range rapid.IntRange(0, 300).Draw(t, "moves") {
 			seq := rapid.Uint64Range(0, 50).Draw(t, "seq")
 			if rapid.Bool().Draw(t, "push") && l.sent.add(seq) {
-				l.push(flight{seq: seq, line: i + 1})
+				l.push(seq, flight{line: i + 1})
 				twin[seq] = i + 1
 				continue
 			}
@@ -72,7 +72,7 @@ func TestLinkTakes(t *testing.T) {
 				require.Nil(t, f)
 				continue
 			}
-			require.Equal(t, flight{seq: seq, line: twin[seq]}, *f)
+			require.Equal(t, flight{line: twin[seq]}, *f)
 			delete(twin, seq)
 		}
 		require.Equal(t, len(twin), l.flights.n+len(l.late))
@@ -83,9 +83,9 @@ func TestLinkTakes(t *testing.T) {
 // first never came.
 func TestLinkForgets(t *testing.T) {
 	var l link
-	l.push(flight{seq: 1})
+	l.push(1, flight{})
 	for seq := uint64(2); seq < 100_000; seq++ {
-		l.push(flight{seq: seq})
+		l.push(seq, flight{})
 		if seq > 10 {
 			require.NotNil(t, l.take(seq-8))
 		}

@@ -71,6 +71,20 @@ func (h *heap) min() *track {
 	return h.slots[0].track
 }
 
+// stays reports whether a track that is on top is the earliest with its new key too. Mostly,
+// lines of one machine follow each other.
+func (h *heap) stays(t *track) bool {
+	if t.place != 1 {
+		return false
+	}
+	s := slot{t.key, t.id, t}
+	if n := len(h.slots); n > 2 && h.slots[2].before(&s) || n > 1 && h.slots[1].before(&s) {
+		return false
+	}
+	h.slots[0].key = t.key
+	return true
+}
+
 // fix puts a track where its key belongs, adding it if it is not there.
 func (h *heap) fix(t *track) {
 	s := slot{t.key, t.id, t}
