@@ -3,6 +3,7 @@ package trace
 import (
 	"math"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -75,7 +76,7 @@ func TestLinkTakes(t *testing.T) {
 			require.Equal(t, flight{line: twin[seq]}, *f)
 			delete(twin, seq)
 		}
-		require.Equal(t, len(twin), l.flights.n+len(l.late))
+		require.Equal(t, len(twin), int(l.flights.n)+len(l.odd().late))
 	})
 }
 
@@ -92,4 +93,9 @@ func TestLinkForgets(t *testing.T) {
 	}
 	require.Len(t, l.late, 2) // 1 and 2
 	require.LessOrEqual(t, len(l.flights.slots), 256)
+}
+
+// Links of many machines are far apart.
+func TestLinkIsSmall(t *testing.T) {
+	require.LessOrEqual(t, unsafe.Sizeof(link{}), uintptr(128))
 }

@@ -43,11 +43,11 @@ func (h *whole) sentTo(id int) *numbers {
 // neverSends reports whether a message that the log does not show can stand in no
 // part of it that is missing either: nothing is missing before a stop line, nor
 // before a message of a larger number.
-func (t *track) neverSends(l *link, seq uint64) bool {
+func (t *track) neverSends(l *link, to int, seq uint64) bool {
 	if t.stopped || seq < l.sent.largest() {
 		return true
 	}
-	return t.whole != nil && (t.whole.stopped || seq < t.whole.sentTo(l.to).largest())
+	return t.whole != nil && (t.whole.stopped || seq < t.whole.sentTo(to).largest())
 }
 
 // heap holds the tracks that may go, the earliest by (global time, machine) on

@@ -309,7 +309,7 @@ func (w *walker) send(t *track, e *logging.Entry, m *event.Message) passage {
 	if !l.sent.add(m.Seq) {
 		return passage{outcome: repeated, link: l}
 	}
-	if l.early != nil {
+	if l.oddities != nil {
 		if r, ok := l.early[m.Seq]; ok {
 			delete(l.early, m.Seq)
 			early := r // so that r is no allocation where there is none
@@ -363,10 +363,12 @@ func (w *walker) receive(t *track, m *event.Message) passage {
 		}
 		return passage{outcome: arrived, link: l}
 	}
-	if _, ok := l.early[m.Seq]; ok {
-		return passage{outcome: hasty, link: l}
+	if l.oddities != nil {
+		if _, ok := l.early[m.Seq]; ok {
+			return passage{outcome: hasty, link: l}
+		}
 	}
-	if sender := w.track(from); sender != nil && sender.neverSends(l, m.Seq) {
+	if sender := w.track(from); sender != nil && sender.neverSends(l, t.id, m.Seq) {
 		return passage{outcome: orphan, link: l}
 	}
 	return passage{outcome: unknown, link: l}
@@ -470,10 +472,7 @@ func (w *walker) unlock() (going bool, err error) {
 	first := w.cycle(waiting)
 	m := first.head.Event.Messages()[0]
 	l := w.links.get(int(m.From), first.id)
-	if l.early == nil {
-		l.early = make(map[uint64]earlyReceive)
-	}
-	l.early[m.Seq] = earlyReceive{line: first.head.Line, sent: m.Sent, clock: first.head.Event.Clock}
+	l.odd().early[m.Seq] = earlyReceive{line: first.head.Line, sent: m.Sent, clock: first.head.Event.Clock}
 	first.mustGo = true
 	w.wake(first)
 	return true, nil
