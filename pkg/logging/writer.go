@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/decimal"
 	"github.com/scalemodel/lamport/pkg/internal/timestamp"
 )
 
@@ -295,7 +296,12 @@ func (w *Writer) checkEvent(e *event.Event) error {
 }
 
 // begin returns the buffer with the head of a new line.
-func (w *Writer) begin() []byte { return append(w.buf, w.head[:w.headLen]...) }
+func (w *Writer) begin() []byte {
+	n := len(w.buf)
+	b := slices.Grow(w.buf, maxHead)[:n+maxHead]
+	*(*[maxHead]byte)(b[n:]) = w.head // of a fixed size, which takes no call
+	return b[:n+w.headLen]
+}
 
 // end takes the buffer with the finished line.
 func (w *Writer) end(b []byte) {
@@ -323,7 +329,7 @@ func (w *Writer) refuseTime(t time.Time) {
 	}
 }
 
-func appendUint(b []byte, v uint64) []byte { return strconv.AppendUint(b, v, 10) }
+func appendUint(b []byte, v uint64) []byte { return decimal.Append(b, v) }
 
 // appendElapsed writes a duration of at least 0 in seconds, cut to microseconds.
 func appendElapsed(b []byte, d time.Duration) []byte {
