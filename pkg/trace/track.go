@@ -1,6 +1,10 @@
 package trace
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/scalemodel/lamport/pkg/logging"
+)
 
 // track is one machine's way through its log.
 type track struct {
@@ -8,7 +12,7 @@ type track struct {
 	index int // among the machines that are there
 	log   *Log
 	feed  *feed
-	head  *entry // the next line
+	head  *logging.Entry // the next line
 	ended bool
 	key   int64 // global time of the head
 	place int   // in the heap, from 1; 0: not there

@@ -232,17 +232,17 @@ func (w *walker) walk() error {
 // take processes the head of a track and moves it on.
 func (w *walker) take(t *track) error {
 	e := t.head
-	w.step = Step{Machine: t.id, Index: t.index, Line: e.line, Micro: e.micro}
+	w.step = Step{Machine: t.id, Index: t.index, Line: e.Line, Micro: e.UnixMicro}
 	w.passages = w.passages[:0]
-	if e.other != nil {
-		w.step.Other = e.other
-		t.stopped = t.stopped || e.other.Kind == logging.StopRecord
+	if e.Other != nil {
+		w.step.Other = e.Other
+		t.stopped = t.stopped || e.Other.Kind == logging.StopRecord
 	} else {
-		w.step.Event = &e.event
+		w.step.Event = &e.Event
 		w.event(t, e)
 	}
 	if w.checker != nil {
-		w.checker.line(&w.step, e.id, w.passages)
+		w.checker.line(&w.step, e.ID, w.passages)
 	}
 	if err := w.show(); err != nil {
 		return err
@@ -275,14 +275,14 @@ func (w *walker) show() error {
 }
 
 // event sends and receives the messages of an event.
-func (w *walker) event(t *track, e *entry) {
+func (w *walker) event(t *track, e *logging.Entry) {
 	if t.vector != nil {
 		t.vector[t.index]++
 		w.step.Vector = t.vector
 	}
-	messages := e.event.Messages()
+	messages := e.Event.Messages()
 	for i := range messages {
-		if e.event.Kind == event.Receive {
+		if e.Event.Kind == event.Receive {
 			w.passages = append(w.passages, w.receive(t, &messages[i]))
 		} else {
 			w.passages = append(w.passages, w.send(t, e, &messages[i]))
@@ -291,7 +291,7 @@ func (w *walker) event(t *track, e *entry) {
 }
 
 // send puts a message on its way.
-func (w *walker) send(t *track, e *entry, m *event.Message) passage {
+func (w *walker) send(t *track, e *logging.Entry, m *event.Message) passage {
 	to := int(m.To)
 	if !w.isOther(to, t) {
 		return passage{outcome: foreign}
@@ -309,7 +309,7 @@ func (w *walker) send(t *track, e *entry, m *event.Message) passage {
 	if r == nil || r.ended {
 		return passage{outcome: underway, link: l} // what nobody will ask for is not kept
 	}
-	f := Flight{Seq: m.Seq, Clock: e.event.Clock, Micro: e.micro, Line: e.line}
+	f := Flight{Seq: m.Seq, Clock: e.Event.Clock, Micro: e.UnixMicro, Line: e.Line}
 	if t.vector != nil {
 		f.Vector = w.inFlight(t.vector)
 	}
@@ -376,7 +376,7 @@ func (w *walker) advance(t *track) error {
 	t.mustGo = false
 	t.head = t.feed.next()
 	if t.head != nil {
-		t.key = t.head.micro
+		t.key = t.head.UnixMicro
 		w.ready.fix(t)
 		return nil
 	}
@@ -410,10 +410,10 @@ func (w *walker) advance(t *track) error {
 // receive whose send may still come.
 func (w *walker) mayGo(t *track) bool {
 	e := t.head
-	if e.other != nil || e.event.Kind != event.Receive || t.mustGo {
+	if e.Other != nil || e.Event.Kind != event.Receive || t.mustGo {
 		return true
 	}
-	m := e.event.Messages()[0]
+	m := e.Event.Messages()[0]
 	from := int(m.From)
 	if !w.isOther(from, t) {
 		return true
@@ -465,12 +465,12 @@ func (w *walker) unlock() (going bool, err error) {
 		return going, nil
 	}
 	first := w.cycle(waiting)
-	m := first.head.event.Messages()[0]
+	m := first.head.Event.Messages()[0]
 	l := w.links.get(int(m.From), first.id)
 	if l.early == nil {
 		l.early = make(map[uint64]earlyReceive)
 	}
-	l.early[m.Seq] = earlyReceive{line: first.head.line, sent: m.Sent, clock: first.head.event.Clock}
+	l.early[m.Seq] = earlyReceive{line: first.head.Line, sent: m.Sent, clock: first.head.Event.Clock}
 	first.mustGo = true
 	w.wake(first)
 	return true, nil
@@ -526,7 +526,7 @@ func (w *walker) cycle(t *track) (earliest *track) {
 			earliest = sender
 		}
 		hops = append(hops, hop{
-			machine: sender.id, line: sender.head.line, from: sender.waitsFor, received: sender.waitsSeq,
+			machine: sender.id, line: sender.head.Line, from: sender.waitsFor, received: sender.waitsSeq,
 			to: waiting.id, sent: waiting.waitsSeq,
 		})
 		if waiting = sender; waiting == t {
