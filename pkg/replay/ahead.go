@@ -27,7 +27,7 @@ type batchSource interface {
 
 // newAhead reads a source ahead from where it is, one of so many.
 func newAhead(of Source, sources int) *ahead {
-	const batches, few = 3, 16
+	const batches, few = 8, 16
 	a := &ahead{
 		of:      of,
 		size:    512,

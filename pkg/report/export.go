@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/internal/decimal"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -176,6 +177,19 @@ type form interface {
 // appendHost appends the name that a machine has in its log: vm-0.
 func appendHost(b []byte, machine int) []byte {
 	return decimal.AppendInt(append(b, "vm-"...), int64(machine))
+}
+
+// appendKind appends the name of an event's kind. One that is known here costs no call.
+func appendKind(b []byte, k event.Kind) []byte {
+	switch k {
+	case event.Internal:
+		return append(b, "internal"...)
+	case event.Send:
+		return append(b, "send"...)
+	case event.Receive:
+		return append(b, "receive"...)
+	}
+	return append(b, k.String()...)
 }
 
 // appendUint appends what stands before a number, such as " step=", and the number.

@@ -17,10 +17,17 @@ func Append(b []byte, v uint64) []byte {
 
 // AppendInt appends v, as [strconv.AppendInt] does.
 func AppendInt(b []byte, v int64) []byte {
-	if v >= 0 {
-		return Append(b, uint64(v))
+	if uint64(v) < 10 {
+		return append(b, '0'+byte(v))
 	}
-	return Append(append(b, '-'), -uint64(v))
+	return appendSigned(b, v)
+}
+
+func appendSigned(b []byte, v int64) []byte {
+	if v < 0 {
+		return Append(append(b, '-'), -uint64(v))
+	}
+	return appendDigits(b, uint64(v))
 }
 
 func appendDigits(b []byte, v uint64) []byte {
