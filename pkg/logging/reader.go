@@ -143,10 +143,10 @@ func (r *Reader) Next(rec *Record) error {
 
 // event takes the next line if it is a plain event.
 func (r *Reader) event(micro *int64, ev *event.Event) bool {
-	if r.end-r.pos < longest {
+	if r.end-r.pos < len(text{}) {
 		return false
 	}
-	at, size := r.plain.event(r.buf[r.pos:r.end], ev)
+	at, size := r.plain.event((*text)(r.buf[r.pos:]), ev)
 	if size == 0 {
 		return false
 	}

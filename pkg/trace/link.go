@@ -69,10 +69,16 @@ func (l *link) take(seq uint64) *Flight {
 		l.head++
 		return &inFlight[0]
 	}
+	return l.takeLate(seq)
+}
+
+// takeLate takes a message that is not the next one.
+func (l *link) takeLate(seq uint64) *Flight {
 	if f, ok := l.late[seq]; ok {
 		delete(l.late, seq)
 		return &f
 	}
+	inFlight := l.flights[l.head:]
 	i, ok := slices.BinarySearchFunc(inFlight, seq, func(f Flight, seq uint64) int { return cmp.Compare(f.Seq, seq) })
 	if !ok {
 		return nil
@@ -133,9 +139,11 @@ func (ls *links) all() []*link {
 }
 
 // numbers is a set of message numbers, kept as spans without the holes between
-// them: a link that keeps the laws has one span.
+// them: a link that keeps the laws has one span, which stands in the set itself.
 type numbers struct {
-	spans []span // ascending
+	top   span   // the highest, if there is any
+	some  bool   // there is
+	lower []span // the others, ascending
 }
 
 type span struct{ first, last uint64 } // both are in
@@ -146,53 +154,64 @@ const maxSpans = 128
 
 // has reports whether n is in the set.
 func (s *numbers) has(n uint64) bool {
-	if k := len(s.spans); k > 0 && n >= s.spans[k-1].first {
-		return n <= s.spans[k-1].last
+	if n >= s.top.first && s.some {
+		return n <= s.top.last
 	}
-	_, ok := s.search(n)
+	_, ok := search(s.lower, n)
 	return ok
 }
 
 // largest returns the largest number in the set, 0 for none.
-func (s *numbers) largest() uint64 {
-	if len(s.spans) == 0 {
-		return 0
-	}
-	return s.spans[len(s.spans)-1].last
-}
+func (s *numbers) largest() uint64 { return s.top.last }
 
 // add puts n into the set. It returns false if n was there.
 func (s *numbers) add(n uint64) bool {
-	if k := len(s.spans); k > 0 && follows(n, s.spans[k-1].last) {
-		s.spans[k-1].last = n
+	if s.some && follows(n, s.top.last) {
+		s.top.last = n
 		return true
 	}
-	i, ok := s.search(n)
+	return s.insert(n)
+}
+
+// insert adds a number that is not the next one.
+func (s *numbers) insert(n uint64) bool {
+	spans := s.spans()
+	i, ok := search(spans, n)
 	if ok {
 		return false
 	}
-	above := i < len(s.spans) && follows(s.spans[i].first, n)
+	above := i < len(spans) && follows(spans[i].first, n)
 	switch {
-	case i > 0 && follows(n, s.spans[i-1].last) && above:
-		s.spans[i-1].last = s.spans[i].last
-		s.spans = slices.Delete(s.spans, i, i+1)
-	case i > 0 && follows(n, s.spans[i-1].last):
-		s.spans[i-1].last = n
+	case i > 0 && follows(n, spans[i-1].last) && above:
+		spans[i-1].last = spans[i].last
+		spans = slices.Delete(spans, i, i+1)
+	case i > 0 && follows(n, spans[i-1].last):
+		spans[i-1].last = n
 	case above:
-		s.spans[i].first = n
+		spans[i].first = n
 	default:
-		s.spans = slices.Insert(s.spans, i, span{n, n})
-		if len(s.spans) > maxSpans {
-			s.spans[1].first = s.spans[0].first
-			s.spans = slices.Delete(s.spans, 0, 1)
+		spans = slices.Insert(spans, i, span{n, n})
+		if len(spans) > maxSpans {
+			spans[1].first = spans[0].first
+			spans = slices.Delete(spans, 0, 1)
 		}
 	}
+	last := len(spans) - 1
+	s.lower, s.top, s.some = spans[:last], spans[last], true
 	return true
 }
 
+// spans returns all spans, until the set changes.
+func (s *numbers) spans() []span {
+	if !s.some {
+		return nil
+	}
+	return append(s.lower, s.top)
+}
+
 // search returns the span that holds n, or where one would have to stand.
-func (s *numbers) search(n uint64) (int, bool) {
-	return slices.BinarySearchFunc(s.spans, n, func(s span, n uint64) int {
+func search(spans []span, n uint64) (int, bool) {
+	return slices.BinarySearchFunc(spans, n, func(s span, n uint64) int {
 		switch {
 		case s.last < n:
 			return -1

@@ -23,9 +23,10 @@ func TestNumbersAreASet(t *testing.T) {
 				largest = max(largest, n)
 			}
 			require.Equal(t, largest, s.largest())
-			for i, sp := range s.spans {
+			spans := s.spans()
+			for i, sp := range spans {
 				require.LessOrEqual(t, sp.first, sp.last)
-				require.True(t, i == 0 || s.spans[i-1].last+1 < sp.first, "%v", s.spans)
+				require.True(t, i == 0 || spans[i-1].last+1 < sp.first, "%v", spans)
 			}
 			for n := range uint64(50) {
 				require.Equal(t, twin[n], s.has(n))
@@ -46,7 +47,7 @@ func TestNumbersAreBounded(t *testing.T) {
 			for i := range uint64(100_000) {
 				s.add(nth(i))
 				require.True(t, s.has(nth(i)))
-				require.LessOrEqual(t, len(s.spans), maxSpans)
+				require.LessOrEqual(t, len(s.spans()), maxSpans)
 			}
 			require.Equal(t, max(nth(0), nth(99_999)), s.largest())
 			require.False(t, s.has(s.largest()-1))

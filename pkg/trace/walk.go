@@ -244,8 +244,10 @@ func (w *walker) take(t *track) error {
 	if w.checker != nil {
 		w.checker.line(&w.step, e.ID, w.passages)
 	}
-	if err := w.show(); err != nil {
-		return err
+	if len(w.visitors) > 0 {
+		if err := w.show(); err != nil {
+			return err
+		}
 	}
 	if f := w.step.Sent; f != nil && f.Vector != nil {
 		w.spare += vectorBytes(f.Vector)
@@ -300,10 +302,12 @@ func (w *walker) send(t *track, e *logging.Entry, m *event.Message) passage {
 	if !l.sent.add(m.Seq) {
 		return passage{outcome: repeated, link: l}
 	}
-	if r, ok := l.early[m.Seq]; ok {
-		delete(l.early, m.Seq)
-		early := r // so that r is no allocation where there is none
-		return passage{outcome: answered, link: l, early: &early}
+	if l.early != nil {
+		if r, ok := l.early[m.Seq]; ok {
+			delete(l.early, m.Seq)
+			early := r // so that r is no allocation where there is none
+			return passage{outcome: answered, link: l, early: &early}
+		}
 	}
 	r := w.track(to)
 	if r == nil || r.ended {
