@@ -117,33 +117,40 @@ type Exporter struct {
 }
 
 // NewExporter returns an Exporter for one walk over the run. Whatever becomes of that,
-// [Exporter.End] has to follow: what is shown is written by goroutines, which end there. It refuses a format that there is not, and vector clocks of more than
-// [MaxVectors] machines.
+// [Exporter.End] has to follow: what is shown is written by goroutines, which end there.
+// It refuses a format that there is not, and vector clocks of more than [MaxVectors]
+// machines.
 func NewExporter(w io.Writer, run *trace.Run, f Format, o Options) (*Exporter, error) {
 	e := &Exporter{vectors: o.Vectors && f != Perfetto || f == ShiViz}
-	present := run.Present()
 	if e.vectors && run.Machines > MaxVectors {
 		return nil, fmt.Errorf("%d machines: vector clocks are exported for at most %d", run.Machines, MaxVectors)
 	}
-	switch f {
-	case ShiViz:
-		e.form = newShiViz(present)
-	case Perfetto:
-		e.form = newPerfetto(len(present))
-	case CSV:
-		e.form = newListing(run.Machines, present, csvRow{}, e.vectors)
-	case JSONL:
-		e.form = newListing(run.Machines, present, jsonRow{}, e.vectors)
-	default:
+	if e.form = newForm(run, f, e.vectors); e.form == nil {
 		return nil, fmt.Errorf("format %q: want one of %q", f, Formats)
 	}
-	e.tooMany = VectorError{Machines: len(present), Bytes: cmp.Or(o.VectorBytes, trace.DefaultVectorBytes)}
+	e.tooMany = VectorError{Machines: len(run.Present()), Bytes: cmp.Or(o.VectorBytes, trace.DefaultVectorBytes)}
 	e.stages = newStages(w, e.form, e.vectors)
 	return e, nil
 }
 
 // WantsVectors reports whether vector clocks are exported.
 func (e *Exporter) WantsVectors() bool { return e.vectors }
+
+// newForm returns a form of export by its name, nil where there is none.
+func newForm(run *trace.Run, f Format, vectors bool) form {
+	present := run.Present()
+	switch f {
+	case ShiViz:
+		return newShiViz(present)
+	case Perfetto:
+		return newPerfetto(len(present))
+	case CSV:
+		return newListing(run.Machines, present, csvRow{}, vectors)
+	case JSONL:
+		return newListing(run.Machines, present, jsonRow{}, vectors)
+	}
+	return nil
+}
 
 // Visit takes a line, which is written then or later. It returns a [VectorError], or an
 // error that the writer has returned since, of any line before.
