@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/scalemodel/lamport/pkg/clock"
 )
@@ -24,12 +25,11 @@ type link struct {
 
 	sent, received numbers // which messages
 
-	// flights, from index head on, are in flight, in ascending order of Seq.
-	flights []Flight
-	head    int
+	// flights are in flight, in ascending order of their numbers.
+	flights ring
 	// late are in flight too, but sent or overtaken out of that order. A
 	// run that keeps the laws has none.
-	late map[uint64]Flight
+	late map[uint64]flight
 	// early are receives that were taken before their sends, to break a
 	// cycle, by number.
 	early map[uint64]earlyReceive
@@ -37,57 +37,90 @@ type link struct {
 	tally // the checker's; the walk itself has no use for it
 }
 
-// push adds a message that is sent.
-func (l *link) push(f Flight) {
-	n := len(l.flights)
-	switch {
-	case l.head == n:
-		l.flights, l.head = l.flights[:0], 0
-	case l.flights[n-1].Seq > f.Seq:
-		l.setAside(f)
-		return
-	case l.head > 64 && l.head > n/2:
-		n = copy(l.flights, l.flights[l.head:])
-		clear(l.flights[n:])
-		l.flights, l.head = l.flights[:n], 0
-	}
-	l.flights = append(l.flights, f)
+// flight is a [Flight] while it lasts.
+type flight struct {
+	seq    uint64
+	clock  clock.Time
+	micro  int64
+	line   int
+	vector vector
 }
 
-func (l *link) setAside(f Flight) {
-	if l.late == nil {
-		l.late = make(map[uint64]Flight)
+// push adds a message that is sent.
+func (l *link) push(f flight) {
+	if n := l.flights.n; n > 0 && l.flights.at(n-1).seq > f.seq {
+		l.setAside(f)
+		return
 	}
-	l.late[f.Seq] = f
+	l.flights.push(f)
+}
+
+func (l *link) setAside(f flight) {
+	if l.late == nil {
+		l.late = make(map[uint64]flight)
+	}
+	l.late[f.seq] = f
 }
 
 // take removes the message of a number and returns it, or nil if it is not in
 // flight. The result is valid until the next push.
-func (l *link) take(seq uint64) *Flight {
-	inFlight := l.flights[l.head:]
-	if len(inFlight) > 0 && inFlight[0].Seq == seq { // as it should be
-		l.head++
-		return &inFlight[0]
+func (l *link) take(seq uint64) *flight {
+	if l.flights.n > 0 {
+		if f := l.flights.at(0); f.seq == seq { // as it should be
+			l.flights.drop(1)
+			return f
+		}
 	}
 	return l.takeLate(seq)
 }
 
 // takeLate takes a message that is not the next one.
-func (l *link) takeLate(seq uint64) *Flight {
+func (l *link) takeLate(seq uint64) *flight {
 	if f, ok := l.late[seq]; ok {
 		delete(l.late, seq)
 		return &f
 	}
-	inFlight := l.flights[l.head:]
-	i, ok := slices.BinarySearchFunc(inFlight, seq, func(f Flight, seq uint64) int { return cmp.Compare(f.Seq, seq) })
+	i, ok := sort.Find(l.flights.n, func(i int) int { return cmp.Compare(seq, l.flights.at(i).seq) })
 	if !ok {
 		return nil
 	}
-	for _, f := range inFlight[:i] { // overtaken, or lost
-		l.setAside(f)
+	f := l.flights.at(i)
+	for k := range i { // overtaken, or lost
+		l.setAside(*l.flights.at(k))
 	}
-	l.head += i + 1
-	return &inFlight[i]
+	l.flights.drop(i + 1)
+	return f
+}
+
+// ring is a queue of messages in flight.
+type ring struct {
+	slots   []flight // a power of two, or none
+	head, n int
+}
+
+// at returns the ith, counted from 0.
+func (r *ring) at(i int) *flight { return &r.slots[(r.head+i)&(len(r.slots)-1)] }
+
+func (r *ring) push(f flight) {
+	if r.n == len(r.slots) {
+		r.grow()
+	}
+	r.n++
+	*r.at(r.n - 1) = f
+}
+
+// drop takes away the first n.
+func (r *ring) drop(n int) {
+	r.head = (r.head + n) & (len(r.slots) - 1)
+	r.n -= n
+}
+
+func (r *ring) grow() {
+	slots := make([]flight, max(4, 2*len(r.slots)))
+	for i := range r.n {
+		slots[i] = *r.at(i)
+	}
+	r.slots, r.head = slots, 0
 }
 
 // links finds the link of two machines: in an array while that is small, and most of

@@ -63,7 +63,7 @@ func TestLinkTakes(t *testing.T) {
 		for i := range rapid.IntRange(0, 300).Draw(t, "moves") {
 			seq := rapid.Uint64Range(0, 50).Draw(t, "seq")
 			if rapid.Bool().Draw(t, "push") && l.sent.add(seq) {
-				l.push(Flight{Seq: seq, Line: i + 1})
+				l.push(flight{seq: seq, line: i + 1})
 				twin[seq] = i + 1
 				continue
 			}
@@ -72,10 +72,10 @@ func TestLinkTakes(t *testing.T) {
 				require.Nil(t, f)
 				continue
 			}
-			require.Equal(t, Flight{Seq: seq, Line: twin[seq]}, *f)
+			require.Equal(t, flight{seq: seq, line: twin[seq]}, *f)
 			delete(twin, seq)
 		}
-		require.Equal(t, len(twin), len(l.flights)-l.head+len(l.late))
+		require.Equal(t, len(twin), l.flights.n+len(l.late))
 	})
 }
 
@@ -83,13 +83,13 @@ func TestLinkTakes(t *testing.T) {
 // first never came.
 func TestLinkForgets(t *testing.T) {
 	var l link
-	l.push(Flight{Seq: 1})
+	l.push(flight{seq: 1})
 	for seq := uint64(2); seq < 100_000; seq++ {
-		l.push(Flight{Seq: seq})
+		l.push(flight{seq: seq})
 		if seq > 10 {
 			require.NotNil(t, l.take(seq-8))
 		}
 	}
 	require.Len(t, l.late, 2) // 1 and 2
-	require.LessOrEqual(t, cap(l.flights), 256)
+	require.LessOrEqual(t, len(l.flights.slots), 256)
 }

@@ -118,12 +118,13 @@ type walker struct {
 	machines int           // that the run has, with a log or without
 	roster   roster        // those with one
 	tracks   []*track      // theirs, in that order
-	spare    int64         // bytes that vector clocks of messages in flight may still take
-	landed   [][]uint64    // such clocks, to be used again
+	vectors  vectors       // of messages in flight
 	links    *links
 	ready    heap // the tracks that may go, as far as is known
 
 	step     Step
+	sent     Flight    // that step.Sent points to
+	vector   vector    // its vector clock
 	passages []passage // what becomes of the messages of step, one each
 }
 
@@ -169,7 +170,7 @@ func newWalker(r *Run, o Options, visitors []Visitor) *walker {
 		roster:   present,
 		tracks:   make([]*track, 0, len(present)),
 		links:    newLinks(r.Machines, len(present)),
-		spare:    cmp.Or(o.VectorBytes, DefaultVectorBytes),
+		vectors:  newVectors(len(present), cmp.Or(o.VectorBytes, DefaultVectorBytes)),
 	}
 	if !o.Unchecked {
 		w.checker = newChecker(r, w.links, o.All)
@@ -249,10 +250,9 @@ func (w *walker) take(t *track) error {
 			return err
 		}
 	}
-	if f := w.step.Sent; f != nil && f.Vector != nil {
-		w.spare += vectorBytes(f.Vector)
-		w.landed = append(w.landed, f.Vector)
-		f.Vector = nil
+	if w.vector != 0 {
+		w.vectors.landed(w.vector)
+		w.vector = 0
 	}
 	return w.advance(t)
 }
@@ -313,9 +313,11 @@ func (w *walker) send(t *track, e *logging.Entry, m *event.Message) passage {
 	if r == nil || r.ended {
 		return passage{outcome: underway, link: l} // what nobody will ask for is not kept
 	}
-	f := Flight{Seq: m.Seq, Clock: e.Event.Clock, Micro: e.UnixMicro, Line: e.Line}
+	f := flight{seq: m.Seq, clock: e.Event.Clock, micro: e.UnixMicro, line: e.Line}
 	if t.vector != nil {
-		f.Vector = w.inFlight(t.vector)
+		if f.vector = w.vectors.keep(t.vector); f.vector == 0 {
+			w.noVectors()
+		}
 	}
 	l.push(f)
 	if r.waitsFor == t.id && r.waitsSeq == m.Seq {
@@ -324,28 +326,13 @@ func (w *walker) send(t *track, e *logging.Entry, m *event.Message) passage {
 	return passage{outcome: underway, link: l}
 }
 
-// inFlight returns a vector clock for a message to carry. Where that would be too much
-// for all together, none is kept from now on.
-func (w *walker) inFlight(vector []uint64) []uint64 {
-	w.spare -= vectorBytes(vector)
-	n := len(w.landed)
-	switch {
-	case w.spare >= 0 && n > 0:
-		used := w.landed[n-1]
-		w.landed = w.landed[:n-1]
-		copy(used, vector)
-		return used
-	case w.spare >= 0:
-		return slices.Clone(vector)
-	}
+// noVectors keeps no vector clocks from now on.
+func (w *walker) noVectors() {
 	for _, t := range w.tracks {
 		t.vector = nil
 	}
-	w.step.Vector, w.landed = nil, nil
-	return nil
+	w.step.Vector, w.vectors = nil, vectors{}
 }
-
-func vectorBytes(vector []uint64) int64 { return 8 * int64(len(vector)) }
 
 // receive takes a message from its link, and what its sender knew with it.
 func (w *walker) receive(t *track, m *event.Message) passage {
@@ -358,9 +345,12 @@ func (w *walker) receive(t *track, m *event.Message) passage {
 		return passage{outcome: repeated, link: l}
 	}
 	if f := l.take(m.Seq); f != nil {
-		w.step.Sent = f
-		if t.vector != nil {
-			for i, n := range f.Vector {
+		w.sent = Flight{Seq: f.seq, Clock: f.clock, Micro: f.micro, Line: f.line}
+		w.step.Sent = &w.sent
+		if f.vector != 0 && t.vector != nil {
+			w.vector = f.vector
+			w.sent.Vector = w.vectors.of(f.vector)
+			for i, n := range w.sent.Vector {
 				t.vector[i] = max(t.vector[i], n)
 			}
 		}
