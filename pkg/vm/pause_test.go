@@ -109,7 +109,8 @@ func TestPacedLeaves(t *testing.T) {
 
 // All machines of a run are paused, at any instant, again and again, and the run goes on.
 func TestRunIsPausedAsAWhole(t *testing.T) {
-	f := newFleet(t, []string{"100", "max", "30"}, func(_ int, cfg *Config) {
+	t.Parallel()
+	f := newParallelFleet(t, []string{"100", "max", "30"}, func(_ int, cfg *Config) {
 		cfg.Duration, cfg.Die, cfg.Resume = 0, 4, true
 	})
 	// size is that of a machine's log, and lines are those behind so much of it, as far as
