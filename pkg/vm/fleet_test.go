@@ -31,7 +31,20 @@ import (
 	"github.com/scalemodel/lamport/pkg/transport"
 )
 
+// When a benchmark starts the test binary again, with this variable, it is a process that does a
+// part of what machines do.
+const partVar = "LAMPORT_VM_BENCHMARK_PART"
+
+var doPart func(text string) error // nil: not on this system
+
 func TestMain(m *testing.M) {
+	if part := os.Getenv(partVar); part != "" {
+		if err := doPart(part); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	flag.Parse()
 	// Those that can run side by side mostly wait for clocks and lingers, so more of them than
 	// there are processors can run at a time.
