@@ -3,6 +3,7 @@ package trace
 import (
 	"math"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -63,7 +64,7 @@ func TestLinkTakes(t *testing.T) {
 		for i := range rapid.IntRange(0, 300).Draw(t, "moves") {
 			seq := rapid.Uint64Range(0, 50).Draw(t, "seq")
 			if rapid.Bool().Draw(t, "push") && l.sent.add(seq) {
-				l.push(flight{seq: seq, line: i + 1})
+				l.push(seq, flight{line: i + 1})
 				twin[seq] = i + 1
 				continue
 			}
@@ -72,10 +73,10 @@ func TestLinkTakes(t *testing.T) {
 				require.Nil(t, f)
 				continue
 			}
-			require.Equal(t, flight{seq: seq, line: twin[seq]}, *f)
+			require.Equal(t, flight{line: twin[seq]}, *f)
 			delete(twin, seq)
 		}
-		require.Equal(t, len(twin), l.flights.n+len(l.late))
+		require.Equal(t, len(twin), int(l.flights.n)+len(l.odd().late))
 	})
 }
 
@@ -83,13 +84,18 @@ func TestLinkTakes(t *testing.T) {
 // first never came.
 func TestLinkForgets(t *testing.T) {
 	var l link
-	l.push(flight{seq: 1})
+	l.push(1, flight{})
 	for seq := uint64(2); seq < 100_000; seq++ {
-		l.push(flight{seq: seq})
+		l.push(seq, flight{})
 		if seq > 10 {
 			require.NotNil(t, l.take(seq-8))
 		}
 	}
 	require.Len(t, l.late, 2) // 1 and 2
 	require.LessOrEqual(t, len(l.flights.slots), 256)
+}
+
+// Links of many machines are far apart.
+func TestLinkIsSmall(t *testing.T) {
+	require.LessOrEqual(t, unsafe.Sizeof(link{}), uintptr(128))
 }

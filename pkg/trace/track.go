@@ -43,11 +43,11 @@ func (h *whole) sentTo(id int) *numbers {
 // neverSends reports whether a message that the log does not show can stand in no
 // part of it that is missing either: nothing is missing before a stop line, nor
 // before a message of a larger number.
-func (t *track) neverSends(l *link, seq uint64) bool {
+func (t *track) neverSends(l *link, to int, seq uint64) bool {
 	if t.stopped || seq < l.sent.largest() {
 		return true
 	}
-	return t.whole != nil && (t.whole.stopped || seq < t.whole.sentTo(l.to).largest())
+	return t.whole != nil && (t.whole.stopped || seq < t.whole.sentTo(to).largest())
 }
 
 // heap holds the tracks that may go, the earliest by (global time, machine) on
@@ -69,6 +69,20 @@ func (h *heap) min() *track {
 		return nil
 	}
 	return h.slots[0].track
+}
+
+// stays reports whether a track that is on top is the earliest with its new key too. Mostly,
+// lines of one machine follow each other.
+func (h *heap) stays(t *track) bool {
+	if t.place != 1 {
+		return false
+	}
+	s := slot{t.key, t.id, t}
+	if n := len(h.slots); n > 2 && h.slots[2].before(&s) || n > 1 && h.slots[1].before(&s) {
+		return false
+	}
+	h.slots[0].key = t.key
+	return true
 }
 
 // fix puts a track where its key belongs, adding it if it is not there.

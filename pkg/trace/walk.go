@@ -191,6 +191,13 @@ func newWalker(r *Run, o Options, visitors []Visitor) *walker {
 
 // track returns a machine's track, nil where it has no log.
 func (w *walker) track(id int) *track {
+	if id < len(w.tracks) && w.tracks[id].id == id { // no smaller one is missing
+		return w.tracks[id]
+	}
+	return w.find(id)
+}
+
+func (w *walker) find(id int) *track {
 	if i, ok := w.roster.index(id); ok {
 		return w.tracks[i]
 	}
@@ -302,7 +309,7 @@ func (w *walker) send(t *track, e *logging.Entry, m *event.Message) passage {
 	if !l.sent.add(m.Seq) {
 		return passage{outcome: repeated, link: l}
 	}
-	if l.early != nil {
+	if l.oddities != nil {
 		if r, ok := l.early[m.Seq]; ok {
 			delete(l.early, m.Seq)
 			early := r // so that r is no allocation where there is none
@@ -313,13 +320,13 @@ func (w *walker) send(t *track, e *logging.Entry, m *event.Message) passage {
 	if r == nil || r.ended {
 		return passage{outcome: underway, link: l} // what nobody will ask for is not kept
 	}
-	f := flight{seq: m.Seq, clock: e.Event.Clock, micro: e.UnixMicro, line: e.Line}
+	f := flight{clock: e.Event.Clock, micro: e.UnixMicro, line: e.Line}
 	if t.vector != nil {
 		if f.vector = w.vectors.keep(t.vector); f.vector == 0 {
 			w.noVectors()
 		}
 	}
-	l.push(f)
+	l.push(m.Seq, f)
 	if r.waitsFor == t.id && r.waitsSeq == m.Seq {
 		w.wake(r)
 	}
@@ -345,7 +352,7 @@ func (w *walker) receive(t *track, m *event.Message) passage {
 		return passage{outcome: repeated, link: l}
 	}
 	if f := l.take(m.Seq); f != nil {
-		w.sent = Flight{Seq: f.seq, Clock: f.clock, Micro: f.micro, Line: f.line}
+		w.sent = Flight{Seq: m.Seq, Clock: f.clock, Micro: f.micro, Line: f.line}
 		w.step.Sent = &w.sent
 		if f.vector != 0 && t.vector != nil {
 			w.vector = f.vector
@@ -356,10 +363,12 @@ func (w *walker) receive(t *track, m *event.Message) passage {
 		}
 		return passage{outcome: arrived, link: l}
 	}
-	if _, ok := l.early[m.Seq]; ok {
-		return passage{outcome: hasty, link: l}
+	if l.oddities != nil {
+		if _, ok := l.early[m.Seq]; ok {
+			return passage{outcome: hasty, link: l}
+		}
 	}
-	if sender := w.track(from); sender != nil && sender.neverSends(l, m.Seq) {
+	if sender := w.track(from); sender != nil && sender.neverSends(l, t.id, m.Seq) {
 		return passage{outcome: orphan, link: l}
 	}
 	return passage{outcome: unknown, link: l}
@@ -371,7 +380,9 @@ func (w *walker) advance(t *track) error {
 	t.head = t.feed.next()
 	if t.head != nil {
 		t.key = t.head.UnixMicro
-		w.ready.fix(t)
+		if !w.ready.stays(t) {
+			w.ready.fix(t)
+		}
 		return nil
 	}
 	err := t.feed.ending()
@@ -461,10 +472,7 @@ func (w *walker) unlock() (going bool, err error) {
 	first := w.cycle(waiting)
 	m := first.head.Event.Messages()[0]
 	l := w.links.get(int(m.From), first.id)
-	if l.early == nil {
-		l.early = make(map[uint64]earlyReceive)
-	}
-	l.early[m.Seq] = earlyReceive{line: first.head.Line, sent: m.Sent, clock: first.head.Event.Clock}
+	l.odd().early[m.Seq] = earlyReceive{line: first.head.Line, sent: m.Sent, clock: first.head.Event.Clock}
 	first.mustGo = true
 	w.wake(first)
 	return true, nil
