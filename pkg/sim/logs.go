@@ -68,26 +68,26 @@ func (s *shard) number(from, to int) uint32 {
 var errSeq = fmt.Errorf("a link has carried %d messages, the most that a log of virtual time can number", uint32(math.MaxUint32))
 
 // logIdle sends the messages of a step that received none, and writes its line.
-func (s *shard) logIdle(nd *node, id int, now int64, to machine.Recipients) {
+func (s *shard) logIdle(nd *node, now int64, to machine.Recipients) {
 	if to.Len() == 0 {
-		s.log(nd, id, now, event.Internal)
+		s.log(nd, 0, now, event.Internal)
 		return
 	}
 	s.sending = s.sending[:0]
 	for i := range to.Len() {
-		seq := s.send(nd, id, to.At(i), now)
+		seq := s.send(nd, to.At(i), now)
 		s.sending = append(s.sending, event.Message{
-			From: int32(id), To: int32(to.At(i)), Seq: uint64(seq), Sent: nd.state.Clock(),
+			From: nd.id, To: int32(to.At(i)), Seq: uint64(seq), Sent: nd.state.Clock(),
 		})
 	}
-	s.log(nd, id, now, event.Send, s.sending...)
+	s.log(nd, 0, now, event.Send, s.sending...)
 }
 
 // log writes the line of what a machine has just done.
-func (s *shard) log(nd *node, id int, now int64, kind event.Kind, messages ...event.Message) {
-	s.ev.Step, s.ev.Clock, s.ev.Queue, s.ev.Kind = nd.state.Steps(), nd.state.Clock(), int(nd.seen), kind
+func (s *shard) log(nd *node, waiting uint32, now int64, kind event.Kind, messages ...event.Message) {
+	s.ev.Step, s.ev.Clock, s.ev.Queue, s.ev.Kind = nd.state.Steps(), nd.state.Clock(), int(waiting), kind
 	s.ev.SetMessages(messages...)
-	w := s.logs.writers[id]
+	w := s.logs.writers[nd.id]
 	w.Event(instant(now), &s.ev)
 	if w.Buffered() >= s.logs.flushAt {
 		if err := w.Flush(); err != nil {
@@ -97,10 +97,10 @@ func (s *shard) log(nd *node, id int, now int64, kind event.Kind, messages ...ev
 }
 
 // stop closes a machine's log.
-func (l *logs) stop(id int, at int64, nd *node, pending map[int]uint64) error {
+func (l *logs) stop(id int, at int64, nd *node, waiting uint32, pending map[int]uint64) error {
 	w := l.writers[id]
 	w.Stop(instant(at), logging.Stop{
-		Step: nd.state.Steps(), Clock: nd.state.Clock(), Queue: int(nd.n), Pending: logging.Counts(pending),
+		Step: nd.state.Steps(), Clock: nd.state.Clock(), Queue: int(waiting), Pending: logging.Counts(pending),
 	})
 	return errors.Join(w.Flush(), l.files[id].Close())
 }

@@ -33,26 +33,26 @@ func (r *Result) Machines() iter.Seq[summary.Machine] {
 }
 
 func (e *engine) summary(id int) summary.Machine {
-	nd := e.node(id)
-	rate := e.classes[nd.class].rate
+	nd, q := e.node(id), e.queue(id)
+	rate := e.cfg.Rates[id]
 	m := summary.Machine{
 		ID:       id,
 		Rate:     rate,
 		Steps:    nd.state.Steps(),
-		Internal: nd.state.Steps() - nd.sends - nd.receives,
+		Internal: nd.state.Steps() - nd.sends - q.receives,
 		Sends:    nd.sends,
-		Receives: nd.receives,
+		Receives: q.receives,
 		Sent:     nd.sent,
 		Clock:    nd.state.Clock(),
-		MaxJump:  nd.maxJump,
-		Gaps:     nd.gaps,
-		MaxQueue: int(nd.maxQueue),
-		Queue:    int(nd.n),
+		MaxJump:  q.maxJump,
+		Gaps:     q.gaps,
+		MaxQueue: int(q.maxQueue),
+		Queue:    int(q.n),
 	}
 	if m.Steps > 0 {
 		m.MaxJump = max(m.MaxJump, 1) // every other event moves the clock by 1
 		m.MeanJump = float64(m.Clock) / float64(m.Steps)
-		m.MeanQueue = float64(nd.queueSum) / float64(m.Steps)
+		m.MeanQueue = float64(q.queueSum) / float64(m.Steps)
 	}
 	if e.faults != nil {
 		m.Missed = e.faults.missed[id]
