@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -120,6 +121,8 @@ func (e *engine) latency(from, to int, key uint64) int64 {
 func (e *engine) run() (stopped bool, err error) {
 	shift, ok := e.windowShift()
 	switch {
+	case e.faults == nil && len(e.shards) == 1 && e.machines <= cached && e.foreseeable(shift):
+		stopped = e.ahead(shift)
 	case e.faults == nil && len(e.shards) == 1 && len(e.shards[0].rotas) <= scanMost && (e.machines <= cached || !ok):
 		stopped = e.scan()
 	case e.faults == nil && ok:
@@ -138,39 +141,39 @@ func (e *engine) run() (stopped bool, err error) {
 
 // scanMost is up to how many rotas a look at all of them finds the next tick
 // faster than any order kept among them.
-const scanMost = 12
+const scanMost = 1 << keyBits
 
 // batch is how many ticks are executed between two looks at the world.
 const batch = 4096
 
-// scan executes the ticks of a few rotas. What is due within the smallest latency of the
-// next tick depends on nothing that happens before it is due.
+// scan executes the ticks of a few rotas, in their order.
 func (e *engine) scan() (stopped bool) {
 	s := e.shards[0]
-	apart := int64(e.cfg.Latency.Min())
-	for {
-		for look := s.events + batch; s.events < look && s.err == nil; {
-			next := s.next()
-			if next.due > e.end {
-				e.now = e.end
-				return false
-			}
-			e.now = next.due
-			if apart == 0 { // the order is that of the heap
-				s.tick(next)
-				continue
-			}
-			last := min(next.due+apart-1, e.end)
-			for i := range s.rotas {
-				for r := &s.rotas[i]; r.due <= last; {
-					s.tick(r)
-				}
-			}
-		}
+	run := s.scanApart
+	if e.cfg.Latency.Min() == 0 {
+		run = s.scanStrictly
+	}
+	for !run() {
 		if e.pause() {
 			return true
 		}
 	}
+	e.now = e.end
+	return false
+}
+
+// scanStrictly executes some ticks where messages may arrive at once, so that at one
+// instant the order of the machines counts. It reports whether none is left.
+func (s *shard) scanStrictly() (done bool) {
+	for range batch {
+		next := s.next()
+		if next.due > s.end {
+			return true
+		}
+		s.now = next.due
+		s.tick(next)
+	}
+	return false
 }
 
 // next returns the rota whose turn is next; at one instant, that of the lowest id.
@@ -182,6 +185,50 @@ func (s *shard) next() *rota {
 		}
 	}
 	return next
+}
+
+// keyBits are those of a key in which the number of a rota stands.
+const keyBits = 4
+
+// scanApart executes some ticks where messages take some time, so that at one instant
+// the machines may take turns in any order. It reports whether none is left.
+//
+// Rotas are compared by keys: how long after now each is due, and below it the number of
+// the rota. The least key is found without a branch, which nobody could predict.
+func (s *shard) scanApart() (done bool) {
+	const far = 1<<(62-keyBits) - 1 // so long after now that the end of this batch is nearer, or never
+	var keys [scanMost]int64
+	since := s.next().due
+	key := func(i int) int64 { return min(s.rotas[i].due-since, far)<<keyBits | int64(i) }
+	for i := range keys {
+		keys[i] = math.MaxInt64
+	}
+	for i := range s.rotas {
+		keys[i] = key(i)
+	}
+	for look := s.events + batch; s.events < look; {
+		least := keys[0]
+		for i := 1; i < len(s.rotas); i++ {
+			least = min(least, keys[i&(len(keys)-1)])
+		}
+		i := int(least & (1<<keyBits - 1))
+		r := &s.rotas[i]
+		now := r.due
+		if now > s.end {
+			return true
+		}
+		if least>>keyBits == far {
+			break
+		}
+		for r.due == now {
+			place := r.next
+			r.advance(s.offsets)
+			s.step(place, now)
+		}
+		keys[i] = key(i)
+		s.now = now
+	}
+	return false
 }
 
 // pause is called now and then. It reports whether the run is to be stopped.
@@ -227,7 +274,7 @@ func (e *engine) finish() error {
 		at := max(e.now, e.origin(id))
 		s, q := e.shardOf(id), e.queue(id)
 		if q.n > 0 {
-			ring := s.pool.ring(q.ring, q.size)
+			ring := s.ring(q)
 			at = max(at, ring[(q.head+q.n-1)&uint32(len(ring)-1)].arrival)
 		}
 		if err := e.logs.stop(id, at, e.node(id), q.n, e.pending(id)); err != nil {
@@ -244,7 +291,7 @@ func (e *engine) pending(id int) map[int]uint64 {
 		return nil
 	}
 	pending := make(map[int]uint64)
-	ring := e.shardOf(id).pool.ring(q.ring, q.size)
+	ring := e.shardOf(id).ring(q)
 	for i := range q.n {
 		pending[int(ring[(q.head+i)&uint32(len(ring)-1)].from)]++
 	}

@@ -127,7 +127,7 @@ func (e *engine) resend(to int, now int64, which func(*message) (at int64, again
 	if q.n == 0 {
 		return
 	}
-	ring := e.shards[0].pool.ring(q.ring, q.size)
+	ring := e.shards[0].ring(q)
 	mask := uint32(len(ring) - 1)
 	waiting := make([]message, q.n)
 	again := 0

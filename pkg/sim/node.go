@@ -15,24 +15,25 @@ type node struct {
 	_     [12]byte
 }
 
-// queue is what a machine has been sent, and what is known of that. It has a cache line
-// of its own, since messages come in another order than ticks.
+// queue is what a machine has been sent, and what is known of that. It has cache lines of
+// its own, since messages come in another order than ticks.
 //
 // Invariant: seen ≤ n. The ring holds n messages from head on, in the order of
 // [message.before]. The first seen of them were in the queue at the last tick that looked.
 type queue struct {
-	ring uint32 // number in the pool, of 4·2^size messages
-	head uint32 // grows for ever; the place in the ring are its low bits
 	n    uint32
 	seen uint32
-	size uint8
+	head uint32 // grows for ever; the place in the ring are its low bits
+	ring uint32 // where size is above 0: number in the pool, of unit·2^size messages
 
+	size     uint8
 	maxQueue uint32
 	receives uint64
 	gaps     uint64
 	queueSum uint64
 	maxJump  uint64
-	_        [8]byte
+
+	small [unit]message // the ring where size is 0
 }
 
 // shard is a part of the machines, and all that is needed to run them apart from
@@ -72,7 +73,7 @@ func (s *shard) step(place int32, now int64) {
 	nd := &s.nodes[place]
 	if at := uint(place); s.waiting[at/64]>>(at%64)&1 != 0 {
 		q := &s.queues[at]
-		ring := s.pool.ring(q.ring, q.size)
+		ring := s.ring(q)
 		mask := uint32(len(ring) - 1)
 		for q.seen < q.n && ring[(q.head+q.seen)&mask].arrival <= now {
 			q.seen++
@@ -154,7 +155,7 @@ func (s *shard) push(place int32, m *message) {
 	case unit << q.size:
 		s.grow(q)
 	}
-	ring := s.pool.ring(q.ring, q.size)
+	ring := s.ring(q)
 	mask := uint32(len(ring) - 1)
 	arrival := m.arrival
 	i := q.n // where the message belongs, from head
@@ -178,14 +179,24 @@ func (s *shard) push(place int32, m *message) {
 	q.n++
 }
 
+// ring returns the ring of a queue.
+func (s *shard) ring(q *queue) []message {
+	if q.size == 0 {
+		return q.small[:]
+	}
+	return s.pool.ring(q.ring, q.size)
+}
+
 // grow gives a queue a ring of twice the size.
 func (s *shard) grow(q *queue) {
 	fresh := s.pool.lend(q.size + 1)
-	from, to := s.pool.ring(q.ring, q.size), s.pool.ring(fresh, q.size+1)
+	from, to := s.ring(q), s.pool.ring(fresh, q.size+1)
 	for i := range q.n {
 		to[i] = from[(q.head+i)&uint32(len(from)-1)]
 	}
-	s.pool.take(q.size, q.ring)
+	if q.size > 0 {
+		s.pool.take(q.size, q.ring)
+	}
 	q.ring, q.head = fresh, 0
 	q.size++
 }

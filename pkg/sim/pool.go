@@ -41,15 +41,6 @@ const (
 	chunkUnits = 1 << 12 // in a chunk of small rings
 )
 
-// start lends out the first n rings of the smallest size, 0 to n-1, of a pool that has
-// lent none.
-func (p *pool) start(n int) {
-	for len(p.chunks)*chunkUnits < n {
-		p.chunks = append(p.chunks, make([]message, chunkUnits*unit))
-	}
-	p.fresh = uint32(n)
-}
-
 // ring returns the ring lent out under a number, of 4·2^size messages.
 func (p *pool) ring(ref uint32, size uint8) []message {
 	at := (ref & (chunkUnits - 1)) * unit

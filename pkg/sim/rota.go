@@ -17,12 +17,12 @@ type period struct {
 	rest  uint64
 }
 
-// perSecond is 10¹⁸: with rates in billionths of a tick per second, a tick is due every
-// perSecond/rate nanoseconds.
-const perSecond = 1e18
+// second is 10¹⁸: with rates in billionths of a tick per second, a tick is due every
+// second/rate nanoseconds.
+const second = 1e18
 
 func periodOf(r clock.Rate) period {
-	return period{rate: r, whole: int64(perSecond / uint64(r)), rest: perSecond % uint64(r)}
+	return period{rate: r, whole: int64(second / uint64(r)), rest: second % uint64(r)}
 }
 
 // rota is machines of one rate in the order of their turns. That order never changes,
@@ -63,7 +63,7 @@ func (r *rota) round() {
 
 // seek begins round k since an origin.
 func (r *rota) seek(origin int64, k uint64) {
-	hi, lo := bits.Mul64(k, perSecond)
+	hi, lo := bits.Mul64(k, second)
 	whole, frac := bits.Div64(hi, lo, uint64(r.rate))
 	r.next, r.base, r.frac = r.first, origin+int64(whole), frac
 	r.due = r.base
@@ -91,7 +91,6 @@ func (s *shard) muster(n int) {
 	e := s.engine
 	s.nodes, s.queues, s.places = make([]node, n), make([]queue, n), make([]int32, n)
 	s.waiting = make([]uint64, (n+63)/64)
-	s.pool.start(n)
 	starts := make([]int32, len(e.periods)+1)
 	for id := range n {
 		starts[e.kinds[s.first+id]+1]++
@@ -114,7 +113,6 @@ func (s *shard) muster(n int) {
 		nd := &s.nodes[place]
 		nd.state = machine.NewState(e.cfg.Seed, int(nd.id))
 		s.places[int(nd.id)-s.first] = int32(place)
-		s.queues[place].ring = uint32(place)
 	}
 }
 

@@ -28,8 +28,9 @@ type post struct {
 // a core's own cache has room for one.
 const tile = 11
 
-// ahead is how many machines are looked up at a time: so their cache misses overlap.
-const ahead = 32
+// together is how many machines are looked up at a time, so that their cache misses
+// overlap.
+const together = 32
 
 // worth is how many events a window must have for its work to be worth sharing
 // out.
@@ -64,10 +65,7 @@ func (e *engine) workers() int {
 	if e.cfg.shards > 0 {
 		return min(e.cfg.shards, e.machines)
 	}
-	events, instants := 0.0, 0.0 // per second
-	for _, r := range e.cfg.Rates {
-		events += r.PerSecond()
-	}
+	events, instants := e.perSecond(), 0.0
 	for _, p := range e.periods {
 		instants += p.rate.PerSecond()
 	}
@@ -79,6 +77,14 @@ func (e *engine) workers() int {
 		return 1
 	}
 	return min(e.cores(), e.machines)
+}
+
+// perSecond returns how many events the run has each second.
+func (e *engine) perSecond() (events float64) {
+	for _, r := range e.cfg.Rates {
+		events += r.PerSecond()
+	}
+	return events
 }
 
 // phased reports whether machines of one rate need not tick at one instant.
@@ -191,9 +197,9 @@ func (s *shard) Collect() {
 	for _, from := range s.shards {
 		for posts := range s.out.Sent(&from.out, me) {
 			for len(posts) > 0 {
-				group := posts[:min(ahead, len(posts))]
+				group := posts[:min(together, len(posts))]
 				posts = posts[len(group):]
-				var places [ahead]int32
+				var places [together]int32
 				for i := range group {
 					places[i] = s.places[int(group[i].to)-s.first]
 				}
