@@ -109,7 +109,7 @@ func BenchmarkNaive(b *testing.B) {
 
 // BenchmarkLogs writes logs to disk.
 func BenchmarkLogs(b *testing.B) {
-	for _, n := range []int{3, 100} {
+	for _, n := range []int{3, 100, 1000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			cfg := random(n)
 			cfg.Duration = time.Second * time.Duration(600_000/n)

@@ -130,10 +130,8 @@ func (e *engine) run() (stopped bool, err error) {
 	default:
 		stopped = e.heap()
 	}
-	for _, s := range e.shards {
-		if s.err != nil {
-			return false, s.err
-		}
+	if err := e.failed(); err != nil {
+		return false, err
 	}
 	e.report(e.events(), true)
 	return stopped, nil
@@ -234,12 +232,20 @@ func (s *shard) scanApart() (done bool) {
 // pause is called now and then. It reports whether the run is to be stopped.
 func (e *engine) pause() bool {
 	e.report(e.events(), false)
+	return e.failed() != nil || e.stop.Load()
+}
+
+// failed returns what makes the run worthless.
+func (e *engine) failed() error {
 	for _, s := range e.shards {
 		if s.err != nil {
-			return true
+			return s.err
 		}
 	}
-	return e.stop.Load()
+	if e.logs != nil {
+		return e.logs.failed()
+	}
+	return nil
 }
 
 func (e *engine) report(events uint64, last bool) {
@@ -269,6 +275,12 @@ func (e *engine) finish() error {
 	}
 	if e.logs == nil {
 		return nil
+	}
+	for id := range e.machines {
+		e.logs.hand(id)
+	}
+	if err := e.logs.settle(); err != nil {
+		return err
 	}
 	for id := range e.machines {
 		at := max(e.now, e.origin(id))

@@ -167,7 +167,7 @@ func (e *engine) resend(to int, now int64, which func(*message) (at int64, again
 // and nobody holds is sent again when it is back.
 func (e *engine) kill(id int, at, end int64) {
 	s, nd := e.shards[0], e.node(id)
-	if err := e.logs.writers[id].Flush(); err != nil {
+	if err := e.logs.settle(id); err != nil {
 		s.fail(err)
 		return
 	}

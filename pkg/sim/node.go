@@ -1,9 +1,6 @@
 package sim
 
-import (
-	"github.com/scalemodel/lamport/pkg/event"
-	"github.com/scalemodel/lamport/pkg/machine"
-)
+import "github.com/scalemodel/lamport/pkg/machine"
 
 // node is one machine as its own ticks move it. It has a cache line and no pointer, so
 // that a million of them are no burden; most ticks touch nothing else.
@@ -53,11 +50,9 @@ type shard struct {
 	sharing
 
 	events  uint64
-	touched uint64 // means nothing; see fetch
-	err     error  // the first
-	ev      event.Event
-	sending []event.Message // of the send that is being logged
-	_       [64]byte        // keeps what another core writes off this one's cache lines
+	touched uint64   // means nothing; see fetch
+	err     error    // the first
+	_       [64]byte // keeps what another core writes off this one's cache lines
 }
 
 // tick executes the instruction that is due of the machine whose turn it is.
@@ -124,7 +119,7 @@ func (s *shard) receive(nd *node, q *queue, now int64, m *message) {
 		q.gaps++
 	}
 	if s.logs != nil {
-		s.log(nd, q.seen, now, event.Receive, event.Message{From: m.from, To: nd.id, Seq: uint64(m.seq), Sent: m.sent})
+		s.logReceive(nd, now, q.seen, m)
 	}
 }
 

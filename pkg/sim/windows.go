@@ -159,8 +159,11 @@ func (s *shard) Execute(window uint64) windows.Outcome {
 			}
 		}
 	}
-	return windows.Outcome{Next: w.Next(window), Events: s.events, Stop: s.err != nil || s.first == 0 && s.stop.Load()}
+	return windows.Outcome{Next: w.Next(window), Events: s.events, Stop: s.err != nil || s.first == 0 && s.halted()}
 }
+
+// halted reports whether a log or somebody outside ends the run.
+func (e *engine) halted() bool { return e.stop.Load() || e.logs != nil && e.logs.failed() != nil }
 
 // turns executes the ticks of a rota until an instant.
 func (s *shard) turns(r *rota, last int64) {
