@@ -89,7 +89,7 @@ func periods(rates []clock.Rate, shared bool) (all []period, of []uint32) {
 // muster makes the shard's machines and their rotas, for the first tick of each.
 func (s *shard) muster(n int) {
 	e := s.engine
-	s.nodes, s.queues, s.places = make([]node, n), make([]queue, n), make([]int32, n)
+	s.nodes, s.queues, s.jumps, s.places = make([]node, n), make([]queue, n), make([]uint32, n), make([]int32, n)
 	s.waiting = make([]uint64, (n+63)/64)
 	starts := make([]int32, len(e.periods)+1)
 	for id := range n {

@@ -319,3 +319,45 @@ func TestLogsInMemory(t *testing.T) {
 		}
 	}
 }
+
+// What a node has no room to count is kept, and what it counts afterwards added to it.
+func TestPast(t *testing.T) {
+	e, err := newEngine(lab(1))
+	require.NoError(t, err)
+	s := e.shards[0]
+	place := s.places[2]
+	for range 3 {
+		nd := &s.nodes[place]
+		nd.sends, nd.sent, nd.receives, nd.gaps = math.MaxUint32, math.MaxUint32-1, math.MaxUint32-2, math.MaxUint32-3
+		s.remember(place)
+	}
+	s.nodes[place].sends, s.nodes[place].gaps = 5, 7
+	for jump, want := range map[uint64]uint64{1 << 31: 1 << 31, math.MaxUint32: math.MaxUint32, 1 << 40: 1 << 40} {
+		s.jumps[place], s.pasts[place].maxJump = 9, 0
+		s.leap(place, jump)
+		require.Equal(t, want, e.summary(2).MaxJump)
+	}
+	m := e.summary(2)
+	require.EqualValues(t, 3*math.MaxUint32+5, m.Sends)
+	require.EqualValues(t, 3*(math.MaxUint32-1), m.Sent)
+	require.EqualValues(t, 3*(math.MaxUint32-2), m.Receives)
+	require.EqualValues(t, 3*(math.MaxUint32-3)+7, m.Gaps)
+}
+
+// So many steps that nodes forget, and no message is missing.
+func TestManySteps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("seventeen million steps")
+	}
+	cfg := lab(1)
+	cfg.Rates, cfg.Duration = []clock.Rate{clock.MaxRate, clock.MaxRate / 3}, (remembered+1000)*time.Microsecond
+	r, err := Run(context.Background(), cfg)
+	require.NoError(t, err)
+	var sent, received, waiting uint64
+	for m := range r.Machines() {
+		sent, received, waiting = sent+m.Sent, received+m.Receives, waiting+uint64(m.Queue)
+	}
+	require.Greater(t, sent, uint64(remembered/10))
+	require.Equal(t, sent, received+waiting)
+	require.NotNil(t, r.e.shards[0].pasts)
+}

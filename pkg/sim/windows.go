@@ -186,7 +186,7 @@ func (s *shard) turns(r *rota, last int64) {
 func (s *shard) fetch(ids []int32) {
 	var touched uint64
 	for _, id := range ids {
-		touched += s.nodes[s.rotas[id].next].sends
+		touched += s.nodes[s.rotas[id].next].queueSum
 	}
 	s.touched += touched // or the compiler would leave it out
 }
