@@ -338,10 +338,10 @@ func TestPast(t *testing.T) {
 		require.Equal(t, want, e.summary(2).MaxJump)
 	}
 	m := e.summary(2)
-	require.EqualValues(t, 3*math.MaxUint32+5, m.Sends)
-	require.EqualValues(t, 3*(math.MaxUint32-1), m.Sent)
-	require.EqualValues(t, 3*(math.MaxUint32-2), m.Receives)
-	require.EqualValues(t, 3*(math.MaxUint32-3)+7, m.Gaps)
+	require.Equal(t, uint64(3*math.MaxUint32+5), m.Sends)
+	require.Equal(t, uint64(3*(math.MaxUint32-1)), m.Sent)
+	require.Equal(t, uint64(3*(math.MaxUint32-2)), m.Receives)
+	require.Equal(t, uint64(3*(math.MaxUint32-3)+7), m.Gaps)
 }
 
 // So many steps that nodes forget, and no message is missing.

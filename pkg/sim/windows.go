@@ -24,7 +24,7 @@ type post struct {
 	to int32 // a machine; in the mail, its place
 }
 
-// tile is the base-2 logarithm of the machines in a tile: of half a megabyte, so that
+// tile is the base-2 logarithm of the machines in a tile: of a quarter of a megabyte, so that
 // a core's own cache has room for one.
 const tile = 11
 
