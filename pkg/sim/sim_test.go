@@ -168,7 +168,8 @@ func drawConfig(t *rapid.T) Config {
 				Phase:   rapid.SampledFrom([]experiment.Phase{experiment.Together, experiment.Random}).Draw(t, "phase"),
 			},
 		},
-		shards: rapid.IntRange(0, 5).Draw(t, "shards"),
+		shards:  rapid.IntRange(0, 5).Draw(t, "shards"),
+		Workers: rapid.IntRange(0, 3).Draw(t, "workers"),
 	}
 }
 
@@ -360,4 +361,64 @@ func TestManySteps(t *testing.T) {
 	require.Greater(t, sent, uint64(remembered/10))
 	require.Equal(t, sent, received+waiting)
 	require.NotNil(t, r.e.shards[0].pasts)
+}
+
+// A log that cannot be written ends the run with an error, whoever writes it.
+func TestLogFails(t *testing.T) {
+	for _, workers := range []int{1, 2, 3} {
+		for _, shards := range []int{1, 2} {
+			cfg := random(40)
+			cfg.LogDir, cfg.Duration, cfg.Workers, cfg.shards = t.TempDir(), 0, workers, shards
+			e, err := newEngine(cfg)
+			require.NoError(t, err)
+			require.NoError(t, e.logs.files[7].f.Close())
+			_, err = e.run()
+			require.ErrorIs(t, err, os.ErrClosed)
+			e.close()
+		}
+	}
+}
+
+// Many machines, whose ticks are foreseen or who fill several tiles, do on any number of
+// cores what they do in the plainest simulator.
+func TestManyMachines(t *testing.T) {
+	for _, c := range []struct {
+		machines int
+		latency  string
+		phase    experiment.Phase
+		duration time.Duration
+	}{
+		{150, "50ms", experiment.Random, 40 * time.Second},
+		{150, "uniform:20ms,400ms", experiment.Random, 40 * time.Second},
+		{3 << tile, "1ms", experiment.Together, 2 * time.Second},
+		{3 << tile, "1ms", experiment.Random, 2 * time.Second},
+		{3 << tile, "uniform:20ms,400ms", experiment.Together, 2 * time.Second},
+		{3 << tile, "uniform:20ms,400ms", experiment.Random, 2 * time.Second},
+	} {
+		cfg := random(c.machines)
+		cfg.Phase, cfg.Latency, cfg.Duration, cfg.shards = c.phase, parseLatency(t, c.latency), c.duration, 1
+		e, err := newEngine(cfg)
+		require.NoError(t, err)
+		shift, _ := e.windowShift()
+		require.True(t, c.machines > 150 || e.foreseeable(shift))
+		plain := naive.Config{Rates: cfg.Rates, End: int64(cfg.Duration), Latency: func(from, to int, step uint64) int64 { return e.arrives(from, to, step, 0) }}
+		var all []*machine.Machine
+		for id := range cfg.Rates {
+			m, err := machine.New(machine.Config{ID: id, Machines: len(cfg.Rates), Die: cfg.Die, Seed: cfg.Seed})
+			require.NoError(t, err)
+			all, plain.Machines, plain.Origins = append(all, m), append(plain.Machines, m), append(plain.Origins, e.origin(id))
+		}
+		collectors := make([]summary.Collector, len(all))
+		require.NoError(t, naive.Run(plain, func(id int, _ int64, ev *event.Event) { collectors[id].Observe(ev) }))
+		for _, shards := range []int{1, 2, 3} {
+			cfg.shards = shards
+			r, err := Run(context.Background(), cfg)
+			require.NoError(t, err)
+			for got := range r.Machines() {
+				want := collectors[got.ID].Machine(got.ID, got.Rate, all[got.ID].QueueLen())
+				got.Pending, want.Pending = nil, nil
+				require.Equal(t, want, got)
+			}
+		}
+	}
 }
