@@ -88,23 +88,33 @@ func (n *Node) accept() {
 
 // receive finds out who is on a new connection and serves it.
 func (n *Node) receive(conn net.Conn) {
-	defer conn.Close()
 	stop := context.AfterFunc(n.ctx, func() { _ = conn.Close() })
 	defer stop()
-	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
-	served, frames, l, h, err := n.meetCaller(conn)
+	until := time.Now().Add(hundreds(len(n.in)) * HelloTimeout)
+	_ = conn.SetDeadline(until)
+	served, frames, l, h, err := n.meetCaller(conn, until)
 	if errors.Is(err, errAsked) {
+		defer conn.Close()
 		n.answer(served, frames)
 		return
 	}
 	if !n.gate.leave(conn) {
-		return // it was turned away meanwhile
+		_ = conn.Close() // it was turned away meanwhile
+		return
 	}
 	if err != nil {
+		defer conn.Close()
 		n.turnAway(served, err)
 		return
 	}
 	proved(served)
+	n.answerOn(served, l.from)
+	n.host(served, frames, l, h)
+}
+
+// host serves a machine that may have the link, on a connection, until it ends.
+func (n *Node) host(served net.Conn, frames *frameReader, l *inLink, h hello) {
+	defer served.Close()
 	frames.limit = MaxFrame
 	if n.cfg.Accepted != nil {
 		served = n.cfg.Accepted(served, l.from)
@@ -121,13 +131,13 @@ func (n *Node) receive(conn net.Conn) {
 }
 
 // meetCaller hears who is on a new connection: by its address, by its certificate, where there
-// is TLS, and by its HELLO. It returns on what the two go on, and the caller's link.
-func (n *Node) meetCaller(raw net.Conn) (conn net.Conn, frames *frameReader, l *inLink, h hello, err error) {
+// is TLS, and by its HELLO. The connection has a deadline, until. It returns on what the two go on, and the caller's link.
+func (n *Node) meetCaller(raw net.Conn, until time.Time) (conn net.Conn, frames *frameReader, l *inLink, h hello, err error) {
 	elsewhere := n.judgeSource(raw)
 	if elsewhere != nil && !n.mayAsk(raw) {
 		return raw, nil, nil, h, elsewhere
 	}
-	conn, shown, err := n.secure(raw, false)
+	conn, shown, err := n.secure(raw, false, until)
 	if err != nil {
 		return conn, nil, nil, h, err
 	}

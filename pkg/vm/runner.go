@@ -138,6 +138,7 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 	}
 	cfg.Dial = r.faults.Dial(new(net.Dialer).DialContext, func(addr string) int { return ids[addr] })
 	cfg.Accepted = r.faults.Accepted
+	cfg.Apart = r.faults.Any() // each direction has faults of its own
 	return transport.New(cfg, ln)
 }
 
@@ -215,6 +216,7 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 		return time.Time{}, ctx.Err()
 	}
 	r.steps.watcher.enter(summary.Connecting)
+	defer growHeap()()
 	if r.past.begun() {
 		return r.rejoin(ctx)
 	}
