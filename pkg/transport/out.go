@@ -241,18 +241,19 @@ func (l *outLink) byeDue() bool {
 	return l.session != nil && l.peerClosed()
 }
 
-// missing says why the link does not stand, "" if it does.
-func (l *outLink) missing() string {
+// missing says why the link does not stand, "" if it does, and returns the reason, if one is
+// known.
+func (l *outLink) missing() (text string, reason error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.session != nil || l.peerClosed() {
-		return ""
+		return "", nil
 	}
 	why := "no answer"
 	if l.why != nil {
 		why = l.why.Error()
 	}
-	return l.name() + " cannot be reached: " + why
+	return l.name() + " cannot be reached: " + why, l.why
 }
 
 func (l *outLink) addStats(s *Stats) {

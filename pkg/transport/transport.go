@@ -512,9 +512,14 @@ func (n *Node) paced(dial func() error) error {
 // missing says for whom this machine waits.
 func (n *Node) missing() *MissingError {
 	var parts []string
+	var why []error
 	for _, l := range n.out {
-		if missing := l.missing(); missing != "" {
+		missing, reason := l.missing()
+		if missing != "" {
 			parts = append(parts, missing)
+		}
+		if reason != nil {
+			why = append(why, reason)
 		}
 	}
 	if len(parts) == 0 {
@@ -527,7 +532,7 @@ func (n *Node) missing() *MissingError {
 	if len(parts) == 0 {
 		parts = append(parts, "the first answer of every peer")
 	}
-	return &MissingError{strings.Join(parts, "; "), n.callers.all()}
+	return &MissingError{strings.Join(parts, "; "), why, n.callers.all()}
 }
 
 // Send puts a message on the link to a machine and returns its number. The

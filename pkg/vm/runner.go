@@ -449,7 +449,10 @@ func (r *runner) end(ctx context.Context) (*summary.Machine, error) {
 func (r *runner) result(stop *logging.Stop, left []int) *summary.Machine {
 	elapsed, measured := r.mode.over(r.ran)
 	m := r.steps.figures.Machine(r.cfg.ID, r.cfg.Rate, stop.Queue)
-	if measured {
+	switch {
+	case r.past.stop != nil: // it had ended before: when its ticks ran is not known any more
+		m.Elapsed = 0
+	case measured:
 		m.Elapsed = elapsed
 	}
 	if !r.started.IsZero() {
