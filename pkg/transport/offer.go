@@ -12,8 +12,8 @@ import (
 // the others. The other one waits, but not for long: it may be that it can dial, and
 // its peer cannot.
 
-// patience is for how long a machine waits at least for a peer that is to dial.
-const patience = 250 * time.Millisecond
+// callTime is for how long a machine waits at least for a peer that is to dial.
+const callTime = 250 * time.Millisecond
 
 // offer is the stream of a peer's connection on which a link can be made.
 type offer struct {
@@ -150,7 +150,7 @@ func (l *outLink) awaitCall() {
 	if !l.leaves() || l.offer.stands() {
 		return
 	}
-	n, wait := l.n, patience
+	n, wait := l.n, callTime
 	if n.starting() {
 		select {
 		case <-n.half.done:

@@ -208,7 +208,7 @@ func TestDialsFirst(t *testing.T) {
 }
 
 // A machine whose peer cannot dial it dials itself.
-func TestPatienceEnds(t *testing.T) {
+func TestWhoIsNotCalledCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, w := newAuthority(t), newNetwork()
 		nodes, _ := w.nodes(t, 2, func(cfg *Config) {
@@ -219,7 +219,7 @@ func TestPatienceEnds(t *testing.T) {
 		})
 		began := time.Now()
 		connect(t, nodes)
-		assert.Less(t, time.Since(began), 4*patience)
+		assert.Less(t, time.Since(began), 4*callTime)
 		finish(t, nodes)
 	})
 }
