@@ -273,7 +273,7 @@ func TestHealthUnderTLS(t *testing.T) {
 func TestMetricsWhileTheLogIsDelivered(t *testing.T) {
 	deaf, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer deaf.Close()
+	defer func() { _ = deaf.Close() }()
 	ports := freePorts(t, 2)
 	vm := startVM(t, nil, "--id", "0", "--port", ports[0], "--rate", "100", "--duration", "50ms", "--log-dir", t.TempDir(),
 		"--metrics", ports[1], "--deliver", deaf.Addr().String())

@@ -87,7 +87,7 @@ func (n *Node) hearOn(conn net.Conn, shown int) {
 	}
 	n.wg.Go(func() {
 		s := s.other()
-		defer s.Close()
+		defer func() { _ = s.Close() }()
 		_ = s.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
 		frames := newFrameReader(s, MaxHello)
 		h, err := readHello(frames)
