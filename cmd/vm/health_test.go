@@ -267,3 +267,19 @@ func TestHealthUnderTLS(t *testing.T) {
 	code, stdout, _ = ask(nil, ports[2])
 	assert.Equal(t, []any{exit.OK, "connecting\n"}, []any{code, stdout})
 }
+
+// Who asks how a machine is hears it as long as the process lives: also while the log is
+// delivered.
+func TestMetricsWhileTheLogIsDelivered(t *testing.T) {
+	deaf, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = deaf.Close() }()
+	ports := freePorts(t, 2)
+	vm := startVM(t, nil, "--id", "0", "--port", ports[0], "--rate", "100", "--duration", "50ms", "--log-dir", t.TempDir(),
+		"--metrics", ports[1], "--deliver", deaf.Addr().String())
+	conn, err := deaf.Accept() // it delivers, and hears nothing
+	require.NoError(t, err)
+	defer conn.Close()
+	code, stdout, stderr := execute(t.Context(), "--health", ports[1])
+	assert.Equal(t, exit.OK, code, "%s%s%s", stdout, stderr, &vm.errors)
+}

@@ -61,17 +61,17 @@ func (o *options) copyLog(cfg *vm.Config, stdout, stderr io.Writer) (result io.W
 }
 
 // attended does for a machine that no launcher looks after what its environment wants: it
-// passes the event log on and says how the machine is. result is where the result goes, and done
-// is called at the machine's end.
-func (o *options) attended(cfg *vm.Config, stdout, stderr io.Writer) (result io.Writer, done func(), err error) {
-	leave, err := o.health.attend(cfg)
+// passes the event log on and says how the machine is. result is where the result goes; copied
+// is to be called at the machine's end, and leave at that of the process.
+func (o *options) attended(cfg *vm.Config, stdout, stderr io.Writer) (result io.Writer, copied, leave func(), err error) {
+	leave, err = o.health.attend(cfg)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	result, copied, err := o.copyLog(cfg, stdout, stderr)
+	result, copied, err = o.copyLog(cfg, stdout, stderr)
 	if err != nil {
 		leave()
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return result, func() { leave(); copied() }, nil
+	return result, copied, leave, nil
 }

@@ -60,14 +60,15 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	if progress.Draws(stderr) {
 		done = show(&cfg, screen)
 	}
-	result, end, err := o.attended(&cfg, stdout, stderr)
+	result, copied, leave, err := o.attended(&cfg, stdout, stderr)
 	if err != nil {
 		done()
 		_ = ln.Close()
 		return err
 	}
 	o.deliver.attach(ctx, &cfg)
-	err = runMachine(ctx, life, cfg, ln, func() { done(); end() }, command.Unread(result))
+	defer leave() // whoever asks how it is may ask while the log is delivered, too
+	err = runMachine(ctx, life, cfg, ln, func() { done(); copied() }, command.Unread(result))
 	return o.deliver.finish(ctx, err)
 }
 
@@ -148,10 +149,10 @@ func runMachine(ctx context.Context, life life, cfg vm.Config, ln net.Listener, 
 	if err != nil {
 		return life.withCode(ctx, err)
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !result.Whole(cfg.Duration) {
 		return exit.With(exit.Interrupted, nil)
 	}
-	return nil
+	return nil // a signal that has come when all was done changes nothing
 }
 
 // failed gives an error of a machine that broke off its run its exit code.

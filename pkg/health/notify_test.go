@@ -104,6 +104,7 @@ func TestReadyFileThatCannotBe(t *testing.T) {
 	require.Error(t, err)
 	_, err = NewReadyFile(filepath.Join(dir, "nowhere", "ready"))
 	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorContains(t, err, filepath.Join(dir, "nowhere", "ready")+":", "the file that was asked for")
 	requireNames(t, dir)
 }
 

@@ -30,7 +30,10 @@ func NewReadyFile(path string) (*ReadyFile, error) {
 	}
 	// Whether it can be made shows now, and not when somebody waits for it.
 	try, err := os.CreateTemp(filepath.Dir(path), ".ready-*")
-	if err != nil {
+	if err != nil { // which names the file that was tried, and not this one
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			err = &fs.PathError{Op: "create", Path: path, Err: e.Err}
+		}
 		return nil, err
 	}
 	return f, errors.Join(try.Close(), os.Remove(try.Name()))

@@ -131,6 +131,18 @@ func (m *Machine) RateError() float64 {
 	return (m.AchievedRate()/m.Rate.PerSecond() - 1) * 1e6
 }
 
+// Whole reports whether the machine had all that was due in a run of this length, 0 for one that
+// goes on until it is stopped, which is never whole.
+func (m *Machine) Whole(duration time.Duration) bool {
+	switch {
+	case duration <= 0:
+		return false
+	case m.Rate == clock.Unpaced:
+		return m.Elapsed >= duration
+	}
+	return m.Steps+m.Missed >= m.Rate.Ticks(int64(duration))
+}
+
 // EndPhase returns how far the machine stands behind its nominal schedule at
 // the end: Elapsed minus when the last tick, missed ones counted, was due.
 // However long the run, it should be one tick's lateness; if it grows with

@@ -372,3 +372,23 @@ func ExampleMachine_json() {
 	fmt.Println(string(text))
 	// Output: {"id":1,"rate":"5","elapsed_ns":60000000000,"steps":300,"internal":300,"sends":0,"receives":0,"sent":0,"clock":300,"mean_jump":1,"max_jump":1,"gaps":0,"mean_queue":0,"max_queue":0,"queue":0}
 }
+
+// A run is whole where all that was due was done, or is known to have been missed.
+func TestWhole(t *testing.T) {
+	ten, err := clock.ParseRate("10")
+	require.NoError(t, err)
+	for _, c := range []struct {
+		m        summary.Machine
+		duration time.Duration
+		whole    bool
+	}{
+		{summary.Machine{Rate: ten, Steps: 50}, 5 * time.Second, true},
+		{summary.Machine{Rate: ten, Steps: 49}, 5 * time.Second, false},
+		{summary.Machine{Rate: ten, Steps: 40, Missed: 10}, 5 * time.Second, true},
+		{summary.Machine{Rate: ten, Steps: 50}, 0, false},
+		{summary.Machine{Rate: clock.Unpaced, Steps: 1, Elapsed: time.Second}, time.Second, true},
+		{summary.Machine{Rate: clock.Unpaced, Steps: 1, Elapsed: time.Second - 1}, time.Second, false},
+	} {
+		assert.Equal(t, c.whole, c.m.Whole(c.duration), "%+v in %v", c.m, c.duration)
+	}
+}

@@ -63,7 +63,8 @@ func (c *callers) all() []caller {
 // MissingError says for whom a machine waits, and who has come in their place and was
 // turned away. It wraps the reasons.
 type MissingError struct {
-	Missing string // which links do not stand, and why as far as is known
+	Missing string  // which links do not stand, and why as far as is known
+	why     []error // as far as is known
 	callers []caller
 }
 
@@ -75,10 +76,11 @@ func (e *MissingError) Error() string {
 	return strings.Join(parts, "; ")
 }
 
-// Unwrap returns a [RefusedError] for each that was turned away, the newest first.
+// Unwrap returns a [RefusedError] for each that was turned away, the newest first, and then why
+// this machine could not reach others.
 func (e *MissingError) Unwrap() (reasons []error) {
 	for _, c := range slices.Backward(e.callers) {
 		reasons = append(reasons, c.why)
 	}
-	return reasons
+	return append(reasons, e.why...)
 }

@@ -663,3 +663,17 @@ func TestCloseAtAnyTime(t *testing.T) {
 		nodes[1].Close(cancelled())
 	})
 }
+
+// Whoever waits in vain finds the reasons of both sides: why others were turned away, and why
+// this machine could not reach them.
+func TestMissingErrorHasAllReasons(t *testing.T) {
+	n, _ := fuzzNode(t)
+	cause := errors.New("another authority")
+	n.out[0].why = &RefusedError{Code: CodeCertificate, Text: "not ours", passing: true, cause: cause}
+	n.callers.turnedAway(&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}, refuse(CodeRun, "another run"))
+	err := n.missing()
+	require.ErrorIs(t, err, cause)
+	refused, ok := errors.AsType[*RefusedError](error(err))
+	require.True(t, ok)
+	assert.Equal(t, CodeRun, refused.Code, "who was turned away comes first")
+}

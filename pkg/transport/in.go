@@ -93,24 +93,34 @@ func (n *Node) accept() {
 
 // receive finds out who is on a new connection and serves it.
 func (n *Node) receive(conn net.Conn) {
-	defer conn.Close()
 	stop := context.AfterFunc(n.ctx, func() { _ = conn.Close() })
 	defer stop()
-	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
-	served, frames, l, h, err := n.meetCaller(conn)
-	c := call{hello: h, got: n.cfg.Wall().UnixNano(), gotAt: n.now()}
+	until := time.Now().Add(hundreds(len(n.in)) * HelloTimeout)
+	_ = conn.SetDeadline(until)
+	served, frames, l, h, err := n.meetCaller(conn, until)
+	c := n.called(h)
 	if errors.Is(err, errAsked) {
+		defer conn.Close()
 		n.answer(served, frames)
 		return
 	}
 	if !n.gate.leave(conn) {
-		return // it was turned away meanwhile
+		_ = conn.Close() // it was turned away meanwhile
+		return
 	}
 	if err != nil {
+		defer conn.Close()
 		n.turnAway(served, err)
 		return
 	}
 	proved(served)
+	n.answerOn(served, l.from)
+	n.host(served, frames, l, c)
+}
+
+// host serves a machine that may have the link, on a connection, until it ends.
+func (n *Node) host(served net.Conn, frames *frameReader, l *inLink, c call) {
+	defer served.Close()
 	frames.limit = MaxFrame
 	if n.cfg.Accepted != nil {
 		served = n.cfg.Accepted(served, l.from)
@@ -118,8 +128,8 @@ func (n *Node) receive(conn net.Conn) {
 	}
 	n.received.Add(uint64(frames.end))
 	frames.r = counted{served, &n.received}
-	s := newSession(served, n.quiet(served, h.port))
-	err = l.attach(s, c)
+	s := newSession(served, n.quiet(served, c.port))
+	err := l.attach(s, c)
 	switch {
 	case err == nil:
 		l.serve(s, frames)
@@ -135,14 +145,20 @@ type call struct {
 	gotAt time.Duration // as Node.now
 }
 
+// called returns a HELLO that has come just now.
+func (n *Node) called(h hello) call {
+	return call{hello: h, got: n.cfg.Wall().UnixNano(), gotAt: n.now()}
+}
+
 // meetCaller hears who is on a new connection: by its address, by its certificate, where there
-// is TLS, and by its HELLO. It returns on what the two go on, and the caller's link.
-func (n *Node) meetCaller(raw net.Conn) (conn net.Conn, frames *frameReader, l *inLink, h hello, err error) {
+// is TLS, and by its HELLO. The connection has a deadline, until. It returns on what the two go
+// on, and the caller's link.
+func (n *Node) meetCaller(raw net.Conn, until time.Time) (conn net.Conn, frames *frameReader, l *inLink, h hello, err error) {
 	elsewhere := n.judgeSource(raw)
 	if elsewhere != nil && !n.mayAsk(raw) {
 		return raw, nil, nil, h, elsewhere
 	}
-	conn, shown, err := n.secure(raw, false)
+	conn, shown, err := n.secure(raw, false, until)
 	if err != nil {
 		return conn, nil, nil, h, err
 	}

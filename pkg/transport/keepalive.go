@@ -26,6 +26,9 @@ func watched(conn net.Conn, n *Node) bool {
 
 // plainTCP returns what is under a connection, if that is bare TCP.
 func plainTCP(conn net.Conn) (*net.TCPConn, bool) {
+	if s, ok := conn.(*stream); ok {
+		conn = s.shared.conn
+	}
 	if s, ok := conn.(*secured); ok {
 		conn = s.below.Conn
 	}

@@ -135,6 +135,9 @@ func writeAll(conn net.Conn, bufs [][]byte) (int64, error) {
 		n, err := conn.Write(bufs[0])
 		return int64(n), err
 	}
+	if s, ok := conn.(*stream); ok {
+		return s.writeAll(bufs, false)
+	}
 	v := net.Buffers(bufs)
 	return v.WriteTo(conn)
 }

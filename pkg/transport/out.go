@@ -17,6 +17,8 @@ type outLink struct {
 	secret Secret // what it proves itself with
 	line
 	again chan struct{} // a token: the peer has called, so it can be reached now
+	offer offer         // of the peer, to use its connection
+	own   bool          // this machine dials first
 
 	// All of the following is guarded by line.mu.
 	phase  phase
@@ -255,18 +257,19 @@ func (l *outLink) byeDue() bool {
 	return l.session != nil && l.peerClosed()
 }
 
-// missing says why the link does not stand, "" if it does.
-func (l *outLink) missing() string {
+// missing says why the link does not stand, "" if it does, and returns the reason, if one is
+// known.
+func (l *outLink) missing() (text string, reason error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.session != nil || l.peerClosed() {
-		return ""
+		return "", nil
 	}
 	why := "no answer"
 	if l.why != nil {
 		why = l.why.Error()
 	}
-	return l.name() + " cannot be reached: " + why
+	return l.name() + " cannot be reached: " + why, l.why
 }
 
 func (l *outLink) addStats(s *Stats) {
@@ -319,8 +322,11 @@ func (l *outLink) run() {
 	pause := redialFirst
 	var refusals thinned
 	var distrusts repeated
-	for {
-		established, err := l.connect()
+	for first, mayCall := true, true; ; first = false {
+		if mayCall {
+			l.awaitCall()
+		}
+		established, err := l.connect(first)
 		if err == nil || l.n.ctx.Err() != nil {
 			return
 		}
@@ -352,6 +358,7 @@ func (l *outLink) run() {
 			}
 		}
 		called, closed := l.rest(pause)
+		mayCall = established && !called
 		if closed {
 			return
 		}
@@ -405,13 +412,16 @@ func plainDialError(err error) error {
 
 // connect makes a connection and serves it until it ends. It returns nil when
 // the peer has said its last word on this link.
-func (l *outLink) connect() (established bool, err error) {
+func (l *outLink) connect(first bool) (established bool, err error) {
 	var s *session
 	var frames *frameReader
 	err = l.n.paced(func() error {
 		s, frames, err = l.open()
 		return err
 	})
+	if first && l.own {
+		l.n.half.tried(l.n.now())
+	}
 	if err != nil {
 		return false, err
 	}
@@ -425,20 +435,13 @@ func (l *outLink) connect() (established bool, err error) {
 // open makes a connection, and makes it the link's by HELLO and WELCOME.
 func (l *outLink) open() (*session, *frameReader, error) {
 	n := l.n
-	ctx, cancel := context.WithTimeout(n.ctx, hundreds(len(n.in))*WelcomeTimeout)
-	raw, err := n.cfg.Dial(ctx, "tcp", l.addr)
-	cancel()
+	conn, shown, err := l.reach()
 	if err != nil {
 		return nil, nil, err
 	}
 	// A node that is closed must not wait for a peer's WELCOME.
-	stop := context.AfterFunc(n.ctx, func() { _ = raw.Close() })
+	stop := context.AfterFunc(n.ctx, func() { _ = conn.Close() })
 	defer stop()
-	conn, shown, err := l.prove(raw)
-	if err != nil {
-		_ = raw.Close()
-		return nil, nil, err
-	}
 	frames := newFrameReader(counted{conn, &n.received}, MaxFrame)
 	var s *session
 	w, err := l.greet(conn, frames, shown)
@@ -456,17 +459,42 @@ func (l *outLink) open() (*session, *frameReader, error) {
 	return s, frames, nil
 }
 
+// reach returns a connection to the peer, and the machine whose certificate it has
+// shown on it: the peer's own, if it has called on one that can carry this link as well.
+func (l *outLink) reach() (conn net.Conn, shown int, err error) {
+	if s := l.offer.take(); s != nil {
+		return s, l.id, nil
+	}
+	n := l.n
+	ctx, cancel := context.WithTimeout(n.ctx, hundreds(len(n.in))*WelcomeTimeout)
+	raw, err := n.cfg.Dial(ctx, "tcp", l.addr)
+	cancel()
+	if err != nil {
+		return nil, AnyID, err
+	}
+	stop := context.AfterFunc(n.ctx, func() { _ = raw.Close() })
+	defer stop()
+	if conn, shown, err = l.prove(raw); err != nil {
+		_ = raw.Close()
+	}
+	return conn, shown, err
+}
+
 // prove puts TLS on a connection, where there is to be TLS. It returns the machine whose
 // certificate the peer has, which may be on this link; nobody else hears of its secret.
 func (l *outLink) prove(raw net.Conn) (conn net.Conn, shown int, err error) {
 	n := l.n
-	_ = raw.SetDeadline(time.Now().Add(hundreds(len(n.in)) * WelcomeTimeout))
-	if conn, shown, err = n.secure(raw, true); err != nil {
+	until := time.Now().Add(hundreds(len(n.in)) * WelcomeTimeout)
+	_ = raw.SetDeadline(until)
+	if conn, shown, err = n.secure(raw, true, until); err != nil {
 		return nil, shown, err
 	}
 	proved(conn) // it has shown what it has to show
 	if shown != AnyID {
 		err = n.learn(l, uint32(shown))
+	}
+	if err == nil {
+		n.hearOn(conn, shown)
 	}
 	return conn, shown, err
 }
@@ -599,6 +627,7 @@ func (l *outLink) attach(s *session, w greeting) (*session, error) {
 	l.heard.Store(int64(l.wrote))
 	l.session = s
 	l.mu.Unlock()
+	l.offer.decline()
 	if room {
 		l.n.cfg.Handler.Room(l.id)
 	}

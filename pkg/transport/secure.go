@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // TLS is how the machines of a run prove to each other who they are, underneath their
@@ -28,10 +30,29 @@ const MaxUnproved = 64 << 10
 // errUnproved says that somebody has sent too much before that.
 var errUnproved = refuse(CodeTLS, "more than %d bytes before it is known who that is", MaxUnproved)
 
+// sharing returns the same for connections that carry both links between two machines,
+// where the other end can do that as well. Nothing changes for those that cannot, or that
+// only ask something.
+func (t *TLS) sharing() *TLS {
+	with := *t
+	with.Client, with.Server = t.Client.Clone(), t.Server.Clone()
+	with.Client.NextProtos = []string{sharedProtocol}
+	chosen := t.Server.Clone()
+	chosen.NextProtos = with.Client.NextProtos
+	with.Server.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		if slices.Contains(h.SupportedProtos, sharedProtocol) {
+			return chosen, nil
+		}
+		return nil, nil
+	}
+	return &with
+}
+
 // secure puts TLS on a connection, where there is to be TLS, and returns the machine whose
-// certificate the other end has: AnyID without TLS. The connection must have a deadline.
-// With an error, it returns what the other end can be told that on.
-func (n *Node) secure(raw net.Conn, client bool) (conn net.Conn, shown int, err error) {
+// certificate the other end has: AnyID without TLS. The connection has a deadline, until.
+// It is that of the dialer's stream, where it carries two. With an error, it
+// returns what the other end can be told that on.
+func (n *Node) secure(raw net.Conn, client bool, until time.Time) (conn net.Conn, shown int, err error) {
 	if n.cfg.TLS == nil {
 		return raw, AnyID, nil
 	}
@@ -45,14 +66,24 @@ func (n *Node) secure(raw net.Conn, client bool) (conn net.Conn, shown int, err 
 	if err := s.Handshake(); err != nil {
 		return raw, AnyID, handshakeError(err, client)
 	}
-	if shown, err = n.cfg.TLS.Machine(s.ConnectionState()); err != nil {
-		return s, AnyID, &RefusedError{Code: CodeCertificate, Text: err.Error(), cause: err}
+	state := s.ConnectionState()
+	if shown, err = n.cfg.TLS.Machine(state); err != nil {
+		err = &RefusedError{Code: CodeCertificate, Text: err.Error(), cause: err}
 	}
-	return s, shown, nil
+	if state.NegotiatedProtocol != sharedProtocol {
+		return s, shown, err
+	}
+	_ = raw.SetDeadline(time.Time{})
+	first := &n.share(s).streams[streamOfDialer]
+	_ = first.SetDeadline(until)
+	return first, shown, err
 }
 
 // proved lifts the bounds for those who have not shown who they are.
 func proved(conn net.Conn) {
+	if s, ok := conn.(*stream); ok {
+		conn = s.shared.conn
+	}
 	if s, ok := conn.(*secured); ok {
 		s.below.proved.Store(true)
 	}

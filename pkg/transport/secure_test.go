@@ -456,11 +456,11 @@ func FuzzNoCertificate(f *testing.F) {
 			assert.True(t, refused == errOpen || refused.passing && !refused.final())
 		}
 		caller := &tape{r: bytes.NewReader(words)}
-		_, _, l, _, err := n.meetCaller(caller)
+		_, _, l, _, err := n.meetCaller(caller, time.Now().Add(deadline))
 		judge(err)
 		assert.Nil(t, l)
 		answerer := &tape{r: bytes.NewReader(words)}
-		_, _, err = n.secure(answerer, true)
+		_, _, err = n.secure(answerer, true, time.Now().Add(deadline))
 		judge(err)
 		for _, heard := range [][]byte{caller.written(), answerer.written()} {
 			assert.NotContains(t, string(heard), magic)

@@ -74,6 +74,10 @@ type Config struct {
 	// TLS, if not nil, is under each connection, over what Dial and the listener make. Nobody
 	// without the certificate of a machine gets as far as a HELLO, or as its answer.
 	TLS *TLS
+	// Apart has each link on a connection of its own even under TLS, so that Dial and
+	// Accepted see which of them it is. Else, where both ends can, one connection carries
+	// both links between two machines, at the price of one handshake.
+	Apart bool
 	// Past is what an earlier process of this machine has left behind, for
 	// each peer; none for a machine that begins.
 	Past []Past
@@ -147,6 +151,8 @@ type Node struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	dials  chan struct{} // as many as may be made at one time, while the node starts
+
+	half ownHalf // of the peers, where connections are shared
 
 	lingering chan struct{} // as many as are turned away are heard out at one time
 
@@ -235,12 +241,17 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 		failed: make(chan struct{}),
 		dials:  make(chan struct{}, MaxDials),
 		past:   make(map[int]Past),
+		half:   ownHalf{done: make(chan struct{})},
 
 		lingering: make(chan struct{}, maxLingering),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	for i, p := range cfg.Peers {
 		l := newOutLink(n, p, cfg.Secrets[i])
+		if p.ID != AnyID && dialsFirst(cfg.ID, p.ID, machines) {
+			l.own = true
+			n.half.left++
+		}
 		if p.ID != AnyID {
 			n.byID[p.ID] = l
 		}
@@ -323,6 +334,12 @@ func (c *Config) complete() {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.TLS == nil {
+		c.Apart = true
+	}
+	if !c.Apart {
+		c.TLS = c.TLS.sharing()
 	}
 	if c.Meet == nil {
 		c.Meet = func(int, []byte) error { return nil }
@@ -453,6 +470,7 @@ func (n *Node) awaitAloud(ctx context.Context, every time.Duration, ok func() bo
 func (n *Node) open() {
 	n.wg.Go(n.accept)
 	n.wg.Go(n.keep)
+	n.half.begin(n.now())
 	// Each machine begins with another one, so that they do not all meet at the first.
 	for i := range n.out {
 		n.wg.Go(n.out[(i+n.cfg.ID)%len(n.out)].run)
@@ -494,9 +512,14 @@ func (n *Node) paced(dial func() error) error {
 // missing says for whom this machine waits.
 func (n *Node) missing() *MissingError {
 	var parts []string
+	var why []error
 	for _, l := range n.out {
-		if missing := l.missing(); missing != "" {
+		missing, reason := l.missing()
+		if missing != "" {
 			parts = append(parts, missing)
+		}
+		if reason != nil {
+			why = append(why, reason)
 		}
 	}
 	if len(parts) == 0 {
@@ -509,7 +532,7 @@ func (n *Node) missing() *MissingError {
 	if len(parts) == 0 {
 		parts = append(parts, "the first word of every peer")
 	}
-	return &MissingError{strings.Join(parts, "; "), n.callers.all()}
+	return &MissingError{strings.Join(parts, "; "), why, n.callers.all()}
 }
 
 // Send puts a message on the link to a machine and returns its number. The

@@ -138,6 +138,7 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 	}
 	cfg.Dial = r.faults.Dial(new(net.Dialer).DialContext, func(addr string) int { return ids[addr] })
 	cfg.Accepted = r.faults.Accepted
+	cfg.Apart = r.faults.Any() // each direction has faults of its own
 	return transport.New(cfg, ln)
 }
 
@@ -215,6 +216,7 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 		return time.Time{}, ctx.Err()
 	}
 	r.steps.watcher.enter(summary.Connecting)
+	defer growHeap()()
 	if r.past.begun() {
 		return r.rejoin(ctx)
 	}
@@ -447,7 +449,10 @@ func (r *runner) end(ctx context.Context) (*summary.Machine, error) {
 func (r *runner) result(stop *logging.Stop, left []int) *summary.Machine {
 	elapsed, measured := r.mode.over(r.ran)
 	m := r.steps.figures.Machine(r.cfg.ID, r.cfg.Rate, stop.Queue)
-	if measured {
+	switch {
+	case r.past.stop != nil: // it had ended before: when its ticks ran is not known any more
+		m.Elapsed = 0
+	case measured:
 		m.Elapsed = elapsed
 	}
 	if !r.started.IsZero() {

@@ -48,6 +48,9 @@ func New(plan *fault.Plan, me int) *Faults {
 	return &Faults{plan: plan, me: me, clock: newClock(), conns: make(map[*conn]bool)}
 }
 
+// Any reports whether the plan has anything that can happen to this machine's connections.
+func (f *Faults) Any() bool { return f.plan != nil }
+
 // Since counts the plan's times from start on, without resets. A machine that comes
 // back to a run has to make its connections under the faults of that run.
 func (f *Faults) Since(start time.Time) { f.clock.start(start) }
