@@ -93,7 +93,7 @@ func TestPlayersAreAHeap(t *testing.T) {
 				h[0].turn.UnixMicro = micro
 				h.fix()
 			}
-			require.Equal(t, len(twin), len(h))
+			require.Len(t, h, len(twin))
 			for _, p := range twin {
 				require.False(t, p.before(h[0]))
 			}
