@@ -18,9 +18,11 @@ func TestFifoEqualsASlice(t *testing.T) {
 		var f fifo
 		var plain []event.Message
 		next := 0
-		size := rapid.SampledFrom([]struct{ largest, bursts int }{{3, 20}, {20, 20}, {2 * shrinkFrom, 3}}).Draw(t, "size")
-		largest := size.largest
-		for range rapid.IntRange(1, size.bursts).Draw(t, "bursts") {
+		largest, bursts := rapid.SampledFrom([]int{3, 20, 200, 2000}).Draw(t, "largest burst"), 20
+		if rapid.IntRange(0, 19).Draw(t, "is it long") == 19 { // seldom, as it takes its time
+			largest, bursts = 2*shrinkFrom, 3
+		}
+		for range rapid.IntRange(1, bursts).Draw(t, "bursts") {
 			var in []event.Message
 			for range rapid.IntRange(0, largest).Draw(t, "in") {
 				next++
@@ -67,7 +69,9 @@ func TestFifoShrinks(t *testing.T) {
 
 	resized, size := 0, len(f.ring)
 	for i := range long {
-		require.EqualValues(t, i, f.at(0).Seq)
+		if f.at(0).Seq != uint64(i) {
+			require.EqualValues(t, i, f.at(0).Seq)
+		}
 		f.pop()
 		if len(f.ring) != size {
 			resized++
