@@ -1,0 +1,126 @@
+package main
+
+// What is measured. A new row is one line here, and a new section of columns also one in
+// page.md. A test holds every row against the benchmarks that there are.
+
+const whole = "pkg/internal/bench/whole"
+
+var sections = []Section{
+	{Name: "stages", Set: Stages, Key: "stage", Rows: []Row{
+		{What: "clock: tick", Of: "pkg/clock BenchmarkTick", Time: "100ms", Rival: "one atomic addition", Ours: Reading{"/lamport", "ns/op"}, Other: Reading{"/atomic-add", "ns/op"}},
+		{What: "clock: receive", Of: "pkg/clock BenchmarkReceive", Time: "100ms", Rival: "one atomic addition", Ours: Reading{"/lamport", "ns/op"}, Other: Reading{"/atomic-add", "ns/op"}},
+		{What: "log: one line", Of: "pkg/logging BenchmarkWriterEvent", Time: "200ms", Rival: "hclog", Ours: Reading{"/logging", "ns/op"}, Other: Reading{"/hclog", "ns/op"}},
+		{What: "link: one message", Of: "pkg/transport BenchmarkLinkAgainstRaw", Time: "4000000x", Rival: "frames over bare TCP", Ours: Reading{"", "link-ns/msg"}, Other: Reading{"", "frames-ns/msg"}},
+		{What: "link over TLS: one message", Of: "pkg/transport BenchmarkLinkOverTLS", Time: "4000000x", Rival: "the link without", Ours: Reading{"", "tls-ns/msg"}, Other: Reading{"", "plain-ns/msg"}},
+		{What: "three machines, `--rates max`, with logs", Of: whole + " BenchmarkMax", Time: "1x", Goal: Goal{Rate: 7e6}},
+		{What: "`check`, 10 million events", Of: whole + " BenchmarkReading/check", Time: "1x", Rival: "`wc -l`", Goal: Goal{Rate: 15e6, Ratio: 0.35}},
+		{What: "`stats`", Of: whole + " BenchmarkReading/stats", Time: "1x", Rival: "`wc -l`", Goal: Goal{Rate: 15e6, Ratio: 0.35}},
+		{What: "`report`", Of: whole + " BenchmarkReading/report", Time: "1x", Rival: "`wc -l`"},
+		{What: "`export --format csv`", Of: whole + " BenchmarkReading/csv", Time: "1x", Rival: "`cat`", Goal: Goal{Rate: 6e6}},
+		{What: "`export --format jsonl`", Of: whole + " BenchmarkReading/jsonl", Time: "1x", Rival: "`cat`", Goal: Goal{Rate: 6e6}},
+		{What: "`replay`", Of: whole + " BenchmarkReading/replay", Time: "1x", Rival: "`wc -l`", Goal: Goal{Rate: 10e6}},
+		{What: "`sim --machines 1000000 --logs=false`, 60 s", Of: whole + " BenchmarkMillion", Time: "1x", Goal: Goal{Rate: 15e6}},
+	}},
+
+	{Name: "clocks", Set: Stages, Key: "ns", Columns: []Column{
+		{"plain value", Reading{"/value", "ns/op"}}, {"`clock.Lamport`", Reading{"/lamport", "ns/op"}},
+		{"behind a mutex", Reading{"/mutex", "ns/op"}}, {"`atomic.Add` alone", Reading{"/atomic-add", "ns/op"}},
+	}, Rows: []Row{
+		{What: "tick", Of: "pkg/clock BenchmarkTick", Time: "100ms"},
+		{What: "receive", Of: "pkg/clock BenchmarkReceive", Time: "100ms"},
+		{What: "both", Of: "pkg/clock BenchmarkTickReceive", Time: "100ms"},
+	}},
+	{Name: "machine", Set: Stages, Key: "one step", Columns: []Column{{"ns", Reading{"", "ns/op"}}, {"allocations", Reading{"", "allocs/op"}}}, Rows: []Row{
+		{What: "internal", Of: "pkg/machine BenchmarkStep/internal", Time: "100ms"},
+		{What: "send", Of: "pkg/machine BenchmarkStep/send", Time: "100ms"},
+		{What: "delivery and receive", Of: "pkg/machine BenchmarkDeliverReceive/queue-of-1", Time: "100ms"},
+	}},
+	{Name: "log", Set: Stages, Key: "one event", Columns: []Column{{"ns", Reading{"", "ns/op"}}, {"allocations", Reading{"", "allocs/op"}}}, Rows: []Row{
+		{What: "write", Of: "pkg/logging BenchmarkWriterEvent/logging", Time: "200ms"},
+		{What: "write, each in a new second", Of: "pkg/logging BenchmarkWriterEvent/logging/second", Time: "200ms"},
+		{What: "the same line by hclog", Of: "pkg/logging BenchmarkWriterEvent/hclog", Time: "200ms"},
+		{What: "read", Of: "pkg/logging BenchmarkReader/event", Time: "200ms"},
+	}},
+	{Name: "link", Set: Stages, Key: "8-byte messages, ns", Columns: []Column{
+		{"link", Reading{"", "link-ns/msg"}}, {"one call per message", Reading{"", "singly-ns/msg"}}, {"frames", Reading{"", "frames-ns/msg"}}, {"bytes", Reading{"", "bytes-ns/msg"}},
+		{"frames / link", Reading{"", "link/frames"}}, {"bytes / link", Reading{"", "link/bytes"}},
+	}, Rows: []Row{
+		{What: "plain", Of: "pkg/transport BenchmarkLinkAgainstRaw", Time: "4000000x"},
+	}},
+	{Name: "handshake", Set: Stages, Key: "", Columns: []Column{{"ns", Reading{"", "ns/op"}}, {"allocations", Reading{"", "allocs/op"}}}, Rows: []Row{
+		{What: "a handshake, both ends, on all cores", Of: "pkg/certs BenchmarkHandshake", Time: "200ms"},
+	}},
+
+	{Name: "wire", Set: Stages, Key: "a minute of the default cluster", Columns: []Column{
+		{"frames per message", Reading{"", "frames/message"}}, {"acknowledgements", Reading{"", "acks/message"}}, {"bytes", Reading{"", "bytes/message"}},
+		{"writes", Reading{"", "writes/message"}}, {"processor, % of a core", Reading{"", "%-core"}}, {"MB per process", Reading{"", "MB/process"}},
+	}, Rows: []Row{
+		{What: "rates 1, 5, 4", Of: whole + " BenchmarkMinute/default", Time: "1x"},
+	}},
+	{Name: "pace", Set: Stages, Key: "rates, paced by", Columns: []Column{
+		{"rate error, ppm", Reading{"", "ppm"}}, {"phase at the end, µs", Reading{"", "end-µs"}}, {"p50 late, µs", Reading{"", "p50-µs"}}, {"p99", Reading{"", "p99-µs"}},
+		{"latest", Reading{"", "max-µs"}}, {"ticks missed", Reading{"", "missed"}},
+	}, Rows: []Row{
+		{What: "1, 5, 4: `vm`", Of: "pkg/vm BenchmarkPace/rates=1,5,4/vm", Time: "1x", Flags: "-pace 4s"},
+		{What: "`time.Ticker`", Of: "pkg/vm BenchmarkPace/rates=1,5,4/Ticker", Time: "1x", Flags: "-pace 4s"},
+		{What: "`time.Sleep` to the due time", Of: "pkg/vm BenchmarkPace/rates=1,5,4/Sleep", Time: "1x", Flags: "-pace 4s"},
+		{What: "1000: `vm`", Of: "pkg/vm BenchmarkPace/rates=1000/vm", Time: "1x", Flags: "-pace 4s"},
+		{What: "`time.Ticker`", Of: "pkg/vm BenchmarkPace/rates=1000/Ticker", Time: "1x", Flags: "-pace 4s"},
+		{What: "`time.Sleep` to the due time", Of: "pkg/vm BenchmarkPace/rates=1000/Sleep", Time: "1x", Flags: "-pace 4s"},
+	}},
+	{Name: "beside", Set: Stages, Key: "machines of 0.1 and 5 ticks/s", Columns: []Column{
+		{"p50 late, µs", Reading{"", "p50-µs"}}, {"p99 late, µs", Reading{"", "p99-µs"}}, {"steps held back", Reading{"", "stalls"}},
+	}, Rows: []Row{
+		{What: "alone: `--rates 0.1,5`", Of: whole + " BenchmarkBeside/alone", Time: "1x"},
+		{What: "beside one at full speed: `--rates max,0.1,5`", Of: whole + " BenchmarkBeside/max", Time: "1x"},
+	}},
+	{Name: "hundred", Set: Stages, Key: "100 machines, 9,900 links", Columns: []Column{
+		{"all links up, s", Reading{"", "s"}}, {"processor time, s", Reading{"", "cpu-s"}},
+	}, Rows: []Row{
+		{What: "plain", Of: whole + " BenchmarkStart/plain", Time: "1x"},
+		{What: "`--tls`", Of: whole + " BenchmarkStart/tls", Time: "1x"},
+	}},
+	{Name: "full", Set: Stages, Key: "one event at full speed", Columns: []Column{
+		{"user, ns", Reading{"", "ns-user/event"}}, {"kernel, ns", Reading{"", "ns-kernel/event"}}, {"bytes of log", Reading{"", "bytes/event"}},
+	}, Rows: []Row{
+		{What: "three machines, all processes", Of: whole + " BenchmarkMax", Time: "1x"},
+	}},
+	{Name: "memory", Set: Stages, Key: "10 million events", Columns: []Column{{"MB at most", Reading{"", "MB"}}}, Rows: []Row{
+		{What: "`check`", Of: whole + " BenchmarkReading/check", Time: "1x"},
+		{What: "`stats`", Of: whole + " BenchmarkReading/stats", Time: "1x"},
+		{What: "`report`", Of: whole + " BenchmarkReading/report", Time: "1x"},
+		{What: "`export --format csv`", Of: whole + " BenchmarkReading/csv", Time: "1x"},
+		{What: "`export --format jsonl`", Of: whole + " BenchmarkReading/jsonl", Time: "1x"},
+		{What: "`replay`", Of: whole + " BenchmarkReading/replay", Time: "1x"},
+	}},
+
+	{Name: "virtual", Set: Stages, Key: "machines", Columns: []Column{
+		{"million events/s, one core", Reading{"/shards=1", "Mevents/s"}}, {"both cores", Reading{"/shards=2", "Mevents/s"}},
+	}, Rows: []Row{
+		{What: "1,000", Of: "pkg/sim BenchmarkMachines/1000/phase=0", Time: "1x"},
+		{What: "1,000, random phases", Of: "pkg/sim BenchmarkMachines/1000/phase=1", Time: "1x"},
+		{What: "100,000", Of: "pkg/sim BenchmarkMachines/100000/phase=0", Time: "1x"},
+		{What: "1,000,000", Of: "pkg/sim BenchmarkMachines/1000000/phase=0", Time: "1x"},
+	}},
+
+	{Name: "faults", Set: Stages, Key: "one decision, ns", Columns: []Column{
+		{"no plan", Reading{"/none", "ns/op"}}, {"five faults", Reading{"/few", "ns/op"}}, {"30,000 faults", Reading{"/large", "ns/op"}},
+	}, Rows: []Row{
+		{What: "`Blocked`", Of: "pkg/fault BenchmarkBlocked", Time: "50ms"},
+		{What: "`Delay`", Of: "pkg/fault BenchmarkDelay", Time: "50ms"},
+		{What: "`NotReading`", Of: "pkg/fault BenchmarkNotReading", Time: "50ms"},
+	}},
+	{Name: "cones", Set: Stages, Key: "a question about a million events, ns", Columns: []Column{
+		{"past", Reading{"/past", "ns/op"}}, {"future", Reading{"/future", "ns/op"}}, {"shortest chain", Reading{"/shortest", "ns/op"}},
+	}, Rows: []Row{
+		{What: "3 machines", Of: "pkg/causal BenchmarkCones/3 machines", Time: "100ms"},
+		{What: "100 machines", Of: "pkg/causal BenchmarkCones/100 machines", Time: "100ms"},
+	}},
+	{Name: "page", Set: Stages, Key: "a page in Chromium", Columns: []Column{
+		{"script per frame, p50, ms", Reading{"", "script-p50-ms"}}, {"p99", Reading{"", "script-p99-ms"}},
+		{"between frames, p50, ms", Reading{"", "frame-p50-ms"}}, {"p99", Reading{"", "frame-p99-ms"}},
+	}, Rows: []Row{
+		{What: "100 machines, 20,880 events", Of: "pkg/page BenchmarkFrames/hundred", Time: "1x"},
+		{What: "3 machines, 1,000,000 events", Of: "pkg/page BenchmarkFrames/1M", Time: "1x"},
+	}},
+}
