@@ -149,8 +149,8 @@ func (m *Measuring) build(ctx context.Context, pkg string) (string, error) {
 		return test, nil
 	}
 	test := filepath.Join(m.scratch, strings.ReplaceAll(pkg, "/", "-")+".test.exe")
-	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", test, "./"+pkg)
-	cmd.Dir = m.Root
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", test, ".")
+	cmd.Dir = filepath.Join(m.Root, pkg) // which may be a module of its own
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}

@@ -176,16 +176,24 @@ func quoteMeta(name string) string {
 	return b.String()
 }
 
+// modules are the directories that are modules of their own.
+var modules = []string{"pkg/internal/bench/peers/go"}
+
 // command returns the words of the call of go test.
 func (g *Group) command(count int) []string {
-	words := []string{"go", "test", "-run", "^$", "-bench", g.pattern()}
+	words := []string{"go", "test"}
+	where := "./" + g.Package
+	if slices.Contains(modules, g.Package) {
+		words, where = append(words, "-C", g.Package), "."
+	}
+	words = append(words, "-run", "^$", "-bench", g.pattern())
 	if g.Time != "" {
 		words = append(words, "-benchtime", g.Time)
 	}
 	if count > 0 {
 		words = append(words, "-count", fmt.Sprint(count), "-timeout", "60m")
 	}
-	words = append(words, "./"+g.Package)
+	words = append(words, where)
 	if g.Flags != "" {
 		words = append(append(words, "-args"), strings.Fields(g.Flags)...)
 	}

@@ -3,7 +3,10 @@ package main
 // What is measured. A new row is one line here, and a new section of columns also one in
 // page.md. A test holds every row against the benchmarks that there are.
 
-const whole = "pkg/internal/bench/whole"
+const (
+	whole = "pkg/internal/bench/whole"
+	peers = "pkg/internal/bench/peers"
+)
 
 var sections = []Section{
 	{Name: "stages", Set: Stages, Key: "stage", Rows: []Row{
@@ -123,4 +126,41 @@ var sections = []Section{
 		{What: "100 machines, 20,880 events", Of: "pkg/page BenchmarkFrames/hundred", Time: "1x"},
 		{What: "3 machines, 1,000,000 events", Of: "pkg/page BenchmarkFrames/1M", Time: "1x"},
 	}},
+
+	{Name: "peers", Set: Peers, Key: "stage", Rows: []Row{
+		{What: "clock: tick", Of: peers + "/go BenchmarkClock", Time: "100ms", Rival: "serf: Increment", Ours: Reading{"/tick/ours", "ns/op"}, Other: Reading{"/tick/serf", "ns/op"}},
+		{What: "clock: receive", Of: peers + "/go BenchmarkClock", Time: "100ms", Rival: "serf: Witness", Ours: Reading{"/receive/ours", "ns/op"}, Other: Reading{"/receive/serf", "ns/op"}},
+		{What: "log: one line", Of: "pkg/logging BenchmarkWriterEvent", Time: "200ms", Rival: "hclog", Ours: Reading{"/logging", "ns/op"}, Other: Reading{"/hclog", "ns/op"}},
+	}},
+	{Name: "model", Set: Peers, Key: "events/s of the model", Columns: againstPeer, Rows: []Row{
+		{What: "3 machines: SimPy", Of: peers + " BenchmarkModel/SimPy/machines=3", Time: "1x"},
+		{What: "SimGrid", Of: peers + " BenchmarkModel/SimGrid/machines=3", Time: "1x"},
+		{What: "ns-3", Of: peers + " BenchmarkModel/ns-3/machines=3", Time: "1x"},
+		{What: "1,000 machines: SimPy", Of: peers + " BenchmarkModel/SimPy/machines=1000", Time: "1x"},
+		{What: "SimGrid", Of: peers + " BenchmarkModel/SimGrid/machines=1000", Time: "1x"},
+		{What: "ns-3", Of: peers + " BenchmarkModel/ns-3/machines=1000", Time: "1x"},
+		{What: "100,000 machines: SimPy", Of: peers + " BenchmarkModel/SimPy/machines=100000", Time: "1x"},
+		{What: "10,000 machines: SimGrid", Of: peers + " BenchmarkModel/SimGrid/machines=10000", Time: "1x"},
+		{What: "100,000 machines: ns-3", Of: peers + " BenchmarkModel/ns-3/machines=100000", Time: "1x"},
+	}},
+	{Name: "phold", Set: Peers, Key: "events/s of PHOLD", Columns: againstPeer, Rows: []Row{
+		{What: "10⁴ processes, 0.1 remote: SimPy", Of: peers + " BenchmarkPHOLD/SimPy/lps=10000/remote=0.1", Time: "1x"},
+		{What: "SimGrid", Of: peers + " BenchmarkPHOLD/SimGrid/lps=10000/remote=0.1", Time: "1x"},
+		{What: "ns-3", Of: peers + " BenchmarkPHOLD/ns-3/lps=10000/remote=0.1", Time: "1x"},
+		{What: "0.5 remote: SimPy", Of: peers + " BenchmarkPHOLD/SimPy/lps=10000/remote=0.5", Time: "1x"},
+		{What: "SimGrid", Of: peers + " BenchmarkPHOLD/SimGrid/lps=10000/remote=0.5", Time: "1x"},
+		{What: "ns-3", Of: peers + " BenchmarkPHOLD/ns-3/lps=10000/remote=0.5", Time: "1x"},
+		{What: "all remote: SimPy", Of: peers + " BenchmarkPHOLD/SimPy/lps=10000/remote=1", Time: "1x"},
+		{What: "SimGrid", Of: peers + " BenchmarkPHOLD/SimGrid/lps=10000/remote=1", Time: "1x"},
+		{What: "ns-3", Of: peers + " BenchmarkPHOLD/ns-3/lps=10000/remote=1", Time: "1x"},
+		{What: "10⁶ processes, 0.5 remote: SimPy", Of: peers + " BenchmarkPHOLD/SimPy/lps=1000000/remote=0.5", Time: "1x"},
+		{What: "SimGrid", Of: peers + " BenchmarkPHOLD/SimGrid/lps=1000000/remote=0.5", Time: "1x"},
+		{What: "ns-3", Of: peers + " BenchmarkPHOLD/ns-3/lps=1000000/remote=0.5", Time: "1x"},
+	}},
+}
+
+// againstPeer are the columns of what is measured beside a peer, which has one core.
+var againstPeer = []Column{
+	{"ours, one core", Reading{"", "ours/s"}}, {"all cores", Reading{"", "all/s"}}, {"theirs", Reading{"", "rival/s"}},
+	{"ratio, one core", Reading{"", "ratio"}}, {"all cores", Reading{"", "ratio-all"}},
 }

@@ -2,7 +2,7 @@
 //
 // Three machines have the rates 1, 5 and 4; others have 1 to 6 in turn. A tick is an event,
 // and so is the arrival of a message: the core alone, without nodes, devices and packets,
-// which is the fastest that ns-3 can be. The heap is its fastest scheduler here.
+// which is the fastest that ns-3 can be. The priority queue is its fastest scheduler here.
 
 #include <ns3/core-module.h>
 
@@ -101,7 +101,7 @@ int main(int argc, char **argv) {
   const int n = std::atoi(argv[1]);
   const double seconds = std::atof(argv[2]);
   const uint64_t seed = std::strtoull(argv[3], nullptr, 10);
-  ObjectFactory scheduler("ns3::HeapScheduler");
+  ObjectFactory scheduler("ns3::PriorityQueueScheduler");
   Simulator::SetScheduler(scheduler);
 
   Counts counts;

@@ -49,7 +49,7 @@ int main(int argc, char **argv) {
   executed.resize(std::strtoull(argv[1], nullptr, 10));
   remote = std::atof(argv[2]);
   random64.seed(std::strtoull(argv[4], nullptr, 10));
-  ObjectFactory scheduler("ns3::HeapScheduler");
+  ObjectFactory scheduler("ns3::PriorityQueueScheduler");
   Simulator::SetScheduler(scheduler);
 
   const auto began = std::chrono::steady_clock::now();
