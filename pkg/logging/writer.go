@@ -295,7 +295,12 @@ func (w *Writer) checkEvent(e *event.Event) error {
 }
 
 // begin returns the buffer with the head of a new line.
-func (w *Writer) begin() []byte { return append(w.buf, w.head[:w.headLen]...) }
+func (w *Writer) begin() []byte {
+	n := len(w.buf)
+	b := slices.Grow(w.buf, maxHead)[:n+maxHead]
+	*(*[maxHead]byte)(b[n:]) = w.head // of a fixed size, which takes no call
+	return b[:n+w.headLen]
+}
 
 // end takes the buffer with the finished line.
 func (w *Writer) end(b []byte) {
@@ -322,8 +327,6 @@ func (w *Writer) refuseTime(t time.Time) {
 		w.refuse(fmt.Errorf("time %s: want the years 1970 to 9999", t.UTC().Truncate(time.Second).Format(time.RFC3339)))
 	}
 }
-
-func appendUint(b []byte, v uint64) []byte { return strconv.AppendUint(b, v, 10) }
 
 // appendElapsed writes a duration of at least 0 in seconds, cut to microseconds.
 func appendElapsed(b []byte, d time.Duration) []byte {

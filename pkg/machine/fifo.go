@@ -11,8 +11,10 @@ type fifo struct {
 }
 
 // shrinkFrom is the smallest ring that is given back when it has become far too
-// large: a queue that was long once need not hold its memory for ever.
-const shrinkFrom = 1 << 12
+// large: a queue that was long once need not hold its memory for ever. The queues of
+// machines that run as fast as they can reach tens of thousands many times a second,
+// and would be copied as often.
+const shrinkFrom = 1 << 17
 
 func (f *fifo) len() int { return f.n }
 
@@ -25,6 +27,20 @@ func (f *fifo) push(m event.Message) {
 	}
 	f.ring[(f.head+f.n)&(len(f.ring)-1)] = m
 	f.n++
+}
+
+func (f *fifo) pushAll(messages []event.Message) {
+	size := max(4, len(f.ring))
+	for size < f.n+len(messages) {
+		size *= 2
+	}
+	if size > len(f.ring) {
+		f.resize(size)
+	}
+	// What does not fit before the end of the ring stands at its start.
+	before := copy(f.ring[(f.head+f.n)&(size-1):], messages)
+	copy(f.ring, messages[before:])
+	f.n += len(messages)
 }
 
 // pop drops the oldest message; there must be one.

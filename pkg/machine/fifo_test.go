@@ -18,12 +18,20 @@ func TestFifoEqualsASlice(t *testing.T) {
 		var f fifo
 		var plain []event.Message
 		next := 0
-		largest := rapid.SampledFrom([]int{3, 20, 2 * shrinkFrom}).Draw(t, "largest burst")
-		for range rapid.IntRange(1, 20).Draw(t, "bursts") {
+		size := rapid.SampledFrom([]struct{ largest, bursts int }{{3, 20}, {20, 20}, {2 * shrinkFrom, 3}}).Draw(t, "size")
+		largest := size.largest
+		for range rapid.IntRange(1, size.bursts).Draw(t, "bursts") {
+			var in []event.Message
 			for range rapid.IntRange(0, largest).Draw(t, "in") {
 				next++
-				f.push(message(next))
-				plain = append(plain, message(next))
+				in = append(in, message(next))
+			}
+			if plain = append(plain, in...); rapid.Bool().Draw(t, "at once") {
+				f.pushAll(in)
+			} else {
+				for _, m := range in {
+					f.push(m)
+				}
 			}
 			for range rapid.IntRange(0, largest).Draw(t, "out") {
 				if len(plain) == 0 {
@@ -51,7 +59,7 @@ func TestFifoEqualsASlice(t *testing.T) {
 // copying at every step.
 func TestFifoShrinks(t *testing.T) {
 	var f fifo
-	const long = 1 << 17
+	const long = 1 << 20
 	for i := range long {
 		f.push(message(i))
 	}
@@ -70,7 +78,7 @@ func TestFifoShrinks(t *testing.T) {
 	}
 	assert.Zero(t, f.len())
 	assert.Len(t, f.ring, shrinkFrom/2, "small rings are kept")
-	assert.Equal(t, 6, resized, "from 2¹⁷ to 2¹¹")
+	assert.Equal(t, 4, resized, "from 2²⁰ to 2¹⁶")
 }
 
 // Around any length, one message in and one out again must not copy the queue

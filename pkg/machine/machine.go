@@ -83,6 +83,10 @@ func (m *Machine) Pending() map[int]uint64 {
 // Deliver puts a message at the end of the queue.
 func (m *Machine) Deliver(msg event.Message) { m.queue.push(msg) }
 
+// DeliverAll puts messages at the end of the queue, in this order. It keeps nothing of the
+// slice.
+func (m *Machine) DeliverAll(messages []event.Message) { m.queue.pushAll(messages) }
+
 // Step executes one instruction and describes it in ev. On
 // [clock.ErrSaturated] nothing has happened.
 func (m *Machine) Step(ev *event.Event) error {

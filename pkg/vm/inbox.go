@@ -32,6 +32,11 @@ const DefaultMaxJump = 1 << 48
 // small enough would use up a clock as well as one. At this rate it takes half a year.
 const honestRate = 1000
 
+// crowd is from how many messages on they go to the machine's queue before the next
+// tick, which takes them in otherwise. A slow machine gets a whole window between two ticks from
+// one that runs as fast as it can, and would be milliseconds late if it moved that first.
+const crowd = 1 << 12
+
 // inbox is where the network puts messages until the machine's next tick, in
 // the order of their arrival.
 type inbox struct {
@@ -39,6 +44,7 @@ type inbox struct {
 	maxJump uint64
 	clock   atomic.Uint64 // the machine's, as of its last commit
 	wake    chan struct{} // a token: something has changed for a machine that waits
+	many    chan struct{} // a token: so much is here that it should not wait for the next tick
 
 	began time.Time // when this process could first be sent something
 
@@ -55,7 +61,7 @@ func newInbox(id int, maxJump uint64) *inbox {
 	if maxJump == 0 {
 		maxJump = DefaultMaxJump
 	}
-	return &inbox{id: int32(id), maxJump: maxJump, wake: make(chan struct{}, 1), began: time.Now()}
+	return &inbox{id: int32(id), maxJump: maxJump, wake: make(chan struct{}, 1), many: make(chan struct{}, 1), began: time.Now()}
 }
 
 // Deliver is called by the transport. Its error says that a peer has sent what no
@@ -94,8 +100,12 @@ func (b *inbox) Deliver(from int, first uint64, payloads [][]byte) error {
 		})
 	}
 	b.waiting.Store(true)
+	many := len(b.messages) >= crowd
 	b.mu.Unlock()
-	b.ring()
+	nudge(b.wake)
+	if many {
+		nudge(b.many)
+	}
 	return nil
 }
 
@@ -122,19 +132,20 @@ func (b *inbox) raise(now, to clock.Time) error {
 func stamp(payload []byte) clock.Time { return clock.Time(binary.BigEndian.Uint64(payload)) }
 
 // Room is called by the transport.
-func (b *inbox) Room(int) { b.ring() }
+func (b *inbox) Room(int) { nudge(b.wake) }
 
-func (b *inbox) ring() {
+func nudge(bell chan<- struct{}) {
 	select {
-	case b.wake <- struct{}{}:
+	case bell <- struct{}{}:
 	default:
 	}
 }
 
-// drain hands all messages to deliver, in order. One goroutine may call it.
-func (b *inbox) drain(deliver func(event.Message)) {
+// drain hands all messages to deliver, in order, and reports whether there were any. One
+// goroutine may call it, and deliver may not keep the slice.
+func (b *inbox) drain(deliver func([]event.Message)) (some bool) {
 	if !b.waiting.Load() {
-		return
+		return false
 	}
 	b.mu.Lock()
 	messages := b.messages
@@ -144,7 +155,6 @@ func (b *inbox) drain(deliver func(event.Message)) {
 	}
 	b.waiting.Store(false)
 	b.mu.Unlock()
-	for _, m := range messages {
-		deliver(m)
-	}
+	deliver(messages)
+	return true
 }

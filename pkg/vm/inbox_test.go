@@ -40,7 +40,7 @@ func TestInboxChecksStamps(t *testing.T) {
 			b.clock.Store(100)
 			err := b.Deliver(1, 5, c.payloads)
 			var got []event.Message
-			b.drain(func(m event.Message) { got = append(got, m) })
+			b.drain(func(m []event.Message) { got = append(got, m...) })
 			if c.err != "" {
 				require.EqualError(t, err, c.err)
 				assert.Empty(t, got, "none of them is taken")

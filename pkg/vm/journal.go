@@ -11,8 +11,8 @@ import (
 
 // What is committed at once, at most.
 const (
-	commitBytes = 32 << 10
-	commitSteps = 1024
+	commitBytes = 128 << 10
+	commitSteps = 2048
 )
 
 // journal is a machine's event log, and the only way from the machine to its

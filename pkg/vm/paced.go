@@ -17,7 +17,7 @@ type paced struct {
 }
 
 func newPaced(cfg *Config, s *stepper, past *past) *paced {
-	s.take = s.machine.Deliver
+	s.take = s.machine.DeliverAll
 	p := &paced{stepper: s, schedule: newSchedule(cfg.Rate, cfg.Duration), logger: cfg.Logger}
 	p.schedule.next = s.machine.Steps() + 1
 	if past.paused > 0 { // those before were executed or missed
@@ -45,7 +45,11 @@ func (p *paced) over(ran time.Duration) (elapsed time.Duration, measured bool) {
 func (p *paced) drive() error {
 	var ev event.Event
 	for !p.schedule.over() {
-		if !p.until(p.schedule.due()) {
+		at := p.schedule.due()
+		if at > p.pacer.now() { // else it is one of several for which the machine has woken up
+			at = p.schedule.wake()
+		}
+		if !p.until(at) {
 			return nil
 		}
 		if going, err := p.step(&ev); !going || err != nil {
@@ -53,7 +57,7 @@ func (p *paced) drive() error {
 		}
 		now := time.Now()
 		p.tick(now, ev.Step)
-		p.record(p.wall(), &ev)
+		p.record(p.instant(), &ev)
 		// A burst is committed at once.
 		if p.schedule.due() > p.pacer.now() || p.journal.full() {
 			if err := p.commit(); err != nil {

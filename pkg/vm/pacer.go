@@ -10,6 +10,10 @@ type pacer struct {
 	timer *time.Timer
 	sleep func(time.Duration) // for the last moment of a wait
 	close func()
+
+	// While it waits, but for the last moment, the pacer answers whenever it is called.
+	called <-chan struct{} // nil: never
+	answer func()
 }
 
 // coarse is how long before an instant the pacer leaves Go's timers, which fire
@@ -61,6 +65,9 @@ func (p *pacer) until(at int64, stop <-chan struct{}) bool {
 		case <-stop:
 			p.timer.Stop()
 			return false
+		case <-p.called:
+			p.timer.Stop()
+			p.answer()
 		case <-p.timer.C:
 		}
 	}

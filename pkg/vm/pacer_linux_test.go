@@ -19,11 +19,21 @@ func TestTuningOfTheThreadIsUndone(t *testing.T) {
 		require.NoError(t, err)
 		return ns
 	}
-	before := slack()
+	asked := func() time.Duration {
+		attr, err := unix.SchedGetAttr(0, 0)
+		require.NoError(t, err)
+		return time.Duration(attr.Runtime)
+	}
+	before, long := slack(), asked()
 	require.NotEqual(t, 1, before)
 	p := newPacer(time.Now(), true)
 	assert.Equal(t, 1, slack())
+	if long != 0 { // else the kernel is too old
+		require.Greater(t, long, slice)
+		assert.Equal(t, slice, asked())
+	}
 	p.close()
 	assert.Equal(t, before, slack())
+	assert.Equal(t, long, asked())
 	assert.Contains(t, header(), "locked to thread", "the caller's own binding stays")
 }

@@ -125,7 +125,7 @@ func (r *recorded) execute(turn *replay.Turn) (going bool, err error) {
 	if err := r.turns.track.Compare(&ev); err != nil {
 		return false, err
 	}
-	r.record(r.wall(), &ev)
+	r.record(r.instant(), &ev)
 	if r.journal.full() {
 		return true, r.commit()
 	}
@@ -168,9 +168,11 @@ func (f *follower) skip(lines int) error {
 	return nil
 }
 
-func (f *follower) hold(m event.Message) {
-	f.held[m.From] = append(f.held[m.From], m)
-	f.here++
+func (f *follower) hold(messages []event.Message) {
+	for _, m := range messages {
+		f.held[m.From] = append(f.held[m.From], m)
+	}
+	f.here += len(messages)
 }
 
 // next returns the next turn, nil where the record ends.

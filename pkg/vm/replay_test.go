@@ -255,11 +255,11 @@ func TestFollowerWaits(t *testing.T) {
 	turn.Event.Kind = event.Receive
 	turn.Event.SetMessages(event.Message{From: 1, Seq: 1})
 	f := newFollower(nil, 3)
-	f.hold(event.Message{From: 2, Seq: 1})
-	f.hold(event.Message{From: 2, Seq: 2})
-	f.hold(event.Message{From: 2, Seq: 3})
+	f.hold([]event.Message{{From: 2, Seq: 1}})
+	f.hold([]event.Message{{From: 2, Seq: 2}})
+	f.hold([]event.Message{{From: 2, Seq: 3}})
 	assert.False(t, f.may(turn), "not its message")
-	f.hold(event.Message{From: 1, Seq: 1})
+	f.hold([]event.Message{{From: 1, Seq: 1}})
 	assert.True(t, f.may(turn))
 	turn.Here = 5
 	assert.False(t, f.may(turn), "too few")

@@ -39,6 +39,23 @@ func (s *schedule) over() bool { return s.next > s.last }
 // due returns when the next tick is due.
 func (s *schedule) due() int64 { return s.rate.Due(s.next) }
 
+// together is how long the first of several ticks waits for the others, so that a machine
+// wakes up once for them, writes once and sends once: about as late as a tick is
+// anyway, for waking up takes its time, and no tick is late at all that has no other
+// so close behind it.
+const together = 100 * time.Microsecond
+
+// wake returns when to wake up for the next tick: when the last one is due that is due
+// no more than together after it.
+func (s *schedule) wake() int64 {
+	due := s.due()
+	last := min(s.rate.Ticks(due+int64(together)), s.last)
+	if last <= s.next {
+		return due
+	}
+	return s.rate.Due(last)
+}
+
 // tick takes in that a tick is executed at now, and returns how late it is. It
 // is the next tick, or where that one is late by more than its period and more
 // than patience, the latest that is due: the ones before it are missed. Each

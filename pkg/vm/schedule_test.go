@@ -94,6 +94,56 @@ func TestScheduleIsOverWithItsRun(t *testing.T) {
 	assert.False(t, newSchedule(clock.Hertz, 0).over(), "without end")
 }
 
+// Ticks that stand close together share one wake-up, with the last of them. No other tick
+// is later for it.
+func TestTicksThatWakeUpTogether(t *testing.T) {
+	const µs = int64(time.Microsecond)
+	tests := []struct {
+		name string
+		rate string
+		next uint64
+		last uint64 // 0: without end
+		wake int64
+	}{
+		{"a lone tick", "1", 1, 0, s},
+		{"1 kHz", "1000", 5, 0, 5 * ms},
+		{"just too far apart", "9999", 1, 0, 100_010},
+		{"the second is as far behind as may be", "10000", 1, 0, 200 * µs},
+		{"50 kHz", "50000", 1, 0, 120 * µs},
+		{"50 kHz, later", "50000", 7, 0, 240 * µs},
+		{"the fastest", "1000000", 1, 0, 101 * µs},
+		{"no more than the run has", "50000", 7, 8, 160 * µs},
+		{"the run's last", "50000", 8, 8, 160 * µs},
+		{"a tick that is due after 292 years", "0.000000001", 10, 0, math.MaxInt64},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			sch := newSchedule(parseRate(t, tt.rate), 0)
+			sch.next = tt.next
+			if tt.last != 0 {
+				sch.last = tt.last
+			}
+			assert.Equal(t, tt.wake, sch.wake())
+		})
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		sch := newSchedule(clock.Rate(rapid.Uint64Range(1, uint64(clock.MaxRate)).Draw(t, "rate")), time.Minute)
+		if sch.over() {
+			return
+		}
+		sch.next = rapid.Uint64Range(1, sch.last).Draw(t, "next")
+		due, wake := sch.due(), sch.wake()
+		assert.True(t, due <= wake && wake <= due+int64(together), "due at %d, woken at %d", due, wake)
+		for sch.next < sch.last && sch.due() < wake {
+			sch.next++
+		}
+		assert.Equal(t, wake, sch.due(), "a tick is due then")
+		if sch.next++; !sch.over() {
+			assert.Greater(t, sch.due(), due+int64(together), "and the next one later")
+		}
+	})
+}
+
 func TestAbandonedTicksAreMissed(t *testing.T) {
 	tests := []struct {
 		name   string

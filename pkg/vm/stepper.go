@@ -22,9 +22,10 @@ type stepper struct {
 	watcher *watcher
 	peers   comparing        // nil: nobody's clock is compared
 	wall    func() time.Time // the system's clock, for stamps
-	// take is given each message that has come, in the order of its link. The
-	// mode delivers it to the machine, or holds it until its turn.
-	take func(event.Message)
+	// take is given the messages that have come, in the order of their links. The
+	// mode delivers them to the machine, or holds each until its turn; it keeps nothing of
+	// the slice.
+	take func([]event.Message)
 
 	// The bounds of the run, set when it begins.
 	pacer *pacer
@@ -33,6 +34,10 @@ type stepper struct {
 	// came is for how long the run has been going on as this process comes back to it,
 	// 0 where it did not stand still meanwhile.
 	came time.Duration
+
+	// at is the last reading of wall, which the lines of so many more steps may carry.
+	at     time.Time
+	shares int
 
 	late    time.Duration // how late the last tick was, of a schedule
 	stalls  uint64
@@ -44,6 +49,7 @@ type stepper struct {
 // thread until it is closed.
 func (s *stepper) begin(start time.Time, duration time.Duration, exact bool, stop <-chan struct{}) {
 	s.pacer, s.end, s.stop = newPacer(start, exact), math.MaxInt64, stop
+	s.pacer.called, s.pacer.answer = s.inbox.many, s.collect
 	if duration > 0 {
 		s.end = int64(duration)
 	}
@@ -52,6 +58,24 @@ func (s *stepper) begin(start time.Time, duration time.Duration, exact bool, sto
 // until waits for an instant, in nanoseconds since the start. It reports false if
 // the run was stopped first.
 func (s *stepper) until(at int64) bool { return s.pacer.until(at, s.stop) }
+
+// sharing is how many steps one reading of the system's clock serves, at most, where a
+// machine does not wait between them: a reading takes as long as a third of a step, and
+// so many steps take one or two microseconds, which is as fine as lines tell times.
+const sharing = 8
+
+// instant returns when the last step was executed, for its line: now, or the time of a
+// step shortly before. The clock is read again where something has come meanwhile, and
+// after each commit. So a message that is sent after an instant is received after it, too, as
+// far as the clocks of the two agree: it leaves with the commit, behind the reading for its
+// send, and the reading for its receive is behind its arrival.
+func (s *stepper) instant() time.Time {
+	if s.shares == 0 {
+		s.at, s.shares = s.wall(), sharing
+	}
+	s.shares--
+	return s.at
+}
 
 // step executes one instruction and describes it in ev, for the caller to record.
 // It reports false when the run has ended before that could be done.
@@ -80,7 +104,11 @@ func (s *stepper) resume() {
 }
 
 // collect takes in what has come.
-func (s *stepper) collect() { s.inbox.drain(s.take) }
+func (s *stepper) collect() {
+	if s.inbox.drain(s.take) {
+		s.shares = 0
+	}
+}
 
 // commit makes known what has happened since the last commit: to the log, then to
 // the peers, then to who watches.
@@ -94,6 +122,7 @@ func (s *stepper) commitLast() error {
 	if err := s.journal.commit(); err != nil {
 		return fmt.Errorf("the event log cannot be written, so the machine stops at step %d (nothing that is not logged was sent or acknowledged): %w", s.machine.Steps(), err)
 	}
+	s.shares = 0
 	s.inbox.clock.Store(uint64(s.machine.Clock()))
 	s.watcher.reached(s.machine, &s.figures, s.late)
 	return nil

@@ -13,7 +13,7 @@ type unpaced struct {
 }
 
 func newUnpaced(s *stepper) *unpaced {
-	s.take = s.machine.Deliver
+	s.take = s.machine.DeliverAll
 	return &unpaced{stepper: s}
 }
 
@@ -49,7 +49,7 @@ func (u *unpaced) burst() (going bool, err error) {
 		if going, err := u.step(&ev); !going || err != nil {
 			return false, err
 		}
-		u.record(u.wall(), &ev)
+		u.record(u.instant(), &ev)
 		if u.journal.full() {
 			break
 		}

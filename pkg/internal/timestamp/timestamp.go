@@ -18,8 +18,9 @@ type Text [Len]byte
 // Writer writes times into one [Text], which nobody else changes. The zero Writer
 // writes into the text of [Epoch].
 type Writer struct {
-	day    int64 // days since 1970-01-01, as in the text
-	second int64 // seconds since then, as in the text
+	day    int64  // days since 1970-01-01, as in the text
+	second int64  // seconds since then, as in the text
+	micro  uint32 // beyond the second, as in the text
 }
 
 // Epoch is the text of 1970-01-01T00:00:00Z.
@@ -32,6 +33,10 @@ func (w *Writer) Write(text *Text, t time.Time) bool {
 		return false
 	}
 	micro := uint32(t.Nanosecond()) / 1000
+	if micro == w.micro { // events share a reading of the clock
+		return true
+	}
+	w.micro = micro
 	f := text[len("2006-01-02T15:04:05."):][:6]
 	put2(f[0:2], micro/10000)
 	put2(f[2:4], micro/100%100)
