@@ -187,12 +187,19 @@ func BenchmarkMissing(b *testing.B) { b.Skip("a peer is missing: apt-get install
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// A page with a hole is no page, and neither is one that leaves a table out.
+// A page says what is missing on it, and leaves no table out.
 func TestPageIsWhole(t *testing.T) {
-	data := map[Set]*Data{Stages: measured(t), Peers: {}, Scaling: {}}
-	_, err := Page(data, sample)
-	require.ErrorContains(t, err, "not measured, of stages: stages: not yet")
-	whole := []Section{{Name: "nowhere", Set: Stages, Key: "what", Columns: sample[1].Columns, Rows: sample[1].Rows}}
-	_, err = Page(data, whole)
+	empty := func() *Data {
+		d, err := parse("empty", nil)
+		require.NoError(t, err)
+		return d
+	}
+	data := map[Set]*Data{Stages: measured(t), Peers: empty(), Scaling: empty()}
+	page, err := Page(data, sections)
+	require.NoError(t, err)
+	assert.Contains(t, string(page), "Nothing of this is measured yet. Not measured yet: peers: clock: tick;")
+	_, err = Page(data, sample[1:])
 	require.ErrorContains(t, err, `the page has a table "stages", but there is none`)
+	_, err = Page(data, append([]Section{{Name: "nowhere", Set: Stages}}, sections...))
+	require.ErrorContains(t, err, `the page has no table "nowhere"`)
 }

@@ -85,9 +85,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		list(stdout, chosen)
 		return nil
 	case "page":
-		text, err := pageOf(*store)
+		text, figures, err := pageOf(*store)
 		if err != nil {
 			return err
+		}
+		for name, svg := range figures {
+			if err := os.WriteFile(filepath.Join(*store, name), svg, 0o644); err != nil {
+				return err
+			}
 		}
 		return os.WriteFile(*page, text, 0o644)
 	}
@@ -136,19 +141,24 @@ func list(w io.Writer, chosen []Section) {
 	}
 }
 
-// pageOf makes the page from a directory of what was measured.
-func pageOf(store string) ([]byte, error) {
+// pageOf makes the page and its figures from a directory of what was measured.
+func pageOf(store string) (text []byte, figures map[string][]byte, err error) {
 	data := make(map[Set]*Data)
 	for _, set := range sets {
 		blocks, err := readBlocks(storeName(store, set))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if data[set], err = parse(storeName(store, set), blocks); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return Page(data, sections)
+	text, err = Page(data, sections)
+	if err != nil {
+		return nil, nil, err
+	}
+	figures, err = Plots(data, sections, plots)
+	return text, figures, err
 }
 
 // moduleRoot returns the directory of go.mod.

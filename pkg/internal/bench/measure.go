@@ -82,22 +82,29 @@ func (m *Measuring) measure(ctx context.Context, g *Group) (b Block, took time.D
 	if err != nil {
 		return b, 0, err
 	}
-	args := []string{"-test.v", "-test.run=^$", "-test.bench=" + g.pattern(), fmt.Sprint("-test.count=", m.Count), "-test.timeout=60m"}
+	times, count := 1, m.Count
+	if g.Whole {
+		times, count = m.Count, 1
+	}
+	args := []string{"-test.v", "-test.run=^$", "-test.bench=" + g.pattern(), fmt.Sprint("-test.count=", count), "-test.timeout=60m"}
 	if g.Time != "" {
 		args = append(args, "-test.benchtime="+g.Time)
 	}
-	cmd := exec.CommandContext(ctx, test, append(args, strings.Fields(g.Flags)...)...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 10 * time.Second
-	cmd.Dir = filepath.Join(m.Root, g.Package)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	args = append(args, strings.Fields(g.Flags)...)
+	var out bytes.Buffer
 	began := time.Now()
-	err = cmd.Run()
-	took = time.Since(began)
-	if err != nil {
-		return b, took, fmt.Errorf("%w\n%s%s", err, out.Bytes(), errs.Bytes())
+	for range times {
+		cmd := exec.CommandContext(ctx, test, args...)
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+		cmd.WaitDelay = 10 * time.Second
+		cmd.Dir = filepath.Join(m.Root, g.Package)
+		var errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Run(); err != nil {
+			return b, 0, fmt.Errorf("%w\n%s%s", err, out.Bytes(), errs.Bytes())
+		}
 	}
+	took = time.Since(began)
 	text, found, skipped := sift(out.String())
 	for _, s := range skipped {
 		fmt.Fprintf(m.Log, "\n  %s\n ", s)

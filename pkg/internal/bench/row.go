@@ -37,6 +37,10 @@ type Row struct {
 	Of    string // package and benchmark, with its sub-benchmarks: "pkg/sim BenchmarkMachines/1000"
 	Time  string // -benchtime; "": 1 s, as go test has it
 	Flags string // of the benchmark's own
+	// Whole says that a sub-benchmark needs what the others have found: all of them run,
+	// in a process of their own for each repetition.
+	Whole bool
+	X     float64 // of the row's points in a plot
 
 	Rival string  // what it is held against: "`wc -l`"
 	Thing string  // what is counted; "": events
@@ -67,6 +71,7 @@ type Group struct {
 	Function string // "BenchmarkMachines"
 	Time     string
 	Flags    string
+	Whole    bool
 	Names    []string // of benchmarks, with their sub-benchmarks; none twice
 }
 
@@ -103,7 +108,11 @@ func (r *Row) benchmark() (pkg, name string) {
 func (s *Section) group(r *Row) Group {
 	pkg, name := r.benchmark()
 	function, _, _ := strings.Cut(name, "/")
-	g := Group{Set: s.Set, Package: pkg, Function: function, Time: r.Time, Flags: r.Flags}
+	g := Group{Set: s.Set, Package: pkg, Function: function, Time: r.Time, Flags: r.Flags, Whole: r.Whole}
+	if r.Whole {
+		g.Names = []string{function}
+		return g
+	}
 	for _, m := range s.readings(r) {
 		if full := name + m.Sub; !slices.Contains(g.Names, full) {
 			g.Names = append(g.Names, full)

@@ -15,7 +15,7 @@ var sections = []Section{
 		{What: "log: one line", Of: "pkg/logging BenchmarkWriterEvent", Time: "200ms", Rival: "hclog", Ours: Reading{"/logging", "ns/op"}, Other: Reading{"/hclog", "ns/op"}},
 		{What: "link: one message", Of: "pkg/transport BenchmarkLinkAgainstRaw", Time: "4000000x", Rival: "frames over bare TCP", Ours: Reading{"", "link-ns/msg"}, Other: Reading{"", "frames-ns/msg"}},
 		{What: "link over TLS: one message", Of: "pkg/transport BenchmarkLinkOverTLS", Time: "4000000x", Rival: "the link without", Ours: Reading{"", "tls-ns/msg"}, Other: Reading{"", "plain-ns/msg"}},
-		{What: "three machines, `--rates max`, with logs", Of: whole + " BenchmarkMax", Time: "1x", Goal: Goal{Rate: 7e6}},
+		{What: "`launcher run --machines 3 --rates max`, with logs", Of: "pkg/vm BenchmarkPipeline/limit", Time: "1x", Whole: true, Rival: "its parts alone", Goal: Goal{Rate: 7e6, Ratio: 0.9}},
 		{What: "`check`, 10 million events", Of: whole + " BenchmarkReading/check", Time: "1x", Rival: "`wc -l`", Goal: Goal{Rate: 15e6, Ratio: 0.35}},
 		{What: "`stats`", Of: whole + " BenchmarkReading/stats", Time: "1x", Rival: "`wc -l`", Goal: Goal{Rate: 15e6, Ratio: 0.35}},
 		{What: "`report`", Of: whole + " BenchmarkReading/report", Time: "1x", Rival: "`wc -l`"},
@@ -72,10 +72,18 @@ var sections = []Section{
 		{What: "`time.Sleep` to the due time", Of: "pkg/vm BenchmarkPace/rates=1000/Sleep", Time: "1x", Flags: "-pace 4s"},
 	}},
 	{Name: "beside", Set: Stages, Key: "machines of 0.1 and 5 ticks/s", Columns: []Column{
-		{"p50 late, µs", Reading{"", "p50-µs"}}, {"p99 late, µs", Reading{"", "p99-µs"}}, {"steps held back", Reading{"", "stalls"}},
+		{"p50 late, µs", Reading{"", "p50-µs"}}, {"p99", Reading{"", "p99-µs"}}, {"latest", Reading{"", "max-µs"}}, {"steps held back", Reading{"", "stalls"}},
+		{"MB of the largest process", Reading{"", "MB-resident"}},
 	}, Rows: []Row{
-		{What: "alone: `--rates 0.1,5`", Of: whole + " BenchmarkBeside/alone", Time: "1x"},
-		{What: "beside one at full speed: `--rates max,0.1,5`", Of: whole + " BenchmarkBeside/max", Time: "1x"},
+		{What: "beside a third slow one: `--rates 1,0.1,5`", Of: "pkg/vm BenchmarkSlowBesideFast/rates=1,0.1,5", Time: "1x", Flags: "-pace 8s"},
+		{What: "beside one at full speed: `--rates max,0.1,5`", Of: "pkg/vm BenchmarkSlowBesideFast/rates=max,0.1,5", Time: "1x", Flags: "-pace 8s"},
+	}},
+	{Name: "ticks", Set: Stages, Key: "three paced machines", Columns: []Column{
+		{"user, ns per event", Reading{"", "ns-user/event"}}, {"kernel", Reading{"", "ns-kernel/event"}}, {"writes per message", Reading{"", "writes/message"}}, {"ticks missed", Reading{"", "missed"}},
+	}, Rows: []Row{
+		{What: "1,000 ticks/s", Of: "pkg/vm BenchmarkFastTicks/rate=1000", Time: "1x", Flags: "-pace 2s"},
+		{What: "10,000", Of: "pkg/vm BenchmarkFastTicks/rate=10000", Time: "1x", Flags: "-pace 2s"},
+		{What: "50,000", Of: "pkg/vm BenchmarkFastTicks/rate=50000", Time: "1x", Flags: "-pace 2s"},
 	}},
 	{Name: "hundred", Set: Stages, Key: "100 machines, 9,900 links", Columns: []Column{
 		{"all links up, s", Reading{"", "s"}}, {"processor time, s", Reading{"", "cpu-s"}},
@@ -83,10 +91,17 @@ var sections = []Section{
 		{What: "plain", Of: whole + " BenchmarkStart/plain", Time: "1x"},
 		{What: "`--tls`", Of: whole + " BenchmarkStart/tls", Time: "1x"},
 	}},
-	{Name: "full", Set: Stages, Key: "one event at full speed", Columns: []Column{
-		{"user, ns", Reading{"", "ns-user/event"}}, {"kernel, ns", Reading{"", "ns-kernel/event"}}, {"bytes of log", Reading{"", "bytes/event"}},
+	{Name: "budget", Set: Stages, Key: "one event at full speed", Columns: []Column{
+		{"user, ns", Reading{"", "ns-user/event"}}, {"kernel, ns", Reading{"", "ns-kernel/event"}},
 	}, Rows: []Row{
-		{What: "three machines, all processes", Of: whole + " BenchmarkMax", Time: "1x"},
+		{What: "a step of the machine", Of: "pkg/vm BenchmarkPipeline/step", Time: "1x", Whole: true},
+		{What: "reading the clock", Of: "pkg/vm BenchmarkPipeline/clock", Time: "1x", Whole: true},
+		{What: "its line", Of: "pkg/vm BenchmarkPipeline/format", Time: "1x", Whole: true},
+		{What: "`write` of the lines", Of: "pkg/vm BenchmarkPipeline/write", Time: "1x", Whole: true},
+		{What: "its messages over links", Of: "pkg/vm BenchmarkPipeline/links", Time: "1x", Whole: true},
+		{What: "all parts: the limit", Of: "pkg/vm BenchmarkPipeline/limit", Time: "1x", Whole: true},
+		{What: "the rest", Of: "pkg/vm BenchmarkPipeline/rest", Time: "1x", Whole: true},
+		{What: "the whole", Of: "pkg/vm BenchmarkPipeline/whole", Time: "1x", Whole: true},
 	}},
 	{Name: "memory", Set: Stages, Key: "10 million events", Columns: []Column{{"MB at most", Reading{"", "MB"}}}, Rows: []Row{
 		{What: "`check`", Of: whole + " BenchmarkReading/check", Time: "1x"},
@@ -157,10 +172,49 @@ var sections = []Section{
 		{What: "SimGrid", Of: peers + " BenchmarkPHOLD/SimGrid/lps=1000000/remote=0.5", Time: "1x"},
 		{What: "ns-3", Of: peers + " BenchmarkPHOLD/ns-3/lps=1000000/remote=0.5", Time: "1x"},
 	}},
+
+	{Name: "processes", Set: Scaling, Key: "machines", Columns: []Column{
+		{"all links up, s", Reading{"", "s"}}, {"events/s at full speed", Reading{"", "events/s"}}, {"MB per process", Reading{"", "MB/process"}},
+		{"kB per link", Reading{"", "kB/link"}}, {"processor per machine, % of a core", Reading{"", "%-core/machine"}},
+	}, Rows: []Row{
+		{What: "3", X: 3, Of: whole + " BenchmarkMachines/N=3", Time: "1x"},
+		{What: "10", X: 10, Of: whole + " BenchmarkMachines/N=10", Time: "1x"},
+		{What: "30", X: 30, Of: whole + " BenchmarkMachines/N=30", Time: "1x"},
+		{What: "100", X: 100, Of: whole + " BenchmarkMachines/N=100", Time: "1x"},
+		{What: "300", X: 300, Of: whole + " BenchmarkMachines/N=300", Time: "1x"},
+	}},
+	{Name: "lengths", Set: Scaling, Key: "events", Columns: []Column{
+		{"`check`, events/s", Reading{"/check", "events/s"}}, {"`stats`", Reading{"/stats", "events/s"}}, {"`report`", Reading{"/report", "events/s"}},
+		{"`check`, MB", Reading{"/check", "MB"}}, {"`stats`", Reading{"/stats", "MB"}}, {"`report`", Reading{"/report", "MB"}},
+	}, Rows: []Row{
+		{What: "100,000", X: 1e5, Of: whole + " BenchmarkEvents/events=100000", Time: "1x"},
+		{What: "300,000", X: 3e5, Of: whole + " BenchmarkEvents/events=300000", Time: "1x"},
+		{What: "1 million", X: 1e6, Of: whole + " BenchmarkEvents/events=1000000", Time: "1x"},
+		{What: "3 million", X: 3e6, Of: whole + " BenchmarkEvents/events=3000000", Time: "1x"},
+		{What: "10 million", X: 1e7, Of: whole + " BenchmarkEvents/events=10000000", Time: "1x"},
+	}},
 }
 
 // againstPeer are the columns of what is measured beside a peer, which has one core.
 var againstPeer = []Column{
 	{"ours, one core", Reading{"", "ours/s"}}, {"all cores", Reading{"", "all/s"}}, {"theirs", Reading{"", "rival/s"}},
 	{"ratio, one core", Reading{"", "ratio"}}, {"all cores", Reading{"", "ratio-all"}},
+}
+
+// plots are the figures of the page: columns of sections over the X of their rows.
+var plots = []Plot{
+	{Name: "processes", Title: "More machines on one host", Section: "processes", X: "machines", Panels: []PlotPanel{
+		{Title: "Start: all links up", Y: "s", Log: true, Curves: []PlotCurve{{"", Reading{"", "s"}}}},
+		{Title: "At full speed", Y: "events/s", Curves: []PlotCurve{{"", Reading{"", "events/s"}}}},
+		{Title: "Memory", Y: "MB, kB", Log: true, Curves: []PlotCurve{{"MB per process", Reading{"", "MB/process"}}, {"kB per link", Reading{"", "kB/link"}}}},
+		{Title: "Processor at default rates", Y: "% of a core per machine", Log: true, Curves: []PlotCurve{{"", Reading{"", "%-core/machine"}}}},
+	}},
+	{Name: "lengths", Title: "Longer runs of three machines", Section: "lengths", X: "events", Panels: []PlotPanel{
+		{Title: "Speed, from the start of the command to its end", Y: "events/s", Curves: []PlotCurve{
+			{"check", Reading{"/check", "events/s"}}, {"stats", Reading{"/stats", "events/s"}}, {"report", Reading{"/report", "events/s"}},
+		}},
+		{Title: "Memory at most", Y: "MB", Curves: []PlotCurve{
+			{"check", Reading{"/check", "MB"}}, {"stats", Reading{"/stats", "MB"}}, {"report", Reading{"/report", "MB"}},
+		}},
+	}},
 }

@@ -116,8 +116,9 @@ func TestNames(t *testing.T) {
 		assert.NotEmpty(t, s.Rows, s.Name)
 		of := make(map[string]bool)
 		for _, r := range s.Rows {
-			assert.False(t, of[r.Of+r.Flags], "%s: %s twice", s.Name, r.Of)
-			of[r.Of+r.Flags] = true
+			key := r.Of + r.Flags + r.Ours.Sub + r.Ours.Unit
+			assert.False(t, of[key], "%s: %s twice", s.Name, r.Of)
+			of[key] = true
 			assert.Regexp(t, regexp.MustCompile(`^pkg/\S+ Benchmark\S`), r.Of)
 		}
 	}
@@ -128,7 +129,12 @@ func TestNames(t *testing.T) {
 func TestPage(t *testing.T) {
 	root, err := moduleRoot(context.Background())
 	require.NoError(t, err)
-	want, err := pageOf(filepath.Join(root, "docs", "benchmarks"))
-	require.NoError(t, err, "make bench-docs measures what is missing")
+	store := filepath.Join(root, "docs", "benchmarks")
+	want, figures, err := pageOf(store)
+	require.NoError(t, err)
 	assert.Equal(t, string(want), readFile(t, filepath.Join(root, "docs", "benchmarks.md")))
+	for name, svg := range figures {
+		assert.Equal(t, string(svg), readFile(t, filepath.Join(store, name)), name)
+		assert.Contains(t, string(want), "(benchmarks/"+name+")")
+	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,19 +16,20 @@ import (
 // Figure is a median with the interval in which the true one lies with 95 %, as benchstat
 // has it. Of fewer than six values there is no such interval.
 type Figure struct {
-	Median float64
-	Spread string // "± 2%", "" if there is no interval
-	N      int
+	Median    float64
+	Low, High float64 // the interval; of fewer values, the smallest and the largest
+	Spread    string  // "± 2 %", "" if there is no interval
 }
 
 func figureOf(values []float64) (f Figure) {
 	if len(values) == 0 {
-		return Figure{Median: math.NaN()}
+		return Figure{Median: math.NaN(), Low: math.NaN(), High: math.NaN()}
 	}
-	sample := benchmath.NewSample(append([]float64(nil), values...), &benchmath.DefaultThresholds)
+	sample := benchmath.NewSample(slices.Clone(values), &benchmath.DefaultThresholds)
 	s := benchmath.AssumeNothing.Summary(sample, 0.95)
-	f = Figure{Median: s.Center, N: len(values)}
+	f = Figure{Median: s.Center, Low: slices.Min(values), High: slices.Max(values)}
 	if !math.IsInf(s.Lo, 0) && !math.IsInf(s.Hi, 0) && len(values) >= 6 {
+		f.Low, f.High = s.Lo, s.Hi
 		f.Spread = "± " + strings.Replace(s.PctRangeString(), "%", " %", 1)
 	}
 	return f

@@ -17,32 +17,13 @@ import (
 )
 
 var (
-	unpaced = flag.Duration("unpaced", 4*time.Second, "how long BenchmarkMax runs")
-	events  = flag.Int("events", 10_000_000, "events of the run that BenchmarkReading reads, about")
-	minute  = flag.Duration("minute", time.Minute, "how long BenchmarkMinute runs the default cluster")
-	beside  = flag.Duration("beside", 10*time.Second, "how long BenchmarkBeside runs")
+	events = flag.Int("events", 10_000_000, "events of the run that BenchmarkReading reads, about")
+	minute = flag.Duration("minute", time.Minute, "how long BenchmarkMinute runs the default cluster")
 )
 
 // quietly is what every run here is started with: only the machines are measured, not what
 // reads their logs afterwards.
 var quietly = []string{"--quiet", "--check=false", "--report=false"}
-
-// BenchmarkMax is three machines as fast as they can, with logs: launcher run --machines 3
-// --rates max. The processor time is that of all processes for each event.
-func BenchmarkMax(b *testing.B) {
-	for range b.N {
-		dir, remove := newDir(b)
-		p := launcher(b, nil, append([]string{"run", "--machines", "3", "--rates", "max", "--ports", "auto", "--duration", unpaced.String(), "--out", dir}, quietly...)...)
-		_, n := machines(b, dir)
-		_, size := logsOf(b, dir)
-		b.ReportMetric(0, "ns/op")
-		b.ReportMetric(float64(n)/unpaced.Seconds(), "events/s")
-		b.ReportMetric(float64(p.user)/float64(n), "ns-user/event")
-		b.ReportMetric(float64(p.system)/float64(n), "ns-kernel/event")
-		b.ReportMetric(float64(size)/float64(n), "bytes/event")
-		remove()
-	}
-}
 
 // recorded makes a run of about so many events at full speed, and returns it. It is made
 // once.
@@ -242,41 +223,4 @@ func linked(b testing.TB, dir string) time.Duration {
 		}
 	}
 	return last.Sub(record.Started)
-}
-
-// BenchmarkBeside holds two slow machines beside one that runs as fast as it can, --rates
-// max,0.1,5, against the slow ones alone: how late their ticks are, the worse of the two.
-func BenchmarkBeside(b *testing.B) {
-	type figures struct {
-		p50, p99 time.Duration
-		stalls   uint64
-	}
-	slow := func(rates string) (f figures) {
-		dir, remove := newDir(b)
-		defer remove()
-		launcher(b, nil, append([]string{"run", "--rates", rates, "--ports", "auto", "--duration", beside.String(), "--out", dir}, quietly...)...)
-		all, _ := machines(b, dir)
-		for _, m := range all {
-			f.p50, f.p99 = max(f.p50, m.Lateness.P50), max(f.p99, m.Lateness.P99)
-			f.stalls += m.Stalls
-		}
-		return f
-	}
-	report := func(b *testing.B, f figures) {
-		b.ReportMetric(0, "ns/op")
-		b.ReportMetric(float64(f.p50)/1e3, "p50-µs")
-		b.ReportMetric(float64(f.p99)/1e3, "p99-µs")
-		b.ReportMetric(float64(f.stalls), "stalls")
-	}
-	alone := together(b, func() figures { return slow("0.1,5") })
-	b.Run("alone", func(b *testing.B) {
-		for range b.N {
-			report(b, alone())
-		}
-	})
-	b.Run("max", func(b *testing.B) {
-		for range b.N {
-			report(b, slow("max,0.1,5"))
-		}
-	})
 }
