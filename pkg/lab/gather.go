@@ -21,6 +21,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/gather"
 	"github.com/scalemodel/lamport/pkg/internal/disk"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/table"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/page"
 	"github.com/scalemodel/lamport/pkg/progress"
@@ -286,7 +287,7 @@ func (g *Gather) conclude(env *Env, name string, machines []gather.Machine, inte
 			hosts = append(hosts, m.About.Host)
 		}
 	}
-	if err := env.sumUp(g.Dir, summaries(stats, machines, run.Record), g.Machines, max(1, len(distinct(hosts)))); err != nil {
+	if err := env.sumUp(g.Dir, summaries(stats, machines, run.Record), table.Options{Machines: g.Machines, Clocks: max(1, len(distinct(hosts)))}); err != nil {
 		return exit.With(exit.Died, err)
 	}
 	if l := stats.Lateness; l.Ticks > 0 && (run.Record == nil || run.Record.Virtual == nil) {

@@ -92,7 +92,7 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 	}
 	ungathered := p.gather(ctx, env, hosts)
 	return env.concluding(p.Dir, func(env *Env) error {
-		summaryErr := env.sumUp(p.Dir, present(results), len(p.Rates), hosts.Size())
+		summaryErr := env.sumUp(p.Dir, present(results), table.Options{Machines: len(p.Rates), Clocks: hosts.Size()})
 		if err := join(err, summaryErr, ungathered); err != nil {
 			return err
 		}
@@ -167,10 +167,10 @@ func present(results []*summary.Machine) iter.Seq[summary.Machine] {
 // sumUp keeps what the machines did in the run's directory, "" for none, and
 // prints it. Nothing is printed of a run without a result. With more than one clock,
 // what they say cannot be compared.
-func (e *Env) sumUp(dir string, machines iter.Seq[summary.Machine], n, clocks int) error {
+func (e *Env) sumUp(dir string, machines iter.Seq[summary.Machine], o table.Options) error {
 	if dir != "" {
 		var err error
-		if n > rundir.MaxListed {
+		if o.Machines > rundir.MaxListed {
 			err = rundir.WritePopulation(dir, summary.Survey(machines))
 		} else {
 			err = rundir.WriteSummary(dir, machines)
@@ -180,7 +180,8 @@ func (e *Env) sumUp(dir string, machines iter.Seq[summary.Machine], n, clocks in
 		}
 	}
 	for range machines {
-		return table.Write(e.Out, machines, table.Options{Screen: e.screen(), ForAll: allColumns, Machines: n, Clocks: clocks})
+		o.Screen, o.ForAll = e.screen(), allColumns
+		return table.Write(e.Out, machines, o)
 	}
 	return nil
 }

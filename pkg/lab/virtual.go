@@ -9,6 +9,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/table"
 	"github.com/scalemodel/lamport/pkg/progress"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/rundir"
@@ -99,7 +100,7 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 		env.unlinked(err)
 	}
 	return dir, env.concluding(dir, func(env *Env) error {
-		if err := env.sumUp(dir, result.Machines(), len(v.Rates), 1); err != nil {
+		if err := env.sumUp(dir, result.Machines(), table.Options{Machines: len(v.Rates), Clocks: 1, Virtual: true}); err != nil {
 			return exit.With(exit.Died, err)
 		}
 		if v.Machines != "" {

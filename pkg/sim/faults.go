@@ -21,16 +21,8 @@ import (
 type faults struct {
 	plan *fault.Plan
 	down []int64 // by machine: when it comes back, 0: it is there
-	held []held  // by machine: its schedule, while it is paused
 
 	missed []uint64 // by machine: ticks that will never run
-}
-
-// held is the schedule of a machine that is paused.
-type held struct {
-	due    int64
-	frac   uint64
-	paused bool
 }
 
 const (
@@ -51,7 +43,7 @@ func newFaults(cfg *Config) (*faults, error) {
 	}
 	n := len(cfg.Rates)
 	return &faults{
-		plan: plan, down: make([]int64, n), held: make([]held, n), missed: make([]uint64, n),
+		plan: plan, down: make([]int64, n), missed: make([]uint64, n),
 	}, nil
 }
 
@@ -85,13 +77,13 @@ func (e *engine) act(a *fault.Action) {
 		}
 	case a.Kind == fault.Pause && !a.Over:
 		for _, id := range a.Machines {
-			nd := e.node(id)
-			e.faults.held[id] = held{due: nd.due, frac: nd.frac, paused: true}
-			nd.due = never
+			e.rota(id).due = never
 		}
 	case a.Kind == fault.Pause:
 		for _, id := range a.Machines {
-			e.goOn(id, at)
+			r := e.rota(id)
+			r.due = r.base
+			e.catchUp(id, at)
 		}
 	case a.Kind == fault.Reset:
 		for to := range e.machines {
@@ -131,16 +123,16 @@ func (e *engine) route(from, to int, key uint64, at int64) int64 {
 // resend sends some of the messages to a machine once more, each at an instant
 // that which names for it. On each link it must choose all from some message on.
 func (e *engine) resend(to int, now int64, which func(*message) (at int64, again bool)) {
-	nd := e.node(to)
-	if nd.n == 0 {
+	q := e.queue(to)
+	if q.n == 0 {
 		return
 	}
-	ring := e.shards[0].pool.ring(nd.ring, nd.size)
+	ring := e.shards[0].ring(q)
 	mask := uint32(len(ring) - 1)
-	waiting := make([]message, nd.n)
+	waiting := make([]message, q.n)
 	again := 0
 	for i := range waiting {
-		waiting[i] = ring[(nd.head+uint32(i))&mask]
+		waiting[i] = ring[(q.head+uint32(i))&mask]
 		m := &waiting[i]
 		if at, ok := which(m); ok {
 			// Not the latency that it had the first time.
@@ -166,7 +158,7 @@ func (e *engine) resend(to int, now int64, which func(*message) (at int64, again
 		return 1
 	})
 	for i := range waiting {
-		ring[(nd.head+uint32(i))&mask] = waiting[i]
+		ring[(q.head+uint32(i))&mask] = waiting[i]
 	}
 }
 
@@ -175,7 +167,7 @@ func (e *engine) resend(to int, now int64, which func(*message) (at int64, again
 // and nobody holds is sent again when it is back.
 func (e *engine) kill(id int, at, end int64) {
 	s, nd := e.shards[0], e.node(id)
-	if err := e.logs.writers[id].Flush(); err != nil {
+	if err := e.logs.settle(id); err != nil {
 		s.fail(err)
 		return
 	}
@@ -184,7 +176,7 @@ func (e *engine) kill(id int, at, end int64) {
 		s.fail(err)
 		return
 	}
-	nd.due, nd.seen = never, 0
+	e.rota(id).due, e.queue(id).seen = never, 0
 	nd.state = machine.NewState(e.cfg.Seed, id)
 	e.logs.links[id].Clear()
 	e.resend(id, at, func(*message) (int64, bool) { return end, true })
@@ -206,7 +198,7 @@ func (e *engine) recover(id int, at int64) {
 	// The schedule is the old one. Which of its ticks were missed before is not
 	// in the log, so all that have no step count now.
 	e.faults.missed[id] = 0
-	e.classes[nd.class].seek(nd, e.origin(id), nd.state.Steps()+1)
+	e.rota(id).seek(e.origin(id), nd.state.Steps()+1)
 	e.catchUp(id, at)
 }
 
@@ -246,33 +238,28 @@ func (e *engine) redo(id int, nd *node) error {
 	}
 }
 
-// goOn ends a pause.
-func (e *engine) goOn(id int, at int64) {
-	nd, h := e.node(id), &e.faults.held[id]
-	nd.due, nd.frac = h.due, h.frac
-	*h = held{}
-	e.catchUp(id, at)
-}
-
 // catchUp executes the ticks that have become late at one instant, except that
 // where more than one is late, and one by more than patience, all but the latest
 // are missed.
 func (e *engine) catchUp(id int, at int64) {
-	s, nd := e.shards[0], e.node(id)
-	c := &e.classes[nd.class]
-	later := *nd
-	later.advance(c)
-	if at-nd.due > patience && later.due < at {
-		for ; later.due <= at; later.advance(c) {
-			nd.due, nd.frac = later.due, later.frac
+	s, r := e.shards[0], e.rota(id)
+	later := *r
+	later.round()
+	if at-r.due > patience && later.due < at {
+		for ; later.due <= at; later.round() {
+			*r = later
 			e.faults.missed[id]++
 		}
 	}
-	for nd.due <= at {
-		nd.advance(c)
-		s.step(nd, id, at)
+	for r.due <= at {
+		r.round()
+		s.step(int32(id), at)
 	}
 }
+
+// rota returns the rota of a machine. With faults each has one of its own, and they
+// stand, like the machines, in the order of their ids.
+func (e *engine) rota(id int) *rota { return &e.shards[0].rotas[id] }
 
 // restore brings all machines back at the end of a run that was stopped.
 func (e *engine) restore() {

@@ -2,19 +2,19 @@ package sim
 
 import "iter"
 
-// heap executes the ticks of any number of machines, in their order, and what a plan
+// heap executes the ticks of any number of rotas, in their order, and what a plan
 // of faults does between them. It is for runs in which machines cannot be run apart
 // for any time, since messages may arrive at once, or anything break. At one
 // instant, faults begin and end before anything ticks.
 func (e *engine) heap() (stopped bool) {
 	s := e.shards[0]
-	h := newTicks(s.nodes)
+	h := newTicks(s)
 	next, done := iter.Pull(e.actions())
 	defer done()
 	action, more := next()
 	for {
 		for range batch {
-			due, id := h[0].due, h[0].id
+			due := h[0].due
 			if more && int64(action.At) <= due {
 				e.now = int64(action.At)
 				e.act(&action)
@@ -22,7 +22,7 @@ func (e *engine) heap() (stopped bool) {
 					return true
 				}
 				action, more = next()
-				h = newTicks(s.nodes)
+				h = newTicks(s)
 				continue
 			}
 			if due > e.end {
@@ -30,9 +30,9 @@ func (e *engine) heap() (stopped bool) {
 				return false
 			}
 			e.now = due
-			nd := &s.nodes[id]
-			s.tick(nd, int(id))
-			h.replace(nd.due)
+			r := &s.rotas[h[0].rota]
+			s.tick(r)
+			h.sink(0, dueTick{r.due, s.nodes[r.next].id, h[0].rota})
 		}
 		if e.pause() {
 			return true
@@ -40,30 +40,29 @@ func (e *engine) heap() (stopped bool) {
 	}
 }
 
-// ticks is a heap of the next ticks of machines, by (due, id). Each has four below
+// ticks is a heap of the next ticks of rotas, by (due, id). Each has four below
 // it: half as many levels as with two, and the four stand in one cache line or two.
 type ticks []dueTick
 
 type dueTick struct {
-	due int64
-	id  int32
+	due  int64
+	id   int32
+	rota int32
 }
 
 func (t dueTick) before(o dueTick) bool { return t.due < o.due || t.due == o.due && t.id < o.id }
 
-func newTicks(nodes []node) ticks {
-	h := make(ticks, len(nodes))
+func newTicks(s *shard) ticks {
+	h := make(ticks, len(s.rotas))
 	for i := range h {
-		h[i] = dueTick{nodes[i].due, int32(i)}
+		r := &s.rotas[i]
+		h[i] = dueTick{r.due, s.nodes[r.next].id, int32(i)}
 	}
 	for i := len(h) / 4; i >= 0; i-- {
 		h.sink(i, h[i])
 	}
 	return h
 }
-
-// replace gives the first machine its next tick.
-func (h ticks) replace(due int64) { h.sink(0, dueTick{due, h[0].id}) }
 
 // sink puts a tick in place i or below.
 func (h ticks) sink(i int, t dueTick) {

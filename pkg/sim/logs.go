@@ -6,11 +6,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 
-	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/internal/counter"
 	"github.com/scalemodel/lamport/pkg/logging"
-	"github.com/scalemodel/lamport/pkg/machine"
 )
 
 // logs are the event logs of a run.
@@ -18,24 +18,32 @@ type logs struct {
 	writers []*logging.Writer
 	files   []*logFile
 	links   []counter.Counters[uint32] // messages on each link, by sender
-	flushAt int                        // bytes that a log may hold back
+	blocks  [][]entry                  // by machine: what it did, and nobody writes yet
+
+	perBlock int            // entries
+	writing  []*scribe      // nil: who runs the machines writes too
+	spare    chan []entry   // blocks without entries
+	open     sync.WaitGroup // blocks that are being written
+	scribes  sync.WaitGroup // that run
+	err      atomic.Pointer[error]
 }
 
 const (
 	// maxOpen is how many files are kept open; with more, each write opens and
 	// closes its file.
 	maxOpen = 256
-	// maxHeld bounds the bytes held back, over all logs.
-	maxHeld  = 64 << 20
-	flushMin = 4 << 10
-	flushMax = 64 << 10
+	// maxHeld bounds the entries that are held back, over all logs.
+	maxHeld = 1 << 20
+	// A block makes one write, of about a hundred bytes for each entry.
+	blockMin = 1 << 6
+	blockMax = 1 << 9
 )
 
 // openLogs opens the logs and writes their first lines. Without a directory they
 // are kept in memory, for machines to be brought back from.
 func openLogs(e *engine) (*logs, error) {
 	n := e.machines
-	l := &logs{flushAt: min(max(maxHeld/n, flushMin), flushMax)}
+	l := &logs{perBlock: min(max(maxHeld/n, blockMin), blockMax), blocks: make([][]entry, n)}
 	for id, rate := range e.cfg.Rates {
 		f := &logFile{}
 		if e.cfg.LogDir != "" {
@@ -53,6 +61,7 @@ func openLogs(e *engine) (*logs, error) {
 			return nil, err
 		}
 	}
+	l.start(e.cores())
 	return l, nil
 }
 
@@ -67,45 +76,20 @@ func (s *shard) number(from, to int) uint32 {
 
 var errSeq = fmt.Errorf("a link has carried %d messages, the most that a log of virtual time can number", uint32(math.MaxUint32))
 
-// logIdle sends the messages of a step that received none, and writes its line.
-func (s *shard) logIdle(nd *node, id int, now int64, to machine.Recipients) {
-	if to.Len() == 0 {
-		s.log(nd, id, now, event.Internal)
-		return
-	}
-	s.sending = s.sending[:0]
-	for i := range to.Len() {
-		seq := s.send(nd, id, to.At(i), now)
-		s.sending = append(s.sending, event.Message{
-			From: int32(id), To: int32(to.At(i)), Seq: uint64(seq), Sent: nd.state.Clock(),
-		})
-	}
-	s.log(nd, id, now, event.Send, s.sending...)
-}
-
-// log writes the line of what a machine has just done.
-func (s *shard) log(nd *node, id int, now int64, kind event.Kind, messages ...event.Message) {
-	s.ev.Step, s.ev.Clock, s.ev.Queue, s.ev.Kind = nd.state.Steps(), nd.state.Clock(), int(nd.seen), kind
-	s.ev.SetMessages(messages...)
-	w := s.logs.writers[id]
-	w.Event(instant(now), &s.ev)
-	if w.Buffered() >= s.logs.flushAt {
-		if err := w.Flush(); err != nil {
-			s.fail(err)
-		}
-	}
-}
-
 // stop closes a machine's log.
-func (l *logs) stop(id int, at int64, nd *node, pending map[int]uint64) error {
+func (l *logs) stop(id int, at int64, nd *node, waiting uint32, pending map[int]uint64) error {
 	w := l.writers[id]
 	w.Stop(instant(at), logging.Stop{
-		Step: nd.state.Steps(), Clock: nd.state.Clock(), Queue: int(nd.n), Pending: logging.Counts(pending),
+		Step: nd.state.Steps(), Clock: nd.state.Clock(), Queue: int(waiting), Pending: logging.Counts(pending),
 	})
 	return errors.Join(w.Flush(), l.files[id].Close())
 }
 
 func (l *logs) close() {
+	for _, s := range l.writing {
+		close(s.in)
+	}
+	l.scribes.Wait()
 	for _, f := range l.files {
 		_ = f.Close() // what was to be written has been, or was refused before
 	}

@@ -78,6 +78,9 @@ func (p *pool) lend(size uint8) uint32 {
 	return ref
 }
 
+// sizeClass returns the size, as the pool counts it, of a ring for so many messages.
+func sizeClass(messages uint32) uint8 { return uint8(bits.Len32(messages/unit) - 1) }
+
 // take takes a ring back.
 func (p *pool) take(size uint8, ref uint32) {
 	p.free[size] = append(p.free[size], ref)

@@ -33,22 +33,28 @@ func (r *Result) Machines() iter.Seq[summary.Machine] {
 }
 
 func (e *engine) summary(id int) summary.Machine {
-	nd := e.node(id)
-	rate := e.classes[nd.class].rate
+	s := e.shardOf(id)
+	place := s.places[id-s.first]
+	nd := &s.nodes[place]
+	p := past{maxJump: uint64(s.jumps[place])}
+	if s.pasts != nil {
+		p = s.pasts[place]
+		p.maxJump = max(p.maxJump, uint64(s.jumps[place]))
+	}
 	m := summary.Machine{
 		ID:       id,
-		Rate:     rate,
+		Rate:     e.cfg.Rates[id],
 		Steps:    nd.state.Steps(),
-		Internal: nd.state.Steps() - nd.sends - nd.receives,
-		Sends:    nd.sends,
-		Receives: nd.receives,
-		Sent:     nd.sent,
+		Sends:    p.sends + uint64(nd.sends),
+		Receives: p.receives + uint64(nd.receives),
+		Sent:     p.sent + uint64(nd.sent),
 		Clock:    nd.state.Clock(),
-		MaxJump:  nd.maxJump,
-		Gaps:     nd.gaps,
+		MaxJump:  p.maxJump,
+		Gaps:     p.gaps + uint64(nd.gaps),
 		MaxQueue: int(nd.maxQueue),
-		Queue:    int(nd.n),
+		Queue:    int(s.queues[place].n),
 	}
+	m.Internal = m.Steps - m.Sends - m.Receives
 	if m.Steps > 0 {
 		m.MaxJump = max(m.MaxJump, 1) // every other event moves the clock by 1
 		m.MeanJump = float64(m.Clock) / float64(m.Steps)
@@ -57,7 +63,7 @@ func (e *engine) summary(id int) summary.Machine {
 	if e.faults != nil {
 		m.Missed = e.faults.missed[id]
 	}
-	m.Elapsed = time.Duration(rate.Due(m.Steps + m.Missed))
+	m.Elapsed = time.Duration(m.Rate.Due(m.Steps + m.Missed))
 	if e.machines <= MaxLogs {
 		m.Pending = e.pending(id)
 	}

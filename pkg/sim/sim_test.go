@@ -168,7 +168,8 @@ func drawConfig(t *rapid.T) Config {
 				Phase:   rapid.SampledFrom([]experiment.Phase{experiment.Together, experiment.Random}).Draw(t, "phase"),
 			},
 		},
-		shards: rapid.IntRange(0, 5).Draw(t, "shards"),
+		shards:  rapid.IntRange(0, 5).Draw(t, "shards"),
+		Workers: rapid.IntRange(0, 3).Draw(t, "workers"),
 	}
 }
 
@@ -316,6 +317,108 @@ func TestLogsInMemory(t *testing.T) {
 			want, err := os.ReadFile(filepath.Join(dir, logging.FileName(id, rate)))
 			require.NoError(t, err)
 			require.Equal(t, string(want), string(r.Log(id)))
+		}
+	}
+}
+
+// What a node has no room to count is kept, and what it counts afterwards added to it.
+func TestPast(t *testing.T) {
+	e, err := newEngine(lab(1))
+	require.NoError(t, err)
+	s := e.shards[0]
+	place := s.places[2]
+	for range 3 {
+		nd := &s.nodes[place]
+		nd.sends, nd.sent, nd.receives, nd.gaps = math.MaxUint32, math.MaxUint32-1, math.MaxUint32-2, math.MaxUint32-3
+		s.remember(place)
+	}
+	s.nodes[place].sends, s.nodes[place].gaps = 5, 7
+	for jump, want := range map[uint64]uint64{1 << 31: 1 << 31, math.MaxUint32: math.MaxUint32, 1 << 40: 1 << 40} {
+		s.jumps[place], s.pasts[place].maxJump = 9, 0
+		s.leap(place, jump)
+		require.Equal(t, want, e.summary(2).MaxJump)
+	}
+	m := e.summary(2)
+	require.Equal(t, uint64(3*math.MaxUint32+5), m.Sends)
+	require.Equal(t, uint64(3*(math.MaxUint32-1)), m.Sent)
+	require.Equal(t, uint64(3*(math.MaxUint32-2)), m.Receives)
+	require.Equal(t, uint64(3*(math.MaxUint32-3)+7), m.Gaps)
+}
+
+// So many steps that nodes forget, and no message is missing.
+func TestManySteps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("seventeen million steps")
+	}
+	cfg := lab(1)
+	cfg.Rates, cfg.Duration = []clock.Rate{clock.MaxRate, clock.MaxRate / 3}, (remembered+1000)*time.Microsecond
+	r, err := Run(context.Background(), cfg)
+	require.NoError(t, err)
+	var sent, received, waiting uint64
+	for m := range r.Machines() {
+		sent, received, waiting = sent+m.Sent, received+m.Receives, waiting+uint64(m.Queue)
+	}
+	require.Greater(t, sent, uint64(remembered/10))
+	require.Equal(t, sent, received+waiting)
+	require.NotNil(t, r.e.shards[0].pasts)
+}
+
+// A log that cannot be written ends the run with an error, whoever writes it.
+func TestLogFails(t *testing.T) {
+	for _, workers := range []int{1, 2, 3} {
+		for _, shards := range []int{1, 2} {
+			cfg := random(40)
+			cfg.LogDir, cfg.Duration, cfg.Workers, cfg.shards = t.TempDir(), 0, workers, shards
+			e, err := newEngine(cfg)
+			require.NoError(t, err)
+			require.NoError(t, e.logs.files[7].f.Close())
+			_, err = e.run()
+			require.ErrorIs(t, err, os.ErrClosed)
+			e.close()
+		}
+	}
+}
+
+// Many machines, whose ticks are foreseen or who fill several tiles, do on any number of
+// cores what they do in the plainest simulator.
+func TestManyMachines(t *testing.T) {
+	for _, c := range []struct {
+		machines int
+		latency  string
+		phase    experiment.Phase
+		duration time.Duration
+	}{
+		{150, "50ms", experiment.Random, 40 * time.Second},
+		{150, "uniform:20ms,400ms", experiment.Random, 40 * time.Second},
+		{3 << tile, "1ms", experiment.Together, 2 * time.Second},
+		{3 << tile, "1ms", experiment.Random, 2 * time.Second},
+		{3 << tile, "uniform:20ms,400ms", experiment.Together, 2 * time.Second},
+		{3 << tile, "uniform:20ms,400ms", experiment.Random, 2 * time.Second},
+	} {
+		cfg := random(c.machines)
+		cfg.Phase, cfg.Latency, cfg.Duration, cfg.shards = c.phase, parseLatency(t, c.latency), c.duration, 1
+		e, err := newEngine(cfg)
+		require.NoError(t, err)
+		shift, _ := e.windowShift()
+		require.True(t, c.machines > 150 || e.foreseeable(shift))
+		plain := naive.Config{Rates: cfg.Rates, End: int64(cfg.Duration), Latency: func(from, to int, step uint64) int64 { return e.arrives(from, to, step, 0) }}
+		var all []*machine.Machine
+		for id := range cfg.Rates {
+			m, err := machine.New(machine.Config{ID: id, Machines: len(cfg.Rates), Die: cfg.Die, Seed: cfg.Seed})
+			require.NoError(t, err)
+			all, plain.Machines, plain.Origins = append(all, m), append(plain.Machines, m), append(plain.Origins, e.origin(id))
+		}
+		collectors := make([]summary.Collector, len(all))
+		require.NoError(t, naive.Run(plain, func(id int, _ int64, ev *event.Event) { collectors[id].Observe(ev) }))
+		for _, shards := range []int{1, 2, 3} {
+			cfg.shards = shards
+			r, err := Run(context.Background(), cfg)
+			require.NoError(t, err)
+			for got := range r.Machines() {
+				want := collectors[got.ID].Machine(got.ID, got.Rate, all[got.ID].QueueLen())
+				got.Pending, want.Pending = nil, nil
+				require.Equal(t, want, got)
+			}
 		}
 	}
 }

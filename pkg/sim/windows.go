@@ -1,46 +1,59 @@
 package sim
 
 import (
-	"math/bits"
-	"runtime"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/sim/internal/windows"
 )
 
-// Windows. As long as a window is no longer than the smallest latency, nothing that
-// is sent in it arrives in it. So within a window no machine knows of any other: they
-// may be run in any order, and on any core (conservative synchronization; R. M.
-// Fujimoto, "Parallel Discrete Event Simulation", CACM 33(10), 1990). The messages
-// find their order in the queues by themselves, see [message.before].
+// sharing is how a shard works with others, window by window; see package windows.
+type sharing struct {
+	wheel windows.Wheel[int32] // of rotas
+	out   windows.Outbox[post]
+	// mail is what has come for the machines of each tile, a number of neighbours in
+	// memory. A million machines are in no cache, and each message is for another of
+	// them. So it waits until one of its tile has a turn: then it is the cache's
+	// again and again, and a rota goes from tile to tile.
+	mail windows.Piles[post]
+}
+
+// post is a message on its way.
+type post struct {
+	message
+	to int32 // a machine; in the mail, its place
+}
+
+// tile is the base-2 logarithm of the machines in a tile: of a quarter of a megabyte, so that
+// a core's own cache has room for one.
+const tile = 11
+
+// together is how many machines are looked up at a time, so that their cache misses
+// overlap.
+const together = 32
+
+// worth is how many events a window must have for its work to be worth sharing
+// out.
+const worth = 400
+
+// cached is up to how many machines a core keeps in its own cache.
+const cached = 2000
 
 // windowShift returns the base-2 logarithm of the longest window in ns, and whether
 // windows serve: there must be some latency, and a calendar of them that is no
 // larger than the machines.
 func (e *engine) windowShift() (shift uint8, ok bool) {
-	least := e.cfg.Latency.Min()
-	if least < 1 {
-		return 0, false
-	}
-	shift = uint8(63 - bits.LeadingZeros64(uint64(least)))
-	// A window much longer than all periods serves nothing.
-	shift = min(shift, 32)
-	return shift, bucketsFor(shift, e.longest()) < maxBuckets || e.machines >= maxBuckets || e.cfg.shards > 0
+	shift, ok = windows.Shift(int64(e.cfg.Latency.Min()))
+	return shift, ok && (windows.Buckets(shift, e.longest()) < windows.MaxBuckets || e.machines >= windows.MaxBuckets || e.cfg.shards > 0)
 }
 
 // longest returns the longest period.
 func (e *engine) longest() (ns int64) {
-	for i := range e.classes {
-		ns = max(ns, e.classes[i].whole)
+	for i := range e.periods {
+		ns = max(ns, e.periods[i].whole)
 	}
 	return ns
 }
-
-// worth is how many events a window must have for its work to be worth sharing
-// out.
-const worth = 400
 
 // workers returns how many shards the machines are best run in. It decides
 // nothing else.
@@ -52,209 +65,169 @@ func (e *engine) workers() int {
 	if e.cfg.shards > 0 {
 		return min(e.cfg.shards, e.machines)
 	}
-	most := e.cfg.Workers
-	if most == 0 {
-		most = runtime.GOMAXPROCS(0)
+	events, instants := e.perSecond(), 0.0
+	for _, p := range e.periods {
+		instants += p.rate.PerSecond()
 	}
-	events, instants := 0.0, 0.0 // per second
+	if e.phased() { // else, machines of one rate tick at one instant
+		instants = events
+	}
+	perWindow := min(instants, 1e9/float64(uint64(1)<<shift))
+	if events/perWindow < worth {
+		return 1
+	}
+	return min(e.cores(), e.machines)
+}
+
+// perSecond returns how many events the run has each second.
+func (e *engine) perSecond() (events float64) {
 	for _, r := range e.cfg.Rates {
 		events += r.PerSecond()
 	}
-	for _, c := range e.classes {
-		instants += c.rate.PerSecond()
-	}
-	if e.cfg.Phase != experiment.Together { // else, machines of one rate tick at one instant
-		instants = events
-	}
-	windows := min(instants, 1e9/float64(uint64(1)<<shift))
-	if events/windows < worth {
-		return 1
-	}
-	return min(most, e.machines)
+	return events
 }
 
-// word is what a shard tells the others at the end of a window.
-type word struct {
-	next   uint64 // its next window
-	events uint64
-	stop   bool
-	_      [64]byte
-}
-
-// cached is up to how many machines a core keeps in its own cache.
-const cached = 2000
+// phased reports whether machines of one rate need not tick at one instant.
+func (e *engine) phased() bool { return e.cfg.Phase != experiment.Together }
 
 // windows executes the ticks window by window.
 func (e *engine) windows(shift uint8) (stopped bool) {
+	e.shift = shift
+	e.batched = len(e.shards) > 1 || e.machines > cached
+	parts := make([]windows.Part, len(e.shards))
 	var starting sync.WaitGroup
-	for _, s := range e.shards {
-		starting.Go(func() {
-			s.wheel = newWheel(shift, e.longest())
-			for i := range s.nodes {
-				if nd := &s.nodes[i]; nd.due <= e.end {
-					s.wheel.add(int32(i), nd.due)
-				}
-			}
-			for p := range s.out {
-				s.out[p] = make([][]post, len(e.shards))
-			}
-		})
+	for i, s := range e.shards {
+		parts[i] = s
+		starting.Go(s.open)
 	}
 	starting.Wait()
-	e.batched = len(e.shards) > 1 || e.machines > cached
-	words := [2][]word{make([]word, len(e.shards)), make([]word, len(e.shards))}
-	gate := barrier{n: int32(len(e.shards))}
-	first := uint64(noWindow)
+	first := uint64(windows.None)
 	for _, s := range e.shards {
-		first = min(first, s.wheel.next(noWindow)) // window 0 may have ticks
+		first = min(first, s.wheel.Next(windows.None)) // window 0 may have ticks
 	}
-	var others sync.WaitGroup
-	for i := range e.shards[1:] {
-		others.Go(func() { e.shards[i+1].runWindows(i+1, first, &words, &gate) })
-	}
-	stopped = e.shards[0].runWindows(0, first, &words, &gate)
-	others.Wait()
-	return stopped
-}
-
-func (s *shard) runWindows(me int, window uint64, words *[2][]word, gate *barrier) (stopped bool) {
-	for {
+	stopped = windows.Run(parts, first, func(window, events uint64) {
+		e.now = int64(min((window+1)<<shift, uint64(e.end)))
+		if window&63 == 0 || events >= e.look {
+			e.look = events + batch
+			e.report(events, false)
+		}
+	})
+	for _, s := range e.shards {
 		if s.batched {
-			s.collect(me)
-		}
-		if window == noWindow || stopped {
-			break
-		}
-		s.window(window)
-		p := s.parity
-		mine := &words[p][me]
-		mine.next, mine.events = s.wheel.next(window), s.events
-		mine.stop = s.err != nil || me == 0 && s.stop.Load()
-		s.parity = 1 - p
-		gate.wait()
-		next, events := uint64(noWindow), uint64(0)
-		for i := range words[p] {
-			next = min(next, words[p][i].next)
-			events += words[p][i].events
-			stopped = stopped || words[p][i].stop
-		}
-		if me == 0 {
-			s.now = int64(min((window+1)<<s.wheel.shift, uint64(s.end)))
-			if window&63 == 0 || s.events >= s.look {
-				s.look = s.events + batch
-				s.report(events, false)
+			for tile := range len(s.nodes)>>tile + 1 {
+				s.deliver(tile)
 			}
 		}
-		window = next
 	}
-	if me == 0 && !stopped {
-		s.now = s.end
+	if !stopped {
+		e.now = e.end
 	}
 	return stopped
 }
 
-// ahead is how many machines are fetched from memory at a time, before any of
-// them is looked at. A million machines are in no cache: one by one, each would
-// be waited for as long as it takes to execute ten ticks.
-const ahead = 16
+// open makes the calendar of the shard, and what messages wait in.
+func (s *shard) open() {
+	s.wheel = windows.NewWheel[int32](s.shift, s.longest())
+	for i := range s.rotas {
+		if r := &s.rotas[i]; r.due <= s.end {
+			s.wheel.Add(int32(i), r.due)
+		}
+	}
+	if s.batched {
+		s.out = windows.NewOutbox[post](len(s.shards))
+		s.mail = windows.NewPiles[post](len(s.nodes)>>tile + 1)
+	}
+}
 
-// window executes all ticks of the shard in a window.
-func (s *shard) window(window uint64) {
+// Execute executes all ticks of the shard in a window.
+func (s *shard) Execute(window uint64) windows.Outcome {
+	if s.batched {
+		s.out.Turn()
+	}
 	w := &s.wheel
-	last := int64(min((window+1)<<w.shift-1, uint64(s.end)))
-	for c := w.take(window); c != 0; c = w.release(c) {
-		// The chunk is copied: adding to the calendar may move the chunks.
-		all := w.chunks[c]
-		ids := all.ids[:all.n]
-		for len(ids) > 0 {
-			group := ids[:min(ahead, len(ids))]
-			ids = ids[len(group):]
-			if s.batched {
-				s.fetch(group)
+	w.Open(window)
+	last := int64(min((window+1)<<s.shift-1, uint64(s.end)))
+	for ids := w.Take(); len(ids) > 0; ids = w.Take() {
+		if s.batched {
+			s.fetch(ids)
+		}
+		for _, id := range ids {
+			r := &s.rotas[id]
+			s.turns(r, last)
+			if r.due <= s.end {
+				w.Add(id, r.due)
 			}
-			for _, id := range group {
-				nd := &s.nodes[id]
-				for nd.due <= last {
-					s.tick(nd, s.first+int(id))
-				}
-				if nd.due <= s.end {
-					w.add(id, nd.due)
-				}
-			}
+		}
+	}
+	return windows.Outcome{Next: w.Next(window), Events: s.events, Stop: s.err != nil || s.first == 0 && s.halted()}
+}
+
+// halted reports whether a log or somebody outside ends the run.
+func (e *engine) halted() bool { return e.stop.Load() || e.logs != nil && e.logs.failed() != nil }
+
+// turns executes the ticks of a rota until an instant.
+func (s *shard) turns(r *rota, last int64) {
+	if !s.batched {
+		for r.due <= last {
+			s.tick(r)
+		}
+		return
+	}
+	for r.due <= last {
+		of := r.next >> tile
+		s.deliver(int(of))
+		for r.due <= last && r.next>>tile == of {
+			s.tick(r)
 		}
 	}
 }
 
-// fetch asks for the memory of some machines, all at once.
-func (s *shard) fetch(group []int32) {
+// fetch asks for the memory of rotas, and of those whose turn it is, all at once.
+func (s *shard) fetch(ids []int32) {
 	var touched uint64
-	for _, id := range group {
-		nd := &s.nodes[id]
-		touched += nd.state.Steps() + nd.sends
-	}
-	for _, id := range group {
-		if nd := &s.nodes[id]; nd.n > 0 {
-			ring := s.pool.ring(nd.ring, nd.size)
-			touched += uint64(ring[nd.head&uint32(len(ring)-1)].from)
-		}
+	for _, id := range ids {
+		touched += s.nodes[s.rotas[id].next].queueSum
 	}
 	s.touched += touched // or the compiler would leave it out
 }
 
-// collect puts the messages of the last window into their queues.
-func (s *shard) collect(me int) {
+// Collect sorts the messages of the last window into the mail.
+func (s *shard) Collect() {
+	if !s.batched {
+		return
+	}
+	me := s.first / s.perShard
 	for _, from := range s.shards {
-		out := &from.out[1-s.parity][me]
-		for posts := *out; len(posts) > 0; {
-			group := posts[:min(ahead, len(posts))]
-			posts = posts[len(group):]
-			var touched uint64
-			for i := range group {
-				touched += uint64(s.nodes[int(group[i].to)-s.first].n)
-			}
-			for i := range group {
-				if nd := &s.nodes[int(group[i].to)-s.first]; nd.lent {
-					ring := s.pool.ring(nd.ring, nd.size)
-					touched += uint64(ring[(nd.head+nd.n)&uint32(len(ring)-1)].from)
+		for posts := range s.out.Sent(&from.out, me) {
+			for len(posts) > 0 {
+				group := posts[:min(together, len(posts))]
+				posts = posts[len(group):]
+				var places [together]int32
+				for i := range group {
+					places[i] = s.places[int(group[i].to)-s.first]
+				}
+				for i := range group {
+					s.mail.Add(int(places[i]>>tile), post{group[i].message, places[i]})
 				}
 			}
-			s.touched += touched
-			for i := range group {
-				p := &group[i]
-				s.push(&s.nodes[int(p.to)-s.first], p.message)
-			}
 		}
-		*out = (*out)[:0]
 	}
 }
 
-// barrier lets nobody pass until all have come.
-type barrier struct {
-	n       int32
-	arrived atomic.Int32
-	_       [56]byte
-	round   atomic.Uint32
-}
-
-func (b *barrier) wait() {
-	if b.n == 1 {
+// deliver puts the mail of a tile into the queues.
+func (s *shard) deliver(tile int) {
+	if s.mail.Empty(tile) {
 		return
 	}
-	round := b.round.Load()
-	if b.arrived.Add(1) == b.n {
-		b.arrived.Store(0)
-		b.round.Add(1)
-		return
-	}
-	// The others are mostly a few microseconds away; where one is not, as on
-	// a host with other work, this core is given away.
-	for spins := 0; b.round.Load() == round; spins++ {
-		switch {
-		case spins < 1000:
-		case spins < 1100:
-			runtime.Gosched()
-		default:
-			time.Sleep(20 * time.Microsecond)
+	s.mail.Open(tile)
+	for posts := s.mail.Take(); len(posts) > 0; posts = s.mail.Take() {
+		var touched uint64
+		for i := range posts {
+			touched += uint64(s.queues[posts[i].to].n)
+		}
+		s.touched += touched
+		for i := range posts {
+			s.push(posts[i].to, &posts[i].message)
 		}
 	}
 }
