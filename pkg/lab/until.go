@@ -43,3 +43,11 @@ func (s *endingSource) Next(rec *logging.Record) error {
 	}
 	return s.Source.Next(rec)
 }
+
+// NextBatch looks at the context for every batch.
+func (s *endingSource) NextBatch(entries []logging.Entry) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return trace.NextBatch(s.Source, entries)
+}

@@ -106,6 +106,9 @@ type Reader struct {
 	id     int    // in prefix
 	date   string // "2026-11-22" of the last line; empty at first
 	day    int64  // seconds from 1970 to date
+	plain  plain
+
+	rec Record // of NextBatch
 }
 
 // block is how much is asked of the file at once.
@@ -131,6 +134,31 @@ func (r *Reader) Next(rec *Record) error {
 	if r.err != nil {
 		return r.err
 	}
+	if r.event(&rec.UnixMicro, rec.anEvent()) {
+		rec.Line, rec.ID = r.line, int(r.plain.id)
+		return nil
+	}
+	return r.scan(rec)
+}
+
+// event takes the next line if it is a plain event.
+func (r *Reader) event(micro *int64, ev *event.Event) bool {
+	if r.end-r.pos < len(text{}) {
+		return false
+	}
+	at, size := r.plain.event((*text)(r.buf[r.pos:]), ev)
+	if size == 0 {
+		return false
+	}
+	*micro = at
+	r.line++
+	r.pos += size
+	r.done += int64(size)
+	return true
+}
+
+// scan reads any line.
+func (r *Reader) scan(rec *Record) error {
 	line, err := r.next()
 	if err != nil {
 		r.err = err
@@ -144,6 +172,7 @@ func (r *Reader) Next(rec *Record) error {
 	}
 	rec.Line = r.line
 	r.done += int64(len(line)) + 1
+	r.plain.learn(line, r.day, r.prefix, r.id)
 	return nil
 }
 
@@ -279,10 +308,15 @@ func (r *Reader) record(s *scanner, rec *Record) bool {
 // that held an event has nothing in its other fields, so there is no need to empty
 // those for every line.
 func (r *Record) event(kind event.Kind) *event.Event {
+	ev := r.anEvent()
+	ev.Kind = kind
+	return ev
+}
+
+func (r *Record) anEvent() *event.Event {
 	if r.Kind != EventRecord {
 		r.reset(EventRecord)
 	}
-	r.Event.Kind = kind
 	return &r.Event
 }
 

@@ -94,20 +94,53 @@ type Reader struct {
 // Next reads the next record, as [logging.Reader.Next] does.
 func (r *Reader) Next(rec *logging.Record) error {
 	err := r.lines.Next(rec)
+	if err != nil {
+		return r.numbered(err)
+	}
+	rec.Line, err = r.nextLine()
+	return err
+}
+
+// NextBatch reads the next records, as [logging.Reader.NextBatch] does.
+func (r *Reader) NextBatch(entries []logging.Entry) (n int, err error) {
+	n, err = r.lines.NextBatch(entries)
+	for i := range entries[:n] {
+		e := &entries[i]
+		line, err := r.nextLine()
+		if err != nil {
+			return i, err
+		}
+		if e.Line = line; e.Other != nil {
+			e.Other.Line = line
+		}
+	}
+	if err != nil {
+		err = r.numbered(err)
+	}
+	return n, err
+}
+
+// nextLine returns where the next line of the log stands in the stream.
+func (r *Reader) nextLine() (int, error) {
+	skip, err := binary.ReadUvarint(r.skips)
+	if err != nil {
+		return 0, fmt.Errorf("%s: the temporary file cannot be read: %w", r.name, err)
+	}
+	r.line += int(skip)
+	return r.line, nil
+}
+
+// numbered returns an error of the next line with the number that this has in the stream.
+func (r *Reader) numbered(err error) error {
 	if errors.Is(err, io.EOF) {
 		return err
 	}
-	skip, noSkip := binary.ReadUvarint(r.skips)
-	if noSkip != nil {
-		return fmt.Errorf("%s: the temporary file cannot be read: %w", r.name, noSkip)
-	}
-	r.line += int(skip)
-	if err == nil {
-		rec.Line = r.line
-		return nil
+	line, noLine := r.nextLine()
+	if noLine != nil {
+		return noLine
 	}
 	if e, ok := errors.AsType[*logging.Error](err); ok {
-		return &logging.Error{File: e.File, Line: r.line, Msg: e.Msg, Err: e.Err}
+		return &logging.Error{File: e.File, Line: line, Msg: e.Msg, Err: e.Err}
 	}
 	return err
 }

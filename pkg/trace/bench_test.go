@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,69 +15,115 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/trace"
 	"github.com/scalemodel/lamport/pkg/trace/tracetest"
 )
 
-// BenchmarkCheck checks a run of the laboratory's cluster, and beside it counts the
-// newlines of the same files. With LAMPORT_LARGE set there are 10 million events
-// too, about 1 GB of logs.
-func BenchmarkCheck(b *testing.B) {
-	sizes := []int{100_000, 1_000_000}
+// largeEvents is how many events the runs of benchmarks have: a million, or 10 million with
+// LAMPORT_LARGE set, about 1 GB of logs.
+func largeEvents() int {
 	if os.Getenv("LAMPORT_LARGE") != "" {
-		sizes = append(sizes, 10_000_000)
+		return 10_000_000
 	}
-	for _, events := range sizes {
-		b.Run(fmt.Sprintf("events=%d", events), func(b *testing.B) {
-			dir := b.TempDir()
-			require.NoError(b, tracetest.Record(dir, tracetest.Config{
-				Rates:    tracetest.Hertz(1000, 5000, 4000),
-				Duration: time.Duration(events) * 100 * time.Microsecond,
-				Seed:     7, Delay: time.Millisecond,
-			}))
-			b.Run("walk", func(b *testing.B) { benchmarkWalk(b, dir, events, trace.Options{}) })
-			b.Run("vectors", func(b *testing.B) { benchmarkWalk(b, dir, events, trace.Options{Vectors: true}) })
-			b.Run("newlines", func(b *testing.B) { benchmarkNewlines(b, dir, events) })
+	return 1_000_000
+}
+
+// benchRun makes a run of so many machines and about as many events, of which few messages are
+// pending at any time.
+func benchRun(b *testing.B, machines, events int) (dir string, recorded int) {
+	dir = b.TempDir()
+	const perSecond = 10_000
+	rates := make([]clock.Rate, machines)
+	for i := range rates {
+		rates[i] = clock.Rate(perSecond/machines) * clock.Hertz
+	}
+	require.NoError(b, tracetest.Record(dir, tracetest.Config{
+		Rates: rates, Duration: time.Duration(events) * time.Second / perSecond, Seed: 7, Delay: time.Millisecond,
+	}))
+	run, err := trace.Open(dir)
+	require.NoError(b, err)
+	v, err := run.Walk(trace.Options{})
+	require.NoError(b, err)
+	require.Equal(b, trace.Correct, v.State)
+	return dir, int(v.Events)
+}
+
+// BenchmarkCheck checks runs; the rival counts the newlines of the same files.
+func BenchmarkCheck(b *testing.B) {
+	for _, machines := range []int{3, 100} {
+		b.Run(fmt.Sprintf("machines=%d", machines), func(b *testing.B) {
+			benchmarkReading(b, machines, func(run *trace.Run) {
+				_, err := run.Walk(trace.Options{})
+				require.NoError(b, err)
+			})
 		})
 	}
 }
 
-func benchmarkWalk(b *testing.B, dir string, events int, o trace.Options) {
+// BenchmarkStats gathers the figures of runs; the rival counts the newlines of the same files.
+func BenchmarkStats(b *testing.B) {
+	for _, machines := range []int{3, 100} {
+		b.Run(fmt.Sprintf("machines=%d", machines), func(b *testing.B) {
+			benchmarkReading(b, machines, func(run *trace.Run) {
+				_, err := run.Stats()
+				require.NoError(b, err)
+			})
+		})
+	}
+}
+
+func benchmarkReading(b *testing.B, machines int, read func(*trace.Run)) {
+	dir, events := benchRun(b, machines, largeEvents())
+	var ours, rival time.Duration
 	peak := peakMemory()
 	for b.Loop() {
 		run, err := trace.Open(dir)
 		require.NoError(b, err)
-		v, err := run.Walk(o)
-		require.NoError(b, err)
-		require.Equal(b, trace.Correct, v.State)
-		require.EqualValues(b, events, v.Events)
-	}
-	b.ReportMetric(peak(), "MB-peak")
-	b.ReportMetric(float64(b.N)*float64(events)/b.Elapsed().Seconds()/1e6, "Mevents/s")
-}
-
-func benchmarkNewlines(b *testing.B, dir string, events int) {
-	buf := make([]byte, 64<<10)
-	for b.Loop() {
-		run, err := trace.Open(dir)
-		require.NoError(b, err)
-		lines := 0
-		for _, l := range run.Logs {
-			f, err := os.Open(l.Name)
-			require.NoError(b, err)
-			for {
-				n, err := f.Read(buf)
-				lines += bytes.Count(buf[:n], []byte{'\n'})
-				if err == io.EOF {
-					break
-				}
-				require.NoError(b, err)
-			}
-			require.NoError(b, f.Close())
-		}
+		start := time.Now()
+		read(run)
+		ours += time.Since(start)
+		start = time.Now()
+		lines := countNewlines(b, run)
+		rival += time.Since(start)
 		require.Equal(b, events+2*len(run.Logs), lines)
 	}
-	b.ReportMetric(float64(b.N)*float64(events)/b.Elapsed().Seconds()/1e6, "Mevents/s")
+	each := float64(b.N) * float64(events)
+	b.ReportMetric(each/ours.Seconds(), "ours/s")
+	b.ReportMetric(each/rival.Seconds(), "rival/s")
+	b.ReportMetric(rival.Seconds()/ours.Seconds(), "ratio")
+	b.ReportMetric(peak(), "MB-peak")
+}
+
+// countNewlines counts the newlines in the logs of a run, with wc where there is one.
+func countNewlines(b *testing.B, run *trace.Run) (lines int) {
+	names := []string{"-l", "--"}
+	for _, l := range run.Logs {
+		names = append(names, l.Name)
+	}
+	if wc, err := exec.LookPath("wc"); err == nil {
+		out, err := exec.Command(wc, names...).Output()
+		require.NoError(b, err)
+		last := slices.Collect(strings.Lines(string(out)))
+		lines, err = strconv.Atoi(strings.Fields(last[len(last)-1])[0])
+		require.NoError(b, err)
+		return lines
+	}
+	buf := make([]byte, 64<<10)
+	for _, name := range names[2:] {
+		f, err := os.Open(name)
+		require.NoError(b, err)
+		for {
+			n, err := f.Read(buf)
+			lines += bytes.Count(buf[:n], []byte{'\n'})
+			if err == io.EOF {
+				break
+			}
+			require.NoError(b, err)
+		}
+		require.NoError(b, f.Close())
+	}
+	return lines
 }
 
 // peakMemory starts to watch the largest resident memory of this process, in MB,

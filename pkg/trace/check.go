@@ -83,6 +83,9 @@ func newChecker(r *Run, links *links, all bool) *checker {
 
 // account returns what is remembered of a machine, nil where it has no log.
 func (c *checker) account(id int) *account {
+	if id < len(c.accounts) && c.accounts[id].id == id { // no smaller one is missing
+		return c.accounts[id]
+	}
 	if i, ok := c.roster.index(id); ok {
 		return c.accounts[i]
 	}

@@ -131,30 +131,30 @@ func (c *checker) conserved() {
 		if from == nil || from.stop == nil || to == nil || to.stop == nil {
 			continue
 		}
-		there := add(l.receives, pending[l])
+		there := add(l.receives, pending[l.link])
 		var why string
 		var clue place
 		switch {
 		case there > l.sends:
 			why = fmt.Sprintf("%d too many", there-l.sends)
 			clue = to.receives(l.from, l.lastReceived)
-		case l.sends-there <= undelivered[l]:
+		case l.sends-there <= undelivered[l.link]:
 			c.missing(l, l.sends-there)
 			continue
 		default:
-			why = fmt.Sprintf("%d lost", l.sends-there-undelivered[l])
+			why = fmt.Sprintf("%d lost", l.sends-there-undelivered[l.link])
 			// Those that are pending are the oldest; behind them is the first
 			// of which there is no trace.
-			clue = from.sends(l.to, add(add(l.lastReceived, pending[l]), 1))
+			clue = from.sends(l.to, add(add(l.lastReceived, pending[l.link]), 1))
 		}
 		c.violate(LawConservation, fmt.Sprintf("machine %d sent %s to machine %d, where %d are received and %d pending, with %d undelivered: %s",
-			l.from, figure.Plural(l.sends, "message"), l.to, l.receives, pending[l], undelivered[l], why), to.at(to.stop.Line), from.at(from.stop.Line), clue)
+			l.from, figure.Plural(l.sends, "message"), l.to, l.receives, pending[l.link], undelivered[l.link], why), to.at(to.stop.Line), from.at(from.stop.Line), clue)
 	}
 }
 
 // missing takes in that n messages of a link never reached their recipient, as
 // their sender has said of at least as many.
-func (c *checker) missing(l *link, n uint64) {
+func (c *checker) missing(l ends, n uint64) {
 	if n > 0 {
 		c.verdict.Undelivered = add(c.verdict.Undelivered, n)
 		c.undelivered = append(c.undelivered, fmt.Sprintf("%s from machine %d to machine %d", figure.Count(n), l.from, l.to))

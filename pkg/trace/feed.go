@@ -4,31 +4,20 @@ import (
 	"errors"
 	"io"
 
-	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/logging"
 )
-
-// entry is a line of a log, as small as an event allows: lines of other kinds are
-// few, and keep their record apart.
-type entry struct {
-	line  int
-	micro int64
-	id    int
-	event event.Event
-	other *logging.Record // nil: an event
-}
 
 // feed reads one log ahead, in a goroutine of its own: reading costs more than
 // checking.
 type feed struct {
 	log     *Log
 	size    int // of a batch
-	batches chan []entry
-	free    chan []entry // of these, some may be nil: not made yet
-	err     error        // why it ended, io.EOF at best; valid when batches is closed
+	batches chan []logging.Entry
+	free    chan []logging.Entry // of these, some may be nil: not made yet
+	err     error                // why it ended, io.EOF at best; valid when batches is closed
 	stop    <-chan struct{}
 
-	batch []entry // what is being used
+	batch []logging.Entry // what is being used
 	at    int
 }
 
@@ -41,8 +30,8 @@ func newFeed(log *Log, size int, stop <-chan struct{}) *feed {
 	f := &feed{
 		log:     log,
 		size:    size,
-		batches: make(chan []entry, ahead),
-		free:    make(chan []entry, ahead),
+		batches: make(chan []logging.Entry, ahead),
+		free:    make(chan []logging.Entry, ahead),
 		stop:    stop,
 	}
 	for range ahead {
@@ -66,9 +55,8 @@ func (f *feed) read() {
 		return
 	}
 	defer func() { _ = source.Close() }()
-	var rec logging.Record
 	for f.err == nil {
-		var batch []entry
+		var batch []logging.Entry
 		select {
 		case batch = <-f.free:
 		case <-f.stop:
@@ -76,31 +64,18 @@ func (f *feed) read() {
 			return
 		}
 		if batch == nil {
-			batch = make([]entry, f.size)
+			batch = make([]logging.Entry, f.size)
 		}
-		batch = batch[:0]
-		for len(batch) < cap(batch) {
-			if f.err = source.Next(&rec); f.err != nil {
-				break
-			}
-			batch = batch[:len(batch)+1] // what was there is written over
-			e := &batch[len(batch)-1]
-			e.line, e.micro, e.id = rec.Line, rec.UnixMicro, rec.ID
-			if e.other = nil; rec.Kind == logging.EventRecord {
-				e.event = rec.Event
-			} else {
-				other := rec
-				e.other = &other
-			}
-		}
-		f.batches <- batch // there is room: it was taken from free
+		var n int
+		n, f.err = NextBatch(source, batch[:f.size]) // what was there is written over
+		f.batches <- batch[:n]                       // there is room: it was taken from free
 	}
 }
 
 var errStopped = errors.New("no longer wanted")
 
 // next returns the next line, nil at the end; it is valid until the next call.
-func (f *feed) next() *entry {
+func (f *feed) next() *logging.Entry {
 	for f.at == len(f.batch) {
 		if f.batch != nil {
 			f.free <- f.batch

@@ -3,6 +3,7 @@ package trace
 import (
 	"math"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -23,9 +24,10 @@ func TestNumbersAreASet(t *testing.T) {
 				largest = max(largest, n)
 			}
 			require.Equal(t, largest, s.largest())
-			for i, sp := range s.spans {
+			spans := s.spans()
+			for i, sp := range spans {
 				require.LessOrEqual(t, sp.first, sp.last)
-				require.True(t, i == 0 || s.spans[i-1].last+1 < sp.first, "%v", s.spans)
+				require.True(t, i == 0 || spans[i-1].last+1 < sp.first, "%v", spans)
 			}
 			for n := range uint64(50) {
 				require.Equal(t, twin[n], s.has(n))
@@ -46,7 +48,7 @@ func TestNumbersAreBounded(t *testing.T) {
 			for i := range uint64(100_000) {
 				s.add(nth(i))
 				require.True(t, s.has(nth(i)))
-				require.LessOrEqual(t, len(s.spans), maxSpans)
+				require.LessOrEqual(t, len(s.spans()), maxSpans)
 			}
 			require.Equal(t, max(nth(0), nth(99_999)), s.largest())
 			require.False(t, s.has(s.largest()-1))
@@ -62,7 +64,7 @@ func TestLinkTakes(t *testing.T) {
 		for i := range rapid.IntRange(0, 300).Draw(t, "moves") {
 			seq := rapid.Uint64Range(0, 50).Draw(t, "seq")
 			if rapid.Bool().Draw(t, "push") && l.sent.add(seq) {
-				l.push(Flight{Seq: seq, Line: i + 1})
+				l.push(seq, flight{line: i + 1})
 				twin[seq] = i + 1
 				continue
 			}
@@ -71,10 +73,10 @@ func TestLinkTakes(t *testing.T) {
 				require.Nil(t, f)
 				continue
 			}
-			require.Equal(t, Flight{Seq: seq, Line: twin[seq]}, *f)
+			require.Equal(t, flight{line: twin[seq]}, *f)
 			delete(twin, seq)
 		}
-		require.Equal(t, len(twin), len(l.flights)-l.head+len(l.late))
+		require.Equal(t, len(twin), int(l.flights.n)+len(l.odd().late))
 	})
 }
 
@@ -82,13 +84,18 @@ func TestLinkTakes(t *testing.T) {
 // first never came.
 func TestLinkForgets(t *testing.T) {
 	var l link
-	l.push(Flight{Seq: 1})
+	l.push(1, flight{})
 	for seq := uint64(2); seq < 100_000; seq++ {
-		l.push(Flight{Seq: seq})
+		l.push(seq, flight{})
 		if seq > 10 {
 			require.NotNil(t, l.take(seq-8))
 		}
 	}
 	require.Len(t, l.late, 2) // 1 and 2
-	require.LessOrEqual(t, cap(l.flights), 256)
+	require.LessOrEqual(t, len(l.flights.slots), 256)
+}
+
+// Links of many machines are far apart.
+func TestLinkIsSmall(t *testing.T) {
+	require.LessOrEqual(t, unsafe.Sizeof(link{}), uintptr(128))
 }

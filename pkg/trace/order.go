@@ -75,9 +75,9 @@ func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 	var o Ordered
 	for len(m) > 0 {
 		q := m[0]
-		now := q.head.event.Clock
+		now := q.head.Event.Clock
 		o = Ordered{
-			Machine: q.id, Line: q.head.line, Micro: q.head.micro, Elapsed: q.head.micro - started, Event: &q.head.event,
+			Machine: q.id, Line: q.head.Line, Micro: q.head.UnixMicro, Elapsed: q.head.UnixMicro - started, Event: &q.head.Event,
 			Tied: now == last || m.nextIs(now), // no event has timestamp 0
 		}
 		if err := visit(&o); errors.Is(err, ErrEnough) {
@@ -122,8 +122,8 @@ func batchSize(logs int) int {
 type queue struct {
 	id      int
 	feed    *feed
-	head    *entry // the next event, nil at the end
-	started int64  // when the log's first line was written; MaxInt64: not yet known
+	head    *logging.Entry // the next event, nil at the end
+	started int64          // when the log's first line was written; MaxInt64: not yet known
 	stopped bool
 
 	clock clock.Time // of the event before head
@@ -131,12 +131,12 @@ type queue struct {
 }
 
 // stamp returns the place of the head in the total order.
-func (q *queue) stamp() clock.Stamp { return clock.Stamp{Time: q.head.event.Clock, ID: q.id} }
+func (q *queue) stamp() clock.Stamp { return clock.Stamp{Time: q.head.Event.Clock, ID: q.id} }
 
 // advance makes the log's next event its head.
 func (q *queue) advance() error {
 	if q.head != nil {
-		q.clock, q.line = q.head.event.Clock, q.head.line
+		q.clock, q.line = q.head.Event.Clock, q.head.Line
 	}
 	for {
 		e := q.feed.next()
@@ -149,33 +149,33 @@ func (q *queue) advance() error {
 			return err
 		}
 		if q.started == math.MaxInt64 {
-			q.started = e.micro
+			q.started = e.UnixMicro
 		}
-		if e.other == nil {
+		if e.Other == nil {
 			return q.check(e)
 		}
-		q.stopped = e.other.Kind == logging.StopRecord
+		q.stopped = e.Other.Kind == logging.StopRecord
 	}
 }
 
 // check refuses an event with which the order would be wrong.
-func (q *queue) check(e *entry) error {
-	ref := Ref{File: q.feed.log.Name, Line: e.line}
-	now := e.event.Clock
+func (q *queue) check(e *logging.Entry) error {
+	ref := Ref{File: q.feed.log.Name, Line: e.Line}
+	now := e.Event.Clock
 	switch {
-	case e.id != q.id:
-		return disorder(LawRun, fmt.Sprintf("a line of machine %d in the log of machine %d", e.id, q.id), ref)
+	case e.ID != q.id:
+		return disorder(LawRun, fmt.Sprintf("a line of machine %d in the log of machine %d", e.ID, q.id), ref)
 	case now <= q.clock:
 		law, refs := LawIncrement, []Ref{ref}
-		if e.event.Kind == event.Receive {
+		if e.Event.Kind == event.Receive {
 			law = LawReceive
 		}
 		if q.line > 0 {
 			refs = append(refs, Ref{File: ref.File, Line: q.line})
 		}
 		return disorder(law, fmt.Sprintf("clock %d after clock %d", now, q.clock), refs...)
-	case e.event.Kind == event.Receive && e.event.Messages()[0].Sent >= now:
-		return disorder(LawCondition, fmt.Sprintf("the receive has clock %d, its send has clock %d", now, e.event.Messages()[0].Sent), ref)
+	case e.Event.Kind == event.Receive && e.Event.Messages()[0].Sent >= now:
+		return disorder(LawCondition, fmt.Sprintf("the receive has clock %d, its send has clock %d", now, e.Event.Messages()[0].Sent), ref)
 	}
 	return nil
 }
@@ -221,5 +221,5 @@ func (m merge) down(i int) {
 // nextIs reports whether the event after the top has this timestamp too. It cannot be
 // of the top's machine, whose clock rises.
 func (m merge) nextIs(c clock.Time) bool {
-	return len(m) > 1 && m[1].head.event.Clock == c || len(m) > 2 && m[2].head.event.Clock == c
+	return len(m) > 1 && m[1].head.Event.Clock == c || len(m) > 2 && m[2].head.Event.Clock == c
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/event"
 )
 
 // pairs counts pairs of events on different machines, exactly, without looking
@@ -11,6 +12,7 @@ import (
 // happened before it.
 type pairs struct {
 	events []uint64 // of each machine
+	others []uint64 // on other machines that happened before the last event of each
 	// before is the number of pairs of which one happened before the other.
 	before uint64
 	ties   ties
@@ -23,6 +25,7 @@ type pairs struct {
 func newPairs(machines int) *pairs {
 	return &pairs{
 		events: make([]uint64, machines),
+		others: make([]uint64, machines),
 		clocks: make([]clock.Time, machines),
 		ties:   ties{base: 1},
 	}
@@ -32,10 +35,15 @@ func (p *pairs) add(s *Step) {
 	if p.blind = p.blind || s.Vector == nil; p.blind {
 		return
 	}
-	for _, n := range s.Vector {
-		p.before += n
+	if s.Event.Kind == event.Receive { // else as many as before its machine's last event
+		others := &p.others[s.Index]
+		*others = 0
+		for _, n := range s.Vector {
+			*others += n
+		}
+		*others -= s.Vector[s.Index]
 	}
-	p.before -= s.Vector[s.Index]
+	p.before += p.others[s.Index]
 	p.events[s.Index]++
 	p.clocks[s.Index] = s.Event.Clock
 	p.ties.add(s.Event.Clock)

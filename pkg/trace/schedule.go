@@ -46,12 +46,14 @@ func (s *Schedule) Tick(micro int64) (late time.Duration, missed uint64) {
 	// The log holds whole microseconds; the end of one is what can be said.
 	now := int64(between(s.start, micro)) + 999
 	tick := s.ticked + 1
-	if late := now - s.rate.Due(tick); late > int64(patience) && now > s.rate.Due(tick+1) {
+	due := s.rate.Due(tick)
+	if now-due > int64(patience) && now > s.rate.Due(tick+1) {
 		missed = max(s.rate.Ticks(min(now, s.ends)), tick) - tick // none is due later
 		tick += missed
+		due = s.rate.Due(tick)
 	}
 	s.ticked = tick
-	return time.Duration(max(0, now-999-s.rate.Due(tick))), missed
+	return time.Duration(max(0, now-999-due)), missed
 }
 
 // Due returns when a tick is due, counted from the start line.

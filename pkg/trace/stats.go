@@ -731,26 +731,61 @@ func (m *MachineStats) seen() string {
 	return fmt.Sprintf("%s arrive, the queue grows by %s/s", figure.PerSecond(*m.Arrivals), figure.PerSecond(*m.QueueGrowth))
 }
 
-// slope is a line through points by least squares (Welford's updates, which do
-// not lose the small differences of large numbers).
+// slope is a line through points by least squares. Sums of few points are taken by their
+// distances from the first of these, and then put together, so that the small differences of
+// large numbers are not lost (Chan, Golub, LeVeque, 1979).
 type slope struct {
 	n            float64
 	meanX, meanY float64
 	varX, covXY  float64
+
+	// The points that are not in it yet, by their distances from x, y.
+	few          int
+	x, y         float64
+	sumX, sumY   float64
+	sumXX, sumXY float64
 }
 
+// fewPoints is how many points are summed up at once.
+const fewPoints = 64
+
 func (s *slope) add(x, y float64) {
-	s.n++
-	dx := x - s.meanX
-	s.meanX += dx / s.n
-	s.meanY += (y - s.meanY) / s.n
-	s.varX += dx * (x - s.meanX)
-	s.covXY += dx * (y - s.meanY)
+	if s.few == 0 {
+		s.x, s.y = x, y
+	}
+	dx, dy := x-s.x, y-s.y
+	s.sumX += dx
+	s.sumY += dy
+	s.sumXX += dx * dx
+	s.sumXY += dx * dy
+	if s.few++; s.few == fewPoints {
+		s.join()
+	}
+}
+
+// join puts together all points.
+func (s *slope) join() {
+	if s.few == 0 {
+		return
+	}
+	few := float64(s.few)
+	meanX, meanY := s.sumX/few, s.sumY/few
+	if s.n == 0 {
+		s.meanX, s.meanY = s.x+meanX, s.y+meanY
+	}
+	n := s.n + few
+	dx, dy := s.x+meanX-s.meanX, s.y+meanY-s.meanY
+	s.varX += s.sumXX - s.sumX*meanX + dx*dx*s.n*few/n
+	s.covXY += s.sumXY - s.sumX*meanY + dx*dy*s.n*few/n
+	s.meanX += dx * few / n
+	s.meanY += dy * few / n
+	s.n = n
+	s.few, s.sumX, s.sumY, s.sumXX, s.sumXY = 0, 0, 0, 0, 0
 }
 
 // value returns the slope, nil where the points give none.
 func (s *slope) value() *float64 {
-	if s.varX == 0 {
+	if s.join(); s.varX <= 0 {
 		return nil
 	}
 	return ptr(s.covXY / s.varX)

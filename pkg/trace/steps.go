@@ -355,10 +355,28 @@ func (c *correctedSource) Next(rec *logging.Record) error {
 	if err := c.Source.Next(rec); err != nil {
 		return err
 	}
-	for _, s := range c.steps {
-		if s.Line <= rec.Line {
-			rec.UnixMicro -= s.By.Microseconds()
+	rec.UnixMicro -= c.off(rec.Line)
+	return nil
+}
+
+func (c *correctedSource) NextBatch(entries []logging.Entry) (n int, err error) {
+	n, err = NextBatch(c.Source, entries)
+	for i := range entries[:n] {
+		e := &entries[i]
+		off := c.off(e.Line)
+		if e.UnixMicro -= off; e.Other != nil {
+			e.Other.UnixMicro -= off
 		}
 	}
-	return nil
+	return n, err
+}
+
+// off returns by how much the clock is ahead in a line, in µs.
+func (c *correctedSource) off(line int) (micro int64) {
+	for _, s := range c.steps {
+		if s.Line <= line {
+			micro += s.By.Microseconds()
+		}
+	}
+	return micro
 }

@@ -40,6 +40,32 @@ type Source interface {
 	Close() error
 }
 
+// BatchSource is a [Source] that reads many records at once, for less than what each by
+// itself costs.
+type BatchSource interface {
+	Source
+	// NextBatch reads the next records into entries, as many as these are, and sets all of
+	// their fields. It returns how many it has read, and what Next would return for the
+	// one after them if they are fewer.
+	NextBatch(entries []logging.Entry) (n int, err error)
+}
+
+// NextBatch reads from any source as from a [BatchSource].
+func NextBatch(s Source, entries []logging.Entry) (n int, err error) {
+	if b, ok := s.(BatchSource); ok {
+		return b.NextBatch(entries)
+	}
+	var rec logging.Record
+	for n < len(entries) {
+		if err := s.Next(&rec); err != nil {
+			return n, err
+		}
+		entries[n].Set(&rec)
+		n++
+	}
+	return n, nil
+}
+
 // Log is what one machine recorded, wherever it is kept.
 type Log struct {
 	ID   int    // of the machine, 0 … 2²⁰-1

@@ -1,6 +1,6 @@
 package trace
 
-import "slices"
+import "github.com/scalemodel/lamport/pkg/logging"
 
 // track is one machine's way through its log.
 type track struct {
@@ -8,7 +8,7 @@ type track struct {
 	index int // among the machines that are there
 	log   *Log
 	feed  *feed
-	head  *entry // the next line
+	head  *logging.Entry // the next line
 	ended bool
 	key   int64 // global time of the head
 	place int   // in the heap, from 1; 0: not there
@@ -23,6 +23,8 @@ type track struct {
 	// vector is the machine's vector clock, if they are kept.
 	vector []uint64
 }
+
+func (t *track) before(o *track) bool { return t.key < o.key || t.key == o.key && t.id < o.id }
 
 // whole is what is known of a log when it has been read to its end.
 type whole struct {
@@ -41,92 +43,100 @@ func (h *whole) sentTo(id int) *numbers {
 // neverSends reports whether a message that the log does not show can stand in no
 // part of it that is missing either: nothing is missing before a stop line, nor
 // before a message of a larger number.
-func (t *track) neverSends(l *link, seq uint64) bool {
+func (t *track) neverSends(l *link, to int, seq uint64) bool {
 	if t.stopped || seq < l.sent.largest() {
 		return true
 	}
-	return t.whole != nil && (t.whole.stopped || seq < t.whole.sentTo(l.to).largest())
+	return t.whole != nil && (t.whole.stopped || seq < t.whole.sentTo(to).largest())
 }
 
 // heap holds the tracks that may go, the earliest by (global time, machine) on
-// top.
+// top. A track's key stands in the heap, so that to compare two needs neither.
 type heap struct {
-	tracks []*track
+	slots []slot
 }
 
-func (t *track) before(o *track) bool { return t.key < o.key || t.key == o.key && t.id < o.id }
+type slot struct {
+	key   int64
+	id    int
+	track *track
+}
+
+func (s *slot) before(o *slot) bool { return s.key < o.key || s.key == o.key && s.id < o.id }
 
 func (h *heap) min() *track {
-	if len(h.tracks) == 0 {
+	if len(h.slots) == 0 {
 		return nil
 	}
-	return h.tracks[0]
+	return h.slots[0].track
+}
+
+// stays reports whether a track that is on top is the earliest with its new key too. Mostly,
+// lines of one machine follow each other.
+func (h *heap) stays(t *track) bool {
+	if t.place != 1 {
+		return false
+	}
+	s := slot{t.key, t.id, t}
+	if n := len(h.slots); n > 2 && h.slots[2].before(&s) || n > 1 && h.slots[1].before(&s) {
+		return false
+	}
+	h.slots[0].key = t.key
+	return true
 }
 
 // fix puts a track where its key belongs, adding it if it is not there.
 func (h *heap) fix(t *track) {
+	s := slot{t.key, t.id, t}
 	if t.place == 0 {
-		h.tracks = append(h.tracks, t)
-		t.place = len(h.tracks)
+		h.slots = append(h.slots, s)
+		t.place = len(h.slots)
 	}
-	if i := t.place - 1; !h.up(i) {
-		h.down(i)
-	}
+	h.settle(t.place-1, s)
 }
 
 func (h *heap) remove(t *track) {
 	if t.place == 0 {
 		return
 	}
-	i, last := t.place-1, len(h.tracks)-1
-	h.put(i, h.tracks[last])
-	h.tracks = slices.Delete(h.tracks, last, last+1)
-	t.place = 0
-	if i < last && !h.up(i) {
-		h.down(i)
+	i, last := t.place-1, len(h.slots)-1
+	s := h.slots[last]
+	h.slots[last] = slot{}
+	h.slots = h.slots[:last]
+	if t.place = 0; i < last {
+		h.settle(i, s)
 	}
 }
 
-// up moves a track towards the top, and reports whether it did.
-func (h *heap) up(i int) (moved bool) {
-	t := h.tracks[i]
+// settle puts a slot into a place that is free, or into one above or below.
+func (h *heap) settle(i int, s slot) {
+	slots := h.slots
 	for i > 0 {
 		parent := (i - 1) / 2
-		if !t.before(h.tracks[parent]) {
+		if !s.before(&slots[parent]) {
 			break
 		}
-		h.put(i, h.tracks[parent])
-		i, moved = parent, true
+		h.put(i, slots[parent])
+		i = parent
 	}
-	if moved {
-		h.put(i, t)
-	}
-	return moved
-}
-
-// down moves a track away from the top.
-func (h *heap) down(i int) {
-	t, from := h.tracks[i], i
 	for {
 		least := 2*i + 1
-		if least >= len(h.tracks) {
+		if least >= len(slots) {
 			break
 		}
-		if right := least + 1; right < len(h.tracks) && h.tracks[right].before(h.tracks[least]) {
+		if right := least + 1; right < len(slots) && slots[right].before(&slots[least]) {
 			least = right
 		}
-		if !h.tracks[least].before(t) {
+		if !slots[least].before(&s) {
 			break
 		}
-		h.put(i, h.tracks[least])
+		h.put(i, slots[least])
 		i = least
 	}
-	if i != from {
-		h.put(i, t)
-	}
+	h.put(i, s)
 }
 
-func (h *heap) put(i int, t *track) {
-	h.tracks[i] = t
-	t.place = i + 1
+func (h *heap) put(i int, s slot) {
+	h.slots[i] = s
+	s.track.place = i + 1
 }

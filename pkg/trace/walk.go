@@ -118,12 +118,13 @@ type walker struct {
 	machines int           // that the run has, with a log or without
 	roster   roster        // those with one
 	tracks   []*track      // theirs, in that order
-	spare    int64         // bytes that vector clocks of messages in flight may still take
-	landed   [][]uint64    // such clocks, to be used again
+	vectors  vectors       // of messages in flight
 	links    *links
 	ready    heap // the tracks that may go, as far as is known
 
 	step     Step
+	sent     Flight    // that step.Sent points to
+	vector   vector    // its vector clock
 	passages []passage // what becomes of the messages of step, one each
 }
 
@@ -169,7 +170,7 @@ func newWalker(r *Run, o Options, visitors []Visitor) *walker {
 		roster:   present,
 		tracks:   make([]*track, 0, len(present)),
 		links:    newLinks(r.Machines, len(present)),
-		spare:    cmp.Or(o.VectorBytes, DefaultVectorBytes),
+		vectors:  newVectors(len(present), cmp.Or(o.VectorBytes, DefaultVectorBytes)),
 	}
 	if !o.Unchecked {
 		w.checker = newChecker(r, w.links, o.All)
@@ -190,6 +191,13 @@ func newWalker(r *Run, o Options, visitors []Visitor) *walker {
 
 // track returns a machine's track, nil where it has no log.
 func (w *walker) track(id int) *track {
+	if id < len(w.tracks) && w.tracks[id].id == id { // no smaller one is missing
+		return w.tracks[id]
+	}
+	return w.find(id)
+}
+
+func (w *walker) find(id int) *track {
 	if i, ok := w.roster.index(id); ok {
 		return w.tracks[i]
 	}
@@ -232,25 +240,26 @@ func (w *walker) walk() error {
 // take processes the head of a track and moves it on.
 func (w *walker) take(t *track) error {
 	e := t.head
-	w.step = Step{Machine: t.id, Index: t.index, Line: e.line, Micro: e.micro}
+	w.step = Step{Machine: t.id, Index: t.index, Line: e.Line, Micro: e.UnixMicro}
 	w.passages = w.passages[:0]
-	if e.other != nil {
-		w.step.Other = e.other
-		t.stopped = t.stopped || e.other.Kind == logging.StopRecord
+	if e.Other != nil {
+		w.step.Other = e.Other
+		t.stopped = t.stopped || e.Other.Kind == logging.StopRecord
 	} else {
-		w.step.Event = &e.event
+		w.step.Event = &e.Event
 		w.event(t, e)
 	}
 	if w.checker != nil {
-		w.checker.line(&w.step, e.id, w.passages)
+		w.checker.line(&w.step, e.ID, w.passages)
 	}
-	if err := w.show(); err != nil {
-		return err
+	if len(w.visitors) > 0 {
+		if err := w.show(); err != nil {
+			return err
+		}
 	}
-	if f := w.step.Sent; f != nil && f.Vector != nil {
-		w.spare += vectorBytes(f.Vector)
-		w.landed = append(w.landed, f.Vector)
-		f.Vector = nil
+	if w.vector != 0 {
+		w.vectors.landed(w.vector)
+		w.vector = 0
 	}
 	return w.advance(t)
 }
@@ -275,14 +284,14 @@ func (w *walker) show() error {
 }
 
 // event sends and receives the messages of an event.
-func (w *walker) event(t *track, e *entry) {
+func (w *walker) event(t *track, e *logging.Entry) {
 	if t.vector != nil {
 		t.vector[t.index]++
 		w.step.Vector = t.vector
 	}
-	messages := e.event.Messages()
+	messages := e.Event.Messages()
 	for i := range messages {
-		if e.event.Kind == event.Receive {
+		if e.Event.Kind == event.Receive {
 			w.passages = append(w.passages, w.receive(t, &messages[i]))
 		} else {
 			w.passages = append(w.passages, w.send(t, e, &messages[i]))
@@ -291,7 +300,7 @@ func (w *walker) event(t *track, e *entry) {
 }
 
 // send puts a message on its way.
-func (w *walker) send(t *track, e *entry, m *event.Message) passage {
+func (w *walker) send(t *track, e *logging.Entry, m *event.Message) passage {
 	to := int(m.To)
 	if !w.isOther(to, t) {
 		return passage{outcome: foreign}
@@ -300,48 +309,37 @@ func (w *walker) send(t *track, e *entry, m *event.Message) passage {
 	if !l.sent.add(m.Seq) {
 		return passage{outcome: repeated, link: l}
 	}
-	if r, ok := l.early[m.Seq]; ok {
-		delete(l.early, m.Seq)
-		early := r // so that r is no allocation where there is none
-		return passage{outcome: answered, link: l, early: &early}
+	if l.oddities != nil {
+		if r, ok := l.early[m.Seq]; ok {
+			delete(l.early, m.Seq)
+			early := r // so that r is no allocation where there is none
+			return passage{outcome: answered, link: l, early: &early}
+		}
 	}
 	r := w.track(to)
 	if r == nil || r.ended {
 		return passage{outcome: underway, link: l} // what nobody will ask for is not kept
 	}
-	f := Flight{Seq: m.Seq, Clock: e.event.Clock, Micro: e.micro, Line: e.line}
+	f := flight{clock: e.Event.Clock, micro: e.UnixMicro, line: e.Line}
 	if t.vector != nil {
-		f.Vector = w.inFlight(t.vector)
+		if f.vector = w.vectors.keep(t.vector); f.vector == 0 {
+			w.noVectors()
+		}
 	}
-	l.push(f)
+	l.push(m.Seq, f)
 	if r.waitsFor == t.id && r.waitsSeq == m.Seq {
 		w.wake(r)
 	}
 	return passage{outcome: underway, link: l}
 }
 
-// inFlight returns a vector clock for a message to carry. Where that would be too much
-// for all together, none is kept from now on.
-func (w *walker) inFlight(vector []uint64) []uint64 {
-	w.spare -= vectorBytes(vector)
-	n := len(w.landed)
-	switch {
-	case w.spare >= 0 && n > 0:
-		used := w.landed[n-1]
-		w.landed = w.landed[:n-1]
-		copy(used, vector)
-		return used
-	case w.spare >= 0:
-		return slices.Clone(vector)
-	}
+// noVectors keeps no vector clocks from now on.
+func (w *walker) noVectors() {
 	for _, t := range w.tracks {
 		t.vector = nil
 	}
-	w.step.Vector, w.landed = nil, nil
-	return nil
+	w.step.Vector, w.vectors = nil, vectors{}
 }
-
-func vectorBytes(vector []uint64) int64 { return 8 * int64(len(vector)) }
 
 // receive takes a message from its link, and what its sender knew with it.
 func (w *walker) receive(t *track, m *event.Message) passage {
@@ -354,18 +352,23 @@ func (w *walker) receive(t *track, m *event.Message) passage {
 		return passage{outcome: repeated, link: l}
 	}
 	if f := l.take(m.Seq); f != nil {
-		w.step.Sent = f
-		if t.vector != nil {
-			for i, n := range f.Vector {
+		w.sent = Flight{Seq: m.Seq, Clock: f.clock, Micro: f.micro, Line: f.line}
+		w.step.Sent = &w.sent
+		if f.vector != 0 && t.vector != nil {
+			w.vector = f.vector
+			w.sent.Vector = w.vectors.of(f.vector)
+			for i, n := range w.sent.Vector {
 				t.vector[i] = max(t.vector[i], n)
 			}
 		}
 		return passage{outcome: arrived, link: l}
 	}
-	if _, ok := l.early[m.Seq]; ok {
-		return passage{outcome: hasty, link: l}
+	if l.oddities != nil {
+		if _, ok := l.early[m.Seq]; ok {
+			return passage{outcome: hasty, link: l}
+		}
 	}
-	if sender := w.track(from); sender != nil && sender.neverSends(l, m.Seq) {
+	if sender := w.track(from); sender != nil && sender.neverSends(l, t.id, m.Seq) {
 		return passage{outcome: orphan, link: l}
 	}
 	return passage{outcome: unknown, link: l}
@@ -376,8 +379,10 @@ func (w *walker) advance(t *track) error {
 	t.mustGo = false
 	t.head = t.feed.next()
 	if t.head != nil {
-		t.key = t.head.micro
-		w.ready.fix(t)
+		t.key = t.head.UnixMicro
+		if !w.ready.stays(t) {
+			w.ready.fix(t)
+		}
 		return nil
 	}
 	err := t.feed.ending()
@@ -410,10 +415,10 @@ func (w *walker) advance(t *track) error {
 // receive whose send may still come.
 func (w *walker) mayGo(t *track) bool {
 	e := t.head
-	if e.other != nil || e.event.Kind != event.Receive || t.mustGo {
+	if e.Other != nil || e.Event.Kind != event.Receive || t.mustGo {
 		return true
 	}
-	m := e.event.Messages()[0]
+	m := e.Event.Messages()[0]
 	from := int(m.From)
 	if !w.isOther(from, t) {
 		return true
@@ -465,12 +470,9 @@ func (w *walker) unlock() (going bool, err error) {
 		return going, nil
 	}
 	first := w.cycle(waiting)
-	m := first.head.event.Messages()[0]
+	m := first.head.Event.Messages()[0]
 	l := w.links.get(int(m.From), first.id)
-	if l.early == nil {
-		l.early = make(map[uint64]earlyReceive)
-	}
-	l.early[m.Seq] = earlyReceive{line: first.head.line, sent: m.Sent, clock: first.head.event.Clock}
+	l.odd().early[m.Seq] = earlyReceive{line: first.head.Line, sent: m.Sent, clock: first.head.Event.Clock}
 	first.mustGo = true
 	w.wake(first)
 	return true, nil
@@ -526,7 +528,7 @@ func (w *walker) cycle(t *track) (earliest *track) {
 			earliest = sender
 		}
 		hops = append(hops, hop{
-			machine: sender.id, line: sender.head.line, from: sender.waitsFor, received: sender.waitsSeq,
+			machine: sender.id, line: sender.head.Line, from: sender.waitsFor, received: sender.waitsSeq,
 			to: waiting.id, sent: waiting.waitsSeq,
 		})
 		if waiting = sender; waiting == t {
