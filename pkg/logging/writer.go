@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/decimal"
 	"github.com/scalemodel/lamport/pkg/internal/timestamp"
 )
 
@@ -327,6 +328,8 @@ func (w *Writer) refuseTime(t time.Time) {
 		w.refuse(fmt.Errorf("time %s: want the years 1970 to 9999", t.UTC().Truncate(time.Second).Format(time.RFC3339)))
 	}
 }
+
+func appendUint(b []byte, v uint64) []byte { return decimal.Append(b, v) }
 
 // appendElapsed writes a duration of at least 0 in seconds, cut to microseconds.
 func appendElapsed(b []byte, d time.Duration) []byte {

@@ -16,7 +16,6 @@ package replay
 
 import (
 	"cmp"
-	"container/heap"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +24,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
@@ -85,19 +83,9 @@ type player struct {
 	stop    *logging.Stop // the last turn, once it has been taken
 	waits   bool          // for a message; it is not among those that are ready
 
-	in   map[int32]*link // by sender
-	here int             // messages on all of them
-}
-
-// link holds what was sent to a machine by another and not received.
-type link struct {
-	seq    uint64 // of the next message to be received
-	stamps []clock.Time
-}
-
-func (l *link) pop() {
-	l.seq++
-	l.stamps = l.stamps[1:] // append moves what is left when it has no room
+	in   links
+	here int   // messages on all of them
+	next *link // the one that the turn receives from; nil: none, or the record is trusted
 }
 
 func (r *replayer) close() {
@@ -130,7 +118,7 @@ func (r *replayer) open(logs []Log) error {
 		if err != nil {
 			return err
 		}
-		p := &player{id: t.ID(), track: t, in: make(map[int32]*link)}
+		p := &player{id: t.ID(), track: t}
 		r.players = append(r.players, p) // to be closed
 		start := t.Start()
 		if start.Machines > maxMachines {
@@ -154,8 +142,12 @@ func (r *replayer) open(logs []Log) error {
 		if err != nil {
 			return err
 		}
+		p.in = newLinks(start.Machines)
 		seen[t.ID()] = t
 		t.first.Start.Peers = nil // all logs' together are many
+	}
+	for _, p := range r.players {
+		p.track.source = newAhead(p.track.source, len(r.players))
 	}
 	slices.SortFunc(r.players, func(a, b *player) int { return a.id - b.id })
 	const maxListed = 10
@@ -184,7 +176,7 @@ func (r *replayer) run(ctx context.Context) error {
 		p := r.ready[0]
 		if r.blocked(p) {
 			p.waits = true
-			heap.Pop(&r.ready)
+			r.ready.pop()
 			continue
 		}
 		if err := r.take(p); err != nil {
@@ -207,16 +199,23 @@ func (r *replayer) advance(p *player) error {
 	p.turn, err = p.track.Next()
 	switch {
 	case errors.Is(err, io.EOF) && had:
-		heap.Pop(&r.ready)
+		r.ready.pop()
 		return nil
 	case errors.Is(err, io.EOF):
 		return nil
 	case err != nil:
 		return err
-	case had:
-		heap.Fix(&r.ready, 0)
-	default:
-		heap.Push(&r.ready, p)
+	}
+	p.next = nil
+	if ev := &p.turn.Event; p.turn.Kind == logging.EventRecord && ev.Kind == event.Receive {
+		if from := ev.Messages()[0].From; !r.trusted(from) {
+			p.next = p.in.from(from)
+		}
+	}
+	if had {
+		r.ready.fix()
+	} else {
+		r.ready.push(p)
 	}
 	return nil
 }
@@ -224,29 +223,15 @@ func (r *replayer) advance(p *player) error {
 // blocked reports whether a machine must wait for a message that others have to
 // send first. What its record cannot have right is not waited for.
 func (r *replayer) blocked(p *player) bool {
-	ev := &p.turn.Event
-	if p.turn.Kind != logging.EventRecord || ev.Kind != event.Receive {
+	l := p.next
+	if l == nil {
 		return false
 	}
-	m := ev.Messages()[0]
-	if r.trusted(m.From) {
-		return false
-	}
-	l := p.link(m.From)
+	m := &p.turn.Event.Messages()[0]
 	if m.Seq != l.seq || int(m.From) >= r.result.Machines {
 		return false
 	}
-	return len(l.stamps) == 0 || len(r.result.Missing) == 0 && p.here < p.turn.Here
-}
-
-// link returns the link from a machine to this one.
-func (p *player) link(from int32) *link {
-	l := p.in[from]
-	if l == nil {
-		l = &link{seq: 1}
-		p.in[from] = l
-	}
-	return l
+	return l.waiting() == 0 || len(r.result.Missing) == 0 && p.here < p.turn.Here
 }
 
 // trusted reports whether a machine has no log, so that its messages are only known
@@ -277,13 +262,11 @@ func (r *replayer) step(p *player) error {
 	recorded := &p.turn.Event
 	if recorded.Kind == event.Receive {
 		m := recorded.Messages()[0]
-		if !r.trusted(m.From) {
-			l := p.link(m.From)
-			if len(l.stamps) == 0 {
+		if p.next != nil {
+			if p.next.waiting() == 0 {
 				return p.track.differs(fmt.Sprintf("nothing, for machine %d has sent no message %d", m.From, m.Seq))
 			}
-			m.Seq, m.Sent = l.seq, l.stamps[0]
-			l.pop()
+			m.Seq, m.Sent = p.next.pop()
 			p.here--
 		}
 		p.machine.Deliver(m)
@@ -303,13 +286,13 @@ func (r *replayer) step(p *player) error {
 		if to == nil {
 			continue
 		}
-		l := to.link(m.From)
-		l.stamps = append(l.stamps, m.Sent)
-		r.result.Widest = max(r.result.Widest, len(l.stamps))
+		l := to.in.from(m.From)
+		l.push(m.Sent)
+		r.result.Widest = max(r.result.Widest, l.waiting())
 		to.here++
 		if to.waits && !r.blocked(to) {
 			to.waits = false
-			heap.Push(&r.ready, to)
+			r.ready.push(to)
 		}
 	}
 	return nil
@@ -317,19 +300,17 @@ func (r *replayer) step(p *player) error {
 
 // stuck says which machine waits for ever, if any: the earliest by global time.
 func (r *replayer) stuck() error {
-	var waiting players
-	for _, p := range r.players {
-		if p.waits {
-			waiting = append(waiting, p)
+	var p *player
+	for _, other := range r.players {
+		if other.waits && (p == nil || other.before(p)) {
+			p = other
 		}
 	}
-	if len(waiting) == 0 {
+	if p == nil {
 		return nil
 	}
-	heap.Init(&waiting)
-	p := waiting[0]
 	m := p.turn.Event.Messages()[0]
-	if len(p.link(m.From).stamps) == 0 {
+	if p.next.waiting() == 0 {
 		return p.track.differs(fmt.Sprintf("nothing, for machine %d sends no message %d before", m.From, m.Seq))
 	}
 	return p.track.differs(fmt.Sprintf("a queue of %d at most, for no more was sent before", p.here-1))
@@ -363,12 +344,12 @@ func (r *replayer) stopOf(p *player) logging.Stop {
 			pending[from] = n
 		}
 	}
-	for from, l := range p.in {
+	for from, l := range p.in.all() {
 		sender := r.player(int(from))
 		if sender == nil || sender == p {
 			continue
 		}
-		most, least := uint64(len(l.stamps)), uint64(0)
+		most, least := uint64(l.waiting()), uint64(0)
 		// What became of the last messages of a machine that died for
 		// good, or of those that could not be delivered, nobody knows.
 		if sender.stop != nil {
@@ -395,24 +376,4 @@ func undelivered(stop *logging.Stop, to int) uint64 {
 		return 0
 	}
 	return stop.Undelivered[i].Messages
-}
-
-// players is a heap: the earliest turn first, of equal ones the lowest machine's.
-type players []*player
-
-func (h players) Len() int { return len(h) }
-func (h players) Less(i, j int) bool {
-	a, b := h[i], h[j]
-	if a.turn.UnixMicro != b.turn.UnixMicro {
-		return a.turn.UnixMicro < b.turn.UnixMicro
-	}
-	return a.id < b.id
-}
-func (h players) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *players) Push(x any)   { *h = append(*h, x.(*player)) }
-func (h *players) Pop() any {
-	old := *h
-	p := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return p
 }

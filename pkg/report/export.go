@@ -12,8 +12,9 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"strconv"
 
+	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/decimal"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -109,76 +110,66 @@ func exported(run *trace.Run, o trace.Options, isCorrected bool, e *Exporter) (*
 
 // Exporter is a [trace.Visitor] that writes each event that it is shown.
 type Exporter struct {
-	w       io.Writer
 	form    form
 	vectors bool
 	tooMany VectorError // if the walk gives up vector clocks
-	out     []byte      // not yet written
-	failed  error       // w
+	stages  *stages
 }
 
-// NewExporter returns an Exporter for one walk over the run, at the end of which stands
-// [Exporter.End]. It refuses a format that there is not, and vector clocks of more than
-// [MaxVectors] machines.
+// NewExporter returns an Exporter for one walk over the run. Whatever becomes of that,
+// [Exporter.End] has to follow: what is shown is written by goroutines, which end there.
+// It refuses a format that there is not, and vector clocks of more than [MaxVectors]
+// machines.
 func NewExporter(w io.Writer, run *trace.Run, f Format, o Options) (*Exporter, error) {
-	e := &Exporter{w: w, vectors: o.Vectors && f != Perfetto || f == ShiViz}
-	present := run.Present()
+	e := &Exporter{vectors: o.Vectors && f != Perfetto || f == ShiViz}
 	if e.vectors && run.Machines > MaxVectors {
 		return nil, fmt.Errorf("%d machines: vector clocks are exported for at most %d", run.Machines, MaxVectors)
 	}
-	switch f {
-	case ShiViz:
-		e.form = newShiViz(present)
-	case Perfetto:
-		e.form = newPerfetto(len(present))
-	case CSV:
-		e.form = newListing(run.Machines, present, csvRow{}, e.vectors)
-	case JSONL:
-		e.form = newListing(run.Machines, present, jsonRow{}, e.vectors)
-	default:
+	if e.form = newForm(run, f, e.vectors); e.form == nil {
 		return nil, fmt.Errorf("format %q: want one of %q", f, Formats)
 	}
-	e.tooMany = VectorError{Machines: len(present), Bytes: cmp.Or(o.VectorBytes, trace.DefaultVectorBytes)}
-	e.out = e.form.begin(make([]byte, 0, full+4096))
+	e.tooMany = VectorError{Machines: len(run.Present()), Bytes: cmp.Or(o.VectorBytes, trace.DefaultVectorBytes)}
+	e.stages = newStages(w, e.form, e.vectors)
 	return e, nil
 }
-
-// full is how many bytes are written at once.
-const full = 64 << 10
 
 // WantsVectors reports whether vector clocks are exported.
 func (e *Exporter) WantsVectors() bool { return e.vectors }
 
-// Visit writes a line, now or later. It returns an error of the writer, or a
-// [VectorError].
+// newForm returns a form of export by its name, nil where there is none.
+func newForm(run *trace.Run, f Format, vectors bool) form {
+	present := run.Present()
+	switch f {
+	case ShiViz:
+		return newShiViz(present)
+	case Perfetto:
+		return newPerfetto(len(present))
+	case CSV:
+		return newListing(run.Machines, present, csvRow{}, vectors)
+	case JSONL:
+		return newListing(run.Machines, present, jsonRow{}, vectors)
+	}
+	return nil
+}
+
+// Visit takes a line, which is written then or later. It returns a [VectorError], or an
+// error that the writer has returned since, of any line before.
 func (e *Exporter) Visit(s *trace.Step) error {
 	if e.vectors && s.Event != nil && s.Vector == nil {
 		return &e.tooMany
 	}
-	if e.out = e.form.add(e.out, s); len(e.out) < full {
-		return nil
-	}
-	return e.flush()
+	return e.stages.add(s)
 }
 
 // End ends what is written in good form, after a walk with this verdict; nil stands
-// for a walk that has not come to its end. The notes are what whoever opens the export
-// should know. It returns an error of the writer, which Visit may have returned
-// before.
+// for a walk that has not come to its end. When it returns, nothing more is written. The
+// notes are what whoever opens the export should know. It returns an error of the writer,
+// which Visit may have returned before.
 func (e *Exporter) End(v *trace.Verdict) (notes []string, err error) {
-	e.out = e.form.end(e.out, v)
-	if err := e.flush(); err != nil || v == nil {
+	if err := e.stages.end(v); err != nil || v == nil {
 		return nil, err
 	}
 	return e.form.notes(v), nil
-}
-
-func (e *Exporter) flush() error {
-	if e.failed == nil && len(e.out) > 0 {
-		_, e.failed = e.w.Write(e.out)
-		e.out = e.out[:0]
-	}
-	return e.failed
 }
 
 // form is one form of export. Its methods append to b.
@@ -192,14 +183,27 @@ type form interface {
 
 // appendHost appends the name that a machine has in its log: vm-0.
 func appendHost(b []byte, machine int) []byte {
-	return strconv.AppendInt(append(b, "vm-"...), int64(machine), 10)
+	return decimal.AppendInt(append(b, "vm-"...), int64(machine))
+}
+
+// appendKind appends the name of an event's kind. One that is known here costs no call.
+func appendKind(b []byte, k event.Kind) []byte {
+	switch k {
+	case event.Internal:
+		return append(b, "internal"...)
+	case event.Send:
+		return append(b, "send"...)
+	case event.Receive:
+		return append(b, "receive"...)
+	}
+	return append(b, k.String()...)
 }
 
 // appendUint appends what stands before a number, such as " step=", and the number.
 func appendUint(b []byte, before string, n uint64) []byte {
-	return strconv.AppendUint(append(b, before...), n, 10)
+	return decimal.Append(append(b, before...), n)
 }
 
 func appendInt(b []byte, before string, n int64) []byte {
-	return strconv.AppendInt(append(b, before...), n, 10)
+	return decimal.AppendInt(append(b, before...), n)
 }

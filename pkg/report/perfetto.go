@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/decimal"
 	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -101,7 +102,7 @@ func (p *perfetto) name(b []byte, machine int) []byte {
 		b = appendUint(b, `,"tid":`, uint64(machine)+1)
 		b = append(append(b, `,"name":"`...), m.name...)
 		b = append(append(b, `","args":{`...), m.before...)
-		b = strconv.AppendInt(b, int64(machine), 10)
+		b = decimal.AppendInt(b, int64(machine))
 		if m.name != "process_sort_index" {
 			b = append(b, '"')
 		}
@@ -138,7 +139,7 @@ func (p *perfetto) event(b []byte, l *lane, s *trace.Step) []byte {
 
 	pid := uint64(s.Machine) + 1
 	b = p.common(b, "X", pid, at)
-	b = append(append(b, `,"dur":0,"name":"`...), e.Kind.String()...)
+	b = appendKind(append(b, `,"dur":0,"name":"`...), e.Kind)
 	b = appendUint(b, `","args":{"step":`, e.Step)
 	b = appendUint(b, `,"clock":`, uint64(e.Clock))
 	b = appendUint(b, `,"queue":`, uint64(e.Queue))
@@ -195,7 +196,7 @@ func (p *perfetto) common(b []byte, phase string, pid uint64, ns int64) []byte {
 		b = append(b, '-')
 		ns = -ns
 	}
-	b = strconv.AppendInt(b, ns/1000, 10)
+	b = decimal.AppendInt(b, ns/1000)
 	if f := ns % 1000; f > 0 {
 		b = append(b, '.', byte('0'+f/100), byte('0'+f/10%10), byte('0'+f%10))
 	}

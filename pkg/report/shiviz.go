@@ -34,7 +34,7 @@ func (v shiviz) add(b []byte, s *trace.Step) []byte {
 	if e == nil {
 		return b
 	}
-	b = append(b, e.Kind.String()...)
+	b = appendKind(b, e.Kind)
 	b = appendUint(b, " step=", e.Step)
 	b = appendUint(b, " clock=", uint64(e.Clock))
 	switch m := e.Messages(); e.Kind {

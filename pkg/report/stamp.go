@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/internal/timestamp"
@@ -16,9 +17,10 @@ func (t *stamp) append(b []byte, micro int64) []byte {
 	if t.text[0] == 0 {
 		copy(t.text[:], timestamp.Epoch)
 	}
-	at := time.UnixMicro(micro)
-	if !t.writer.Write(&t.text, at) { // no run is so old, but a log may say so
-		return at.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
+	if !t.writer.WriteMicro(&t.text, micro) { // no run is so old, but a log may say so
+		return time.UnixMicro(micro).UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
 	}
-	return append(b, t.text[:]...)
+	b = slices.Grow(b, timestamp.Len) // an array of known length is copied without a call
+	*(*timestamp.Text)(b[len(b) : len(b)+timestamp.Len]) = t.text
+	return b[:len(b)+timestamp.Len]
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/decimal"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
 
@@ -31,6 +32,21 @@ type row struct {
 	latency int64    // µs
 	known   bool     // whether latency is
 	vector  []uint64 // of all machines; nil: none is wanted
+
+	last elapsed
+}
+
+// elapsed is a time with its text: many events come in one microsecond.
+type elapsed struct {
+	micro int64
+	text  []byte // nil: there is none yet
+}
+
+func (r *row) appendElapsed(b []byte) []byte {
+	if l := &r.last; l.text == nil || l.micro != r.elapsed {
+		l.micro, l.text = r.elapsed, decimal.AppendInt(l.text[:0], r.elapsed)
+	}
+	return append(b, r.last.text...)
 }
 
 func newListing(machines int, present []int, r rows, vectors bool) *listing {
@@ -84,10 +100,10 @@ func (csvRow) header(b []byte, vectors bool) []byte {
 func (csvRow) row(b []byte, r *row) []byte {
 	e := r.step.Event
 	b = r.time.append(b, r.step.Micro)
-	b = appendInt(b, ",", r.elapsed)
+	b = r.appendElapsed(append(b, ','))
 	b = appendUint(b, ",", uint64(r.step.Machine))
 	b = appendUint(b, ",", e.Step)
-	b = append(append(b, ','), e.Kind.String()...)
+	b = appendKind(append(b, ','), e.Kind)
 	b = appendUint(b, ",", uint64(e.Clock))
 	b = appendInt(b, ",", r.jump)
 	b = appendUint(b, ",", uint64(e.Queue))
@@ -121,10 +137,10 @@ func (jsonRow) row(b []byte, r *row) []byte {
 	e := r.step.Event
 	b = append(b, `{"time":"`...)
 	b = r.time.append(b, r.step.Micro)
-	b = appendInt(b, `","elapsed_us":`, r.elapsed)
+	b = r.appendElapsed(append(b, `","elapsed_us":`...))
 	b = appendUint(b, `,"machine":`, uint64(r.step.Machine))
 	b = appendUint(b, `,"step":`, e.Step)
-	b = append(append(b, `,"kind":"`...), e.Kind.String()...)
+	b = appendKind(append(b, `,"kind":"`...), e.Kind)
 	b = appendUint(b, `","clock":`, uint64(e.Clock))
 	b = appendInt(b, `,"jump":`, r.jump)
 	b = appendUint(b, `,"queue":`, uint64(e.Queue))

@@ -186,12 +186,14 @@ func TestLogWithoutItsLastLines(t *testing.T) {
 // The system's clock is set during a run, then a machine dies and comes back: it does the
 // rest of the run, and no more.
 func TestClockIsSetInARun(t *testing.T) {
+	t.Parallel()
 	for _, step := range []time.Duration{time.Hour, -time.Hour} {
 		t.Run(step.String(), func(t *testing.T) {
+			t.Parallel()
 			const duration = 2 * time.Second
 			watch, there := after(100)
 			var set atomic.Int64
-			f := newFleet(t, []string{"200", "100"}, func(id int, cfg *Config) {
+			f := newParallelFleet(t, []string{"200", "100"}, func(id int, cfg *Config) {
 				cfg.Duration = duration
 				if id == 0 {
 					cfg.Watch, cfg.WatchEvery = watch, time.Millisecond

@@ -87,8 +87,9 @@ func TestNoOffsetsOnOneHost(t *testing.T) {
 
 // A clock that is set while a machine is down, and a machine whose log has offsets.
 func TestOffsetsOfOneThatComesBack(t *testing.T) {
+	t.Parallel()
 	watch, there := after(50)
-	f := newFleet(t, []string{"200", "100"}, func(id int, cfg *Config) {
+	f := newParallelFleet(t, []string{"200", "100"}, func(id int, cfg *Config) {
 		cfg.Duration = 2 * time.Second
 		if id == 0 {
 			cfg.Watch, cfg.WatchEvery, cfg.wall = watch, time.Millisecond, ahead(time.Hour)

@@ -399,12 +399,13 @@ func TestNobodyElseIsReady(t *testing.T) {
 
 // The cause of a stop says how long to wait for a peer that does not say goodbye.
 func TestStopWithin(t *testing.T) {
+	t.Parallel()
 	assert.Equal(t, "stopped, with 10ms for last messages", StopWithin{10 * time.Millisecond}.Error())
 	within := func(d time.Duration) error { return fmt.Errorf("the supervisor says: %w", StopWithin{d}) }
 	// begin starts a machine, and tells when it waits for its peer's end.
 	begin := func(t *testing.T, duration, linger time.Duration) (f *fleet, p *peer, there, ending <-chan struct{}) {
 		ends := make(chan struct{})
-		f = newFleet(t, []string{"500", "1"}, func(id int, cfg *Config) {
+		f = newParallelFleet(t, []string{"500", "1"}, func(id int, cfg *Config) {
 			cfg.Duration, cfg.Linger, cfg.Die = duration, linger, 1
 			cfg.WatchEvery = time.Millisecond
 			if id == 0 {
@@ -431,6 +432,7 @@ func TestStopWithin(t *testing.T) {
 		return records[len(records)-1].Stop
 	}
 	t.Run("less than its linger", func(t *testing.T) {
+		t.Parallel()
 		f, _, there, _ := begin(t, 0, time.Hour)
 		soon(t, "five steps", there)
 		f.stops[0](within(time.Second))
@@ -439,12 +441,14 @@ func TestStopWithin(t *testing.T) {
 		assert.Empty(t, stop.Undelivered, "the peer has said what it holds, if not goodbye")
 	})
 	t.Run("less than its linger, when it lingers already", func(t *testing.T) {
+		t.Parallel()
 		f, _, _, ending := begin(t, 20*time.Millisecond, time.Hour)
 		soon(t, "the end of its duration", ending)
 		f.stops[0](within(time.Second))
 		assert.Empty(t, stopLine(f).Undelivered)
 	})
 	t.Run("more than its linger", func(t *testing.T) {
+		t.Parallel()
 		f, p, there, ending := begin(t, 0, time.Nanosecond)
 		soon(t, "five steps", there)
 		f.stops[0](within(deadline))
@@ -459,6 +463,7 @@ func TestStopWithin(t *testing.T) {
 		assert.Equal(t, []logging.Count{{Peer: 1, Messages: 3}}, stopLine(f).Pending)
 	})
 	t.Run("another cause does not change it", func(t *testing.T) {
+		t.Parallel()
 		f, _, there, _ := begin(t, 0, 10*time.Millisecond)
 		soon(t, "five steps", there)
 		f.stops[0](nil)

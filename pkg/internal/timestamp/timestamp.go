@@ -32,16 +32,33 @@ func (w *Writer) Write(text *Text, t time.Time) bool {
 	if second := t.Unix(); second != w.second && !w.setSecond(text, second) {
 		return false
 	}
-	micro := uint32(t.Nanosecond()) / 1000
+	w.setMicro(text, uint32(t.Nanosecond())/1000)
+	return true
+}
+
+// WriteMicro is [Writer.Write] for a time in microseconds since [Epoch].
+func (w *Writer) WriteMicro(text *Text, micro int64) bool {
+	in := micro - w.second*1e6
+	if in < 0 || in >= 1e6 {
+		second := micro / 1e6
+		if micro < 0 || !w.setSecond(text, second) {
+			return false
+		}
+		in = micro - second*1e6
+	}
+	w.setMicro(text, uint32(in))
+	return true
+}
+
+func (w *Writer) setMicro(text *Text, micro uint32) {
 	if micro == w.micro { // events share a reading of the clock
-		return true
+		return
 	}
 	w.micro = micro
 	f := text[len("2006-01-02T15:04:05."):][:6]
 	put2(f[0:2], micro/10000)
 	put2(f[2:4], micro/100%100)
 	put2(f[4:6], micro%100)
-	return true
 }
 
 func (w *Writer) setSecond(text *Text, second int64) bool {

@@ -16,8 +16,8 @@ const format = "2006-01-02T15:04:05.000000Z07:00"
 func TestTextIsThatOfPackageTime(t *testing.T) {
 	const lastSecond = 253402300799
 	rapid.Check(t, func(t *rapid.T) {
-		var w timestamp.Writer
-		text := timestamp.Text([]byte(timestamp.Epoch))
+		var w, byMicro timestamp.Writer
+		text, other := timestamp.Text([]byte(timestamp.Epoch)), timestamp.Text([]byte(timestamp.Epoch))
 		var second int64
 		for range rapid.IntRange(1, 20).Draw(t, "times") {
 			second = rapid.OneOf(
@@ -29,6 +29,9 @@ func TestTextIsThatOfPackageTime(t *testing.T) {
 			nanosecond := rapid.IntRange(0, 999_999_999).Draw(t, "nanosecond")
 			require.True(t, w.Write(&text, time.Unix(second, int64(nanosecond))))
 			require.Equal(t, time.Unix(second, int64(nanosecond)).UTC().Format(format), string(text[:]))
+
+			require.True(t, byMicro.WriteMicro(&other, time.Unix(second, int64(nanosecond)).UnixMicro()))
+			require.Equal(t, string(text[:]), string(other[:]))
 		}
 	})
 }
@@ -41,6 +44,10 @@ func TestTimesWithoutText(t *testing.T) {
 	before := string(text[:])
 	for _, second := range []int64{-1, -1 << 63, 253402300800, 1<<63 - 1} {
 		require.False(t, w.Write(&text, time.Unix(second, 1)))
+		require.Equal(t, before, string(text[:]))
+	}
+	for _, micro := range []int64{-1, -1e6, -1 << 63, 253402300800e6, 1<<63 - 1} {
+		require.False(t, w.WriteMicro(&text, micro))
 		require.Equal(t, before, string(text[:]))
 	}
 }

@@ -1,18 +1,33 @@
-package logging
+// Package decimal writes whole numbers: logs and exports are full of them.
+package decimal
 
 import (
 	"encoding/binary"
 	"math/bits"
 )
 
-// appendUint appends v in decimal, as [strconv.AppendUint] does, in less time: a log is
-// full of numbers. Many are of one digit, and most below 10⁸; these take no loop and no
-// table.
-func appendUint(b []byte, v uint64) []byte {
+// Append appends v, as [strconv.AppendUint] does, in less time. Many numbers are of one
+// digit, and most below 10⁸; these take no loop and no table.
+func Append(b []byte, v uint64) []byte {
 	if v < 10 {
 		return append(b, '0'+byte(v))
 	}
 	return appendDigits(b, v)
+}
+
+// AppendInt appends v, as [strconv.AppendInt] does.
+func AppendInt(b []byte, v int64) []byte {
+	if uint64(v) < 10 {
+		return append(b, '0'+byte(v))
+	}
+	return appendSigned(b, v)
+}
+
+func appendSigned(b []byte, v int64) []byte {
+	if v < 0 {
+		return Append(append(b, '-'), -uint64(v))
+	}
+	return appendDigits(b, uint64(v))
 }
 
 func appendDigits(b []byte, v uint64) []byte {
@@ -26,7 +41,7 @@ func appendDigits(b []byte, v uint64) []byte {
 }
 
 func appendLarge(b []byte, v uint64) []byte {
-	b = appendUint(b, v/1e8)
+	b = Append(b, v/1e8)
 	return binary.LittleEndian.AppendUint64(b, eightDigits(uint32(v%1e8))|zeroDigits)
 }
 
