@@ -82,9 +82,9 @@ func (m *Measuring) measure(ctx context.Context, g *Group) (b Block, took time.D
 	if err != nil {
 		return b, 0, err
 	}
-	times, count := 1, m.Count
+	times, count := 1, g.times(m.Count)
 	if g.Whole {
-		times, count = m.Count, 1
+		times, count = count, 1
 	}
 	args := []string{"-test.v", "-test.run=^$", "-test.bench=" + g.pattern(), fmt.Sprint("-test.count=", count), "-test.timeout=60m"}
 	if g.Time != "" {

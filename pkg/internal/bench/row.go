@@ -40,6 +40,7 @@ type Row struct {
 	// Whole says that a sub-benchmark needs what the others have found: all of them run,
 	// in a process of their own for each repetition.
 	Whole bool
+	Most  int     // repetitions, of what takes minutes; 0: as many as are asked for
 	X     float64 // of the row's points in a plot
 
 	Rival string  // what it is held against: "`wc -l`"
@@ -72,6 +73,7 @@ type Group struct {
 	Time     string
 	Flags    string
 	Whole    bool
+	Most     int
 	Names    []string // of benchmarks, with their sub-benchmarks; none twice
 }
 
@@ -108,7 +110,7 @@ func (r *Row) benchmark() (pkg, name string) {
 func (s *Section) group(r *Row) Group {
 	pkg, name := r.benchmark()
 	function, _, _ := strings.Cut(name, "/")
-	g := Group{Set: s.Set, Package: pkg, Function: function, Time: r.Time, Flags: r.Flags, Whole: r.Whole}
+	g := Group{Set: s.Set, Package: pkg, Function: function, Time: r.Time, Flags: r.Flags, Whole: r.Whole, Most: r.Most}
 	if r.Whole {
 		g.Names = []string{function}
 		return g
@@ -188,6 +190,14 @@ func quoteMeta(name string) string {
 // modules are the directories that are modules of their own.
 var modules = []string{"pkg/internal/bench/peers/go"}
 
+// times returns how often a group is measured where count repetitions are asked for.
+func (g *Group) times(count int) int {
+	if g.Most > 0 {
+		return min(count, g.Most)
+	}
+	return count
+}
+
 // command returns the words of the call of go test.
 func (g *Group) command(count int) []string {
 	words := []string{"go", "test"}
@@ -200,7 +210,7 @@ func (g *Group) command(count int) []string {
 		words = append(words, "-benchtime", g.Time)
 	}
 	if count > 0 {
-		words = append(words, "-count", fmt.Sprint(count), "-timeout", "60m")
+		words = append(words, "-count", fmt.Sprint(g.times(count)), "-timeout", "60m")
 	}
 	words = append(words, where)
 	if g.Flags != "" {

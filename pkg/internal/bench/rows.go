@@ -22,6 +22,16 @@ var sections = []Section{
 		{What: "`export --format csv`", Of: whole + " BenchmarkReading/csv", Time: "1x", Rival: "`cat`", Goal: Goal{Rate: 6e6}},
 		{What: "`export --format jsonl`", Of: whole + " BenchmarkReading/jsonl", Time: "1x", Rival: "`cat`", Goal: Goal{Rate: 6e6}},
 		{What: "`replay`", Of: whole + " BenchmarkReading/replay", Time: "1x", Rival: "`wc -l`", Goal: Goal{Rate: 10e6}},
+		{What: "`check`, in the process, 100 machines", Of: "pkg/trace BenchmarkCheck/machines=100", Time: "1x", Rival: "counting newlines"},
+		{What: "the same, 3 machines", Of: "pkg/trace BenchmarkCheck/machines=3", Time: "1x", Rival: "counting newlines"},
+		{What: "virtual time: 3 machines", Of: "pkg/sim BenchmarkMachines/machines=3/latency=1ms/phase=together", Time: "1x", Rival: "one heap"},
+		{What: "1,000 machines", Of: "pkg/sim BenchmarkMachines/machines=1000/latency=1ms/phase=together", Time: "1x", Rival: "one heap"},
+		{What: "1,000 machines, random phases", Of: "pkg/sim BenchmarkMachines/machines=1000/latency=1ms/phase=random", Time: "1x", Rival: "one heap", Goal: Goal{Rate: 30e6}},
+		{What: "100,000 machines", Of: "pkg/sim BenchmarkMachines/machines=100000/latency=1ms/phase=together", Time: "1x", Rival: "one heap"},
+		{What: "3 machines, with logs on disk", Of: "pkg/sim BenchmarkLogs/machines=3", Time: "1x", Rival: "writing the bytes", Goal: Goal{Rate: 12e6}},
+		{What: "1,000 machines, with logs on disk", Of: "pkg/sim BenchmarkLogs/machines=1000", Time: "1x", Rival: "writing the bytes"},
+		{What: "PHOLD, 10⁴ processes, 0.5 remote, one core", Of: "pkg/sim/internal/phold BenchmarkPHOLD/lps=10000/remote=0.5/workers=1", Time: "1x", Rival: "one heap", Goal: Goal{Rate: 10e6}},
+		{What: "PHOLD, 10⁶ processes, 0.5 remote, one core", Of: "pkg/sim/internal/phold BenchmarkPHOLD/lps=1000000/remote=0.5/workers=1", Time: "1x", Rival: "one heap", Goal: Goal{Rate: 5e6}},
 		{What: "`sim --machines 1000000 --logs=false`, 60 s", Of: whole + " BenchmarkMillion", Time: "1x", Goal: Goal{Rate: 15e6}},
 	}},
 
@@ -112,13 +122,9 @@ var sections = []Section{
 		{What: "`replay`", Of: whole + " BenchmarkReading/replay", Time: "1x"},
 	}},
 
-	{Name: "virtual", Set: Stages, Key: "machines", Columns: []Column{
-		{"million events/s, one core", Reading{"/shards=1", "Mevents/s"}}, {"both cores", Reading{"/shards=2", "Mevents/s"}},
-	}, Rows: []Row{
-		{What: "1,000", Of: "pkg/sim BenchmarkMachines/1000/phase=0", Time: "1x"},
-		{What: "1,000, random phases", Of: "pkg/sim BenchmarkMachines/1000/phase=1", Time: "1x"},
-		{What: "100,000", Of: "pkg/sim BenchmarkMachines/100000/phase=0", Time: "1x"},
-		{What: "1,000,000", Of: "pkg/sim BenchmarkMachines/1000000/phase=0", Time: "1x"},
+	{Name: "workers", Set: Stages, Key: "a million machines in virtual time", Columns: []Column{{"events/s", Reading{"", "events/s"}}}, Rows: []Row{
+		{What: "one core", Of: "pkg/sim BenchmarkWorkers/machines=1000000/workers=1", Time: "1x"},
+		{What: "two cores", Of: "pkg/sim BenchmarkWorkers/machines=1000000/workers=2", Time: "1x"},
 	}},
 
 	{Name: "faults", Set: Stages, Key: "one decision, ns", Columns: []Column{
