@@ -46,7 +46,7 @@ func TestNoLinkIsCutWhileAllGather(t *testing.T) {
 		synctest.Wait()
 		assert.NotNil(t, d.Node.in[1].session)
 		assert.NotNil(t, d.Node.out[0].session)
-		assert.EqualValues(t, 2, d.Stats().Frames, "the first PING, and READY")
+		assert.EqualValues(t, 3, d.Stats().Frames, "HELLO, WELCOME and READY")
 
 		d.out.say(frameReady, uint64(time.Now().Add(time.Second).UnixNano()))
 		require.NoError(t, <-started)

@@ -20,9 +20,24 @@ type outEnd struct {
 	// standing says that there is that connection. Without it, the process may have
 	// died since, and what it had not consumed is gone.
 	standing bool
+	// life is that of the process there.
+	life uint64
 	// met says that the peer has told what it has of this machine's messages, which
 	// may contradict the log of one that was started again.
 	met bool
+}
+
+// word is what a peer has said with its FIN, on the other link: a process of this life holds all
+// messages up to held.
+type word struct{ life, held uint64 }
+
+// told returns what is known with the peer's word: if it is of the process at the other end of the
+// connection. An earlier one may have died since with what it held.
+func (e outEnd) told(w word) outEnd {
+	if e.standing && !e.phase.closed() && w.life == e.life && w.held <= e.sent {
+		e.held = max(e.held, w.held)
+	}
+	return e
 }
 
 // undelivered returns how many messages the peer is not known to have: no fewer than

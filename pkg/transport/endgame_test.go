@@ -89,6 +89,7 @@ type worldEnd struct {
 	enough   bool // it has waited for long enough
 	gone     bool // its process, which had left
 	rejoined bool // it was killed, and started again
+	life     uint64
 	// stopped says that the stop line is written. These are its figures, by peer.
 	stopped              bool
 	pending, undelivered [3]uint64
@@ -97,7 +98,11 @@ type worldEnd struct {
 // worldLink is a link, with both its ends.
 type worldLink struct {
 	out       outState
+	holds     uint64 // of the other link's messages, as its FIN says
+	life      uint64 // of the process at the other end, as its sender knows
 	in        inState
+	word      word         // the sender's, with its FIN
+	owes      bool         // HELD, which can wait
 	fwd, back []worldFrame // on their way
 	mortal    bool         // the connection can die, and will not be made again
 	broken    bool         // there is none, and the sender knows
@@ -105,8 +110,9 @@ type worldLink struct {
 }
 
 type worldFrame struct {
-	t   frameType
-	seq uint64
+	t    frameType
+	seq  uint64
+	word word // of a FIN
 }
 
 func newWorld(machines, breaks int, messages uint64, mortal func(from, to int) bool) *world {
@@ -145,13 +151,21 @@ func (w *world) peers(i int, f func(j int)) {
 
 func (l *worldLink) say(t frameType, seq uint64) {
 	if !l.dead && phases[l.out.phase].sends.has(t) {
-		l.fwd = append(l.fwd, worldFrame{t, seq})
+		l.fwd = append(l.fwd, worldFrame{t: t, seq: seq})
+	}
+}
+
+// fin says that nothing follows on i → j.
+func (w *world) fin(i, j int) {
+	l := &w.links[i][j]
+	if l.say(frameFin, l.out.sent); len(l.fwd) > 0 && l.fwd[len(l.fwd)-1].t == frameFin {
+		l.fwd[len(l.fwd)-1].word = word{w.ends[i].life, l.holds}
 	}
 }
 
 func (l *worldLink) answer(t frameType, seq uint64) {
 	if !l.dead && phases[l.in.phase].sends.has(t) {
-		l.back = append(l.back, worldFrame{t, seq})
+		l.back = append(l.back, worldFrame{t: t, seq: seq})
 	}
 }
 
@@ -160,8 +174,8 @@ func (w *world) known(i int) (links []ends) {
 	w.peers(i, func(j int) {
 		l := &w.links[i][j]
 		links = append(links, ends{peer: j, in: w.links[j][i].in.phase, out: outEnd{
-			phase: l.out.phase, sent: l.out.sent, acked: l.out.acked, held: l.out.held, standing: !l.broken, met: true,
-		}})
+			phase: l.out.phase, sent: l.out.sent, acked: l.out.acked, held: l.out.held, standing: !l.broken, life: l.life, met: true,
+		}.told(w.links[j][i].word)})
 	})
 	return links
 }
@@ -189,6 +203,13 @@ func (w *world) happens() (events []func(w *world)) {
 					l.in.consumed++
 					w.change(i, j, l.in)
 					l.answer(frameAck, l.in.consumed)
+				})
+			}
+			if l.owes && !l.dead && l.in.phase < phaseClosed && !w.links[j][i].out.phase.closed() {
+				events = append(events, func(w *world) {
+					l := &w.links[i][j]
+					l.owes = false
+					l.answer(frameHeld, l.in.held)
 				})
 			}
 			if len(l.fwd) > 0 {
@@ -220,7 +241,8 @@ func (w *world) over(i int) {
 	w.peers(i, func(j int) {
 		l := &w.links[i][j]
 		l.out.phase = l.out.phase.moved(moveFinish)
-		l.say(frameFin, l.out.sent)
+		l.holds = w.links[j][i].in.held
+		w.fin(i, j)
 	})
 }
 
@@ -266,15 +288,18 @@ func (w *world) forth(i, j int) {
 		}
 		return
 	}
-	step, err := l.in.take(f.t, body([]uint64{f.seq}))
+	says := []uint64{f.seq}
+	if f.t == frameFin {
+		says = append(says, f.word.held, 0)
+		l.word = f.word
+	}
+	step, err := l.in.take(f.t, body(says))
 	if err != nil {
 		panic(err)
 	}
 	was := l.in.phase
 	l.in = step.inState
-	if step.due.has(frameHeld) {
-		l.answer(frameHeld, l.in.held)
-	}
+	l.owes = l.owes || step.due.has(frameHeld)
 	l.closed(was)
 }
 
@@ -313,9 +338,11 @@ func (w *world) leave(i int) {
 // sent again by those who are there.
 func (w *world) kill(j int) {
 	w.ends[j].rejoined = true
+	w.ends[j].life++
 	w.peers(j, func(i int) {
 		to, from := &w.links[i][j], &w.links[j][i]
 		to.in = inState{phase: phaseReceiving, window: to.in.window, consumed: to.in.consumed, held: to.in.consumed}
+		to.word, from.holds = word{}, 0
 		from.out.phase = phaseSending
 		if w.ends[i].gone {
 			return
@@ -334,11 +361,12 @@ func (w *world) reconnect(i, j int) {
 	l := &w.links[i][j]
 	l.out.held = l.in.held
 	l.out.acked = max(l.out.acked, l.in.consumed)
-	l.fwd, l.back = nil, nil
+	l.life = w.ends[j].life
+	l.fwd, l.back, l.owes = nil, nil, false
 	for seq := l.in.held + 1; seq <= l.out.sent; seq++ {
 		l.say(frameData, seq)
 	}
-	l.say(frameFin, l.out.sent)
+	w.fin(i, j)
 	l.answer(frameClosed, l.in.held)
 }
 

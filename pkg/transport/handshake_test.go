@@ -96,8 +96,6 @@ func TestConnectWaitsForBothDirections(t *testing.T) {
 		connected := make(chan error, 1)
 		go func() { connected <- d.Connect(t.Context()) }()
 		d.accept(t, welcome{window: 10})
-		sent := d.in.hearNumber(framePing)
-		d.in.say(framePong, sent, sent, sent)
 		synctest.Wait()
 		require.Empty(t, connected)
 		d.call(t, 1)
@@ -183,7 +181,7 @@ func TestHelloIsRefused(t *testing.T) {
 		code Code
 		want string
 	}{
-		{"another version", func(p *puppet) { p.hello(func(h *hello) { h.version = 1 }) }, CodeVersion, "protocol version 1 meets version 3"},
+		{"another version", func(p *puppet) { p.hello(func(h *hello) { h.version = 1 }) }, CodeVersion, "protocol version 1 meets version 4"},
 		{"no such machine", func(p *puppet) { p.hello(func(h *hello) { h.from = 2 }) }, CodeStranger, strangerText},
 		{"its own id", func(p *puppet) { p.hello(func(h *hello) { h.from = 0 }) }, CodeStranger, strangerText},
 		{"no secret", func(p *puppet) { p.hello(func(h *hello) { h.secret = Secret{} }) }, CodeProtocol, "HELLO without a secret"},
@@ -200,7 +198,7 @@ func TestHelloIsRefused(t *testing.T) {
 				assert.EqualValues(t, 1, d.Stats().Refused)
 				// The run is not disturbed.
 				d.out.data(1, 1)
-				d.out.say(frameFin, 1)
+				d.out.say(frameFin, 1, 0, uint64(heldAfter))
 				assert.EqualValues(t, 1, d.out.hearNumber(frameHeld))
 			})
 		})
@@ -260,7 +258,7 @@ func TestWelcomeIsRefused(t *testing.T) {
 		{"less held than consumed", welcome{version: Version, id: 1, window: 10, consumed: 0, held: 0}, CodeStale, "machine 1 holds 0 messages of machine 0 but had consumed 1: machine 1 was started again without its log"},
 		{"another machine", welcome{version: Version, id: 0, window: 10, consumed: 1, held: 1}, CodeSelf, "peer 1 is this machine itself, or another with its id 0"},
 		{"no such machine", welcome{version: Version, id: 2, window: 10, consumed: 1, held: 1}, CodeMachines, "peer 1 is machine 2: with 1 peers, ids are 0 to 1"},
-		{"another version", welcome{version: 1, id: 1, window: 10, consumed: 1, held: 1}, CodeVersion, "protocol version 1 meets version 3"},
+		{"another version", welcome{version: 1, id: 1, window: 10, consumed: 1, held: 1}, CodeVersion, "protocol version 1 meets version 4"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -63,7 +63,7 @@ func begun(t *testing.T, edit func(*Config)) (*duet, stranger) {
 // Everything can be wrong with a HELLO, and nothing of it shows: not in the bytes, not in
 // the time. Of the run nothing is said.
 func TestStrangersHearOneAnswer(t *testing.T) {
-	right := hello{version: Version, machines: 2, from: 1, to: 0, life: 1, secret: puppetSecret, run: "test"}
+	right := hello{version: Version, machines: 2, from: 1, to: 0, life: 1, secret: puppetSecret, window: 10, run: "test"}
 	for name, c := range map[string]struct {
 		edit func(h *hello)
 		why  string
@@ -125,7 +125,7 @@ func TestLifeIsNotFoundByBisection(t *testing.T) {
 				d.out.conn.Close()
 				synctest.Wait()
 			}
-			h := hello{version: Version, machines: 2, from: 1, to: anyID, secret: NewSecret(), run: "test"}
+			h := hello{version: Version, machines: 2, from: 1, to: anyID, secret: NewSecret(), window: 10, run: "test"}
 			h.life = low + (high-low)/2
 			answer, took := s.ask(h.frame())
 			require.Equal(t, toldStrangers, answer)
@@ -170,7 +170,7 @@ func TestMachineResumesAmongStrangers(t *testing.T) {
 					return
 				default:
 				}
-				h := hello{version: Version, machines: 2, from: 1, to: 0, life: uint64(k) + i, secret: NewSecret(), run: "test"}
+				h := hello{version: Version, machines: 2, from: 1, to: 0, life: uint64(k) + i, secret: NewSecret(), window: 10, run: "test"}
 				conn, err := net.Dial("tcp", addr)
 				if err != nil {
 					continue
@@ -202,7 +202,7 @@ func TestMachineResumesAmongStrangers(t *testing.T) {
 	}
 	close(over)
 	wg.Wait()
-	answer, _ := s.ask(hello{version: Version, machines: 2, from: 1, secret: NewSecret(), run: "test"}.frame())
+	answer, _ := s.ask(hello{version: Version, machines: 2, from: 1, secret: NewSecret(), window: 10, run: "test"}.frame())
 	assert.Equal(t, toldStrangers, answer)
 	finish(t, nodes)
 	assert.EqualValues(t, 2000, boxes[0].got(1))
@@ -221,7 +221,7 @@ func TestWelcomeHoldsNoSecret(t *testing.T) {
 		require.Equal(t, frameWelcome, typ)
 		assert.NotContains(t, string(body), string(puppetSecret[:]))
 		for i := range len(body) - len(Secret{}) + 1 {
-			h := hello{version: Version, machines: 2, from: 1, life: 1, secret: Secret(body[i:]), run: "test"}
+			h := hello{version: Version, machines: 2, from: 1, life: 1, secret: Secret(body[i:]), window: 10, run: "test"}
 			if h.secret == (Secret{}) {
 				continue
 			}
@@ -418,7 +418,7 @@ func TestVersion1(t *testing.T) {
 		b = binary.BigEndian.AppendUint16(b, 1)
 		b = append(b, strings.Repeat("\x00", 20)...)
 		answer, _ := s.ask(endFrame(append(b, "test"...), start))
-		const text = "protocol version 1 meets version 3"
+		const text = "protocol version 1 meets version 4"
 		assert.Equal(t, append([]byte{0, 0, 0, byte(3 + len(text)), byte(frameError), 0, 2}, text...), answer)
 	})
 	synctest.Test(t, func(t *testing.T) {
@@ -433,7 +433,7 @@ func TestVersion1(t *testing.T) {
 			}
 			p := newPuppet(t, conn)
 			body := p.hear(frameHello)
-			assert.Equal(t, magic+"\x00\x03", string(body[:6]), "where version 1 looks for it")
+			assert.Equal(t, magic+"\x00\x04", string(body[:6]), "where version 1 looks for it")
 			p.send(errorFrame(refuse(CodeVersion, "protocol version 2 meets version 1")))
 			p.conn.Close()
 		}()
@@ -451,7 +451,7 @@ func TestSettledByThePast(t *testing.T) {
 		d := startDuet(t, func(c *Config) { c.Past = []Past{{Peer: 1, Secret: puppetSecret, Consumed: 2}} })
 		go func() { _ = d.rejoin(t.Context(), time.Now()) }()
 		s := stranger{t, func() (net.Conn, error) { return d.net.dialer(-1)(t.Context(), "", "0") }}
-		answer, _ := s.ask(hello{version: Version, machines: 2, from: 1, life: 9, secret: Secret{9}, run: "test"}.frame())
+		answer, _ := s.ask(hello{version: Version, machines: 2, from: 1, life: 9, secret: Secret{9}, window: 10, run: "test"}.frame())
 		assert.Equal(t, toldStrangers, answer)
 		assert.EqualValues(t, 2, d.call(t, 1).held)
 	})
@@ -463,14 +463,14 @@ func TestEachReasonIsLogged(t *testing.T) {
 		var log diary
 		_, s := begun(t, func(c *Config) { c.Logger = log.logger() })
 		for range 1000 {
-			s.ask(hello{version: Version, machines: 2, from: 1, secret: Secret{9}, run: "flood"}.frame())
+			s.ask(hello{version: Version, machines: 2, from: 1, secret: Secret{9}, window: 10, run: "flood"}.frame())
 		}
-		s.ask(hello{version: Version, machines: 7, from: 1, secret: Secret{9}, run: "test"}.frame())
+		s.ask(hello{version: Version, machines: 7, from: 1, secret: Secret{9}, window: 10, run: "test"}.frame())
 		synctest.Wait()
 		assert.Equal(t, 10+6, log.count(`in run "flood" meets`))
 		assert.True(t, log.contains("machine 1 is in a run of 7 machines, machine 0 in one of 2 so-far=1"), "%s", &log)
 		time.Sleep(thinnedPause)
-		s.ask(hello{version: Version, machines: 2, from: 1, secret: Secret{9}, run: "flood"}.frame())
+		s.ask(hello{version: Version, machines: 2, from: 1, secret: Secret{9}, window: 10, run: "flood"}.frame())
 		synctest.Wait()
 		assert.True(t, log.contains("so-far=1001"), "what goes on is not forgotten")
 	})

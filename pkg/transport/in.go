@@ -30,18 +30,23 @@ type inLink struct {
 	proposal int64
 	met      bool    // it has said something: so it does not contradict what it was told in WELCOME
 	next     *waiter // the newest connection that wants the link; nil: none
+	// word is what the peer's newest FIN says of this machine's messages.
+	word word
 
 	inSession // what there is to know of the newest connection
 }
 
 // inSession is the receiver's side of a session. Each begins with a new one.
 type inSession struct {
-	since  time.Duration // when it was welcomed, as Node.now
-	acked  uint64        // told to the peer. Invariant: acked ≤ consumed
-	more   bool          // the rest of a frame is on its way
-	pinged uint64        // what the newest PING says
-	got    int64         // when it came, by the system clock, in Unix ns
-	gotAt  time.Duration // the same, as Node.now
+	welcomed time.Duration // when, as Node.now
+	acked    uint64        // told to the peer. Invariant: acked ≤ consumed
+	since    time.Duration // when the first message was consumed of which it is not told, as Node.now
+	theirs   uint64        // the most that it has unconsumed on its part
+	more     bool          // the rest of a frame is on its way
+	pinged   uint64        // what the newest PING says
+	got      int64         // when it came, by the system clock, in Unix ns
+	gotAt    time.Duration // the same, as Node.now
+	asked    time.Duration // when the peer was first asked and has not been heard since; 0: it was not
 }
 
 func newInLink(n *Node, from int) *inLink {
@@ -93,6 +98,7 @@ func (n *Node) receive(conn net.Conn) {
 	defer stop()
 	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
 	served, frames, l, h, err := n.meetCaller(conn)
+	c := call{hello: h, got: n.cfg.Wall().UnixNano(), gotAt: n.now()}
 	if errors.Is(err, errAsked) {
 		n.answer(served, frames)
 		return
@@ -110,14 +116,23 @@ func (n *Node) receive(conn net.Conn) {
 		served = n.cfg.Accepted(served, l.from)
 		defer served.Close()
 	}
+	n.received.Add(uint64(frames.end))
 	frames.r = counted{served, &n.received}
-	s, err := l.attach(served, h)
+	s := newSession(served, n.quiet(served, h.port))
+	err = l.attach(s, c)
 	switch {
 	case err == nil:
 		l.serve(s, frames)
 	case unsaid(err) != nil:
 		n.turnAway(served, err)
 	}
+}
+
+// call is a HELLO, and when it was here.
+type call struct {
+	hello
+	got   int64         // by the system clock, in Unix ns
+	gotAt time.Duration // as Node.now
 }
 
 // meetCaller hears who is on a new connection: by its address, by its certificate, where there
@@ -224,24 +239,24 @@ func (n *Node) lingerBriefly(conn net.Conn) {
 	}
 }
 
-// attach makes conn the link's connection and answers it. A connection that it
+// attach makes s the link's session and answers whoever calls. A session that it
 // replaces has ended by then, so nothing of it can come after.
-func (l *inLink) attach(conn net.Conn, h hello) (*session, error) {
+func (l *inLink) attach(s *session, c call) error {
 	turn, release, err := l.wait()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer release()
-	way, err := l.judge(h) // once more: somebody else may have taken the link meanwhile
+	way, err := l.judge(c.hello) // once more: somebody else may have taken the link meanwhile
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := l.vacate(turn, way); err != nil {
-		return nil, err
+		return err
 	}
 	n := l.n
-	if err := n.meet(l.from, h.terms); err != nil {
-		return nil, err
+	if err := n.meet(l.from, c.terms); err != nil {
+		return err
 	}
 	l.mu.Lock()
 	w := welcome{
@@ -250,22 +265,27 @@ func (l *inLink) attach(conn net.Conn, h hello) (*session, error) {
 		window:   uint32(n.cfg.Window),
 		consumed: l.consumed,
 		held:     l.held,
+		life:     n.cfg.Life,
+		got:      uint64(c.got),
+		answered: uint64(c.got + int64(n.now()-c.gotAt)),
+		quiet:    s.quiet,
 		start:    uint64(l.proposal),
 		terms:    n.cfg.Terms,
 	}
-	l.inSession = inSession{acked: l.consumed, since: n.now()}
+	l.inSession = inSession{acked: l.consumed, welcomed: n.now(), theirs: uint64(c.window)}
 	l.due = setOf(frameClosed)
 	l.mu.Unlock()
-	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
-	if _, err := conn.Write(w.frame()); err != nil {
-		return nil, err
+	_ = s.conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * HelloTimeout))
+	frame := w.frame()
+	if _, err := s.conn.Write(frame); err != nil {
+		return err
 	}
-	_ = conn.SetDeadline(time.Time{})
+	l.greeted(len(frame))
+	_ = s.conn.SetDeadline(time.Time{})
 	l.heard.Store(int64(n.now()))
-	s := newSession(conn)
 	l.mu.Lock()
 	l.session = s
-	peer := l.peer.succeeded(h.secret, h.life)
+	peer := l.peer.succeeded(c.secret, c.life)
 	another := peer != l.peer // process of the machine
 	if another {
 		l.peer, l.start = peer, proposal{}
@@ -275,7 +295,7 @@ func (l *inLink) attach(conn net.Conn, h hello) (*session, error) {
 		out.redial()
 	}
 	n.changes.notify()
-	return s, nil
+	return nil
 }
 
 // vacate ends the link's connection, if there is one, for another that may have it in
@@ -297,8 +317,8 @@ func (l *inLink) vacate(turn *waiter, way entrance) error {
 }
 
 // outlive waits until the process at the other end of a session turns out to be
-// dead, when another with its id has come. If it lives, it is heard again; what
-// comes in the first moment does not count, as it may have been under way when
+// dead, when another with its id has come. If it lives, it is heard again, as it is
+// asked; what comes in the first moment does not count, as it may have been under way when
 // the process died. If it does not, the session ends, by what its host says or
 // because it is silent for too long.
 func (l *inLink) outlive(s *session, turn *waiter) error {
@@ -311,6 +331,7 @@ func (l *inLink) outlive(s *session, turn *waiter) error {
 		return errDisplaced
 	case <-moment.C:
 	}
+	l.ask()
 	since := l.heard.Load()
 	tick := time.NewTicker(underWay / 10)
 	defer tick.Stop()
@@ -368,17 +389,51 @@ func (l *inLink) write(s *session) error {
 	}
 }
 
-// ackDue reports whether what is consumed is to be acknowledged now; l.mu is held. On
-// a busy link that waits until it is worth a write, but only while the rest of a
-// frame is on its way: so the reader is sure to come by again, whatever the
-// sender's window is.
-func (l *inLink) ackDue() bool {
-	return l.consumed > l.acked && (!l.more || l.consumed-l.acked > l.window/acksPerWindow)
+// ackDue reports whether what is consumed is to be acknowledged now; l.mu is held.
+func (l *inLink) ackDue() bool { return l.owed().due() }
+
+// owed returns what the sender is to be told, but for its age; l.mu is held.
+func (l *inLink) owed() owed {
+	return owed{
+		count: l.consumed - l.acked, open: l.held - l.acked, window: min(l.window, l.theirs),
+		more: l.more, ending: l.phase.finished(),
+	}
 }
 
-// acksPerWindow is about how many acknowledgements a sender gets for a window of
-// messages, if it never pauses.
-const acksPerWindow = 16
+// ask has the peer say something, whatever that is.
+func (l *inLink) ask() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now := l.n.now(); l.asked <= l.lastHeard() {
+		l.asked = now
+	}
+	l.due |= setOf(framePing)
+	l.work.Signal()
+}
+
+// keep says what has waited for long enough, and closes the connection where the peer, which was
+// last heard before oldest, or does not answer, is given up.
+func (l *inLink) keep(oldest time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.session == nil {
+		return
+	}
+	now, heard := l.n.now(), l.lastHeard()
+	over := heard < oldest
+	if l.session.quiet {
+		over = unanswered(l.asked, heard, now, l.n.cfg.PingInterval)
+	}
+	owed := l.owed()
+	owed.age = now - l.since
+	switch {
+	case over:
+		l.giveUp()
+	case owed.due():
+		l.due |= setOf(frameAck)
+		l.work.Signal()
+	}
+}
 
 // dueNow returns the control frames that are due and may go out; l.mu is held.
 func (l *inLink) dueNow() frameSet { return l.due & phases[l.phase].sends }
@@ -387,18 +442,27 @@ func (l *inLink) dueNow() frameSet { return l.due & phases[l.phase].sends }
 func (l *inLink) answers(b []byte) (_ []byte, frames uint64) {
 	now := l.dueNow()
 	l.due &^= now
+	if now.has(framePing) {
+		b = appendNumbers(b, framePing, uint64(l.n.cfg.Wall().UnixNano()))
+		frames++
+	}
 	if now.has(framePong) {
 		b = appendNumbers(b, framePong, l.pinged, uint64(l.got), uint64(l.got+int64(l.n.now()-l.gotAt)))
 		frames++
 	}
-	if now.has(frameHeld) {
-		b = appendNumbers(b, frameHeld, l.held)
-		frames++
+	consumed := l.consumed > l.acked
+	l.acked = l.consumed
+	if now.has(frameClosed) { // which says more than these
+		consumed, now = false, now&^setOf(frameHeld)
 	}
-	if l.consumed > l.acked {
-		l.acked = l.consumed
+	if consumed {
 		b = appendNumbers(b, frameAck, l.consumed)
 		l.stats.Acks++
+		frames++
+	}
+	// Behind the ACK: who leaves goes at HELD, and loses what it has not heard to be consumed.
+	if now.has(frameHeld) {
+		b = appendNumbers(b, frameHeld, l.held)
 		frames++
 	}
 	if now.has(frameClosed) {
@@ -512,16 +576,21 @@ func (l *inLink) take(t frameType, body []byte) (over bool, err error) {
 		l.mu.Unlock()
 		return false, err
 	}
-	changed := step.phase != l.phase
-	changed = changed || !l.met
+	changed := step.phase != l.phase || !l.met || t == frameFin
 	l.inState, l.met = step.inState, true
 	l.due |= step.due
 	switch t {
+	case frameFin:
+		l.word = word{l.peer.life, step.says[1]}
+		if s, wait := l.session, min(step.says[2], uint64(heldAfter)); wait > 0 && step.due.has(frameHeld) {
+			l.due &^= setOf(frameHeld)
+			time.AfterFunc(time.Duration(wait), func() { l.hold(s) })
+		}
 	case framePing:
 		l.pinged, l.got = step.says[0], l.n.cfg.Wall().UnixNano()
 		l.gotAt = l.n.now() // afterwards, so that it was held for as long at least
 	case frameReady, frameStarted:
-		l.start = heardProposal(t, step.says, l.n.now(), l.since)
+		l.start = heardProposal(t, step.says, l.n.now(), l.welcomed)
 		l.proposal = l.start.at
 		l.peer.settled = true
 		changed = true
@@ -532,6 +601,34 @@ func (l *inLink) take(t frameType, body []byte) (over bool, err error) {
 		l.n.changes.notify()
 	}
 	return t == frameBye, nil
+}
+
+// hold answers a FIN that came in session s, unless more is said already, or the peer waits for
+// that no more.
+func (l *inLink) hold(s *session) {
+	if out := l.n.to(l.from); out != nil && out.life().closed() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.session == s && l.due.has(frameClosed) {
+		l.due |= setOf(frameHeld)
+		l.work.Signal()
+	}
+}
+
+// holds returns how many of the peer's messages are here.
+func (l *inLink) holds() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held
+}
+
+// told returns what the peer's FIN says of this machine's messages.
+func (l *inLink) told() word {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.word
 }
 
 // change changes what the life of the link depends on, and lets a peer go that has
@@ -574,6 +671,9 @@ func (l *inLink) consume(seq uint64) {
 		panic(fmt.Sprintf("transport: message %d of machine %d is consumed before it was delivered", seq, l.from))
 	}
 	was := l.phase
+	if l.consumed == l.acked {
+		l.since = l.n.now()
+	}
 	l.consumed = max(l.consumed, seq)
 	l.inState = l.released()
 	released, due := l.phase != was, l.ackDue()

@@ -9,7 +9,7 @@ const (
 	MaxHello     = 256    // of the first frame of a connection, which comes from somebody unknown
 	MaxPayload   = 65_527 // of a message: a frame without its type and number
 	MaxRun       = 64     // of a run's name
-	MaxTerms     = 144    // of what a machine says of itself in HELLO and WELCOME
+	MaxTerms     = 142    // of what a machine says of itself in HELLO and WELCOME
 	MaxErrorText = 512    // of the text in an ERROR frame
 )
 

@@ -16,7 +16,7 @@ func TestLimitsFitEachOther(t *testing.T) {
 	assert.Equal(t, MaxPayload, MaxFrame-(dataHeaderLen-4))
 	assert.Equal(t, math.MaxInt32, MaxWindow)
 	longest := hello{run: strings.Repeat("x", MaxRun), terms: make([]byte, MaxTerms)}.frame()[4:]
-	assert.Len(t, longest, 1+4+2+3*4+8+16+1+MaxRun+MaxTerms)
+	assert.Len(t, longest, 1+4+2+3*4+8+16+4+2+1+MaxRun+MaxTerms)
 	assert.LessOrEqual(t, len(longest), MaxHello)
 }
 

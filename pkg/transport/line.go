@@ -25,16 +25,18 @@ type line struct {
 // session is one connection of a link, with one goroutine that reads it and one
 // that writes.
 type session struct {
-	conn  net.Conn
-	ended chan struct{} // closed when no goroutine of it is left
+	conn    net.Conn
+	oneHost bool          // both ends seem to be on one host
+	quiet   bool          // the systems of both ends tell if the other's host is gone
+	ended   chan struct{} // closed when no goroutine of it is left
 
 	// Guarded by line.mu.
 	over bool   // nothing more is read; the writer ends, too
 	last []byte // the frame that it ends with; nil: none
 }
 
-func newSession(conn net.Conn) *session {
-	return &session{conn: conn, ended: make(chan struct{})}
+func newSession(conn net.Conn, quiet bool) *session {
+	return &session{conn: conn, oneHost: oneHost(conn), quiet: quiet, ended: make(chan struct{})}
 }
 
 // converse serves the session: write runs in a goroutine of its own, read in
@@ -95,16 +97,23 @@ func (l *line) putLast(s *session) error {
 	return l.put(s, 1, [][]byte{s.last})
 }
 
-// silent closes the connection if the other end was last heard before oldest.
-// The reader sees to the rest.
-func (l *line) silent(oldest time.Duration) bool {
+// lastHeard returns when the other end was last heard, as Node.now.
+func (l *line) lastHeard() time.Duration { return time.Duration(l.heard.Load()) }
+
+// giveUp closes the connection, if one stands; mu is held. The reader sees to the rest.
+func (l *line) giveUp() {
+	if l.session != nil && !l.session.over {
+		_ = l.session.conn.Close()
+	}
+}
+
+// greeted counts a frame of the handshake, which is a write of its own.
+func (l *line) greeted(bytes int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.session == nil || l.session.over || time.Duration(l.heard.Load()) >= oldest {
-		return false
-	}
-	_ = l.session.conn.Close()
-	return true
+	l.stats.Frames++
+	l.stats.Bytes += uint64(bytes)
+	l.stats.Writes++
 }
 
 // connected reports whether the link has a session.

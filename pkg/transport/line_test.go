@@ -19,7 +19,7 @@ func TestConverseWaitsForItsWriter(t *testing.T) {
 		broken := errors.New("broken")
 		release, returned := make(chan struct{}), make(chan error, 1)
 		go func() {
-			returned <- l.converse(newSession(&tape{}),
+			returned <- l.converse(newSession(&tape{}, false),
 				func(*session) error { <-release; return broken },
 				func() error { return broken })
 		}()

@@ -14,9 +14,10 @@ import (
 
 // What a node says of its links follows from what was sent, consumed and lost.
 func TestLinks(t *testing.T) {
-	nodes, boxes := mesh(t, 2, nil)
+	const window = 10 // so small that each message is acknowledged at once
+	nodes, boxes := mesh(t, 2, func(c *Config) { c.Window = window })
 	before := nodes[0].Links()
-	assert.Equal(t, []LinkStats{{Peer: 1, Window: DefaultWindow}}, before)
+	assert.Equal(t, []LinkStats{{Peer: 1, Window: window}}, before)
 	assert.False(t, before[0].Stands())
 	connect(t, nodes)
 	for seq := range uint64(5) {
@@ -25,8 +26,8 @@ func TestLinks(t *testing.T) {
 	eventually(t, "all have come", func() bool { return boxes[1].got(0) == 5 })
 	nodes[1].Consumed(0, 3)
 	eventually(t, "three are consumed", func() bool { return nodes[0].Links()[0].Unconsumed == 2 })
-	assert.Equal(t, []LinkStats{{Peer: 1, To: true, From: true, Sent: 5, Unconsumed: 2, Window: DefaultWindow}}, nodes[0].Links())
-	assert.Equal(t, []LinkStats{{Peer: 0, To: true, From: true, Consumed: 3, Window: DefaultWindow}}, nodes[1].Links())
+	assert.Equal(t, []LinkStats{{Peer: 1, To: true, From: true, Sent: 5, Unconsumed: 2, Window: window}}, nodes[0].Links())
+	assert.Equal(t, []LinkStats{{Peer: 0, To: true, From: true, Consumed: 3, Window: window}}, nodes[1].Links())
 	// What one has sent the other has received, but for what is under way.
 	eventually(t, "all bytes have come", func() bool {
 		return nodes[0].Received() == nodes[1].Stats().Bytes && nodes[1].Received() == nodes[0].Stats().Bytes
@@ -129,7 +130,7 @@ func TestThisHostMayAsk(t *testing.T) {
 	}
 	assert.Equal(t, "fine", say([]byte("GET /")))
 	assert.Zero(t, nodes[0].Stats().Refused)
-	said := say(hello{version: Version, machines: 2, from: 1, to: anyID, secret: NewSecret(), run: "test"}.frame())
+	said := say(hello{version: Version, machines: 2, from: 1, to: anyID, secret: NewSecret(), window: 10, run: "test"}.frame())
 	frames := newFrameReader(strings.NewReader(said), MaxFrame)
 	typ, body, err := frames.next()
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -8,8 +9,15 @@ import (
 )
 
 // TestMain makes the test binary, when a benchmark starts it again as a second
-// process, the receiver of what the benchmark sends.
+// process, the receiver of what the benchmark sends, or all that sends and receives.
 func TestMain(m *testing.M) {
+	if spec := os.Getenv(wireVar); spec != "" {
+		if err := measureWire(spec); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if kind := os.Getenv(receiverVar); kind != "" {
 		os.Exit(receiver(kind))
 	}

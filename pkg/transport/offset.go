@@ -28,7 +28,7 @@ type Offset struct {
 // the answer to the one before.
 const (
 	FirstQuestions = 8           // when the run begins, or goes on
-	LaterQuestions = 4           // now and then
+	LaterQuestions = 1           // now and then
 	LastQuestions  = 2           // at the end, which waits for no answer
 	AskAgain       = time.Minute // after the round before
 )
@@ -185,7 +185,7 @@ func (l *outLink) ask(questions int) {
 	switch {
 	case l.session == nil:
 		l.asking.again = max(l.n.now(), 1)
-	case oneHost(l.session.conn) && l.clocks.ahead() == 0:
+	case l.session.oneHost && l.clocks.ahead() == 0:
 		l.asking.again = 0 // they share one clock
 	case !l.phase.closed():
 		l.asking = l.asking.begin(questions)
@@ -208,14 +208,21 @@ func (l *outLink) pong(t0, t1, t2 int64) {
 	heard := l.n.now() // afterwards, so that the round trip took no longer
 	l.mu.Lock()
 	if uint64(t0) == l.said { // else a later PING is under way
-		if trip := heard - l.pinged; (time.Duration(t3-t0) - trip).Abs() > wasSet {
-			t0 = t3 - int64(trip)
-		}
+		t0 = unset(t0, t3, heard-l.pinged)
 		l.answered(question{l.pinged, heard, t1, time.Duration(t2 - t1)})
 	}
 	l.clocks.sample(t0, t1, t2, t3)
 	l.mu.Unlock()
 	l.n.changes.notify()
+}
+
+// unset returns what the system clock would have shown at the beginning of a round trip that took so
+// long, from t0 to t3 by that clock, had it not been set meanwhile.
+func unset(t0, t3 int64, trip time.Duration) int64 {
+	if (time.Duration(t3-t0) - trip).Abs() > wasSet {
+		return t3 - int64(trip)
+	}
+	return t0
 }
 
 // answered takes in an answer; l.mu is held.

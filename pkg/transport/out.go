@@ -32,11 +32,15 @@ type outLink struct {
 
 	// The messages, whatever the connection. Invariant: held < box.next.
 	box     outbox
-	held    uint64 // the peer is known to hold all up to here; it may lose what it has not consumed
-	window  uint64 // the smaller of both ends' windows
-	full    bool   // somebody was told that there is no room
-	past    uint64 // the last message of an earlier process
-	highest uint64 // the last message that was ever given to a connection
+	held    uint64        // the peer is known to hold all up to here; it may lose what it has not consumed
+	window  uint64        // the smaller of both ends' windows
+	full    bool          // somebody was told that there is no room
+	waits   time.Duration // since when messages are unconsumed, or since the last acknowledgement of some; 0: none is
+	past    uint64        // the last message of an earlier process
+	highest uint64        // the last message that was ever given to a connection
+
+	holds    uint64        // of the peer's messages, as FIN says
+	patience time.Duration // for how long HELD may wait, as FIN says
 
 	// The connections. outSession is what there is to know of the newest.
 	count uint64 // how many there were
@@ -54,6 +58,9 @@ type outSession struct {
 	wrote    time.Duration // when the writer last began to write, as Node.now
 	said     uint64        // what the newest PING says
 	pinged   time.Duration // when it was sent, as Node.now
+	asked    time.Duration // when the peer was first asked and has not been heard since; 0: it was not
+	finned   bool          // FIN is said
+	peerLife uint64        // of the process at the other end
 }
 
 func newOutLink(n *Node, p Peer, secret Secret) *outLink {
@@ -111,6 +118,9 @@ func (l *outLink) send(payloads [][]byte) (first uint64) {
 	if l.peerClosed() {
 		l.box.next += uint64(len(payloads))
 	} else {
+		if l.box.unconsumed() == 0 {
+			l.waits = l.n.now()
+		}
 		l.box.append(payloads)
 	}
 	wake := l.idle
@@ -162,10 +172,12 @@ func (l *outLink) ping() {
 }
 
 // finish sends FIN behind the last message, on this connection and on each later
-// one.
-func (l *outLink) finish() {
+// one. It also says how many of the peer's messages are here, and for how long its answer may
+// wait.
+func (l *outLink) finish(holds uint64, patience time.Duration) {
 	l.mu.Lock()
 	l.phase = l.phase.moved(moveFinish)
+	l.holds, l.patience = max(l.holds, holds), patience
 	l.mu.Unlock()
 	l.work.Signal()
 }
@@ -178,6 +190,9 @@ func (l *outLink) restore(p Past) {
 	l.box.acked = l.box.next - 1
 	l.box.append(p.Unconsumed)
 	l.highest, l.past = p.Sent, p.Sent
+	if l.box.unconsumed() > 0 {
+		l.waits = l.n.now()
+	}
 }
 
 // end returns what is known of the messages of the link.
@@ -190,6 +205,7 @@ func (l *outLink) end() outEnd {
 		acked:    l.box.acked,
 		held:     l.held,
 		standing: l.session != nil,
+		life:     l.peerLife,
 		met:      l.count > 0,
 	}
 }
@@ -260,18 +276,41 @@ func (l *outLink) addStats(s *Stats) {
 	s.Messages += l.box.next - 1 - l.past
 }
 
-// keep tries the connection where either end has been silent for about an
-// interval, and closes it where the peer was last heard before oldest.
+// keep tries the connection where that is due, and closes it where the peer is given up; see
+// [vigil.look].
 func (l *outLink) keep(oldest time.Duration) {
-	if l.silent(oldest) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.session == nil || l.peerClosed() {
 		return
 	}
-	l.mu.Lock()
-	if min(time.Duration(l.heard.Load()), l.wrote) <= l.n.now()-l.n.cfg.PingInterval/2 {
+	v := l.vigil(oldest)
+	ask, over := v.look()
+	switch {
+	case over:
+		l.giveUp()
+	case ask:
+		if l.asked <= v.heard {
+			l.asked = v.now
+		}
 		l.due |= setOf(framePing)
+		l.work.Signal()
 	}
-	l.mu.Unlock()
-	l.work.Signal()
+}
+
+// vigil returns what is known of the peer's life, which is silent if it was last heard before
+// oldest; l.mu is held, and there is a session.
+func (l *outLink) vigil(oldest time.Duration) vigil {
+	v := vigil{
+		now: l.n.now(), interval: l.n.cfg.PingInterval, oldest: oldest,
+		heard: l.lastHeard(), wrote: l.wrote, asked: l.asked,
+		quiet:  l.session.quiet,
+		wanted: l.finned && max(l.held, l.box.acked) < l.box.next-1 || l.box.unconsumed() >= l.window,
+	}
+	if l.box.unconsumed() > 0 {
+		v.waits = l.waits
+	}
+	return v
 }
 
 // run keeps the link connected until the peer has said its last word or the
@@ -400,11 +439,11 @@ func (l *outLink) open() (*session, *frameReader, error) {
 		_ = raw.Close()
 		return nil, nil, err
 	}
-	frames := newFrameReader(conn, MaxFrame)
+	frames := newFrameReader(counted{conn, &n.received}, MaxFrame)
 	var s *session
 	w, err := l.greet(conn, frames, shown)
 	if err == nil {
-		s, err = l.attach(conn, w)
+		s, err = l.attach(newSession(conn, w.quiet), w)
 	}
 	if err != nil {
 		if e := unsaid(err); e != nil {
@@ -414,7 +453,6 @@ func (l *outLink) open() (*session, *frameReader, error) {
 		_ = conn.Close()
 		return nil, nil, err
 	}
-	frames.r = counted{conn, &n.received}
 	return s, frames, nil
 }
 
@@ -433,9 +471,16 @@ func (l *outLink) prove(raw net.Conn) (conn net.Conn, shown int, err error) {
 	return conn, shown, err
 }
 
+// greeting is a WELCOME, and when the HELLO that it answers was sent and it was heard, by this
+// host's system clock, in Unix ns.
+type greeting struct {
+	welcome
+	asked, heard int64
+}
+
 // greet says HELLO and returns the peer's WELCOME. It must be from the machine that was
 // shown, if one was.
-func (l *outLink) greet(conn net.Conn, frames *frameReader, shown int) (welcome, error) {
+func (l *outLink) greet(conn net.Conn, frames *frameReader, shown int) (greeting, error) {
 	n := l.n
 	_ = conn.SetDeadline(time.Now().Add(hundreds(len(n.in)) * WelcomeTimeout))
 	defer conn.SetDeadline(time.Time{})
@@ -450,42 +495,50 @@ func (l *outLink) greet(conn net.Conn, frames *frameReader, shown int) (welcome,
 		to:       to,
 		life:     n.cfg.Life,
 		secret:   l.secret,
+		window:   uint32(n.cfg.Window),
+		port:     n.watchedPort(conn),
 		run:      n.cfg.Run,
 		terms:    n.cfg.Terms,
 	}
-	if _, err := conn.Write(h.frame()); err != nil {
-		return welcome{}, err
+	frame := h.frame()
+	began, asked := n.now(), n.cfg.Wall().UnixNano()
+	if _, err := conn.Write(frame); err != nil {
+		return greeting{}, err
 	}
+	l.greeted(len(frame))
 	t, body, err := frames.next()
+	heard := n.cfg.Wall().UnixNano()
+	asked = unset(asked, heard, n.now()-began)
 	switch {
 	case errors.Is(err, io.EOF):
-		return welcome{}, errors.New("the connection was closed without a reply")
+		return greeting{}, errors.New("the connection was closed without a reply")
 	case shown != AnyID && remoteAlert(err) != nil:
 		// In TLS 1.3, the end that dials has done its part of the handshake before it hears this.
-		return welcome{}, &RefusedError{
+		return greeting{}, &RefusedError{
 			Code: CodeCertificate, heard: true, cause: err,
 			Text: fmt.Sprintf("%s does not take the certificate of this machine (%v): its diagnostics say why", l.addr, remoteAlert(err)),
 		}
 	case unsaid(err) != nil:
-		return welcome{}, refuse(CodeProtocol, "what answers at %s is not a machine of a run (%v)", l.addr, err)
+		return greeting{}, refuse(CodeProtocol, "what answers at %s is not a machine of a run (%v)", l.addr, err)
 	case err != nil:
-		return welcome{}, err
+		return greeting{}, err
 	case t == frameError:
-		return welcome{}, l.refusedBy(parseError(body))
+		return greeting{}, l.refusedBy(parseError(body))
 	case t != frameWelcome:
-		return welcome{}, refuse(CodeProtocol, "%v from %s, expected WELCOME", t, l.addr)
+		return greeting{}, refuse(CodeProtocol, "%v from %s, expected WELCOME", t, l.addr)
 	}
 	w, err := parseWelcome(body)
+	g := greeting{w, asked, heard}
 	if err != nil {
-		return w, err
+		return g, err
 	}
 	if shown != AnyID && w.id != uint32(shown) {
-		return w, refuse(CodeCertificate, "%s says that it is machine %d, with the certificate of machine %d", l.addr, w.id, shown)
+		return g, refuse(CodeCertificate, "%s says that it is machine %d, with the certificate of machine %d", l.addr, w.id, shown)
 	}
 	if err := n.learn(l, w.id); err != nil {
-		return w, err
+		return g, err
 	}
-	return w, n.meet(int(w.id), w.terms)
+	return g, n.meet(int(w.id), w.terms)
 }
 
 // refusedBy says what it means here that the peer has answered with an ERROR. Why it
@@ -505,9 +558,9 @@ func (l *outLink) refusedBy(e *RefusedError) *RefusedError {
 	return e
 }
 
-// attach makes conn the link's connection, from the message on that the peer
+// attach makes s the link's session, from the message on that the peer
 // does not hold.
-func (l *outLink) attach(conn net.Conn, w welcome) (*session, error) {
+func (l *outLink) attach(s *session, w greeting) (*session, error) {
 	l.mu.Lock()
 	switch me := l.n.cfg.ID; {
 	case w.held >= l.box.next:
@@ -520,7 +573,8 @@ func (l *outLink) attach(conn net.Conn, w welcome) (*session, error) {
 	l.proposed = max(l.proposed, int64(w.start))
 	l.held = w.held // less than before, if the peer has died with its queue
 	l.window = min(uint64(l.n.cfg.Window), uint64(w.window))
-	l.outSession = outSession{cur: cursor{seq: w.held + 1}, inFlight: w.held + 1, wrote: l.n.now()}
+	l.outSession = outSession{cur: cursor{seq: w.held + 1}, inFlight: w.held + 1, wrote: l.n.now(), peerLife: w.life}
+	l.clocks.sample(w.asked, int64(w.got), int64(w.answered), w.heard)
 	l.box.ack(w.consumed)
 	l.box.free(l.inFlight)
 	room := l.roomAgain()
@@ -532,7 +586,10 @@ func (l *outLink) attach(conn net.Conn, w welcome) (*session, error) {
 	}
 	l.count++
 	l.why = nil
-	l.due = setOf(framePing, frameFin)
+	l.due = setOf(frameFin)
+	if w.life > 1 {
+		l.due |= setOf(framePing) // it waits to hear that its log is not contradicted
+	}
 	if l.n.start.Load() != nil {
 		l.due |= setOf(frameReady)
 		if l.n.cfg.ID < l.id {
@@ -540,7 +597,6 @@ func (l *outLink) attach(conn net.Conn, w welcome) (*session, error) {
 		}
 	}
 	l.heard.Store(int64(l.wrote))
-	s := newSession(conn)
 	l.session = s
 	l.mu.Unlock()
 	if room {
@@ -620,7 +676,8 @@ func (l *outLink) controls(b []byte) (_ []byte, frames uint64) {
 		frames++
 	}
 	if now.has(frameFin) {
-		b = appendNumbers(b, frameFin, l.box.next-1)
+		b = appendNumbers(b, frameFin, l.box.next-1, l.holds, uint64(l.patience))
+		l.finned = true
 		frames++
 	}
 	return b, frames
@@ -654,7 +711,11 @@ func (l *outLink) take(s *session, t frameType, body []byte) (over bool, err err
 	l.phase, l.held = step.phase, step.held
 	room := false
 	switch t {
+	case framePing: // an answer to it says nothing that this does not
+		l.due |= setOf(framePing)
+		l.work.Signal()
 	case frameAck:
+		l.waits = l.n.now()
 		l.box.ack(step.acked)
 		l.box.free(l.inFlight)
 		room = l.roomAgain()

@@ -67,7 +67,7 @@ var phases = [...]struct {
 		name:  "sending",
 		sends: setOf(framePing, frameReady, frameStarted, frameData, frameError),
 		takes: map[frameType]phase{
-			frameAck: phaseSending, frameHeld: phaseSending, framePong: phaseSending,
+			frameAck: phaseSending, frameHeld: phaseSending, framePing: phaseSending, framePong: phaseSending,
 			frameClosed: phaseLeft, frameError: phaseSending,
 		},
 		moves: map[move]phase{moveFinish: phaseFinishing},
@@ -76,7 +76,7 @@ var phases = [...]struct {
 		name:  "finishing",
 		sends: setOf(framePing, frameReady, frameStarted, frameData, frameFin, frameError),
 		takes: map[frameType]phase{
-			frameAck: phaseFinishing, frameHeld: phaseFinishing, framePong: phaseFinishing,
+			frameAck: phaseFinishing, frameHeld: phaseFinishing, framePing: phaseFinishing, framePong: phaseFinishing,
 			frameClosed: phaseDone, frameError: phaseFinishing,
 		},
 	},
@@ -86,7 +86,7 @@ var phases = [...]struct {
 
 	phaseReceiving: {
 		name:  "receiving",
-		sends: setOf(frameAck, framePong, frameError),
+		sends: setOf(frameAck, framePing, framePong, frameError),
 		takes: map[frameType]phase{
 			frameData: phaseReceiving, framePing: phaseReceiving, frameReady: phaseReceiving, frameStarted: phaseReceiving,
 			frameFin: phaseFinished, frameError: phaseReceiving,
@@ -97,7 +97,7 @@ var phases = [...]struct {
 	// again, goes on with its run.
 	phaseFinished: {
 		name:  "finished",
-		sends: setOf(frameAck, framePong, frameHeld, frameError),
+		sends: setOf(frameAck, framePing, framePong, frameHeld, frameError),
 		takes: map[frameType]phase{
 			frameData: phaseFinished, framePing: phaseFinished, frameReady: phaseFinished, frameStarted: phaseFinished,
 			frameFin: phaseFinished, frameError: phaseFinished,
@@ -106,7 +106,7 @@ var phases = [...]struct {
 	},
 	phaseCut: {
 		name:  "cut",
-		sends: setOf(frameAck, framePong, frameError),
+		sends: setOf(frameAck, framePing, framePong, frameError),
 		takes: map[frameType]phase{
 			frameData: phaseCut, framePing: phaseCut, frameReady: phaseCut, frameStarted: phaseCut,
 			frameFin: phaseCut, frameError: phaseCut,
@@ -116,7 +116,7 @@ var phases = [...]struct {
 	},
 	phaseDrained: {
 		name:  "drained",
-		sends: setOf(frameAck, framePong, frameHeld, frameError),
+		sends: setOf(frameAck, framePing, framePong, frameHeld, frameError),
 		takes: map[frameType]phase{
 			frameData: phaseDrained, framePing: phaseDrained, frameReady: phaseDrained, frameStarted: phaseDrained,
 			frameFin: phaseDrained, frameError: phaseDrained,
@@ -126,7 +126,7 @@ var phases = [...]struct {
 	},
 	phaseClosed: {
 		name:  "closed",
-		sends: setOf(frameAck, framePong, frameHeld, frameClosed, frameError),
+		sends: setOf(frameAck, framePing, framePong, frameHeld, frameClosed, frameError),
 		takes: map[frameType]phase{
 			frameData: phaseClosed, framePing: phaseClosed, frameReady: phaseClosed, frameStarted: phaseClosed,
 			frameFin: phaseClosed, frameBye: phaseGone, frameError: phaseClosed,
@@ -136,7 +136,7 @@ var phases = [...]struct {
 	// A process that is started after its machine's end has to be told again.
 	phaseGone: {
 		name:  "gone",
-		sends: setOf(frameAck, framePong, frameHeld, frameClosed, frameError),
+		sends: setOf(frameAck, framePing, framePong, frameHeld, frameClosed, frameError),
 		takes: map[frameType]phase{
 			frameData: phaseGone, framePing: phaseGone, frameReady: phaseGone, frameStarted: phaseGone,
 			frameFin: phaseGone, frameBye: phaseGone, frameError: phaseGone,

@@ -100,7 +100,7 @@ func TestPhasesAreDocumented(t *testing.T) {
 func frame(typ frameType) []byte {
 	switch typ {
 	case frameHello:
-		return hello{version: Version, machines: 2, from: 1, life: 1, run: "test"}.frame()
+		return hello{version: Version, machines: 2, from: 1, life: 1, window: 10, run: "test"}.frame()
 	case frameWelcome:
 		return welcome{version: Version, id: 1, window: 10, consumed: 1, held: 2}.frame()
 	case frameData:
@@ -109,6 +109,8 @@ func frame(typ frameType) []byte {
 		return appendNumbers(nil, typ, 1, 2, 3)
 	case frameStarted:
 		return appendNumbers(nil, typ, 2, 3)
+	case frameFin:
+		return appendNumbers(nil, typ, 2, 0, 0)
 	case frameBye:
 		return appendNumbers(nil, typ)
 	case frameError:
@@ -137,7 +139,7 @@ func newTalk(t *testing.T) *duet {
 var lives = map[phase]func(t *testing.T, d *duet){
 	phaseSending: func(*testing.T, *duet) {},
 	phaseFinishing: func(t *testing.T, d *duet) {
-		d.byID[1].finish()
+		d.byID[1].finish(0, heldAfter)
 		assert.EqualValues(t, 2, d.in.hearNumber(frameFin))
 	},
 	phaseLeft: func(_ *testing.T, d *duet) {
@@ -145,19 +147,19 @@ var lives = map[phase]func(t *testing.T, d *duet){
 		d.in.hear(frameBye)
 	},
 	phaseDone: func(_ *testing.T, d *duet) {
-		d.byID[1].finish()
+		d.byID[1].finish(0, heldAfter)
 		d.in.hear(frameFin)
 		d.in.say(frameClosed, 2)
 		d.in.hear(frameBye)
 	},
 	phaseReceiving: func(*testing.T, *duet) {},
 	phaseFinished: func(t *testing.T, d *duet) {
-		d.out.say(frameFin, 2)
+		d.out.say(frameFin, 2, 0, uint64(heldAfter))
 		assert.EqualValues(t, 2, d.out.hearNumber(frameHeld))
 	},
 	phaseCut: func(_ *testing.T, d *duet) { d.Drain(cancelled()) },
 	phaseDrained: func(t *testing.T, d *duet) {
-		d.out.say(frameFin, 2)
+		d.out.say(frameFin, 2, 0, uint64(heldAfter))
 		d.out.hear(frameHeld)
 		d.Drain(cancelled())
 	},
@@ -255,6 +257,8 @@ func (d *duet) hearBack(t *testing.T, p phase, typ frameType) {
 		if next == phaseLeft {
 			want.in.peerLeft = true
 		}
+	case typ == framePing:
+		d.in.hear(framePing)
 	case typ == framePong:
 		synctest.Wait()
 		want.clocks = d.byID[1].measured()
@@ -304,6 +308,7 @@ func (d *duet) hearOut(t *testing.T, p phase, typ frameType) {
 		want.peer = proposal{at: 2, agreed: typ == frameStarted}
 		if want.peer.agreed {
 			want.peer.began = d.now() - 3
+			want.peer.delay = d.now() - d.Node.in[1].welcomed
 		}
 	case typ == frameFin && !ignored:
 		assert.EqualValues(t, 2, d.out.hearNumber(frameHeld))
@@ -338,7 +343,7 @@ func TestEveryMoveInEveryPhase(t *testing.T) {
 				want := d.snapshot()
 				if isOut(p) {
 					if m == moveFinish {
-						d.byID[1].finish()
+						d.byID[1].finish(0, heldAfter)
 					}
 					want.out.phase = p.moved(m)
 				} else {
@@ -388,6 +393,9 @@ func TestOnlyWhatThePhaseLetsOut(t *testing.T) {
 			sent |= setOf(typ)
 		}
 		may := row.sends & setOf(framePing, frameReady, frameFin, framePong, frameHeld, frameClosed)
+		if may.has(frameClosed) {
+			may &^= setOf(frameHeld) // CLOSED says as much
+		}
 		assert.Equal(t, may, sent, "%v", phase(i))
 		assert.Equal(t, all&^row.sends, left, "%v", phase(i))
 	}

@@ -61,7 +61,7 @@ func ask(conn net.Conn, cfg *tls.Config, words []byte) ([]byte, error) {
 
 // helloOf is what machine `from` says to machine 0.
 func helloOf(from uint32) []byte {
-	return hello{version: Version, machines: 2, from: from, to: 0, life: 9, secret: Secret{1}, run: "test"}.frame()
+	return hello{version: Version, machines: 2, from: from, to: 0, life: 9, secret: Secret{1}, window: 10, run: "test"}.frame()
 }
 
 // Whoever has no certificate, or another one than HELLO would need, gets nothing: neither a
@@ -134,7 +134,7 @@ func TestCallersWithTheWrongCertificate(t *testing.T) {
 		},
 		{
 			"right, but for another run", func() *tls.Config { return s.machine(1).Client },
-			hello{version: Version, machines: 2, from: 1, secret: Secret{1}, run: "another"}.frame(), string(toldStrangers), "", `in run "another" meets`,
+			hello{version: Version, machines: 2, from: 1, secret: Secret{1}, window: 10, run: "another"}.frame(), string(toldStrangers), "", `in run "another" meets`,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -198,7 +198,7 @@ func TestStrangersByAddress(t *testing.T) {
 	connect(t, nodes)
 	closed.Store(true)
 	answers := make(map[string]bool)
-	for _, said := range []string{"", "GET / HTTP/1.1\r\n\r\n", string(hello{version: Version, machines: 2, from: 1, run: "test"}.frame())} {
+	for _, said := range []string{"", "GET / HTTP/1.1\r\n\r\n", string(hello{version: Version, machines: 2, from: 1, window: 10, run: "test"}.frame())} {
 		conn, err := net.Dial("tcp", nodes[0].ln.Addr().String())
 		require.NoError(t, err)
 		_, _ = conn.Write([]byte(said))

@@ -36,7 +36,7 @@ func TestStrangersDoNotDisturb(t *testing.T) {
 		"\xff\xff\xff\xff" + "\x01LCLK", // and it begins well
 		"\x00\x00\x00\x21",              // a good length, and then nothing
 		"",                              // silent
-		string(hello{version: Version, machines: 2, from: 1, run: "another"}.frame()),
+		string(hello{version: Version, machines: 2, from: 1, window: 10, run: "another"}.frame()),
 	}
 	var over atomic.Bool
 	var traffic, flood sync.WaitGroup

@@ -350,7 +350,7 @@ func (n *Node) Connect(ctx context.Context) error {
 	defer n.gather()()
 	n.open()
 	standing := func() bool {
-		return all(n.out, func(l *outLink) bool { return l.stands() && l.measured().synced }) &&
+		return all(n.out, func(l *outLink) bool { return l.stands() }) &&
 			all(n.in, func(l *inLink) bool { return l.connected() })
 	}
 	return n.awaitAloud(ctx, stillWaitingTick, standing)
@@ -507,7 +507,7 @@ func (n *Node) missing() *MissingError {
 		}
 	}
 	if len(parts) == 0 {
-		parts = append(parts, "the first answer of every peer")
+		parts = append(parts, "the first word of every peer")
 	}
 	return &MissingError{strings.Join(parts, "; "), n.callers.all()}
 }
@@ -556,9 +556,7 @@ func (n *Node) Drain(ctx context.Context) (undelivered map[int]uint64) {
 // send it again; so it counts as undelivered, too (an upper bound).
 func (n *Node) Leave(ctx, company context.Context) (undelivered map[int]uint64) {
 	n.askAll(LastQuestions)
-	for _, l := range n.out {
-		l.finish()
-	}
+	n.finish(heldWait(ctx))
 	defer context.AfterFunc(company, n.changes.notify)()
 	leaving := false
 	err := n.await(ctx, func() (settled bool) {
@@ -585,12 +583,32 @@ func (n *Node) Leave(ctx, company context.Context) (undelivered map[int]uint64) 
 	return undelivered
 }
 
+// finish says on all links that nothing follows, and for how long an answer may wait.
+func (n *Node) finish(patience time.Duration) {
+	for _, l := range n.out {
+		var holds uint64
+		if id := l.peerID(); id != AnyID {
+			holds = n.in[id].holds()
+		}
+		l.finish(holds, patience)
+	}
+}
+
+// heldWait returns for how long HELD may wait for a machine that waits for it until ctx ends: not at
+// all where that is soon.
+func heldWait(ctx context.Context) time.Duration {
+	if until, bounded := ctx.Deadline(); bounded && time.Until(until) < 20*heldAfter {
+		return 0
+	}
+	return heldAfter
+}
+
 // ends returns what is known of the links with each peer.
 func (n *Node) ends() []ends {
 	var all []ends
 	for id, l := range n.in {
 		if l != nil {
-			all = append(all, ends{peer: id, in: l.life(), out: n.to(id).end()})
+			all = append(all, ends{peer: id, in: l.life(), out: n.to(id).end().told(l.told())})
 		}
 	}
 	return all
@@ -601,9 +619,7 @@ func (n *Node) ends() []ends {
 // consumed and what it did not. It returns when all of them have said the same, but for
 // those that go on without this machine, or when ctx ends; it reports whether they have.
 func (n *Node) Settle(ctx context.Context) bool {
-	for _, l := range n.out {
-		l.finish() // a machine that is started again after its end does not drain
-	}
+	n.finish(heldAfter) // a machine that is started again after its end does not drain
 	for _, l := range n.in {
 		if l != nil {
 			l.close()
@@ -788,7 +804,7 @@ func (n *Node) keep() {
 		}
 		for _, l := range n.in {
 			if l != nil {
-				l.silent(oldest)
+				l.keep(oldest)
 			}
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 // Version is the protocol's version. Both ends of a connection must speak the
 // same one.
-const Version = 3
+const Version = 4
 
 const (
 	magic = "LCLK"
@@ -33,10 +33,10 @@ const (
 	frameWelcome                      // ← who I am, what I have of you
 	frameData                         // → one message
 	frameAck                          // ← all up to here is consumed
-	framePing                         // → my clock
+	framePing                         // both: are you there? Of the dialer: my clock
 	framePong                         // ← your clock, and mine
 	frameReady                        // → my mesh is complete
-	frameFin                          // → nothing follows the message of this number
+	frameFin                          // → nothing follows the message of this number; what I hold of yours; HELD can wait so long
 	frameClosed                       // ← I hold all up to here and take nothing more
 	frameBye                          // → I have read your CLOSED
 	frameError                        // both: why I close
@@ -128,14 +128,16 @@ func unsaid(err error) *RefusedError {
 }
 
 // hello is the body of a HELLO frame: magic, version u16, machines u32, from
-// u32, to u32, life u64, secret of 16 bytes, length u8 of the run's name, that name,
-// then the terms to the end.
+// u32, to u32, life u64, secret of 16 bytes, window u32, port u16, length u8 of the run's name,
+// that name, then the terms to the end.
 type hello struct {
 	version  uint16
 	machines uint32
 	from, to uint32
 	life     uint64
 	secret   Secret
+	window   uint32 // the most messages that the sender has unconsumed on its part
+	port     uint16 // of the sender's end, whose system tells it if the other end's host is gone; 0: it does not
 	run      string
 	terms    []byte
 }
@@ -149,6 +151,8 @@ func (h hello) frame() []byte {
 	b = binary.BigEndian.AppendUint32(b, h.to)
 	b = binary.BigEndian.AppendUint64(b, h.life)
 	b = append(b, h.secret[:]...)
+	b = binary.BigEndian.AppendUint32(b, h.window)
+	b = binary.BigEndian.AppendUint16(b, h.port)
 	b = append(b, byte(len(h.run)))
 	b = append(b, h.run...)
 	b = append(b, h.terms...)
@@ -169,6 +173,7 @@ func parseHello(body []byte) (hello, error) {
 	}
 	h.machines, h.from, h.to, h.life = d.u32(), d.u32(), d.u32(), d.u64()
 	copy(h.secret[:], d.take(len(h.secret)))
+	h.window, h.port = d.u32(), d.u16()
 	name := int(d.u8())
 	h.run = string(d.take(min(name, MaxRun)))
 	switch {
@@ -178,6 +183,8 @@ func parseHello(body []byte) (hello, error) {
 		return h, refuse(CodeProtocol, "HELLO of %d bytes is too short", len(body))
 	case h.secret == Secret{}:
 		return h, refuse(CodeProtocol, "HELLO without a secret")
+	case h.window == 0:
+		return h, refuse(CodeProtocol, "HELLO without a window")
 	}
 	var err error
 	h.terms, err = parseTerms(d.b)
@@ -193,13 +200,17 @@ func parseTerms(b []byte) ([]byte, error) {
 }
 
 // welcome is the body of a WELCOME frame: version u16, id u32, window u32,
-// consumed u64, held u64, start u64, then the terms to the end. The sender goes on with message held+1, and never
-// has more than window messages unconsumed.
+// consumed u64, held u64, life u64, got u64, answered u64, quiet u8, start u64, then the terms to
+// the end. The sender goes on with message held+1, and never has more than window messages
+// unconsumed.
 type welcome struct {
 	version        uint16
 	id             uint32
 	window         uint32
 	consumed, held uint64
+	life           uint64 // of whoever answers
+	got, answered  uint64 // when the HELLO came and this answers it, in Unix ns of its own clock
+	quiet          bool   // the systems of both ends tell if the other's host is gone
 	start          uint64 // that the peer has proposed, in Unix ns of its own clock; 0: none
 	terms          []byte
 }
@@ -211,6 +222,14 @@ func (w welcome) frame() []byte {
 	b = binary.BigEndian.AppendUint32(b, w.window)
 	b = binary.BigEndian.AppendUint64(b, w.consumed)
 	b = binary.BigEndian.AppendUint64(b, w.held)
+	b = binary.BigEndian.AppendUint64(b, w.life)
+	b = binary.BigEndian.AppendUint64(b, w.got)
+	b = binary.BigEndian.AppendUint64(b, w.answered)
+	quiet := byte(0)
+	if w.quiet {
+		quiet = 1
+	}
+	b = append(b, quiet)
 	b = binary.BigEndian.AppendUint64(b, w.start)
 	b = append(b, w.terms...)
 	return endFrame(b, start)
@@ -218,12 +237,17 @@ func (w welcome) frame() []byte {
 
 func parseWelcome(body []byte) (welcome, error) {
 	d := decoder{b: body}
-	w := welcome{version: d.u16(), id: d.u32(), window: d.u32(), consumed: d.u64(), held: d.u64(), start: d.u64()}
+	w := welcome{version: d.u16(), id: d.u32(), window: d.u32(), consumed: d.u64(), held: d.u64()}
+	w.life, w.got, w.answered = d.u64(), d.u64(), d.u64()
+	quiet := d.u8()
+	w.quiet, w.start = quiet == 1, d.u64()
 	switch {
 	case len(body) >= 2 && w.version != Version:
 		return w, refuse(CodeVersion, "protocol version %d meets version %d", w.version, Version)
 	case d.short:
 		return w, refuse(CodeProtocol, "WELCOME of %d bytes", len(body))
+	case quiet > 1:
+		return w, refuse(CodeProtocol, "WELCOME that is quiet by %d, want 0 or 1", quiet)
 	case w.consumed > w.held || w.window == 0:
 		return w, refuse(CodeProtocol, "WELCOME contradicts itself: held %d, consumed %d, window %d", w.held, w.consumed, w.window)
 	}
@@ -260,7 +284,7 @@ type numbers [3]uint64
 
 // bodies has how many numbers the body of a control frame is.
 var bodies = [...]int{
-	frameAck: 1, framePing: 1, framePong: 3, frameReady: 1, frameFin: 1,
+	frameAck: 1, framePing: 1, framePong: 3, frameReady: 1, frameFin: 3,
 	frameClosed: 1, frameStarted: 2, frameHeld: 1,
 }
 

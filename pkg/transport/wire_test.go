@@ -27,23 +27,23 @@ var goldenFrames = []struct {
 }{
 	{
 		"HELLO",
-		hello{version: 3, machines: 3, from: 2, to: 1, life: 0x0102030405060708, secret: goldenSecret, run: "q7f3k2", terms: []byte("die=10")}.frame(),
-		"00000038 01 4c434c4b 0003 00000003 00000002 00000001 0102030405060708 000102030405060708090a0b0c0d0e0f 06 713766336b32 6469653d3130",
+		hello{version: 4, machines: 3, from: 2, to: 1, life: 0x0102030405060708, secret: goldenSecret, window: 262_144, port: 40_001, run: "q7f3k2", terms: []byte("die=10")}.frame(),
+		"0000003e 01 4c434c4b 0004 00000003 00000002 00000001 0102030405060708 000102030405060708090a0b0c0d0e0f 00040000 9c41 06 713766336b32 6469653d3130",
 	},
 	{
 		"HELLO to whoever is there",
-		hello{version: 3, machines: 2, from: 0, to: anyID, life: 7, secret: goldenSecret}.frame(),
-		"0000002c 01 4c434c4b 0003 00000002 00000000 ffffffff 0000000000000007 000102030405060708090a0b0c0d0e0f 00",
+		hello{version: 4, machines: 2, from: 0, to: anyID, life: 7, secret: goldenSecret, window: 1}.frame(),
+		"00000032 01 4c434c4b 0004 00000002 00000000 ffffffff 0000000000000007 000102030405060708090a0b0c0d0e0f 00000001 0000 00",
 	},
 	{
 		"WELCOME",
-		welcome{version: 3, id: 1, window: 262_144, consumed: 5, held: 9}.frame(),
-		"00000023 02 0003 00000001 00040000 0000000000000005 0000000000000009 0000000000000000",
+		welcome{version: 4, id: 1, window: 262_144, consumed: 5, held: 9, life: 3, got: 1 << 60, answered: 1<<60 + 1, quiet: true}.frame(),
+		"0000003c 02 0004 00000001 00040000 0000000000000005 0000000000000009 0000000000000003 1000000000000000 1000000000000001 01 0000000000000000",
 	},
 	{
 		"WELCOME to a machine that has proposed a start",
-		welcome{version: 3, id: 1, window: 262_144, start: 1 << 60, terms: []byte("die=10")}.frame(),
-		"00000029 02 0003 00000001 00040000 0000000000000000 0000000000000000 1000000000000000 6469653d3130",
+		welcome{version: 4, id: 1, window: 262_144, start: 1 << 60, terms: []byte("die=10")}.frame(),
+		"00000042 02 0004 00000001 00040000 0000000000000000 0000000000000000 0000000000000000 0000000000000000 0000000000000000 00 1000000000000000 6469653d3130",
 	},
 	{"DATA", appendData(nil, 10, []byte("payload")), "00000010 03 000000000000000a 7061796c6f6164"},
 	{"DATA without payload", appendData(nil, 11, nil), "00000009 03 000000000000000b"},
@@ -54,7 +54,7 @@ var goldenFrames = []struct {
 	{"STARTED", appendNumbers(nil, frameStarted, 1<<60, 7), "00000011 0c 1000000000000000 0000000000000007"},
 	{"STARTED, 2 ns before", (&proposal{at: 1 << 60, agreed: true, began: 5}).append(nil, 3), "00000011 0c 1000000000000000 fffffffffffffffe"},
 	{"HELD", appendNumbers(nil, frameHeld, 10), "00000009 0d 000000000000000a"},
-	{"FIN", appendNumbers(nil, frameFin, 11), "00000009 08 000000000000000b"},
+	{"FIN", appendNumbers(nil, frameFin, 11, 9, 5), "00000019 08 000000000000000b 0000000000000009 0000000000000005"},
 	{"CLOSED", appendNumbers(nil, frameClosed, 11), "00000009 09 000000000000000b"},
 	{"BYE", appendNumbers(nil, frameBye), "00000001 0a"},
 	{"ERROR", errorFrame(refuse(CodeRun, "run %q", "x")), `0000000a 0b 0003 72756e20227822`},
@@ -276,6 +276,8 @@ func TestHelloRoundTrip(t *testing.T) {
 			to:       rapid.Uint32().Draw(r, "to"),
 			life:     rapid.Uint64().Draw(r, "life"),
 			secret:   NewSecret(),
+			window:   rapid.Uint32Min(1).Draw(r, "window"),
+			port:     rapid.Uint16().Draw(r, "port"),
 			run:      rapid.StringN(-1, -1, MaxRun).Draw(r, "run"),
 			terms:    rapid.SliceOfN(rapid.Byte(), 0, MaxTerms).Draw(r, "terms"),
 		}
@@ -287,7 +289,7 @@ func TestHelloRoundTrip(t *testing.T) {
 }
 
 func TestHelloRefuses(t *testing.T) {
-	good := hello{version: Version, machines: 2, secret: goldenSecret, run: strings.Repeat("r", MaxRun), terms: make([]byte, MaxTerms)}
+	good := hello{version: Version, machines: 2, secret: goldenSecret, window: 10, run: strings.Repeat("r", MaxRun), terms: make([]byte, MaxTerms)}
 	body := func(edit func(b []byte) []byte) []byte { return edit(frameBody(t, frameHello, good.frame())) }
 	for _, c := range []struct {
 		name string
@@ -300,13 +302,14 @@ func TestHelloRefuses(t *testing.T) {
 		{"magic only", []byte(magic), CodeProtocol, "not a HELLO of this protocol"},
 		{"too short", body(func(b []byte) []byte { return b[:41] }), CodeProtocol, "HELLO of 41 bytes is too short"},
 		{"no secret", body(func(b []byte) []byte { clear(b[26:42]); return b }), CodeProtocol, "HELLO without a secret"},
-		{"without its name's length", body(func(b []byte) []byte { return b[:42] }), CodeProtocol, "HELLO of 42 bytes is too short"},
+		{"no window", body(func(b []byte) []byte { clear(b[42:46]); return b }), CodeProtocol, "HELLO without a window"},
+		{"without its name's length", body(func(b []byte) []byte { return b[:48] }), CodeProtocol, "HELLO of 48 bytes is too short"},
 		{"half a name", body(func(b []byte) []byte { return b[:50] }), CodeProtocol, "HELLO of 50 bytes is too short"},
-		{"a long name", body(func(b []byte) []byte { b[42] = 65; return b }), CodeProtocol, "run name of 65 bytes, at most 64 allowed"},
-		{"long terms", body(func(b []byte) []byte { return append(b, 0) }), CodeProtocol, "terms of 145 bytes, at most 144 allowed"},
+		{"a long name", body(func(b []byte) []byte { b[48] = 65; return b }), CodeProtocol, "run name of 65 bytes, at most 64 allowed"},
+		{"long terms", body(func(b []byte) []byte { return append(b, 0) }), CodeProtocol, "terms of 143 bytes, at most 142 allowed"},
 		// What follows the version in another version is unknown.
-		{"version 1", []byte(magic + "\x00\x01?"), CodeVersion, "protocol version 1 meets version 3"},
-		{"version 4", []byte(magic + "\x00\x04?"), CodeVersion, "protocol version 4 meets version 3"},
+		{"version 1", []byte(magic + "\x00\x01?"), CodeVersion, "protocol version 1 meets version 4"},
+		{"version 5", []byte(magic + "\x00\x05?"), CodeVersion, "protocol version 5 meets version 4"},
 	} {
 		_, err := parseHello(c.body)
 		var refused *RefusedError
@@ -338,6 +341,10 @@ func TestWelcomeRoundTrip(t *testing.T) {
 			window:   rapid.Uint32Min(1).Draw(r, "window"),
 			consumed: rapid.Uint64Max(held).Draw(r, "consumed"),
 			held:     held,
+			life:     rapid.Uint64().Draw(r, "life"),
+			got:      rapid.Uint64().Draw(r, "got"),
+			answered: rapid.Uint64().Draw(r, "answered"),
+			quiet:    rapid.Bool().Draw(r, "quiet"),
 			start:    rapid.Uint64().Draw(r, "start"),
 			terms:    rapid.SliceOfN(rapid.Byte(), 0, MaxTerms).Draw(r, "terms"),
 		}
@@ -345,6 +352,12 @@ func TestWelcomeRoundTrip(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	})
+}
+
+// quietly says so in the body of a WELCOME.
+func quietly(body []byte, by byte) []byte {
+	body[50] = by
+	return body
 }
 
 func TestWelcomeRefuses(t *testing.T) {
@@ -355,12 +368,13 @@ func TestWelcomeRefuses(t *testing.T) {
 		want string
 	}{
 		{"nothing", nil, "WELCOME of 0 bytes"},
-		{"too short", good.frame()[headerLen : headerLen+33], "WELCOME of 33 bytes"},
-		{"long terms", append(good.frame()[headerLen:], make([]byte, MaxTerms+1)...), "terms of 145 bytes, at most 144 allowed"},
+		{"too short", good.frame()[headerLen : headerLen+58], "WELCOME of 58 bytes"},
+		{"long terms", append(good.frame()[headerLen:], make([]byte, MaxTerms+1)...), "terms of 143 bytes, at most 142 allowed"},
 		{"more consumed than held", welcome{version: Version, id: 1, window: 1, consumed: 3, held: 2}.frame()[headerLen:], "WELCOME contradicts itself: held 2, consumed 3, window 1"},
 		{"no window", welcome{version: Version, id: 1, window: 0, consumed: 2, held: 2}.frame()[headerLen:], "WELCOME contradicts itself: held 2, consumed 2, window 0"},
-		{"version 1", []byte("\x00\x01?"), "protocol version 1 meets version 3"},
-		{"version 4", []byte("\x00\x04?"), "protocol version 4 meets version 3"},
+		{"neither quiet nor not", quietly(good.frame()[headerLen:], 2), "WELCOME that is quiet by 2, want 0 or 1"},
+		{"version 1", []byte("\x00\x01?"), "protocol version 1 meets version 4"},
+		{"version 5", []byte("\x00\x05?"), "protocol version 5 meets version 4"},
 	} {
 		_, err := parseWelcome(c.body)
 		assert.EqualError(t, err, c.want, c.name)
@@ -439,13 +453,13 @@ func FuzzInLink(f *testing.F) {
 		all = append(all, g.bytes...)
 		f.Add(append(appendData(nil, 1, numbered(1)), g.bytes...))
 	}
-	f.Add(appendNumbers(appendData(appendData(nil, 1, numbered(1)), 1, numbered(1)), frameFin, 1))
+	f.Add(appendNumbers(appendData(appendData(nil, 1, numbered(1)), 1, numbered(1)), frameFin, 1, 0, 0))
 	f.Add(all)
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		n, last := fuzzNode(t)
 		l := n.in[1]
 		conn := &tape{r: bytes.NewReader(stream)}
-		l.session = newSession(conn)
+		l.session = newSession(conn, false)
 		err := l.converse(l.session, l.write, func() error { return l.read(newFrameReader(conn, MaxFrame)) })
 		assert.Equal(t, *last, l.held)
 		assert.LessOrEqual(t, l.held, uint64(n.cfg.Window))
@@ -468,7 +482,7 @@ func FuzzOutLink(f *testing.F) {
 		}
 		l := n.out[0]
 		conn := &tape{r: bytes.NewReader(stream)}
-		s, err := l.attach(conn, welcome{window: 10})
+		s, err := l.attach(newSession(conn, false), greeting{welcome: welcome{window: 10}})
 		require.NoError(t, err)
 		err = l.converse(s, l.write, func() error { return l.read(s, newFrameReader(conn, MaxFrame)) })
 		assert.LessOrEqual(t, l.box.acked, uint64(3))

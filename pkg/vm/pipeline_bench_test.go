@@ -105,7 +105,7 @@ func BenchmarkSlowBesideFast(b *testing.B) {
 			b.ReportMetric(micro(p99), "p99-µs")
 			b.ReportMetric(micro(latest), "max-µs")
 			b.ReportMetric(float64(all.Stalls), "stalls")
-			b.ReportMetric(float64(c.resident)/1e6, "MB-resident")
+			b.ReportMetric(c.resident/1e6, "MB-resident")
 		})
 	}
 }
@@ -132,7 +132,7 @@ func BenchmarkFastTicks(b *testing.B) {
 // cost is what processes took of the processor.
 type cost struct {
 	user, kernel time.Duration
-	resident     int64 // bytes; the largest process
+	resident     float64 // bytes; the largest process
 	machines     []summary.Machine
 }
 
@@ -174,7 +174,7 @@ func buildCommands(b *testing.B) (dir string) {
 func runCommands(b *testing.B, bin string, duration time.Duration, args ...string) (c cost, all summary.Run, bytes int64) {
 	b.Helper()
 	dir := filepath.Join(b.TempDir(), "run")
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // at once: they are large
 	ctx, cancel := context.WithTimeout(b.Context(), duration+deadline)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "launcher"), append([]string{"run", "--machines", "3", "--ports", "auto",
@@ -200,11 +200,11 @@ func runCommands(b *testing.B, bin string, duration time.Duration, args ...strin
 }
 
 // residentBytes returns the most memory that a process had, which systems count in different units.
-func residentBytes(u *syscall.Rusage) int64 {
+func residentBytes(u *syscall.Rusage) float64 {
 	if runtime.GOOS == "darwin" {
-		return int64(u.Maxrss)
+		return float64(u.Maxrss)
 	}
-	return int64(u.Maxrss) << 10
+	return 1024 * float64(u.Maxrss)
 }
 
 // task is a part of the pipeline for a process to do.

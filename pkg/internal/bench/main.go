@@ -25,8 +25,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -136,7 +137,7 @@ func list(w io.Writer, chosen []Section) {
 	for i := range chosen {
 		for j := range chosen[i].Rows {
 			g := chosen[i].group(&chosen[i].Rows[j])
-			fmt.Fprintf(w, "%s: %s\n    %s\n", chosen[i].Name, chosen[i].Rows[j].What, shellWords(g.command(0)))
+			_, _ = fmt.Fprintf(w, "%s: %s\n    %s\n", chosen[i].Name, chosen[i].Rows[j].What, shellWords(g.command(0)))
 		}
 	}
 }

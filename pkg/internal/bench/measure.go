@@ -52,21 +52,21 @@ func (m *Measuring) Run(ctx context.Context, all []Group) ([]Block, error) {
 		g := &all[i]
 		head := fmt.Sprintf("[%d/%d] %s", i+1, len(all), g.Key())
 		if at := slices.IndexFunc(done, func(b Block) bool { return b.Group == g.Key() && bytes.Contains(b.Text, []byte(m.line(g))) }); at >= 0 {
-			fmt.Fprintf(m.Log, "%s: measured already\n", head)
+			_, _ = fmt.Fprintf(m.Log, "%s: measured already\n", head)
 			m.blocks = append(m.blocks, done[at])
 			continue
 		}
-		fmt.Fprintf(m.Log, "%s …", head)
+		_, _ = fmt.Fprintf(m.Log, "%s …", head)
 		b, took, err := m.measure(ctx, g)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		if err != nil {
-			fmt.Fprintln(m.Log, " failed")
+			_, _ = fmt.Fprintln(m.Log, " failed")
 			failed = append(failed, fmt.Errorf("%s: %w", g.Key(), err))
 			continue
 		}
-		fmt.Fprintf(m.Log, " %.1f s\n", took.Seconds())
+		_, _ = fmt.Fprintf(m.Log, " %.1f s\n", took.Seconds())
 		m.blocks = append(m.blocks, b)
 		if err := writeBlocks(m.Partial, m.blocks); err != nil {
 			return nil, err
@@ -107,7 +107,7 @@ func (m *Measuring) measure(ctx context.Context, g *Group) (b Block, took time.D
 	took = time.Since(began)
 	text, found, skipped := sift(out.String())
 	for _, s := range skipped {
-		fmt.Fprintf(m.Log, "\n  %s\n ", s)
+		_, _ = fmt.Fprintf(m.Log, "\n  %s\n ", s)
 	}
 	if found == 0 && len(skipped) == 0 {
 		return b, took, fmt.Errorf("no such benchmark\n%s", out.Bytes())
@@ -182,7 +182,7 @@ func host(ctx context.Context, root string) string {
 		{"memory", memory()},
 	} {
 		if c[1] != "" {
-			fmt.Fprintf(&b, "%s: %s\n", c[0], c[1])
+			_, _ = fmt.Fprintf(&b, "%s: %s\n", c[0], c[1])
 		}
 	}
 	return b.String()

@@ -62,12 +62,12 @@ func commands(s *Section) string {
 	b.WriteString("```sh\n")
 	if s.Columns != nil {
 		for _, g := range groups([]Section{*s}) {
-			fmt.Fprintln(&b, shellWords(g.command(0)))
+			_, _ = fmt.Fprintln(&b, shellWords(g.command(0)))
 		}
 	} else {
 		for i := range s.Rows {
 			g := s.group(&s.Rows[i])
-			fmt.Fprintf(&b, "# %s\n%s\n", strings.ReplaceAll(s.Rows[i].What, "`", ""), shellWords(g.command(0)))
+			_, _ = fmt.Fprintf(&b, "# %s\n%s\n", strings.ReplaceAll(s.Rows[i].What, "`", ""), shellWords(g.command(0)))
 		}
 	}
 	b.WriteString("```")

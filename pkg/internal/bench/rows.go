@@ -6,6 +6,7 @@ package main
 const (
 	whole = "pkg/internal/bench/whole"
 	peers = "pkg/internal/bench/peers"
+	wire  = "pkg/transport BenchmarkWire"
 )
 
 var sections = []Section{
@@ -64,6 +65,20 @@ var sections = []Section{
 		{What: "a handshake, both ends, on all cores", Of: "pkg/certs BenchmarkHandshake", Time: "200ms"},
 	}},
 
+	{Name: "messages", Set: Stages, Key: "for each message", Columns: []Column{
+		{"frames", Reading{"", "frames/message"}}, {"bytes", Reading{"", "bytes/message"}}, {"packets", Reading{"", "packets/message"}}, {"writes", Reading{"", "writes/message"}},
+		{"system calls", Reading{"", "calls/message"}}, {"one way, p50, µs", Reading{"", "µs-delay"}},
+	}, Rows: []Row{
+		{What: "1, 5, 4 ticks/s: ours", Of: wire + "/rates=default/way=ours", Time: "1x", Whole: true, Most: 2, Flags: "-wire.time 60s"},
+		{What: "one `send` for each, as the original", Of: wire + "/rates=default/way=original", Time: "1x", Whole: true, Most: 2, Flags: "-wire.time 60s"},
+		{What: "one connection for each pair", Of: wire + "/rates=default/way=pair", Time: "1x", Whole: true, Most: 2, Flags: "-wire.time 60s"},
+		{What: "1,000 ticks/s: ours", Of: wire + "/rates=1kHz/way=ours", Time: "1x", Whole: true, Most: 2, Flags: "-wire.time 60s"},
+		{What: "one `send` for each", Of: wire + "/rates=1kHz/way=original", Time: "1x", Whole: true, Most: 2, Flags: "-wire.time 60s"},
+		{What: "one connection for each pair", Of: wire + "/rates=1kHz/way=pair", Time: "1x", Whole: true, Most: 2, Flags: "-wire.time 60s"},
+		{What: "full speed: ours", Of: wire + "/rates=max/way=ours", Time: "1x", Whole: true, Most: 2, Flags: "-wire.time 60s"},
+		{What: "one `send` for each", Of: wire + "/rates=max/way=original", Time: "1x", Whole: true, Most: 2, Flags: "-wire.time 60s"},
+		{What: "one connection for each pair", Of: wire + "/rates=max/way=pair", Time: "1x", Whole: true, Most: 2, Flags: "-wire.time 60s"},
+	}},
 	{Name: "wire", Set: Stages, Key: "a minute of the default cluster", Columns: []Column{
 		{"frames per message", Reading{"", "frames/message"}}, {"acknowledgements", Reading{"", "acks/message"}}, {"bytes", Reading{"", "bytes/message"}},
 		{"writes", Reading{"", "writes/message"}}, {"processor, % of a core", Reading{"", "%-core"}}, {"MB per process", Reading{"", "MB/process"}},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -119,7 +118,7 @@ func TestNames(t *testing.T) {
 			key := r.Of + r.Flags + r.Ours.Sub + r.Ours.Unit
 			assert.False(t, of[key], "%s: %s twice", s.Name, r.Of)
 			of[key] = true
-			assert.Regexp(t, regexp.MustCompile(`^pkg/\S+ Benchmark\S`), r.Of)
+			assert.Regexp(t, `^pkg/\S+ Benchmark\S`, r.Of)
 		}
 	}
 }

@@ -104,7 +104,7 @@ func machines(b testing.TB, dir string) (all []summary.Machine, events uint64) {
 // stay until the last of its runs.
 func newDir(b testing.TB) (dir string, remove func()) {
 	b.Helper()
-	dir, err := os.MkdirTemp(scratch, "run-")
+	dir, err := os.MkdirTemp(scratch, "run-") //nolint:usetesting // see above
 	require.NoError(b, err)
 	return dir, func() { _ = os.RemoveAll(dir) }
 }

@@ -129,7 +129,7 @@ func processorTime(pids []int) (sum time.Duration) {
 // command from its start to its end.
 func BenchmarkEvents(b *testing.B) {
 	for _, n := range []int{100_000, 300_000, 1_000_000, 3_000_000, 10_000_000} {
-		make := sync.OnceValue(func() string {
+		recorded := sync.OnceValue(func() string {
 			dir, _ := newDir(b)
 			launcher(b, nil, "sim", "--quiet", "--check=false", "--report=false", "--rates", "1000,5000,4000", "--seed", "1",
 				"--duration", fmt.Sprint(n/10, "ms"), "--out", dir)
@@ -140,7 +140,7 @@ func BenchmarkEvents(b *testing.B) {
 			args []string
 		}{{"check", []string{"check"}}, {"stats", []string{"stats"}}, {"report", []string{"report", "--quiet", "--out", "-"}}} {
 			b.Run(fmt.Sprintf("events=%d/%s", n, c.name), func(b *testing.B) {
-				dir := make()
+				dir := recorded()
 				null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 				require.NoError(b, err)
 				defer null.Close()
@@ -155,7 +155,7 @@ func BenchmarkEvents(b *testing.B) {
 				b.ReportMetric(peak, "MB")
 			})
 		}
-		if dir := make(); n > 1_000_000 { // a gigabyte that nobody needs any more
+		if dir := recorded(); n > 1_000_000 { // a gigabyte that nobody needs any more
 			_ = os.RemoveAll(dir)
 		}
 	}
