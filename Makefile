@@ -17,7 +17,7 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 RACE := $(if $(shell command -v $${CC:-gcc} 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-kubernetes lint page-tools page-lint picture bench bench-wire fuzz cross image clean
+.PHONY: help build run test test-kubernetes lint page-tools page-lint picture bench bench-peers bench-scaling bench-docs bench-page fuzz cross image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,11 +60,28 @@ $(NPM)/node_modules/installed: $(NPM)/package-lock.json
 picture: ## make the picture of a report that the README shows (needs Chromium)
 	$(GO) test ./pkg/page -run '^TestPicture$$' -count 1 -args -picture $(CURDIR)/docs/report.png
 
-bench: ## run the benchmarks (docs/benchmarks.md says what they show)
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+# What is measured, and how each row of the tables is, stands in pkg/internal/bench/rows.go. An interrupted
+# measurement goes on where it was. ROWS is a regular expression of rows or benchmarks.
+COUNT ?=
+ROWS  ?=
+SETS  ?= stages peers scaling
+BENCH := $(GO) run ./pkg/internal/bench
 
-bench-wire: ## what a message costs on the wire: a run of a minute, and as fast as it goes, beside two rivals
-	$(GO) test -run '^$$' -bench 'BenchmarkWire$$' -benchtime 1x ./pkg/transport -wire.time 1m
+bench: ## measure every stage against its limit (5 minutes; ROWS='check|replay' some, COUNT=6 with spread)
+	@$(BENCH) measure -set stages -count $(or $(COUNT),1) -rows '$(ROWS)' -store bin/bench
+
+bench-peers: ## measure other programs on the same model: SimPy, SimGrid, ns-3, hclog, serf (3 minutes)
+	@$(BENCH) measure -set peers -count $(or $(COUNT),1) -rows '$(ROWS)' -store bin/bench
+
+bench-scaling: ## measure the curves over machines and events (3 minutes)
+	@$(BENCH) measure -set scaling -count $(or $(COUNT),1) -rows '$(ROWS)' -store bin/bench
+
+bench-docs: ## measure all that docs/benchmarks.md shows, six times, and make it (20 minutes on a quiet host; SETS=peers a part)
+	@for set in $(SETS); do $(BENCH) measure -set $$set -count $(or $(COUNT),6) -rows '$(ROWS)' || exit 1; done
+	@$(BENCH) page
+
+bench-page: ## make docs/benchmarks.md again from what was measured
+	@$(BENCH) page
 
 fuzz: ## fuzz each target for FUZZTIME
 	@for pkg in $$($(GO) list ./...); do \

@@ -10,6 +10,7 @@ import (
 	"image/color"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,7 +35,13 @@ type Panel struct {
 	Names  []string
 	Curves []Curve
 	Bars   []Bars
+	// LogX and LogY say that an axis is logarithmic: it shows what is above 0. With names or
+	// bars, none is.
+	LogX, LogY bool
 }
+
+func (n *Panel) logX() bool { return n.LogX && len(n.Names) == 0 && len(n.Bars) == 0 }
+func (n *Panel) logY() bool { return n.LogY && len(n.Names) == 0 && len(n.Bars) == 0 }
 
 // Curve is a line through points.
 type Curve struct {
@@ -147,6 +154,11 @@ func (n *Panel) plot() (*plot.Plot, error) {
 		p.Legend.Left, p.Legend.XOffs = false, -6
 	}
 	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{}, ticks{}
+	for a, log := range map[*plot.Axis]bool{&p.X: n.logX(), &p.Y: n.logY()} {
+		if log {
+			a.Scale, a.Tick.Marker = plot.LogScale{}, decades{}
+		}
+	}
 	p.Add(grid())
 	for i := range n.Bars {
 		if err := n.bars(p, i); err != nil {
@@ -154,7 +166,7 @@ func (n *Panel) plot() (*plot.Plot, error) {
 		}
 	}
 	for i := range n.Curves {
-		if err := n.Curves[i].add(p); err != nil {
+		if err := n.shown(n.Curves[i]).add(p); err != nil {
 			return nil, err
 		}
 	}
@@ -185,10 +197,28 @@ func (n *Panel) places() int {
 	return places
 }
 
+// least is the smallest number that a logarithmic axis has a place for.
+const least = 1e-100
+
+// shown returns a curve without the points for which a logarithmic axis has no place.
+func (n *Panel) shown(c Curve) *Curve {
+	c.Points = slices.DeleteFunc(slices.Clone(c.Points), func(p Point) bool {
+		return n.logX() && !(p.X >= least) || n.logY() && !(p.Y >= least)
+	})
+	for i, p := range c.Points {
+		if n.logY() && !(p.Low >= least) {
+			c.Points[i].Low, c.Points[i].High = math.NaN(), math.NaN()
+		}
+	}
+	return &c
+}
+
 // limits leaves room for the legend, and gives an axis on which there is nothing a length.
 func (n *Panel) limits(p *plot.Plot) {
-	for _, a := range []*plot.Axis{&p.X, &p.Y} {
-		if !(a.Max-a.Min > 1e-100) || math.IsInf(a.Min, 0) || math.IsInf(a.Max, 0) {
+	for a, log := range map[*plot.Axis]bool{&p.X: n.logX(), &p.Y: n.logY()} {
+		if log {
+			decade(a)
+		} else if !(a.Max-a.Min > 1e-100) || math.IsInf(a.Min, 0) || math.IsInf(a.Max, 0) {
 			middle := 0.0
 			if a.Min == a.Max && !math.IsInf(a.Min, 0) {
 				middle = a.Min
@@ -196,9 +226,6 @@ func (n *Panel) limits(p *plot.Plot) {
 			half := max(0.5, math.Abs(middle)*1e-3) // of a large number 0.5 would be nothing
 			a.Min, a.Max = middle-half, middle+half
 		}
-	}
-	if p.Y.Min >= 0 { // what cannot be negative begins at 0
-		p.Y.Min = 0
 	}
 	entries := 0
 	for _, c := range n.Curves {
@@ -211,7 +238,65 @@ func (n *Panel) limits(p *plot.Plot) {
 			entries++
 		}
 	}
-	p.Y.Max += (p.Y.Max - p.Y.Min) * (0.05 + 0.07*float64(min(entries, 8)))
+	room := 0.05 + 0.07*float64(min(entries, 8))
+	if n.logY() {
+		p.Y.Max *= math.Pow(p.Y.Max/p.Y.Min, room)
+		return
+	}
+	if p.Y.Min >= 0 { // what cannot be negative begins at 0
+		p.Y.Min = 0
+	}
+	p.Y.Max += (p.Y.Max - p.Y.Min) * room
+}
+
+// decade lets a logarithmic axis begin and end at a mark. It shows no more than 15 decades.
+func decade(a *plot.Axis) {
+	if !(a.Max >= least) || math.IsInf(a.Max, 0) {
+		a.Min, a.Max = 1, 10
+	}
+	all := marks(max(a.Min, a.Max*1e-15), a.Max)
+	low, high := all[0], all[len(all)-1]
+	for _, t := range all {
+		if t <= a.Min*(1+1e-9) {
+			low = t
+		}
+	}
+	if low == high {
+		high *= 10
+	}
+	a.Min, a.Max = low, high
+}
+
+// marks are 1, 3, 10, 30, … from one that is no larger than low to one that is no smaller
+// than high.
+func marks(low, high float64) (all []float64) {
+	for e := math.Floor(math.Log10(low) + 1e-12); ; e++ {
+		for _, m := range []float64{1, 3} {
+			t := m * math.Pow(10, e)
+			all = append(all, t)
+			if t >= high*(1-1e-9) {
+				return all
+			}
+		}
+	}
+}
+
+// decades are the ticks of a logarithmic axis.
+type decades struct{}
+
+// Ticks returns 1, 3, 10, 30, … without the threes where these are too many.
+func (decades) Ticks(low, high float64) (all []plot.Tick) {
+	for i, t := range marks(low, high) {
+		if t < low*(1-1e-9) || t > high*(1+1e-9) {
+			continue
+		}
+		tick := plot.Tick{Value: t, Label: number(t)}
+		if i%2 == 1 && math.Log10(high/low) > 3.5 {
+			tick.Label = ""
+		}
+		all = append(all, tick)
+	}
+	return all
 }
 
 // ticks stand at round numbers.

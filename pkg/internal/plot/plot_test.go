@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gonum.org/v1/plot"
 	"pgregory.net/rapid"
 )
 
@@ -84,8 +85,8 @@ func TestHostileFigures(t *testing.T) {
 		name := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{
 			"</text><script>alert(1)</script>", `" onload="alert(1)`, "<!--", "]]>", "&#x0;", "\x1b[2J", "a\x00b", "\xff\xfe", "\u202eabc", strings.Repeat("w", 1<<16),
 		}))
-		number := rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, 1e300, -1e300, 5e-324}))
-		p := Panel{Title: name.Draw(t, "title"), X: name.Draw(t, "x"), Y: name.Draw(t, "y")}
+		number := rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, 1e300, -1e300, 5e-324, 1, 10, 3e7}))
+		p := Panel{Title: name.Draw(t, "title"), X: name.Draw(t, "x"), Y: name.Draw(t, "y"), LogX: rapid.Bool().Draw(t, "log x"), LogY: rapid.Bool().Draw(t, "log y")}
 		p.Names = rapid.SliceOfN(name, 0, 9).Draw(t, "names")
 		for range rapid.IntRange(0, 3).Draw(t, "curves") {
 			c := Curve{Name: name.Draw(t, "curve"), Colour: rapid.IntRange(0, 99).Draw(t, "colour"), Steps: rapid.Bool().Draw(t, "steps"), Loose: rapid.Bool().Draw(t, "loose")}
@@ -113,6 +114,25 @@ func TestTicks(t *testing.T) {
 	} {
 		var labels []string
 		for _, tick := range (ticks{}).Ticks(c.low, c.high) {
+			labels = append(labels, tick.Label)
+		}
+		assert.Equal(t, c.want, strings.Join(labels, " "), "%v to %v", c.low, c.high)
+	}
+}
+
+// A logarithmic axis goes from mark to mark.
+func TestDecades(t *testing.T) {
+	for _, c := range []struct {
+		low, high float64
+		want      string
+	}{
+		{3, 300, "3 10 30 100 300"}, {1, 1, "1 3 10"}, {2, 11, "1 3 10 30"}, {1e5, 1e7, "100000 300000 1e+06 3e+06 1e+07"},
+		{1, 1e5, "1  10  100  1000  10000  100000"}, {math.Inf(1), math.Inf(-1), "1 3 10"}, {0.04, 0.5, "0.03 0.1 0.3 1"},
+	} {
+		axis := plot.Axis{Min: c.low, Max: c.high}
+		decade(&axis)
+		var labels []string
+		for _, tick := range (decades{}).Ticks(axis.Min, axis.Max) {
 			labels = append(labels, tick.Label)
 		}
 		assert.Equal(t, c.want, strings.Join(labels, " "), "%v to %v", c.low, c.high)

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package whole
+
+import "os"
+
+func peakOf(*os.ProcessState) float64 { return 0 }
