@@ -16,6 +16,7 @@ type feed struct {
 	free    chan []logging.Entry // of these, some may be nil: not made yet
 	err     error                // why it ended, io.EOF at best; valid when batches is closed
 	stop    <-chan struct{}
+	beside  []func([]logging.Entry) // each is shown what is read, where it is read
 
 	batch []logging.Entry // what is being used
 	at    int
@@ -25,14 +26,16 @@ type feed struct {
 const ahead = 3
 
 // newFeed starts to read a log, in batches of so many lines. It goes on until the
-// log ends or stop is closed.
-func newFeed(log *Log, size int, stop <-chan struct{}) *feed {
+// log ends or stop is closed. Each of beside is shown every batch before it is next's, by the
+// goroutine that reads.
+func newFeed(log *Log, size int, stop <-chan struct{}, beside ...func([]logging.Entry)) *feed {
 	f := &feed{
 		log:     log,
 		size:    size,
 		batches: make(chan []logging.Entry, ahead),
 		free:    make(chan []logging.Entry, ahead),
 		stop:    stop,
+		beside:  beside,
 	}
 	for range ahead {
 		f.free <- nil
@@ -68,7 +71,10 @@ func (f *feed) read() {
 		}
 		var n int
 		n, f.err = NextBatch(source, batch[:f.size]) // what was there is written over
-		f.batches <- batch[:n]                       // there is room: it was taken from free
+		for _, show := range f.beside {
+			show(batch[:n])
+		}
+		f.batches <- batch[:n] // there is room: it was taken from free
 	}
 }
 

@@ -4,14 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/bits"
 	"slices"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
-	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
-	"github.com/scalemodel/lamport/pkg/internal/histogram"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
@@ -241,28 +238,15 @@ type Collector struct {
 	skews    skews
 	gauge    *gauge
 	breaks   *gathered // whose log breaks off first; nil: nobody's
+	parted   bool      // what each log says by itself is taken in beside the walk
 }
 
-// gathered is what is known of one machine.
+// gathered is what is known of one machine: by its own log, and by the order of the walk.
 type gathered struct {
-	id       int
-	start    *logging.Record
-	stop     *logging.Record
-	figures  summary.Collector
-	schedule Schedule
-	steps    uint64
-	clock    clock.Time
-	queue    int
-	jumps    *histogram.Histogram
-	buckets  [65]uint64
-	slope    slope // of the queue over time
-	lastTick int64 // µs
-	from, to int64 // µs, of its first and last line
-	resumes  int
-	paused   away   // as it was with the last line, if that is a pause line
-	absences []away // while the run may have stood still
-	offsets  *offsets
-	haste    *haste
+	id int
+	*own
+	slope   slope // of the queue over time
+	offsets *offsets
 }
 
 // NewCollector returns a Collector for one walk over the run.
@@ -280,7 +264,7 @@ func NewCollector(r *Run) *Collector {
 		c.lasts = r.Record.Duration
 	}
 	for i := range c.machines {
-		c.machines[i] = &gathered{id: present[i], jumps: histogram.New(exactBits(len(present)))}
+		c.machines[i] = &gathered{id: present[i], own: newOwn(len(present), c.lasts)}
 	}
 	c.missing, c.absent = roster(present).missing(r.Machines)
 	if len(present) <= maxVectors {
@@ -292,17 +276,23 @@ func NewCollector(r *Run) *Collector {
 // WantsVectors reports that concurrency is counted by vector clocks.
 func (c *Collector) WantsVectors() bool { return c.pairs != nil }
 
+// beside makes a walk show the lines of each machine where they are read: what they say
+// without those of others is gathered there, by as many goroutines as there are logs.
+func (c *Collector) beside(index int) func([]logging.Entry) {
+	c.parted = true
+	return c.machines[index].batch
+}
+
 // Visit takes in a line.
 func (c *Collector) Visit(s *Step) error {
 	m := c.machines[s.Index]
+	if !c.parted {
+		m.line(s.Line, s.Micro, s.Event, s.Other)
+	}
 	if c.drifts == nil {
 		c.from, c.to = s.Micro, s.Micro
 		c.drifts = newDrifts(len(c.machines), s.Micro)
 	}
-	if m.from == 0 {
-		m.from = s.Micro
-	}
-	m.to = s.Micro
 	_ = c.gauge.Visit(s) // which has never enough
 	c.to = max(c.to, s.Micro)
 	if s.Other != nil {
@@ -316,8 +306,11 @@ func (c *Collector) Visit(s *Step) error {
 	if s.Sent != nil {
 		c.skews.received(int(ev.Messages()[0].From), m.id, s.Micro-s.Sent.Micro)
 	}
-	m.observe(ev, s.Micro)
-	m.times(s, c)
+	if m.offsets != nil {
+		if begins := m.offsets.tick(s.Machine, s); begins != nil {
+			begins.seen = c.seen(begins)
+		}
+	}
 	m.slope.add(float64(s.Micro-c.from)/1e6, float64(ev.Queue))
 	if c.pairs != nil {
 		c.pairs.add(s)
@@ -333,76 +326,21 @@ func (c *Collector) End(index int) {
 	}
 }
 
+// other takes in a line that is no event. What the order of the walk has no part in, its
+// machine's own figures have taken in.
 func (c *Collector) other(m *gathered, rec *logging.Record) {
 	switch rec.Kind {
 	case logging.StartRecord:
-		if m.start == nil {
-			m.start = rec
-			m.schedule = NewSchedule(rec, c.lasts)
+		if m.offsets == nil {
 			m.offsets = newOffsets(rec.Start.Rate, rec.UnixMicro)
-			m.haste = newHaste(rec.Start.Rate, rec.UnixMicro)
 		}
 		if c.start == nil {
 			c.start = rec
 		}
-	case logging.PauseRecord:
-		m.paused = away{from: rec.UnixMicro, again: rec.Pause.Elapsed}
 	case logging.ResumeRecord:
-		m.resumed(rec)
-	case logging.StopRecord:
-		m.stop = rec
-	}
-}
-
-// resumed takes in that the machine came back.
-func (m *gathered) resumed(rec *logging.Record) {
-	m.resumes++
-	m.schedule.Resumed(rec)
-	if m.offsets != nil {
-		m.offsets.resumed(rec)
-	}
-	if rec.Resume.Elapsed > 0 {
-		a := away{from: max(m.from, m.lastTick)} // it was killed
-		if m.paused.from > 0 {
-			a = m.paused
-			a.again = max(0, a.again-rec.Resume.Elapsed)
+		if m.offsets != nil {
+			m.offsets.resumed(rec)
 		}
-		a.to, a.line = max(a.from, rec.UnixMicro), rec.Line
-		m.absences = append(m.absences, a)
-	}
-	m.paused = away{}
-}
-
-// observe takes in an event.
-func (m *gathered) observe(ev *event.Event, micro int64) {
-	jump := uint64(ev.Clock - m.clock)
-	m.jumps.Add(jump, 1)
-	m.buckets[bits.Len64(max(jump, 1)-1)]++
-	m.clock, m.queue = ev.Clock, ev.Queue
-	m.steps++
-	m.lastTick = micro
-	m.figures.Observe(ev)
-	if !m.schedule.Paced() {
-		return
-	}
-	late, missed := m.schedule.Tick(micro)
-	if missed > 0 {
-		m.figures.Missed(missed)
-	}
-	m.figures.Tick(late)
-}
-
-// times looks at what the times say besides: whether the system's clock was set, and
-// whether the machine is too fast.
-func (m *gathered) times(s *Step, c *Collector) {
-	if m.start == nil {
-		return
-	}
-	if begins := m.offsets.tick(s.Machine, s); begins != nil {
-		begins.seen = c.seen(begins)
-	}
-	if m.haste != nil {
-		m.haste.step(s.Line, s.Micro)
 	}
 }
 
@@ -474,9 +412,6 @@ func (c *Collector) atStops(rises []*rise) (steps []ClockStep) {
 	}
 	return steps
 }
-
-// hasty reports whether the machine was faster than its rate.
-func (m *gathered) hasty() bool { return m.haste != nil && m.haste.proven != nil }
 
 // Stats returns the figures of the run when the walk has come to its end, with
 // this verdict.
@@ -570,9 +505,6 @@ func (c *Collector) rates() (rates []clock.Rate) {
 	}
 	return rates
 }
-
-// isEmpty reports whether nothing is known of a machine that has a log.
-func (m *gathered) isEmpty() bool { return m.start == nil && m.steps == 0 }
 
 func emptyLog(id int) string   { return fmt.Sprintf("the log of machine %d is empty", id) }
 func missingLog(id int) string { return fmt.Sprintf("the log of machine %d is missing", id) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -156,4 +157,30 @@ func TestVisitorFails(t *testing.T) {
 	require.Nil(t, v)
 	require.Len(t, before.seen, 4)
 	require.Equal(t, before.seen[:3], slices.Clone(after.seen))
+}
+
+// hidden is a Collector to which nothing but the walk itself shows lines.
+type hidden struct{ figures *trace.Collector }
+
+func (h hidden) Visit(s *trace.Step) error { return h.figures.Visit(s) }
+func (h hidden) WantsVectors() bool        { return h.figures.WantsVectors() }
+func (h hidden) End(index int)             { h.figures.End(index) }
+
+// The figures are the same whether a log's own are gathered where it is read or by the walk.
+func TestFiguresBesideTheWalkAndInIt(t *testing.T) {
+	same := func(t require.TestingT, r *trace.Run) {
+		beside, within := trace.NewCollector(r), trace.NewCollector(r)
+		v, err := r.Walk(trace.Options{}, beside, hidden{within})
+		require.NoError(t, err)
+		require.Equal(t, within.Stats(v), beside.Stats(v))
+	}
+	for _, d := range damages {
+		l := small(t)
+		d.do(t, l)
+		r, err := trace.Open(l.dir(t))
+		require.NoError(t, err)
+		same(t, r)
+	}
+	shelf := newShelf(t)
+	rapid.Check(t, func(t *rapid.T) { same(t, shelf.open(t, goodRun(t))) })
 }

@@ -58,6 +58,18 @@ type EndVisitor interface {
 	End(index int)
 }
 
+// besideVisitor is a [Visitor] to whom a line says something without those of the other
+// machines. It can have that without waiting for its turn in the walk.
+type besideVisitor interface {
+	Visitor
+	// beside is called before the walk begins, for each machine that has a log. What it returns
+	// is shown that log's lines where they are read, batch by batch, in a goroutine of
+	// its own and before the walk comes to them; Visit still sees every line. It sees
+	// no line that the walk would not come to, unless the walk ends with an error. What it
+	// has done before the walk ends is done for those who look at it then.
+	beside(index int) func([]logging.Entry)
+}
+
 // ErrEnough is what a [Visitor] returns that has seen all that it wants to see. It
 // is shown no more lines, and the others go on.
 var ErrEnough = errors.New("enough of the walk is seen")
@@ -180,7 +192,13 @@ func newWalker(r *Run, o Options, visitors []Visitor) *walker {
 		if n > 0 && w.tracks[n-1].id == l.ID {
 			continue // the checker says so
 		}
-		t := &track{id: l.ID, index: n, log: l, feed: newFeed(l, batchSize(len(r.Logs)), w.stop), waitsFor: -1}
+		var beside []func([]logging.Entry)
+		for _, v := range visitors {
+			if v, ok := v.(besideVisitor); ok {
+				beside = append(beside, v.beside(n))
+			}
+		}
+		t := &track{id: l.ID, index: n, log: l, feed: newFeed(l, batchSize(len(r.Logs)), w.stop, beside...), waitsFor: -1}
 		if o.Vectors {
 			t.vector = make([]uint64, len(present))
 		}
