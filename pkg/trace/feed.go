@@ -22,13 +22,21 @@ type feed struct {
 	at    int
 }
 
-// ahead is how many batches each feed holds.
-const ahead = 3
+// readAhead returns how many batches each feed holds, and of how many lines, in a run of so many
+// logs. Machines without a pace run in bursts; the walk follows one through its burst, and
+// the other feeds stand still when they have nothing free.
+func readAhead(logs int) (batches, lines int) {
+	if logs > 16 { // all together are many, and another one's lines are soon of use
+		return 3, 64
+	}
+	return 8, 512
+}
 
-// newFeed starts to read a log, in batches of so many lines. It goes on until the
-// log ends or stop is closed. Each of beside is shown every batch before it is next's, by the
-// goroutine that reads.
-func newFeed(log *Log, size int, stop <-chan struct{}, beside ...func([]logging.Entry)) *feed {
+// newFeed starts to read a log of a run of so many. It goes on until the log ends or stop is
+// closed. Each of beside is shown every batch before it is next's, by the goroutine that
+// reads.
+func newFeed(log *Log, logs int, stop <-chan struct{}, beside ...func([]logging.Entry)) *feed {
+	ahead, size := readAhead(logs)
 	f := &feed{
 		log:     log,
 		size:    size,

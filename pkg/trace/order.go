@@ -57,7 +57,7 @@ func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 			return nil, disorder(LawRun, fmt.Sprintf("machine %d has two logs in this directory", l.ID),
 				Ref{File: l.Name, Line: 1}, Ref{File: q.feed.log.Name, Line: 1})
 		}
-		present = append(present, &queue{id: l.ID, feed: newFeed(l, batchSize(len(r.Logs)), stop), started: math.MaxInt64})
+		present = append(present, &queue{id: l.ID, feed: newFeed(l, len(r.Logs), stop), started: math.MaxInt64})
 	}
 	var m merge
 	started := int64(math.MaxInt64)
@@ -108,14 +108,6 @@ func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 
 func disorder(law Law, what string, refs ...Ref) error {
 	return &Disorder{Violation{Law: law, What: what, Events: refs}}
-}
-
-// batchSize returns how many lines of each log are read ahead at once.
-func batchSize(logs int) int {
-	if logs > 16 {
-		return 64
-	}
-	return 512
 }
 
 // queue is what is still to come of one machine.

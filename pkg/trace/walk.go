@@ -198,7 +198,7 @@ func newWalker(r *Run, o Options, visitors []Visitor) *walker {
 				beside = append(beside, v.beside(n))
 			}
 		}
-		t := &track{id: l.ID, index: n, log: l, feed: newFeed(l, batchSize(len(r.Logs)), w.stop, beside...), waitsFor: -1}
+		t := &track{id: l.ID, index: n, log: l, feed: newFeed(l, len(r.Logs), w.stop, beside...), waitsFor: -1}
 		if o.Vectors {
 			t.vector = make([]uint64, len(present))
 		}
@@ -340,7 +340,7 @@ func (w *walker) send(t *track, e *logging.Entry, m *event.Message) passage {
 	}
 	f := flight{clock: e.Event.Clock, micro: e.UnixMicro, line: e.Line}
 	if t.vector != nil {
-		if f.vector = w.vectors.keep(t.vector); f.vector == 0 {
+		if f.vector = w.vectors.keep(t.vector, t.index, r.index); f.vector == 0 {
 			w.noVectors()
 		}
 	}
