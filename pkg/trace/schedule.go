@@ -17,12 +17,13 @@ type Schedule struct {
 	start  int64  // Unix µs
 	ends   int64  // when no tick is due any more, in ns after the start
 	ticked uint64 // due so far: executed or missed
+	dues   dues   // of rate
 }
 
 // NewSchedule returns the schedule of a machine with this start line, in a run that lasts
 // so long; 0: until it is stopped.
 func NewSchedule(start *logging.Record, lasts time.Duration) Schedule {
-	s := Schedule{rate: start.Start.Rate, start: start.UnixMicro, ends: math.MaxInt64}
+	s := Schedule{rate: start.Start.Rate, start: start.UnixMicro, ends: math.MaxInt64, dues: dues{rate: start.Start.Rate}}
 	if lasts > 0 {
 		s.ends = int64(lasts)
 	}
@@ -46,7 +47,7 @@ func (s *Schedule) Tick(micro int64) (late time.Duration, missed uint64) {
 	// The log holds whole microseconds; the end of one is what can be said.
 	now := int64(between(s.start, micro)) + 999
 	tick := s.ticked + 1
-	due := s.rate.Due(tick)
+	due := s.dues.at(tick)
 	if now-due > int64(patience) && now > s.rate.Due(tick+1) {
 		missed = max(s.rate.Ticks(min(now, s.ends)), tick) - tick // none is due later
 		tick += missed

@@ -28,6 +28,7 @@ type ClockStep struct {
 // as any, and all are off by as much as the clock was set, whatever that is.
 type offsets struct {
 	rate  clock.Rate
+	dues  dues          // of rate
 	start int64         // µs
 	ticks uint64        // executed, and taken for missed
 	shift time.Duration // by which the clock is taken to have been set
@@ -81,14 +82,14 @@ const (
 )
 
 func newOffsets(rate clock.Rate, start int64) *offsets {
-	return &offsets{rate: rate, start: start, micro: start}
+	return &offsets{rate: rate, dues: dues{rate: rate}, start: start, micro: start}
 }
 
 // late returns how late the current tick is at this time, negative where it is early.
 func (o *offsets) late(micro int64) time.Duration {
 	const bound = 1 << 61 // 73 years, so that no sum overflows
 	clamp := func(d time.Duration) time.Duration { return min(max(d, -bound), bound) }
-	return clamp(between(o.start, micro)) - clamp(o.shift) - clamp(time.Duration(o.rate.Due(o.ticks)))
+	return clamp(between(o.start, micro)) - clamp(o.shift) - clamp(time.Duration(o.dues.at(o.ticks)))
 }
 
 // tick takes in a step. It returns a rise if one begins here.
