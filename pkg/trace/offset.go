@@ -91,10 +91,11 @@ type gauge struct {
 	present roster
 	always  bool    // messages are looked at even if no line compares clocks
 	starts  []int64 // by index; 0: not seen
-	latest  []int64 // of the last line
+	latest  []int64 // of the last line, where steps were taken out
 	asked   []compared
 	lines   int
 	links   map[[2]int]*quickest // by index of sender and recipient
+	dense   []*quickest          // the same, to be found at once; nil: none yet
 	steps   []ClockStep          // that were taken out of the times
 	set     []setBetween
 	end     int64
@@ -134,8 +135,8 @@ func (g *gauge) Visit(s *Step) error {
 	at := s.Micro - g.starts[s.Index]
 	if len(g.steps) > 0 {
 		g.passed(s, at)
+		g.latest[s.Index] = at
 	}
-	g.latest[s.Index] = at
 	g.end = max(g.end, at)
 	switch {
 	case s.Other != nil && s.Other.Kind == logging.OffsetRecord:
@@ -172,11 +173,14 @@ func (g *gauge) received(s *Step, at int64) {
 	if !ok || !isClose(took) {
 		return
 	}
-	key := [2]int{from, s.Index}
-	l := g.links[key]
+	if g.dense == nil {
+		g.dense = make([]*quickest, len(g.present)*len(g.present))
+	}
+	place := from*len(g.present) + s.Index
+	l := g.dense[place]
 	if l == nil {
 		l = &quickest{width: 1_000_000}
-		g.links[key] = l
+		g.links[[2]int{from, s.Index}], g.dense[place] = l, l
 	}
 	l.add(trip{at, took, s.Line, s.Sent.Line})
 }
