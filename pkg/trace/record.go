@@ -192,7 +192,7 @@ func (c *checker) waited(a *account) bool {
 // remark and no more.
 func (c *checker) short() string {
 	lasted := time.Duration(0)
-	done, due := uint64(0), uint64(0)
+	done, due, paced := uint64(0), uint64(0), true
 	for _, a := range c.accounts {
 		if a.start == nil || a.setBack {
 			return ""
@@ -203,9 +203,13 @@ func (c *checker) short() string {
 			return ""
 		}
 		lasted = max(lasted, its)
+		paced = paced && a.rate() != clock.Unpaced
 		if ticks > 0 {
 			done, due = add(done, a.last.step), add(due, ticks)
 		}
+	}
+	if due == 0 && paced {
+		return "" // of nothing
 	}
 	text := fmt.Sprintf("the run ended after %s of %s", figure.Duration(lasted), figure.Duration(c.plan.duration))
 	if due > 0 {

@@ -93,6 +93,20 @@ func TestRunsThatEndEarly(t *testing.T) {
 	}
 }
 
+// Where no machine had anything to do in all of a run, nothing of it is missing, whatever its clocks say.
+func TestRunOfNoTickIsNotShort(t *testing.T) {
+	const s = time.Second
+	h := host{rates: []clock.Rate{clock.Hertz / 2}, duration: s, steps: []clockStep{{0, s / 10}, {1, -777 * s / 1000}}}
+	l, _ := h.logs()
+	h.record(t, l, nil)
+	require.Empty(t, l.check(t).Remarks)
+
+	h = host{rates: []clock.Rate{clock.Unpaced}, duration: 10 * s, ends: map[int]time.Duration{0: 4 * s}}
+	l, _ = h.logs()
+	h.record(t, l, nil)
+	require.Equal(t, []string{"the run ended after 4.00 s of 10.0 s"}, l.check(t).Remarks)
+}
+
 // A machine that waited to its end for room on a link has not ended early.
 func TestWaitingForRoomIsNoEnd(t *testing.T) {
 	h := host{rates: hertz(1, 5, 4), duration: time.Minute, ends: map[int]time.Duration{1: 41 * time.Second}, lingers: true}
