@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -78,11 +79,11 @@ func TestConfigThatCannotRun(t *testing.T) {
 }
 
 func TestWindowTooLarge(t *testing.T) {
-	if ^uint(0)>>32 == 0 {
+	if strconv.IntSize == 32 {
 		t.Skip("an int has 32 bits here")
 	}
-	window := 1
-	window <<= 32 // of which the wire would see 0
+	bits := 32
+	window := 1 << bits // of which the wire would see 0
 	f := newFleet(t, []string{"1"}, func(_ int, cfg *Config) { cfg.Window = window })
 	_, err := Run(t.Context(), f.cfgs[0], f.lns[0])
 	requireStartError(t, err, "window 4294967296: want 1 to 2147483647 messages")
