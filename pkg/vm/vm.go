@@ -134,6 +134,12 @@ func (s StopWithin) Error() string {
 	return "stopped, with " + s.Linger.String() + " for last messages"
 }
 
+// Attend answers on ln, after [Run], those who ask how the machine is, as cfg.Asked says, until ctx
+// ends. It closes ln. The process of a machine whose run is over may have something left to do.
+func Attend(ctx context.Context, cfg Config, ln net.Listener) {
+	transport.Attend(ctx, transport.Config{ID: cfg.ID, Peers: cfg.Peers, Allow: cfg.Allow, TLS: secured(cfg.TLS), Asked: cfg.Asked}, ln)
+}
+
 // Run executes a machine from its first instruction to its last: until its
 // duration has passed (0: for ever) or ctx ends. It listens on ln, which it
 // closes. A [StartError] says that the run has not begun; any other
