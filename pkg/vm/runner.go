@@ -81,6 +81,9 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	if r.kept, err = openKept(&r.cfg, r.past.begun()); err != nil {
 		return nil, err
 	}
+	if r.past.begun() {
+		r.cfg.Peers = r.kept.identified(r.cfg.Peers)
+	}
 	if err = r.drawn(); err != nil {
 		return nil, err
 	}

@@ -222,6 +222,32 @@ func TestNoGateForAMachineThatComesBack(t *testing.T) {
 	require.Equal(t, &OverError{Step: 60}, err)
 }
 
+// A machine that is started again alone when its run is over waits for nobody: not even to hear
+// who is behind which address.
+func TestStartedAgainAfterTheEnd(t *testing.T) {
+	f := newFleet(t, []string{"50", "50", "50"}, func(_ int, cfg *Config) {
+		for i := range cfg.Peers {
+			cfg.Peers[i].ID = transport.AnyID
+		}
+	})
+	f.run()
+	before, err := os.ReadFile(f.logName(0))
+	require.NoError(t, err)
+	for range 2 {
+		cfg := f.cfgs[0]
+		cfg.Resume, cfg.Linger, cfg.ConnectTimeout = true, 10*time.Millisecond, 0 // for ever
+		ctx, cancel := context.WithTimeout(t.Context(), deadline)
+		m, err := Run(ctx, cfg, listen(t))
+		require.Equal(t, &OverError{Step: 15}, err)
+		require.NoError(t, ctx.Err())
+		cancel()
+		assert.EqualValues(t, 15, m.Steps)
+	}
+	after, err := os.ReadFile(f.logName(0))
+	require.NoError(t, err)
+	assert.Equal(t, string(before), string(after))
+}
+
 func TestPeerIsNeverThere(t *testing.T) {
 	f := newFleet(t, []string{"1", "1", "1"}, func(id int, cfg *Config) {
 		if id == 0 {
