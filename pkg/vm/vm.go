@@ -95,6 +95,10 @@ type Config struct {
 	hear time.Duration
 }
 
+// Check returns nil where [Run] takes a configuration, as far as that can be said before a log or a
+// peer has been looked at.
+func Check(cfg *Config) error { return check(cfg) }
+
 func check(cfg *Config) error {
 	if err := cfg.Check(); err != nil {
 		return err
