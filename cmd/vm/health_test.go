@@ -186,6 +186,9 @@ func TestHealthUsage(t *testing.T) {
 			assert.Equal(t, map[bool]int{true: exit.Retry, false: exit.Misused}[strings.Contains(args, taken.Addr().String())], code)
 			assert.Empty(t, stdout)
 			assert.Contains(t, stderr, "vm: "+want)
+			if code == exit.Retry {
+				assert.True(t, strings.HasSuffix(stderr, ": choose another port, or end what has it\n"), stderr)
+			}
 			assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
 			empty(t, dir)
 		})
