@@ -147,7 +147,7 @@ func (p *Processes) display(env *Env, lasts time.Duration) *progress.Display {
 	case out.Writer == nil:
 	case !out.Lines:
 		p.StatusEvery = statusEvery
-	case progress.HasLines(lasts):
+	default: // in a short run, too: it may have to wait for somebody at its end
 		p.StatusEvery = lineStatusEvery
 	}
 	return progress.New(env.progress(), p.Rates, lasts)

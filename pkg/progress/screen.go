@@ -28,10 +28,6 @@ const (
 	short = 20 * time.Second
 )
 
-// HasLines reports whether a run of this length, 0 for one without end, is long
-// enough for a line.
-func HasLines(duration time.Duration) bool { return duration == 0 || duration > short }
-
 // view is what goes on, as it looks at an instant. Its methods are called by one
 // goroutine.
 type view interface {

@@ -44,6 +44,7 @@ func block(g *Group, lines ...string) Block {
 var sample = []Section{
 	{Name: "stages", Set: Stages, Key: "stage", Rows: []Row{
 		{What: "walk", Of: "pkg/a BenchmarkWalk/n=3", Time: "1x", Rival: "`wc -l`", Goal: Goal{Rate: 15e6, Ratio: 0.35}},
+		{What: "the same", Of: "pkg/a BenchmarkWalk/n=3", Time: "1x", Rival: "`wc -l`", Goal: Goal{Rate: 15e6, Ratio: 0.35, Either: true}},
 		{What: "alone", Of: "pkg/a BenchmarkAlone", Thing: "lines", Goal: Goal{Rate: 1e6}},
 		{What: "times", Of: "pkg/b BenchmarkTwo", Rival: "hclog", Ours: Reading{"/ours", "ns/op"}, Other: Reading{"/theirs", "ns/op"}},
 		{What: "not yet", Of: "pkg/b BenchmarkMissing", Rival: "nobody", Goal: Goal{Ratio: 1}},
@@ -76,7 +77,8 @@ func TestTables(t *testing.T) {
 	assert.Equal(t, strings.TrimSpace(`
 | stage | ours | limit or rival | its figure | ratio | goal |
 |:--- | ---:|:--- | ---:| ---:|:--- |
-| walk | 10.0 M events/s ± 10 % | `+"`wc -l`"+` | 40.0 M ± 0 % | 0.400 ± 10 % | ≥ 15.0 M or ≥ 0.35 of it: met |
+| walk | 10.0 M events/s ± 10 % | `+"`wc -l`"+` | 40.0 M ± 0 % | 0.400 ± 10 % | ≥ 15.0 M and ≥ 0.35 of it: missed |
+| the same | 10.0 M events/s ± 10 % | `+"`wc -l`"+` | 40.0 M ± 0 % | 0.400 ± 10 % | ≥ 15.0 M or ≥ 0.35 of it: met |
 | alone | 999,999 lines/s |  |  |  | ≥ 1.00 M: missed |
 | times | 55.0 ns | hclog | 700 | 12.5 |  |
 | not yet | - | nobody | - | - | ≥ 1 of it |`), normal(data.layout(&sample[0]).Markdown()))

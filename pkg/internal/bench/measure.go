@@ -45,7 +45,7 @@ func (m *Measuring) Run(ctx context.Context, all []Group) ([]Block, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(m.scratch)
+	defer func() { _ = os.RemoveAll(m.scratch) }()
 	m.tests, m.host = make(map[string]string), host(ctx, m.Root)
 	var failed []error
 	for i := range all {

@@ -50,10 +50,11 @@ type Row struct {
 	Other Reading // the same
 }
 
-// Goal is what a row should reach, in any of its two ways. Zero is no goal.
+// Goal is what a row should reach. Zero is no goal.
 type Goal struct {
-	Rate  float64 // ours, per second, at least
-	Ratio float64 // ours over the rival's, at least
+	Rate   float64 // ours, per second, at least
+	Ratio  float64 // ours over the rival's, at least
+	Either bool    // one of the two is enough
 }
 
 // Reading is a metric of a sub-benchmark of a row's benchmark.

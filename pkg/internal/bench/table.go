@@ -110,27 +110,32 @@ func (d *Data) line(s *Section, r *Row) Line {
 	return l
 }
 
-// goal writes what a row should reach, and whether it does. Either way will do.
+// goal writes what a row should reach, and whether it does.
 func (l *Line) goal() string {
+	g := l.Row.Goal
 	var ways []string
-	met := false
-	if g := l.Row.Goal.Rate; g > 0 {
-		ways = append(ways, "≥ "+number(g))
-		met = met || l.Ours.Median >= g
+	met, missed := false, false
+	way := func(text string, reached bool) {
+		ways = append(ways, text)
+		met, missed = met || reached, missed || !reached
 	}
-	if g := l.Row.Goal.Ratio; g > 0 {
-		ways = append(ways, "≥ "+strconv.FormatFloat(g, 'g', -1, 64)+" of it")
-		met = met || l.Ratio.Median >= g
+	if g.Rate > 0 {
+		way("≥ "+number(g.Rate), l.Ours.Median >= g.Rate)
+	}
+	if g.Ratio > 0 {
+		way("≥ "+strconv.FormatFloat(g.Ratio, 'g', -1, 64)+" of it", l.Ratio.Median >= g.Ratio)
+	}
+	text := strings.Join(ways, " and ")
+	if g.Either {
+		text, missed = strings.Join(ways, " or "), !met
 	}
 	switch {
-	case len(ways) == 0:
-		return ""
-	case l.Missing:
-		return strings.Join(ways, " or ")
-	case met:
-		return strings.Join(ways, " or ") + ": met"
+	case len(ways) == 0 || l.Missing:
+		return text
+	case missed:
+		return text + ": missed"
 	}
-	return strings.Join(ways, " or ") + ": missed"
+	return text + ": met"
 }
 
 // layout makes the table of a section.
