@@ -72,7 +72,7 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	}
 	o.deliver.attach(ctx, &cfg)
 	defer leave() // whoever asks how it is may ask while the log is delivered, too
-	defer ln.Close()
+	defer func() { _ = ln.Close() }()
 	err = runMachine(ctx, life, cfg, transport.Lend(ln), func() { done(); copied() }, command.Unread(result))
 	defer attendTo(cfg, ln)()
 	return o.deliver.finish(ctx, err)
