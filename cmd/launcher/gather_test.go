@@ -242,6 +242,15 @@ func TestNobodyGathers(t *testing.T) {
 	assert.Equal(t, "0", g.wait())
 	requireGathered(t, filepath.Join(h.dir, "all"), dirs)
 
+	// And once more: the gatherer has ended, and nobody looks for it.
+	for id := range machines {
+		machines[id] = h.start(id, "--log-dir", dirs[id], "--duration", "500ms", "--resume", "--deliver-timeout", "0")
+	}
+	for _, p := range machines {
+		assert.Equal(t, "0", p.wait())
+		assert.Contains(t, p.errors.String(), "the log was delivered before, and has not changed since: to="+addr+"\n")
+	}
+
 	h = &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2), flags: []string{"--rate", "20", "--deliver", addr}}
 	machines, dirs = apart(t, h, "--duration", "0")
 	eventually(t, func() bool { return len(logs(t, dirs[0])) == 1 && size(t, logs(t, dirs[0])[0]) > 500 }, "the run goes on")

@@ -83,6 +83,9 @@ func hint(err error) error {
 	if listen, ok := errors.AsType[*lab.ListenError](err); ok && errors.Is(listen, syscall.EADDRINUSE) {
 		hinted = command.Hinted("", hinted, "; choose another --listen, or end the program that holds it")
 	}
+	if _, ok := errors.AsType[*gather.UnreachedError](err); ok {
+		hinted = command.Hinted("", hinted, "; compare --to with the --listen of \"launcher gather\", which must be running, or try for longer with --timeout")
+	}
 	if refused, ok := errors.AsType[*gather.RefusedError](err); ok && refused.Status == http.StatusNotFound {
 		hinted = command.Hinted("", hinted, "; compare --run and --machines of \"launcher gather\" with those of the run")
 	}

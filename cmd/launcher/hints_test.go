@@ -11,6 +11,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/gather"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/sweep"
 	"github.com/scalemodel/lamport/pkg/transport"
@@ -35,6 +36,10 @@ func TestHints(t *testing.T) {
 		{&experiment.Error{Field: "die", Value: "0", Err: plain}, "--die 0: no"},
 		{fmt.Errorf("run.json: %w", &experiment.Error{Field: "die", Value: "0", Err: plain}), "run.json: die 0: no"},
 		{fmt.Errorf("x is %w", rundir.ErrUsed), "x is of an earlier run, which is not overwritten: choose another --out, or move it away"},
+		{
+			exit.With(exit.Retry, &gather.UnreachedError{Addr: "hosta:7070", Err: plain}),
+			`hosta:7070: not reached in time: no; compare --to with the --listen of "launcher gather", which must be running, or try for longer with --timeout`,
+		},
 		{exit.With(exit.Died, fmt.Errorf("d %w", sweep.ErrNotASweep)), "d holds something other than a sweep: choose another --out"},
 	} {
 		got := hint(tt.err)

@@ -118,7 +118,12 @@ func (d *delivery) finish(ctx context.Context, err error) error {
 		d.earlier.Wait()
 	}
 	// A run that was over already may have ended before anybody took its log.
-	if _, over := errors.AsType[*vm.OverError](err); !begun && !over {
+	_, over := errors.AsType[*vm.OverError](err)
+	switch {
+	case !begun && !over:
+		return err
+	case over && d.delivered():
+		d.logger.Info("the log was delivered before, and has not changed since", "to", d.addr)
 		return err
 	}
 	trying, timeout := ctx, d.timeout
@@ -170,6 +175,16 @@ func (d *delivery) file() string {
 	return filepath.Join(d.cfg.LogDir, logging.FileName(d.cfg.ID, d.cfg.Rate))
 }
 
+// delivered reports whether the log as it is has been delivered by an earlier process: the gatherer
+// may be gone, and would be looked for in vain.
+func (d *delivery) delivered() bool {
+	yes, err := gather.Confirmed(d.file(), d.addr)
+	if err != nil {
+		d.logger.Warn("whether the log was delivered before is not known", "error", err)
+	}
+	return yes
+}
+
 func (d *delivery) deliver(ctx context.Context, result *summary.Machine) error {
 	about := gather.Here(command.Version())
 	about.Duration, about.Summary = d.cfg.Duration, result
@@ -182,6 +197,11 @@ func (d *delivery) deliver(ctx context.Context, result *summary.Machine) error {
 	defer client.Close()
 	client.Waiting = func(err error) {
 		d.logger.Info("waiting to deliver the log", "to", d.addr, "because", err)
+	}
+	client.Confirmed = func(r gather.Receipt) {
+		if err := r.Keep(d.file()); err != nil {
+			d.logger.Warn("that the log is delivered cannot be noted: it is delivered again where the machine is started again", "error", err)
+		}
 	}
 	if err := client.Deliver(ctx, d.file(), about); err != nil {
 		return err

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -14,6 +17,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/health"
 	"github.com/scalemodel/lamport/pkg/summary"
+	"github.com/scalemodel/lamport/pkg/transport"
 	"github.com/scalemodel/lamport/pkg/vm"
 )
 
@@ -104,6 +108,18 @@ func answer(cfg *vm.Config, tell func(health.State, *vm.Report)) (m *health.Moni
 	m = health.NewMonitor(cfg.Probe.Report, command.Version(), tell)
 	cfg.Asked = m.Answer
 	return m, m.Close
+}
+
+// attendTo answers on the port of a machine that has ended those who ask how it is, until the returned
+// function is called: else an engine would kill it while it delivers its log.
+func attendTo(cfg vm.Config, ln net.Listener) (done func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var attending sync.WaitGroup
+	attending.Go(func() { vm.Attend(ctx, cfg, transport.Lend(ln)) })
+	return func() {
+		cancel()
+		attending.Wait()
+	}
 }
 
 // attend lets the machine be asked how it is, and tells those who want to know unasked, until

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -185,6 +186,9 @@ func TestHealthUsage(t *testing.T) {
 			assert.Equal(t, map[bool]int{true: exit.Retry, false: exit.Misused}[strings.Contains(args, taken.Addr().String())], code)
 			assert.Empty(t, stdout)
 			assert.Contains(t, stderr, "vm: "+want)
+			if code == exit.Retry {
+				assert.True(t, strings.HasSuffix(stderr, ": choose another port, or end what has it\n"), stderr)
+			}
 			assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
 			empty(t, dir)
 		})
@@ -269,17 +273,46 @@ func TestHealthUnderTLS(t *testing.T) {
 }
 
 // Who asks how a machine is hears it as long as the process lives: also while the log is
-// delivered.
-func TestMetricsWhileTheLogIsDelivered(t *testing.T) {
+// delivered. A peer that comes by then gets no link, and may come again.
+func TestHealthWhileTheLogIsDelivered(t *testing.T) {
 	deaf, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = deaf.Close() }()
 	ports := freePorts(t, 2)
-	vm := startVM(t, nil, "--id", "0", "--port", ports[0], "--rate", "100", "--duration", "50ms", "--log-dir", t.TempDir(),
-		"--metrics", ports[1], "--deliver", deaf.Addr().String())
-	conn, err := deaf.Accept() // it delivers, and hears nothing
+	for name, env := range map[string][]string{"open": nil, "under TLS": ofMachine(t, 0)} {
+		t.Run(name, func(t *testing.T) {
+			vm := startVM(t, env, "--id", "0", "--port", ports[0], "--rate", "100", "--duration", "50ms", "--log-dir", t.TempDir(),
+				"--metrics", ports[1], "--deliver", deaf.Addr().String())
+			conn, err := deaf.Accept() // it delivers, and hears nothing
+			require.NoError(t, err)
+			defer conn.Close()
+			for _, port := range ports {
+				for range 3 {
+					asking := startVM(t, env, "--health", port)
+					assert.Equal(t, exit.OK, asking.wait(t), "%s%s%s", &asking.out, &asking.errors, &vm.errors)
+					assert.Equal(t, "done\n", asking.out.String())
+				}
+				asking := startVM(t, env, "--health", port, "--ready")
+				assert.Equal(t, exit.Broken, asking.wait(t))
+				assert.Equal(t, "done\n", asking.out.String())
+			}
+			conn, err = net.Dial("tcp", "127.0.0.1:"+ports[0])
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = conn.Write([]byte{0, 0, 0, 2, 1, 0}) // begins like a HELLO
+			require.NoError(t, err)
+			require.NoError(t, conn.SetReadDeadline(time.Now().Add(deadline)))
+			_, err = io.ReadAll(conn)
+			assert.NotErrorIs(t, err, os.ErrDeadlineExceeded, "it is not left waiting")
+		})
+	}
+}
+
+// ofMachine returns the environment of a machine with a certificate.
+func ofMachine(t *testing.T, id int) []string {
+	dir := t.TempDir()
+	_, err := certs.Make(dir, certs.Plan{Run: "by-hand", Machines: 1})
 	require.NoError(t, err)
-	defer conn.Close()
-	code, stdout, stderr := execute(t.Context(), "--health", ports[1])
-	assert.Equal(t, exit.OK, code, "%s%s%s", stdout, stderr, &vm.errors)
+	of := filepath.Join(dir, fmt.Sprintf("vm-%d", id))
+	return []string{"VM_TLS_CERT=" + filepath.Join(of, "tls.crt"), "VM_TLS_KEY=" + filepath.Join(of, "tls.key"), "VM_TLS_CA=" + filepath.Join(dir, "ca.crt")}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/control"
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/replay"
 	"github.com/scalemodel/lamport/pkg/rundir"
@@ -67,4 +68,17 @@ func TestRecordInTheWay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What was said wrongly is said before what an earlier run has left in the way.
+func TestAWrongCertificateBeforeARecordInTheWay(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "run.json"), []byte("{}"), 0o600))
+	env := ofMachine(t, 0)
+	vm := startVM(t, env, "--id", "0", "--port", freePorts(t, 1)[0], "--run", "another", "--log-dir", dir)
+	assert.Equal(t, exit.Misused, vm.wait(t))
+	assert.Contains(t, vm.errors.String(), "vm: the certificate is that of machine 0 of run by-hand, and this is machine 0 of run another")
+	vm = startVM(t, env, "--id", "0", "--port", freePorts(t, 1)[0], "--log-dir", dir)
+	assert.Equal(t, exit.Misused, vm.wait(t))
+	assert.Contains(t, vm.errors.String(), "run.json is of an earlier run, which is not overwritten: choose another --log-dir, or move it away with its logs")
 }

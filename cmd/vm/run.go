@@ -34,6 +34,10 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	if err := o.tls.open(&cfg); err != nil {
 		return err
 	}
+	// What was said wrongly is said before what stands in the way.
+	if err := vm.Check(&cfg); err != nil {
+		return exit.With(exit.Misused, withHint(err))
+	}
 	// Whoever reads what this process prints may be gone before us; their death must
 	// not cut our log short.
 	signal.Ignore(syscall.SIGPIPE)
@@ -68,7 +72,9 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	}
 	o.deliver.attach(ctx, &cfg)
 	defer leave() // whoever asks how it is may ask while the log is delivered, too
-	err = runMachine(ctx, life, cfg, ln, func() { done(); copied() }, command.Unread(result))
+	defer func() { _ = ln.Close() }()
+	err = runMachine(ctx, life, cfg, transport.Lend(ln), func() { done(); copied() }, command.Unread(result))
+	defer attendTo(cfg, ln)()
 	return o.deliver.finish(ctx, err)
 }
 

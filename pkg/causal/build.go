@@ -70,7 +70,7 @@ func (b *Builder) Visit(s *trace.Step) error {
 	if b.ended[s.Index] {
 		return nil
 	}
-	if m.seen == maxEvents || m.messages.n+len(s.Event.Messages()) > maxMessages {
+	if uint64(m.seen) == maxEvents || m.messages.n+len(s.Event.Messages()) > maxMessages {
 		b.failed, b.x = errTooMany, nil
 		return trace.ErrEnough
 	}

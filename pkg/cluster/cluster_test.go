@@ -20,6 +20,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/internal/standstill"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
@@ -336,7 +337,7 @@ func TestMachineCannotBeStartedAgain(t *testing.T) {
 
 // What the plan does to processes is done, in its order, and noted.
 func TestFaultPlan(t *testing.T) {
-	if !CanPause {
+	if !standstill.Can {
 		t.Skip("this system cannot pause a process")
 	}
 	c := newFakes(t, "patient")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/internal/standstill"
 )
 
 // What keeps a run from being started on this host. The commands know how each is
@@ -57,7 +58,7 @@ func (cfg *Config) Check() error {
 		return errors.New("the run is one in virtual time")
 	case len(cfg.Ports) != n:
 		return portsError("%d ports for %d machines: give one each", len(cfg.Ports), n)
-	case cfg.Faults.Has(fault.Pause) && !CanPause && cfg.Elsewhere == nil:
+	case cfg.Faults.Has(fault.Pause) && !standstill.Can && cfg.Elsewhere == nil:
 		return &experiment.Error{Field: "faults", Err: ErrNoPause}
 	}
 	type place struct {

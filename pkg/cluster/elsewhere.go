@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/control"
+	"github.com/scalemodel/lamport/pkg/internal/standstill"
 )
 
 // Elsewhere is where the machines of a run are that are not processes of this host.
@@ -54,7 +55,7 @@ type handle interface {
 type near struct{ cmd *exec.Cmd }
 
 func (p near) kill()              { _ = p.cmd.Process.Kill() }
-func (p near) hold(on bool) error { return pause(p.cmd.Process, on) }
+func (p near) hold(on bool) error { return standstill.Hold(p.cmd.Process, on) }
 
 // far is a process with a warden on another host.
 type far struct {

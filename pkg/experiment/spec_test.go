@@ -1,6 +1,8 @@
 package experiment_test
 
 import (
+	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,14 +31,17 @@ func TestCheck(t *testing.T) {
 
 	plan, err := fault.Parse("at 50s kill 1 for 20s", 3)
 	require.NoError(t, err)
+	window := experiment.MaxWindow
+	window++ // where an int has 32 bits, it is negative
+	tooLarge := fmt.Sprintf("window %d: want 1 to 2147483647 messages", window)
 	for want, change := range map[string]func(*experiment.Spec){
-		`run "a/b": want a name of`:                         func(s *experiment.Spec) { s.Run = "a/b" },
-		`die 0: a die has at least 1 face`:                  func(s *experiment.Spec) { s.Die = 0 },
-		`duration -1s: a duration cannot be negative`:       func(s *experiment.Spec) { s.Duration = -time.Second },
-		`duration 876000h0m1s: want at most 876000h0m0s`:    func(s *experiment.Spec) { s.Duration = experiment.MaxDuration + time.Second },
-		`window -1: want 1 to 2147483647 messages`:          func(s *experiment.Spec) { s.Window = -1 },
-		`window 2147483648: want 1 to 2147483647 messages`:  func(s *experiment.Spec) { s.Window = 1 << 31 },
-		`machines 0: want 1 to 134217728`:                   func(s *experiment.Spec) { s.Rates = nil },
+		`run "a/b": want a name of`:                      func(s *experiment.Spec) { s.Run = "a/b" },
+		`die 0: a die has at least 1 face`:               func(s *experiment.Spec) { s.Die = 0 },
+		`duration -1s: a duration cannot be negative`:    func(s *experiment.Spec) { s.Duration = -time.Second },
+		`duration 876000h0m1s: want at most 876000h0m0s`: func(s *experiment.Spec) { s.Duration = experiment.MaxDuration + time.Second },
+		`window -1: want 1 to 2147483647 messages`:       func(s *experiment.Spec) { s.Window = -1 },
+		tooLarge:                          func(s *experiment.Spec) { s.Window = window },
+		`machines 0: want 1 to 134217728`: func(s *experiment.Spec) { s.Rates = nil },
 		`rates of machine 1: rate 0: want above 0`:          func(s *experiment.Spec) { s.Rates[1] = 0 },
 		`rates of machine 2: rate 1000000.000000001: want`:  func(s *experiment.Spec) { s.Rates[2] = clock.MaxRate + 1 },
 		`rates: machine 2 has the rate max: virtual time`:   func(s *experiment.Spec) { s.Rates[2], s.Virtual = clock.Unpaced, new(experiment.Virtual) },
@@ -212,7 +217,7 @@ func TestParseRatesSaysWhatIsWrong(t *testing.T) {
 		{"6-1", 0, `rates: "6-1": 6 is above 1`},
 		{"1-max", 0, `rates: "1-max": max cannot be the end of a range`},
 		{"random", -1, "machines -1: want 1 to 134217728"},
-		{"5", 1 << 31, "machines 2147483648: want 1 to 134217728"},
+		{"5", math.MaxInt32, "machines 2147483647: want 1 to 134217728"},
 		{"0-5", 0, `rates: rate "0": must be above 0`},
 		{"-5", 0, `rates: rate "-5": must be above 0`},
 		{"zipf:1,2", 0, `rates: "zipf:1,2": there is no "zipf"; want "uniform:1,6" or "lognormal:3,0.5" (the median and the sigma)`},

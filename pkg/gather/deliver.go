@@ -36,6 +36,9 @@ type Client struct {
 	Waiting func(error)
 	// Sending, if not nil, is told now and then how much of a log has gone.
 	Sending func(sent, of int64)
+	// Confirmed, if not nil, is told of each log that the gathering has confirmed as its
+	// machine's.
+	Confirmed func(Receipt)
 }
 
 // The waits between two tries: each is twice as long as the one before.
@@ -135,6 +138,9 @@ func (c *Client) Deliver(ctx context.Context, file string, about *About) error {
 	err = d.run(ctx)
 	if d.state.place == otherPlace && err == nil {
 		return fmt.Errorf("%s: %w; it is kept aside there", c.addr, ErrOther)
+	}
+	if err == nil && c.Confirmed != nil {
+		c.Confirmed(Receipt{c.addr, l.size, l.whole})
 	}
 	return err
 }

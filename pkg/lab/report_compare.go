@@ -92,7 +92,7 @@ func compareRuns(a, b *shownRun, mode replay.Mode) page.Difference {
 	d := first.Difference
 	text := fmt.Sprintf("%s:%d is the first line that differs: %q in %s, %q in %s", filepath.Base(d.File), d.Line, d.Recorded, a.head.Name, d.Replayed, b.head.Name)
 	if others > 1 {
-		text += fmt.Sprintf("; %s differ later", figure.Plural(others-1, "other log"))
+		text += fmt.Sprintf("; %s %s later", figure.Plural(others-1, "other log"), figure.Verb(others-1, "differs", "differ"))
 	}
 	return page.Difference{
 		Text: quote.Short(text, 2000),

@@ -78,8 +78,8 @@ func (m MergeSweep) Run(ctx context.Context, env *Env) error {
 		return c.notCorrect(bad)
 	}
 	if missing := len(c.runs) - len(results); missing > 0 {
-		return exit.With(exit.Died, fmt.Errorf("%s of %d are missing; \"%s\" does them, or merge again when all parts are done",
-			figure.Plural(missing, "run"), len(c.runs), env.commandLine("sweep", "--out", m.Dir)))
+		return exit.With(exit.Died, fmt.Errorf("%s of %d %s missing; \"%s\" does %s, or merge again when all parts are done",
+			figure.Plural(missing, "run"), len(c.runs), figure.Verb(missing, "is", "are"), env.commandLine("sweep", "--out", m.Dir), figure.Verb(missing, "it", "them")))
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func alternatives(stats *trace.Stats) map[string]string {
 			text := fmt.Sprintf("99 %% of those of machine %d by no more than %s, all by no more than %s", m.ID,
 				figure.Duration(m.Summary.Lateness.P99), figure.Duration(m.Summary.Lateness.Max))
 			if m.Summary.Missed > 0 {
-				text += fmt.Sprintf(", and %s were missed", figure.Count(m.Summary.Missed))
+				text += fmt.Sprintf(", and %s %s missed", figure.Count(m.Summary.Missed), figure.Verb(m.Summary.Missed, "was", "were"))
 			}
 			return text
 		}),

@@ -2,6 +2,7 @@ package progress
 
 import (
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,7 +108,7 @@ func TestPicturesFit(t *testing.T) {
 		phases := []summary.Phase{"", summary.Connecting, summary.Running, summary.Ending, summary.Done}
 		return summary.Status{
 			Phase: rapid.SampledFrom(phases).Draw(t, "phase"), Start: epoch.Add(-time.Duration(rapid.Int64Range(-1e10, 1e15).Draw(t, "start"))),
-			Steps: rapid.Uint64().Draw(t, "steps"), Clock: clock.Time(rapid.Uint64().Draw(t, "clock")), Queue: rapid.IntRange(0, 1<<40).Draw(t, "queue"),
+			Steps: rapid.Uint64().Draw(t, "steps"), Clock: clock.Time(rapid.Uint64().Draw(t, "clock")), Queue: rapid.IntRange(0, int(min(1<<40, int64(math.MaxInt)))).Draw(t, "queue"),
 			Sent: rapid.Uint64().Draw(t, "sent"), Received: rapid.Uint64().Draw(t, "received"),
 			Late: time.Duration(rapid.Int64Min(0).Draw(t, "late")), Stalled: rapid.Bool().Draw(t, "stalled"),
 			Process: summary.Process{State: summary.ProcessState(rapid.IntRange(0, 4).Draw(t, "process")), Since: epoch.Add(-time.Duration(rapid.Int64Range(0, 1e15).Draw(t, "since")))},

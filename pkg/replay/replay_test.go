@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -190,7 +191,7 @@ func possible(lines []line, n int, changed string) bool {
 	if logging.NewReader(strings.NewReader(changed), "").Next(&rec) != nil || rec.Event.Kind != event.Receive {
 		return false
 	}
-	before, after := 0, 1<<62
+	before, after := 0, math.MaxInt
 	if b := &lines[n-1].rec; b.Kind == logging.EventRecord {
 		before = b.Event.Queue
 	}

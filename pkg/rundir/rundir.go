@@ -4,6 +4,7 @@
 //	run.json      everything that is needed to do the run again: the [Record]
 //	vm_0_1.log    the event log of machine 0 with rate 1, and so on
 //	vm_0_1.links  what its peers know it by
+//	vm_0_1.delivered  that its log was gathered elsewhere
 //	vm_0.stderr   what its process said
 //	faults.log    what the fault plan did, and when
 //	summary.json  what each machine did, in figures

@@ -135,7 +135,8 @@ func (w *writer) compare(a, b *class, k int) int {
 func (r *Report) soundness(w *writer) {
 	done, all := r.Done()
 	if done < all {
-		w.bullet("The sweep is incomplete: %s of %s are done. What follows covers only these.", figure.Count(done), figure.Plural(all, "run"))
+		w.bullet("The sweep is incomplete: %s of %s %s done. What follows covers only %s.", figure.Count(done), figure.Plural(all, "run"),
+			figure.Verb(done, "is", "are"), figure.Verb(done, "this one", "these"))
 	}
 	if done == 0 {
 		return

@@ -142,7 +142,7 @@ func (r *Report) verdict() string {
 	case done == 0:
 		return fmt.Sprintf("none of %s is done", figure.Count(all))
 	case done < all:
-		s = fmt.Sprintf("%s of %s are done; ", figure.Count(done), figure.Count(all))
+		s = fmt.Sprintf("%s of %s %s done; ", figure.Count(done), figure.Count(all), figure.Verb(done, "is", "are"))
 	}
 	if unchecked := r.unchecked(); unchecked > 0 {
 		s += fmt.Sprintf("%s of more than %d machines not checked against the laws", figure.Plural(unchecked, "run"), MaxChecked)
@@ -157,7 +157,7 @@ func (r *Report) verdict() string {
 	if len(bad) == 0 {
 		return s + fmt.Sprintf("all %s are correct: every law holds for %s", figure.Count(done), figure.Plural(r.events(), "event"))
 	}
-	return s + fmt.Sprintf("%s of %s are correct; NOT: %s", figure.Count(done-len(bad)), figure.Count(done), strings.Join(bad, "; "))
+	return s + fmt.Sprintf("%s of %s %s correct; NOT: %s", figure.Count(done-len(bad)), figure.Count(done), figure.Verb(done-len(bad), "is", "are"), strings.Join(bad, "; "))
 }
 
 // events returns how many were held against the laws.

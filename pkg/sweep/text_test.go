@@ -55,5 +55,5 @@ func TestTextInColour(t *testing.T) {
 	assert.Contains(t, string(m.report().Text(on)), "\n\x1b[32mruns\x1b[0m   all 2 are correct")
 	assert.Equal(t, plain, terminal.Plain(string(m.report().Text(on))))
 	m.results[0].Stats.Verdict.State = trace.Broken
-	assert.Contains(t, string(m.report().Text(on)), "\n\x1b[1;31mruns\x1b[0m   1 of 2 are correct; NOT: ")
+	assert.Contains(t, string(m.report().Text(on)), "\n\x1b[1;31mruns\x1b[0m   1 of 2 is correct; NOT: ")
 }

@@ -13,6 +13,8 @@ import (
 func (n *Node) admit(h hello, shown int) (*inLink, error) {
 	me, machines := uint32(n.cfg.ID), uint32(len(n.in))
 	switch {
+	case n.isOver():
+		return nil, errOver
 	case shown != AnyID && h.from != uint32(shown):
 		return nil, refuse(CodeCertificate, "it says that it is machine %d, with the certificate of machine %d", h.from, shown)
 	case h.run != n.cfg.Run:

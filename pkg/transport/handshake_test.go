@@ -23,6 +23,8 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		}
 		return peers
 	}
+	window := MaxWindow
+	window++ // where an int has 32 bits, it is negative
 	for _, c := range []struct {
 		want string
 		cfg  Config
@@ -31,7 +33,7 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		{"machine id -1 with 1 peers: ids are 0 to 1", Config{ID: -1, Peers: peer(0)}},
 		{"run name of 65 bytes: at most 64", Config{Run: string(make([]byte, 65)), Peers: peer(1)}},
 		{"window of -1 messages: want 1 to 2147483647", Config{Window: -1, Peers: peer(1)}},
-		{"window of 2147483648 messages: want 1 to 2147483647", Config{Window: 1 << 31, Peers: peer(1)}},
+		{fmt.Sprintf("window of %d messages: want 1 to 2147483647", window), Config{Window: window, Peers: peer(1)}},
 		{"ping interval of -1ns: want more than 0", Config{PingInterval: -1, Peers: peer(1)}},
 		{"peer host:1 has this machine's own id 1", Config{ID: 1, Peers: peer(0, 1)}},
 		{"peer host:0 has id 2: with 1 peers, ids are 0 to 1", Config{Peers: peer(2)}},

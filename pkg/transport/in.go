@@ -227,15 +227,15 @@ func (n *Node) refuses(conn net.Conn, why error) bool {
 		return false
 	}
 	n.refused.Add(1)
-	var code Code
+	one := refusal{source: source(conn.RemoteAddr())}
 	if e := unsaid(why); e != nil {
-		code = e.Code
-		if code != CodeProtocol { // who knows the protocol may be a peer
+		one.code, one.text = e.Code, e.Text
+		if e.Code != CodeProtocol { // who knows the protocol may be a peer
 			n.callers.turnedAway(conn.RemoteAddr(), e)
 		}
 	}
 	// Each reason for itself: a flood of one must not hide the others.
-	if count, worth := n.refusals.another(code, n.now()); worth {
+	if count, worth := n.refusals.another(one, n.now()); worth {
 		n.log.Warn("connection refused", "from", conn.RemoteAddr(), "reason", why, "so-far", count)
 	}
 	return true

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"math/bits"
+	"slices"
 	"sync"
 	"time"
 )
@@ -43,22 +44,64 @@ func (r *repeated) another(text string, now time.Duration) (worth bool) {
 	return worth
 }
 
-// reasons counts refusals, each reason for itself. The zero value has counted nothing.
-type reasons struct {
-	mu     sync.Mutex
-	byCode map[Code]*thinned
+// maxKnown is how many refusals are told from new ones.
+const maxKnown = 64
+
+// refusal is who was refused, and why.
+type refusal struct {
+	source string
+	code   Code
+	text   string
 }
 
-func (r *reasons) another(c Code, now time.Duration) (count uint64, worth bool) {
+// reasons counts refusals, each reason for itself. A caller that is new, or comes for another
+// reason than before, is worth a line, as long as there is no flood of such ones; one that comes again
+// and again has been named, and is worth another line only after a pause and when it has
+// come as often once more. The zero value has counted nothing.
+type reasons struct {
+	mu    sync.Mutex
+	count map[Code]uint64
+	fresh map[Code]*thinned
+	known []again // the newest last, at most maxKnown
+}
+
+// again is a refusal that was seen before.
+type again struct {
+	refusal
+	count, said uint64 // how often it came, and had when there was a line
+	last        time.Duration
+}
+
+// another counts one more, at this time. It returns how many there were with its code.
+func (r *reasons) another(one refusal, now time.Duration) (count uint64, worth bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.byCode == nil {
-		r.byCode = make(map[Code]*thinned)
+	if r.count == nil {
+		r.count, r.fresh = make(map[Code]uint64), make(map[Code]*thinned)
 	}
-	t := r.byCode[c]
-	if t == nil {
-		t = new(thinned)
-		r.byCode[c] = t
+	r.count[one.code]++
+	at := slices.IndexFunc(r.known, func(a again) bool { return a.refusal == one })
+	var a again
+	if at >= 0 {
+		a = r.known[at]
+		r.known = slices.Delete(r.known, at, at+1)
+		a.count++
+		worth = now-a.last >= thinnedPause && a.count >= 2*a.said
+	} else {
+		if len(r.known) == maxKnown {
+			r.known = slices.Delete(r.known, 0, 1)
+		}
+		a = again{refusal: one, count: 1}
+		f := r.fresh[one.code]
+		if f == nil {
+			f = new(thinned)
+			r.fresh[one.code] = f
+		}
+		_, worth = f.another(now)
 	}
-	return t.another(now)
+	if worth || at < 0 {
+		a.said, a.last = a.count, now
+	}
+	r.known = append(r.known, a)
+	return r.count[one.code], worth
 }

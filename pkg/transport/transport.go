@@ -193,6 +193,7 @@ const (
 	stageStarting stage = iota // refusals are final
 	stageRunning               // a refused link is tried again
 	stageRejoined              // the same, once a link has met its peer: an earlier process was in the run
+	stageOver                  // no link is made any more
 )
 
 // broadcast wakes all that wait for something to change. Its lock is the last one
@@ -491,6 +492,13 @@ func (n *Node) starting() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.stage == stageStarting
+}
+
+// isOver reports whether there are only questions to be answered.
+func (n *Node) isOver() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.stage == stageOver
 }
 
 // paced calls dial, while the node starts not for more than MaxDials peers at once:

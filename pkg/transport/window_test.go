@@ -66,7 +66,7 @@ func TestSenderStopsAtTheWindow(t *testing.T) {
 
 // Of the two ends' windows the smaller holds.
 func TestSmallerWindowHolds(t *testing.T) {
-	for _, c := range []struct{ mine, peers, want int }{{5, 10, 5}, {10, 5, 5}, {7, 7, 7}, {7, 1 << 31, 7}, {0, 1 << 31, DefaultWindow}} {
+	for _, c := range []struct{ mine, peers, want int }{{5, 10, 5}, {10, 5, 5}, {7, 7, 7}, {7, MaxWindow, 7}, {0, MaxWindow, DefaultWindow}} {
 		synctest.Test(t, func(t *testing.T) {
 			d := newDuet(t, c.peers, func(cfg *Config) { cfg.Window = c.mine })
 			assert.Equal(t, c.want, d.Room(1))

@@ -134,6 +134,19 @@ func parseLinks(b []byte, begun bool) (*keptLinks, error) {
 	return &k, nil
 }
 
+// identified returns the peers with the ids that they had, as a peer of which only the address is
+// known stays who it was. One that has ended meanwhile cannot say it.
+func (k *kept) identified(peers []transport.Peer) []transport.Peer {
+	known := slices.Clone(peers)
+	for i, p := range known {
+		at := slices.IndexFunc(k.Links, func(l keptLink) bool { return l.Addr == p.Addr })
+		if p.ID == transport.AnyID && at >= 0 {
+			known[i].ID = k.Links[at].Peer
+		}
+	}
+	return known
+}
+
 // to returns the secrets of the links to the peers, in their order. A peer of which only
 // the address is known has to have the one that it had.
 func (k *kept) to(peers []transport.Peer, begun bool) ([]transport.Secret, error) {

@@ -43,6 +43,9 @@ func (p *paced) over(ran time.Duration) (elapsed time.Duration, measured bool) {
 }
 
 func (p *paced) drive() error {
+	if p.delay > 0 {
+		p.schedule.comeBack(p.pacer.now(), p.delay)
+	}
 	var ev event.Event
 	for !p.schedule.over() {
 		at := p.schedule.due()

@@ -32,6 +32,8 @@ type runner struct {
 	came    time.Duration // for how long the run had been going on when this process came back
 	goesOn  time.Duration // for how long it has to have been, for the machine to go on
 	stood   bool          // the run may have stood still until then
+	still   bool          // it has
+	made    time.Time     // when this process began
 	says    bool          // the resume line says how long that is, as the times of the log do not show it
 	started time.Time     // measured; zero: not by this process, or stopped before
 	ran     time.Duration // until the run was over
@@ -51,7 +53,7 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	if cfg.hear == 0 {
 		cfg.hear = hearingTime
 	}
-	r := &runner{cfg: cfg, wallGiven: wallGiven, faults: faultconn.New(cfg.Faults, cfg.ID)}
+	r := &runner{cfg: cfg, made: time.Now(), wallGiven: wallGiven, faults: faultconn.New(cfg.Faults, cfg.ID)}
 	defer func() {
 		if err != nil && r.file != nil {
 			_ = r.file.Discard()
@@ -78,6 +80,9 @@ func newRunner(cfg Config, ln net.Listener) (_ *runner, err error) {
 	}
 	if r.kept, err = openKept(&r.cfg, r.past.begun()); err != nil {
 		return nil, err
+	}
+	if r.past.begun() {
+		r.cfg.Peers = r.kept.identified(r.cfg.Peers)
 	}
 	if err = r.drawn(); err != nil {
 		return nil, err
@@ -280,6 +285,7 @@ func (r *runner) rejoin(ctx context.Context) (time.Time, error) {
 	e := r.evidence(peers)
 	r.came = e.elapsed()
 	r.goesOn = r.came
+	r.still = e.standsStill() || e.stoodMeanwhile()
 	r.stood = e.own.paused || e.standsStill()
 	r.says = r.stood || e.stoodMeanwhile()
 	if e.standsStill() && len(r.cfg.Peers) > 0 {
@@ -407,6 +413,9 @@ func (r *runner) execute(ctx context.Context, start time.Time) error {
 	}
 	if !r.past.begun() {
 		r.started = time.Now()
+	}
+	if r.still {
+		s.delay = time.Since(r.made)
 	}
 	var err error
 	if !r.past.begun() || s.pacer.now() < s.end || r.stood && int64(r.goesOn) <= s.end { // else the run has ended meanwhile

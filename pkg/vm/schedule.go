@@ -22,6 +22,9 @@ type schedule struct {
 	rate clock.Rate
 	next uint64 // the tick that comes next, from 1
 	last uint64 // of the run
+	// Ticks that were due from delayed on and up to begun came due while the process of the
+	// machine was on its way back to a run that stood still: they are late at most.
+	delayed, begun int64
 }
 
 // newSchedule returns the schedule of a run of this length; 0: without end.
@@ -56,16 +59,37 @@ func (s *schedule) wake() int64 {
 	return s.rate.Due(last)
 }
 
-// tick takes in that a tick is executed at now, and returns how late it is. It
-// is the next tick, or where that one is late by more than its period and more
-// than patience, the latest that is due: the ones before it are missed. Each
-// due time is computed from the start, so no error adds up.
-func (s *schedule) tick(now int64) (late time.Duration, missed uint64) {
-	if now-s.due() > int64(patience) && now > s.rate.Due(s.next+1) {
-		latest := min(s.rate.Ticks(now), s.last)
-		missed = latest - s.next
-		s.next = latest
+// catchUp is how much of the run is caught up in a burst, at most. A log with much longer bursts
+// looks like one of a machine that is faster than its rate.
+const catchUp = 2 * time.Second
+
+// comeBack takes in that the machine goes on at now in a run that stood still, and that its process
+// has taken so long to come back. On a busy host a part of that is in the run.
+func (s *schedule) comeBack(now int64, delay time.Duration) {
+	s.delayed, s.begun = now-int64(min(delay, catchUp)), now
+}
+
+// skip takes in that nothing is executed before now, and returns how many ticks are missed
+// by that: where the next one is late by more than its period and more than patience, all before
+// the latest that is due, or before the first that is only delayed.
+func (s *schedule) skip(now int64) (missed uint64) {
+	if s.over() || now-s.due() <= int64(patience) || now <= s.rate.Due(s.next+1) {
+		return 0
 	}
+	next := min(s.rate.Ticks(now), s.last)
+	if first := max(s.rate.Ticks(s.delayed-1)+1, s.next); s.rate.Due(first) <= s.begun {
+		next = min(next, first)
+	}
+	missed = next - s.next
+	s.next = next
+	return missed
+}
+
+// tick takes in that a tick is executed at now, and returns how late it is. It
+// is the next tick that is not missed. Each due time is computed from the start,
+// so no error adds up.
+func (s *schedule) tick(now int64) (late time.Duration, missed uint64) {
+	missed = s.skip(now)
 	late = time.Duration(now - s.due())
 	s.next++
 	return late, missed
@@ -75,11 +99,7 @@ func (s *schedule) tick(now int64) (late time.Duration, missed uint64) {
 // have been going on for the next tick: until now, or where that tick is late, until it was due. What
 // is so late that it would be missed now, is.
 func (s *schedule) leave(now int64) (reached int64, missed uint64) {
-	if !s.over() && now-s.due() > int64(patience) && now > s.rate.Due(s.next+1) {
-		latest := min(s.rate.Ticks(now), s.last)
-		missed = latest - s.next
-		s.next = latest
-	}
+	missed = s.skip(now)
 	return min(now, s.due()), missed
 }
 

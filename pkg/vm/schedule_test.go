@@ -144,6 +144,53 @@ func TestTicksThatWakeUpTogether(t *testing.T) {
 	})
 }
 
+// A run that stood still goes on on a busy host, where a process comes back late. What came due
+// meanwhile is late, and only what the machine had missed before, or misses later, is missed.
+func TestNothingIsMissedOnTheWayBack(t *testing.T) {
+	type tick struct {
+		at     int64
+		step   uint64 // which one it is
+		missed uint64
+	}
+	for _, tt := range []struct {
+		name  string
+		rate  string
+		next  uint64        // after the pause
+		delay time.Duration // of the process, until it goes on at from
+		from  int64
+		ticks []tick
+	}{
+		{"in time", "10", 101, 3 * time.Second, 10*s + 50*ms, []tick{{10100 * ms, 101, 0}, {10200 * ms, 102, 0}}},
+		{"late by five ticks", "10", 101, 3 * time.Second, 10550 * ms, []tick{
+			{10550 * ms, 101, 0}, {10550 * ms, 102, 0}, {10550 * ms, 103, 0}, {10550 * ms, 104, 0}, {10551 * ms, 105, 0}, {10600 * ms, 106, 0},
+		}},
+		{"held up again afterwards", "10", 101, 3 * time.Second, 10250 * ms, []tick{{10250 * ms, 101, 0}, {10900 * ms, 102, 0}, {10900 * ms, 109, 6}}},
+		{"the run went on without it before", "10", 51, time.Second, 10*s + 5*ms, []tick{{10*s + 5*ms, 91, 40}, {10*s + 6*ms, 92, 0}}},
+		{"later than can be caught up", "10", 101, time.Minute, 20*s + 5*ms, []tick{{20*s + 5*ms, 181, 80}, {20*s + 6*ms, 182, 0}}},
+		{"a slow machine", "0.5", 5, time.Second, 13 * s, []tick{{13 * s, 6, 1}, {14 * s, 7, 0}}},
+		{"it stood still for no time", "10", 101, 0, 10550 * ms, []tick{{10550 * ms, 105, 4}, {10600 * ms, 106, 0}}},
+		{"the first tick", "10", 1, time.Hour, 350 * ms, []tick{{350 * ms, 1, 0}, {350 * ms, 2, 0}, {350 * ms, 3, 0}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			sch := newSchedule(parseRate(t, tt.rate), 0)
+			sch.next = tt.next
+			sch.comeBack(tt.from, tt.delay)
+			for _, want := range tt.ticks {
+				late, missed := sch.tick(want.at)
+				assert.Equal(t, want, tick{want.at, sch.next - 1, missed})
+				assert.EqualValues(t, want.at-sch.rate.Due(want.step), late)
+			}
+		})
+	}
+	// Nor is anything missed where it is paused once more before it has caught up.
+	sch := newSchedule(10*clock.Hertz, 0)
+	sch.next = 101
+	sch.comeBack(10550*ms, time.Second)
+	sch.tick(10550 * ms)
+	reached, missed := sch.leave(10560 * ms)
+	assert.Equal(t, []any{10200 * ms, uint64(0)}, []any{reached, missed})
+}
+
 func TestAbandonedTicksAreMissed(t *testing.T) {
 	tests := []struct {
 		name   string

@@ -42,6 +42,14 @@ func underLinks(c *certs.Credentials, duration time.Duration, log hclog.Logger) 
 		log.Warn("the certificate expires before the end of the run: what is connected then stays so, but a connection that breaks is not made again",
 			"expires", until.UTC().Format(time.DateTime), "in", left.Round(time.Second))
 	}
+	return secured(c)
+}
+
+// secured returns what demands a certificate of the run of everybody, nil where c is.
+func secured(c *certs.Credentials) *transport.TLS {
+	if c == nil {
+		return nil
+	}
 	return &transport.TLS{Client: c.Client(), Server: c.Server(), Machine: machineOf}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -78,11 +79,11 @@ func TestConfigThatCannotRun(t *testing.T) {
 }
 
 func TestWindowTooLarge(t *testing.T) {
-	if ^uint(0)>>32 == 0 {
+	if strconv.IntSize == 32 {
 		t.Skip("an int has 32 bits here")
 	}
-	window := 1
-	window <<= 32 // of which the wire would see 0
+	bits := 32
+	window := 1 << bits // of which the wire would see 0
 	f := newFleet(t, []string{"1"}, func(_ int, cfg *Config) { cfg.Window = window })
 	_, err := Run(t.Context(), f.cfgs[0], f.lns[0])
 	requireStartError(t, err, "window 4294967296: want 1 to 2147483647 messages")
@@ -219,6 +220,32 @@ func TestNoGateForAMachineThatComesBack(t *testing.T) {
 	cfg.Resume, cfg.Gate = true, make(chan struct{})
 	_, err := Run(t.Context(), cfg, listen(t))
 	require.Equal(t, &OverError{Step: 60}, err)
+}
+
+// A machine that is started again alone when its run is over waits for nobody: not even to hear
+// who is behind which address.
+func TestStartedAgainAfterTheEnd(t *testing.T) {
+	f := newFleet(t, []string{"50", "50", "50"}, func(_ int, cfg *Config) {
+		for i := range cfg.Peers {
+			cfg.Peers[i].ID = transport.AnyID
+		}
+	})
+	f.run()
+	before, err := os.ReadFile(f.logName(0))
+	require.NoError(t, err)
+	for range 2 {
+		cfg := f.cfgs[0]
+		cfg.Resume, cfg.Linger, cfg.ConnectTimeout = true, 10*time.Millisecond, 0 // for ever
+		ctx, cancel := context.WithTimeout(t.Context(), deadline)
+		m, err := Run(ctx, cfg, listen(t))
+		require.Equal(t, &OverError{Step: 15}, err)
+		require.NoError(t, ctx.Err())
+		cancel()
+		assert.EqualValues(t, 15, m.Steps)
+	}
+	after, err := os.ReadFile(f.logName(0))
+	require.NoError(t, err)
+	assert.Equal(t, string(before), string(after))
 }
 
 func TestPeerIsNeverThere(t *testing.T) {

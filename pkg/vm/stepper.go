@@ -34,6 +34,9 @@ type stepper struct {
 	// came is for how long the run has been going on as this process comes back to it,
 	// 0 where it did not stand still meanwhile.
 	came time.Duration
+	// delay is for how long this process was on its way back to a run that stood still
+	// meanwhile, 0 where it did not.
+	delay time.Duration
 
 	// at is the last reading of wall, which the lines of so many more steps may carry.
 	at     time.Time

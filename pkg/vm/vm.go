@@ -95,6 +95,10 @@ type Config struct {
 	hear time.Duration
 }
 
+// Check returns nil where [Run] takes a configuration, as far as that can be said before a log or a
+// peer has been looked at.
+func Check(cfg *Config) error { return check(cfg) }
+
 func check(cfg *Config) error {
 	if err := cfg.Check(); err != nil {
 		return err
@@ -132,6 +136,12 @@ type StopWithin struct{ Linger time.Duration }
 
 func (s StopWithin) Error() string {
 	return "stopped, with " + s.Linger.String() + " for last messages"
+}
+
+// Attend answers on ln, after [Run], those who ask how the machine is, as cfg.Asked says, until ctx
+// ends. It closes ln. The process of a machine whose run is over may have something left to do.
+func Attend(ctx context.Context, cfg Config, ln net.Listener) {
+	transport.Attend(ctx, transport.Config{ID: cfg.ID, Peers: cfg.Peers, Allow: cfg.Allow, TLS: secured(cfg.TLS), Asked: cfg.Asked}, ln)
 }
 
 // Run executes a machine from its first instruction to its last: until its

@@ -21,6 +21,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/control"
 	"github.com/scalemodel/lamport/pkg/exit"
+	"github.com/scalemodel/lamport/pkg/internal/standstill"
 )
 
 // Config is what a process is held with.
@@ -174,7 +175,7 @@ func (w *ward) obey(line control.Line) {
 		w.kill()
 	case control.Hold:
 		w.held = true
-		w.say("hold", pause(w.process, true))
+		w.say("hold", standstill.Hold(w.process, true))
 	case control.Resume:
 		w.resume()
 	case control.Pass:
@@ -190,7 +191,7 @@ func (w *ward) kill() { _ = w.process.Kill() } // it may have ended
 func (w *ward) resume() {
 	if w.held {
 		w.held = false
-		w.say("resume", pause(w.process, false))
+		w.say("resume", standstill.Hold(w.process, false))
 	}
 }
 

@@ -43,6 +43,14 @@ func Plural[N whole](n N, thing string) string {
 	return Count(n) + " " + thing + "s"
 }
 
+// Verb returns the form of a verb that stands behind n things: one for 1, and many else.
+func Verb[N whole](n N, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
 // List writes things as "a, b and c", no more than limit of them: the rest is
 // counted, "a, b and 3 more".
 func List(things []string, limit int) string {

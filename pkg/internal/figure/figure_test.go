@@ -38,6 +38,12 @@ func TestPlural(t *testing.T) {
 	}
 }
 
+func TestVerb(t *testing.T) {
+	for n, want := range map[int]string{0: "are", 1: "is", 2: "are"} {
+		assert.Equal(t, want, Verb(n, "is", "are"))
+	}
+}
+
 func TestShort(t *testing.T) {
 	for x, want := range map[float64]string{
 		0: "0", 999: "999", 999_999: "999,999", 1e6: "1.00 M", 9_994_999: "9.99 M", 9_996_000: "10.0 M",

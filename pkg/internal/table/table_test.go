@@ -370,7 +370,7 @@ func TestExtremeFiguresKeepTheTableNarrow(t *testing.T) {
 	m := summary.Machine{
 		ID: 999_999, Rate: clock.Unpaced, Elapsed: math.MaxInt64,
 		Steps: math.MaxUint64, Internal: math.MaxUint64, Clock: clock.Max, MaxJump: math.MaxUint64,
-		MeanJump: math.MaxUint64, MeanQueue: math.MaxInt64, MaxQueue: math.MaxInt64,
+		MeanJump: math.MaxUint64, MeanQueue: math.MaxInt64, MaxQueue: math.MaxInt,
 		Lateness: summary.Lateness{Ticks: 1, P50: math.MaxInt64, P99: math.MaxInt64, Max: math.MaxInt64},
 	}
 	var b bytes.Buffer
