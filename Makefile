@@ -90,12 +90,13 @@ fuzz: ## fuzz each target for FUZZTIME
 		done; \
 	done
 
-cross: ## build for all platforms into dist/
+cross: ## build for all platforms into dist/, and vet where an int has 32 bits
 	@for p in $(PLATFORMS); do \
 		echo "$$p"; \
 		mkdir -p "dist/$$p"; \
 		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o "dist/$$p/" ./cmd/... || exit 1; \
 	done
+	CGO_ENABLED=0 GOARCH=386 $(GO) vet ./...
 
 # A volume gets the owner of the directory that it covers, so the image has some for volumes to cover.
 image: ## build the container image IMAGE with docker or podman
