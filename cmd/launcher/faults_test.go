@@ -151,7 +151,8 @@ func TestKilledDuringTheStart(t *testing.T) {
 	assert.NotZero(t, restarts(t, dir))
 }
 
-// A machine stands still for so long that its peers give up its connections.
+// A machine stands still for long. Its peers keep its connections as long as they need nothing of
+// it: it is not dead, and its host would say so.
 func TestLongPause(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -161,7 +162,9 @@ func TestLongPause(t *testing.T) {
 	require.Equal(t, "0", p.wait())
 	requireCorrect(t, dir)
 	machines := summaryOf(t, dir)
-	assert.NotZero(t, machines[0].Wire.Reconnects+machines[1].Wire.Reconnects+machines[2].Wire.Reconnects)
+	for _, m := range machines {
+		assert.Zero(t, m.Wire.Reconnects)
+	}
 	assert.Greater(t, machines[1].Missed, uint64(500))
 	assert.Zero(t, restarts(t, dir))
 }

@@ -74,10 +74,11 @@ func TestRecordInTheWay(t *testing.T) {
 func TestAWrongCertificateBeforeARecordInTheWay(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "run.json"), []byte("{}"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "vm_1_1.log"), []byte("begun\n"), 0o600))
 	env := ofMachine(t, 0)
 	vm := startVM(t, env, "--id", "0", "--port", freePorts(t, 1)[0], "--run", "another", "--log-dir", dir)
 	assert.Equal(t, exit.Misused, vm.wait(t))
-	assert.Contains(t, vm.errors.String(), "vm: the certificate is that of machine 0 of run by-hand, and this is machine 0 of run another")
+	assert.Contains(t, vm.errors.String(), `vm: the certificate is that of machine 0 of run "by-hand", and this is machine 0 of run "another"`)
 	vm = startVM(t, env, "--id", "0", "--port", freePorts(t, 1)[0], "--log-dir", dir)
 	assert.Equal(t, exit.Misused, vm.wait(t))
 	assert.Contains(t, vm.errors.String(), "run.json is of an earlier run, which is not overwritten: choose another --log-dir, or move it away with its logs")
