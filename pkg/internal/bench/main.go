@@ -100,15 +100,29 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return errors.New("wants measure, table, list or page")
 }
 
-// choose returns the sections with those of their rows that match.
+// choose returns the sections with those of their rows that match, and those that are measured
+// together with them: else what was measured of these before would be lost.
 func choose(all []Section, pattern string) ([]Section, error) {
 	re, err := regexp.Compile(pattern)
 	if err != nil {
 		return nil, err
 	}
+	wanted := make(map[string]bool) // by group
+	for i := range all {
+		s := &all[i]
+		for j := range s.Rows {
+			if r := &s.Rows[j]; re.MatchString(r.What) || re.MatchString(r.Of) {
+				g := s.group(r)
+				wanted[g.Key()] = true
+			}
+		}
+	}
 	var some []Section
 	for _, s := range all {
-		s.Rows = slices.DeleteFunc(slices.Clone(s.Rows), func(r Row) bool { return !re.MatchString(r.What) && !re.MatchString(r.Of) })
+		s.Rows = slices.DeleteFunc(slices.Clone(s.Rows), func(r Row) bool {
+			g := s.group(&r)
+			return !wanted[g.Key()]
+		})
 		if len(s.Rows) > 0 {
 			some = append(some, s)
 		}

@@ -137,3 +137,20 @@ func TestPage(t *testing.T) {
 		assert.Contains(t, string(want), "(benchmarks/"+name+")")
 	}
 }
+
+// What is measured together is chosen together: a measurement takes the place of the one before.
+func TestChooseWholeGroups(t *testing.T) {
+	all := []Section{
+		{Name: "a", Rows: []Row{{What: "one", Of: "pkg/a BenchmarkA/one", Time: "1x"}, {What: "two", Of: "pkg/a BenchmarkA/two", Time: "1x"}, {What: "other", Of: "pkg/b BenchmarkB", Time: "1x"}}},
+		{Name: "b", Rows: []Row{{What: "again", Of: "pkg/a BenchmarkA/two", Time: "1x"}, {What: "another way", Of: "pkg/a BenchmarkA/two", Time: "2x"}}},
+	}
+	some, err := choose(all, "^one$")
+	require.NoError(t, err)
+	var names []string
+	for _, s := range some {
+		for _, r := range s.Rows {
+			names = append(names, s.Name+" "+r.What)
+		}
+	}
+	require.Equal(t, []string{"a one", "a two", "b again"}, names)
+}
