@@ -1,9 +1,6 @@
 package replay_test
 
 import (
-	"bytes"
-	"io"
-	"os"
 	"testing"
 	"time"
 
@@ -12,6 +9,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/replay"
+	"github.com/scalemodel/lamport/pkg/trace/tracetest"
 )
 
 // BenchmarkRun replays the logs of three machines, 1.2 million events in all. Its rival
@@ -33,30 +31,13 @@ func BenchmarkRun(b *testing.B) {
 		require.Equal(b, events, result.Events)
 
 		start = time.Now()
-		lines := newlines(b, paths)
+		lines, err := tracetest.Newlines(paths)
 		rival += time.Since(start)
+		require.NoError(b, err)
 		require.Equal(b, int(events)+2*len(paths), lines)
 	}
 	n := float64(events) * float64(b.N)
 	b.ReportMetric(n/ours.Seconds(), "ours/s")
 	b.ReportMetric(n/rival.Seconds(), "rival/s")
 	b.ReportMetric(rival.Seconds()/ours.Seconds(), "ratio")
-}
-
-func newlines(b *testing.B, paths []string) (lines int) {
-	buf := make([]byte, 64<<10)
-	for _, path := range paths {
-		f, err := os.Open(path)
-		require.NoError(b, err)
-		for {
-			n, err := f.Read(buf)
-			lines += bytes.Count(buf[:n], []byte{'\n'})
-			if err == io.EOF {
-				break
-			}
-			require.NoError(b, err)
-		}
-		require.NoError(b, f.Close())
-	}
-	return lines
 }

@@ -1,9 +1,7 @@
 package trace_test
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"runtime/debug"
@@ -109,20 +107,8 @@ func countNewlines(b *testing.B, run *trace.Run) (lines int) {
 		require.NoError(b, err)
 		return lines
 	}
-	buf := make([]byte, 64<<10)
-	for _, name := range names[2:] {
-		f, err := os.Open(name)
-		require.NoError(b, err)
-		for {
-			n, err := f.Read(buf)
-			lines += bytes.Count(buf[:n], []byte{'\n'})
-			if err == io.EOF {
-				break
-			}
-			require.NoError(b, err)
-		}
-		require.NoError(b, f.Close())
-	}
+	lines, err := tracetest.Newlines(names[2:])
+	require.NoError(b, err)
 	return lines
 }
 

@@ -13,21 +13,8 @@ import (
 // nothing but that it may come again.
 func Attend(ctx context.Context, cfg Config, ln net.Listener) {
 	cfg.Apart, cfg.Logger = true, nil // and who is turned away is of no interest any more
-	cfg.complete()
-	machines := len(cfg.Peers) + 1
-	n := &Node{
-		cfg:    cfg,
-		log:    cfg.Logger,
-		ln:     ln,
-		gate:   newGate(unknownLimits(machines, maxDescriptors())),
-		epoch:  time.Now(),
-		in:     make([]*inLink, machines),
-		failed: make(chan struct{}),
-		stage:  stageOver,
-
-		lingering: make(chan struct{}, maxLingering),
-	}
-	n.ctx, n.cancel = context.WithCancel(ctx)
+	n := newNode(ctx, cfg, ln)
+	n.stage = stageOver
 	defer n.wg.Wait()
 	defer n.cancel()
 	defer context.AfterFunc(n.ctx, func() { _ = ln.Close() })()

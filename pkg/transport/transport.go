@@ -222,13 +222,8 @@ func (b *broadcast) notify() {
 	}
 }
 
-// New makes a node that accepts on ln, which it closes in the end. It makes and
-// accepts no connection before [Node.Connect]. An error says which part of the
-// configuration is wrong.
-func New(cfg Config, ln net.Listener) (*Node, error) {
-	if err := cfg.check(); err != nil {
-		return nil, err
-	}
+// newNode makes a node without a link.
+func newNode(ctx context.Context, cfg Config, ln net.Listener) *Node {
 	cfg.complete()
 	machines := len(cfg.Peers) + 1
 	n := &Node{
@@ -246,7 +241,19 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 
 		lingering: make(chan struct{}, maxLingering),
 	}
-	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.ctx, n.cancel = context.WithCancel(ctx)
+	return n
+}
+
+// New makes a node that accepts on ln, which it closes in the end. It makes and
+// accepts no connection before [Node.Connect]. An error says which part of the
+// configuration is wrong.
+func New(cfg Config, ln net.Listener) (*Node, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	n := newNode(context.Background(), cfg, ln)
+	cfg, machines := n.cfg, len(n.in)
 	for i, p := range cfg.Peers {
 		l := newOutLink(n, p, cfg.Secrets[i])
 		if p.ID != AnyID && dialsFirst(cfg.ID, p.ID, machines) {
