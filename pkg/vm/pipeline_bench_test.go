@@ -458,12 +458,12 @@ type end struct {
 func (e *end) exchange(id, each, group int) {
 	out := newOutgoing(3)
 	for sent := 0; sent < each || e.got < len(e.peers)*each; {
-		free := sent < each
-		for _, to := range e.peers {
-			free = free && e.node.Room(to) >= group
+		next := min(group, each-sent)
+		for _, to := range e.peers { // one that has none left says when it has some
+			next = min(next, e.node.Room(to))
 		}
-		if free {
-			for range min(group, each-sent) {
+		if next > 0 {
+			for range next {
 				sent++
 				for _, to := range e.peers {
 					out.add([]event.Message{{From: int32(id), To: int32(to), Seq: uint64(sent), Sent: 1}})
