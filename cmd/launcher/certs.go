@@ -75,7 +75,7 @@ func certsOptions(c *cli.Context) (o lab.Certificates, err error) {
 			o.Hosts = append(o.Hosts, h)
 		}
 		if c.IsSet("machines") && len(o.Hosts) != o.Machines {
-			return o, command.Usage("--hosts has %d hosts for %d machines: give one each", len(o.Hosts), o.Machines)
+			return o, command.Usage("--hosts has %d for a run of %d: give one each", len(o.Hosts), o.Machines)
 		}
 	}
 	return o, nil

@@ -262,7 +262,7 @@ func TestCheckUsage(t *testing.T) {
 		"an unknown flag":        {[]string{"--every", good}, `every; "launcher check --help" lists the flags`},
 		"an unknown format":      {[]string{"--format", "xml", good}, `--format "xml": want text, csv or json`},
 		"a missing directory":    {[]string{nameless + "/x"}, nameless + "/x cannot be read: no such file or directory; want the directory of a run"},
-		"a file":                 {[]string{file}, file + ": no line of an event log in 1 lines: want what machines wrote, their logs or the output of vm --log-to stdout"},
+		"a file":                 {[]string{file}, file + ": no line of an event log in 1 line: want what machines wrote, their logs or the output of vm --log-to stdout"},
 		"no logs":                {[]string{nameless}, nameless + " holds no event log (vm_<id>_<rate>.log): want the directory of a run"},
 		"a directory as a log":   {[]string{directory}, directory + "/vm_0_1.log: expected an event log, found no regular file"},
 		"a log that is not one":  {[]string{unreadable}, unreadable + `/vm_1_2.log:10: expected "start: ", "internal: ", "send: ", "receive: ", "pause: ", "resume: ", "stop: " or "offset: ", found "sent: step=9 clock=9 queue=0 to=0:2"`},

@@ -129,7 +129,7 @@ func TestStreamTrouble(t *testing.T) {
 		want  string
 	}{
 		{"", []string{"check", "-"}, "stdin: no line of an event log in 0 lines: want what machines wrote, their logs or the output of vm --log-to stdout"},
-		{"", []string{"stats", notes}, notes + ": no line of an event log in 1 lines: want what machines wrote, their logs or the output of vm --log-to stdout"},
+		{"", []string{"stats", notes}, notes + ": no line of an event log in 1 line: want what machines wrote, their logs or the output of vm --log-to stdout"},
 		{stream[start:start+44] + "\n" + stream, []string{"order", "-"}, "stdin:1: expected a whole line of an event log, found a piece of one: "},
 		{stream, []string{"report", "-"}, "-: a stream has no directory for its page: say with --out where the page goes"},
 		{"", []string{"export", "--format", "csv", "-o", file, file}, file + " is a file of the run itself, which is not overwritten: want another name"},

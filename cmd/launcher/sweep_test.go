@@ -199,7 +199,7 @@ func TestSweepUsage(t *testing.T) {
 		{`--machines "three": want whole numbers above 0 with commas between them, such as 3,10,100`, []string{"--machines", "three"}},
 		{`--machines 501: want at most 500; a run with logs is checked, and all its logs are read at once; with --virtual and --logs=false more`, []string{"--machines", "501"}},
 		{`--trials 0: want at least 1, and 5 for intervals that say something`, []string{"--trials", "0"}},
-		{`1 point with 1000000 trials each: want at most 100000 runs`, []string{"--trials", "1000000"}},
+		{`1 point with 1,000,000 trials each: want at most 100,000 runs`, []string{"--trials", "1000000"}},
 		{`--duration 0s: each run of a sweep needs an end, so want more than 0`, []string{"--duration", "0"}},
 		{`--duration -5s: each run of a sweep needs an end, so want more than 0`, []string{"--duration", "-5s"}},
 		{`--seed "lucky": want a whole number from 0 to 18446744073709551615`, []string{"--seed", "lucky"}},

@@ -102,7 +102,7 @@ func TestReplayWrongUsage(t *testing.T) {
 		{"--replay " + record + " --id 0", "--id with --replay: that is in the record"},
 		{"--replay " + record + " --duration 5s", "--duration with --replay: that is in the record"},
 		{"--replay " + record + " --pace slow", `--pace "slow": want max or recorded`},
-		{"--replay " + record + " --peers 1=localhost:1", record + " is of a run of 1 machines: want 0 peers, not 1"},
+		{"--replay " + record + " --peers 1=localhost:1", record + " is of a run of 1 machine: want 0 peers, not 1"},
 		{"--id 0 --pace recorded", "--pace is for a replay: give the record with --replay, or the machine's pace with --rate"},
 	} {
 		dir := t.TempDir()

@@ -166,7 +166,7 @@ func parseRate(text string, id, machines int) (clock.Rate, error) {
 		return rate, nil
 	}
 	if len(rates) != machines {
-		return 0, command.Usage("--rate: %d rates for %d machines: give one each, or one for all", len(rates), machines)
+		return 0, command.Usage("--rate has %d for a run of %d: give one each, or one for all", len(rates), machines)
 	}
 	var own clock.Rate
 	for i, one := range rates {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/guarded"
 )
 
@@ -248,7 +249,7 @@ func readCertificates(name string) (text []byte, certs []*x509.Certificate, err 
 		block, rest = pem.Decode(rest)
 		switch {
 		case block == nil && bytes.Contains(rest, []byte("-----BEGIN")):
-			return nil, nil, fmt.Errorf("%s: it breaks off, or is damaged, after %d certificates", name, len(certs))
+			return nil, nil, fmt.Errorf("%s: it breaks off, or is damaged, after %s", name, figure.Plural(len(certs), "certificate"))
 		case block == nil && len(certs) == 0:
 			return nil, nil, fmt.Errorf("%s: no certificate in it: want PEM, which begins with -----BEGIN CERTIFICATE-----", name)
 		case block == nil:

@@ -79,7 +79,7 @@ func TestOpenWrongFiles(t *testing.T) {
 		{name: "the key for the certificate", cert: key, key: key, ca: a.Cert(), says: "tls.crt: no certificate in it: want PEM"},
 		{name: "the certificate for the key", cert: cert, key: cert, ca: a.Cert(), says: "tls.crt with "},
 		{name: "half a certificate", cert: cert[:len(cert)/2], key: key, ca: a.Cert(), says: "tls.crt: it breaks off, or is damaged, after 0 certificates"},
-		{name: "half an authority", cert: cert, key: key, ca: append(a.Cert(), other.Cert()[:100]...), says: "ca.crt: it breaks off, or is damaged, after 1 certificates"},
+		{name: "half an authority", cert: cert, key: key, ca: append(a.Cert(), other.Cert()[:100]...), says: "ca.crt: it breaks off, or is damaged, after 1 certificate"},
 		{name: "damaged", cert: pemOf("CERTIFICATE", []byte("certificate")), key: key, ca: a.Cert(), says: "tls.crt: certificate 1: x509: malformed certificate"},
 		{name: "another's key", cert: cert, key: otherKey, ca: a.Cert(), says: "private key does not match public key"},
 		{name: "another authority", cert: otherCert, key: otherKey, ca: a.Cert(), kind: ErrAuthority, says: "signed by none of the run's authorities, which are in "},

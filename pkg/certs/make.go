@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/guarded"
 )
 
@@ -169,7 +170,7 @@ func (p *Plan) check() error {
 	case p.Valid < time.Minute:
 		return fmt.Errorf("certificates for %v: want at least a minute", p.Valid)
 	case p.Hosts != nil && len(p.Hosts) != p.Machines:
-		return fmt.Errorf("%d hosts for %d machines: want one each", len(p.Hosts), p.Machines)
+		return fmt.Errorf("%s for %s: want one each", figure.Plural(len(p.Hosts), "host"), figure.Plural(p.Machines, "machine"))
 	}
 	return Name{p.Run, p.Machines - 1}.Check()
 }

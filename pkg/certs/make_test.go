@@ -113,7 +113,7 @@ func TestMakeRefuses(t *testing.T) {
 		{name: "no machine", plan: Plan{Machines: -1, Hosts: []string{}}, says: "0 machines: want 1 to 10000"},
 		{name: "too many", plan: Plan{Machines: MaxMachines + 1}, says: "10001 machines: want 1 to 10000"},
 		{name: "a long name", plan: Plan{Run: string(make([]byte, 65))}, says: "name of a run of 65 bytes: want 1 to 64"},
-		{name: "hosts that are not one each", plan: Plan{Machines: 2, Hosts: []string{"a"}}, says: "1 hosts for 2 machines: want one each"},
+		{name: "hosts that are not one each", plan: Plan{Machines: 2, Hosts: []string{"a"}}, says: "1 host for 2 machines: want one each"},
 		{name: "a moment", plan: Plan{Valid: time.Second}, says: "certificates for 1s: want at least a minute"},
 		{name: "without the key", edit: remove("ca.key"), plan: Plan{Machines: 3}, says: "the key of the authority is not there: "},
 		{name: "without the authority", edit: remove("ca.crt"), plan: Plan{Machines: 3}, says: "ca.key is there without "},

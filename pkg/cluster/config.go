@@ -13,6 +13,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/standstill"
 )
 
@@ -57,7 +58,7 @@ func (cfg *Config) Check() error {
 	case cfg.Virtual != nil:
 		return errors.New("the run is one in virtual time")
 	case len(cfg.Ports) != n:
-		return portsError("%d ports for %d machines: give one each", len(cfg.Ports), n)
+		return portsError("%s for %s: give one each", figure.Plural(len(cfg.Ports), "port"), figure.Plural(n, "machine"))
 	case cfg.Faults.Has(fault.Pause) && !standstill.Can && cfg.Elsewhere == nil:
 		return &experiment.Error{Field: "faults", Err: ErrNoPause}
 	}
@@ -106,7 +107,7 @@ func ParsePorts(s string, machines int) ([]int, error) {
 		ports = append(ports, int(port))
 	}
 	if len(ports) != machines {
-		return nil, portsError("%d ports for %d machines: give one each", len(ports), machines)
+		return nil, portsError("%s for %s: give one each", figure.Plural(len(ports), "port"), figure.Plural(machines, "machine"))
 	}
 	return ports, nil
 }

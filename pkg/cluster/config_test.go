@@ -36,7 +36,7 @@ func TestParsePorts(t *testing.T) {
 		{"", 1, nil, `ports: port "": want a number from 1 to 65535`},
 		{"80,", 2, nil, `ports: port "": want a number from 1 to 65535`},
 		{"80,auto", 2, nil, `ports: port "auto": want a number from 1 to 65535`},
-		{"80", 2, nil, `ports: 1 ports for 2 machines: give one each`},
+		{"80", 2, nil, `ports: 1 port for 2 machines: give one each`},
 		{"80,81,82", 2, nil, `ports: 3 ports for 2 machines: give one each`},
 	} {
 		ports, err := ParsePorts(c.text, c.machines)

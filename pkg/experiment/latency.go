@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 )
 
@@ -59,7 +60,7 @@ func ParseLatency(s string) (Latency, error) {
 		want = 2
 	}
 	if len(args) != want {
-		return bad("%d numbers, expected %d", len(args), want)
+		return bad("%s, expected %d", figure.Plural(len(args), "number"), want)
 	}
 	l := Latency{}
 	var err error

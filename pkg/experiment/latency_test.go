@@ -18,7 +18,7 @@ func TestLatencyText(t *testing.T) {
 		"-1ms":               `-1ms is not from 0 to 1000h0m0s`,
 		"1ms,2ms":            `2 numbers, expected 1`,
 		"normal:1ms":         `there is no "normal"`,
-		"uniform:1ms":        `1 numbers, expected 2`,
+		"uniform:1ms":        `1 number, expected 2`,
 		"uniform:5ms,1ms":    `5ms is above 1ms`,
 		"lognormal:1ms,9":    `want a sigma from 0 to 8`,
 		"lognormal:1ms,-0.5": `want a sigma from 0 to 8`,

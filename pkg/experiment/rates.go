@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/splitmix"
 )
 
@@ -92,7 +93,7 @@ func listRates(text string, machines int) ([]clock.Rate, error) {
 	case machines == 0 || machines == len(rates):
 		return rates, nil
 	}
-	return nil, fmt.Errorf("%d rates for %d machines: give one each, one for all, or random", len(rates), machines)
+	return nil, fmt.Errorf("%s for %s: give one each, one for all, or random", figure.Plural(len(rates), "rate"), figure.Plural(machines, "machine"))
 }
 
 // rangeRates draws rates from a range such as "1-6".
@@ -145,7 +146,7 @@ func drawRates(s string, machines int, seed uint64) ([]clock.Rate, error) {
 		return bad("there is no %q", name)
 	}
 	if len(args) != 2 {
-		return bad("%d numbers, expected 2", len(args))
+		return bad("%s, expected 2", figure.Plural(len(args), "number"))
 	}
 	steps := func(s string) (uint64, error) {
 		r, err := clock.ParseRate(strings.TrimSpace(s))

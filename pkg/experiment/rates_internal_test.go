@@ -27,7 +27,7 @@ func TestDrawRates(t *testing.T) {
 	}
 	for s, want := range map[string]string{
 		"normal:1,2":       `there is no "normal"`,
-		"uniform:1":        `1 numbers, expected 2`,
+		"uniform:1":        `1 number, expected 2`,
 		"uniform:6,1":      `6 is above 1`,
 		"uniform:0,1":      `must be above 0`,
 		"uniform:1,max":    `want a multiple of 0.001`,

@@ -24,6 +24,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/cluster"
 	"github.com/scalemodel/lamport/pkg/control"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/remote"
 )
 
@@ -329,7 +330,7 @@ func (h *host) settle(ctx context.Context, run string, ports []string) ([]contro
 	}
 	found := control.ReadPorts(strings.NewReader(string(out)))
 	if len(found) < len(ports) {
-		return nil, &remote.Error{Host: h.entry.Name, Doing: "start the vm program", Err: fmt.Errorf("it says something of %d of %d ports", len(found), len(ports))}
+		return nil, &remote.Error{Host: h.entry.Name, Doing: "start the vm program", Err: fmt.Errorf("it says something of %d of %s", len(found), figure.Plural(len(ports), "port"))}
 	}
 	return found, nil
 }

@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
@@ -86,7 +87,7 @@ func (a *About) check(run string, machine, machines int) error {
 	case a.Duration < 0:
 		return fmt.Errorf("duration %v: a duration cannot be negative", a.Duration)
 	case a.Record != nil && (a.Record.Run != run || len(a.Record.Rates) != machines):
-		return fmt.Errorf("the record of run %q with %d machines: want that of run %q with %d", a.Record.Run, len(a.Record.Rates), run, machines)
+		return fmt.Errorf("the record of run %q with %s: want that of run %q with %d", a.Record.Run, figure.Plural(len(a.Record.Rates), "machine"), run, machines)
 	case a.Summary != nil && a.Summary.ID != machine:
 		return fmt.Errorf("the summary of machine %d: want that of machine %d", a.Summary.ID, machine)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/filelock"
 	"github.com/scalemodel/lamport/pkg/internal/guarded"
 	"github.com/scalemodel/lamport/pkg/logging"
@@ -218,7 +219,7 @@ func (g *Gathering) claim() error {
 	case theirs.Format != format:
 		return fmt.Errorf("%s: format %d of another release (%.64q); this one reads format %d", path, theirs.Format, theirs.Version, format)
 	case theirs.Run != mine.Run || theirs.Machines != mine.Machines:
-		return fmt.Errorf("%s (run %.64q of %d machines) is %w", path, theirs.Run, theirs.Machines, rundir.ErrUsed)
+		return fmt.Errorf("%s (run %.64q of %s) is %w", path, theirs.Run, figure.Plural(theirs.Machines, "machine"), rundir.ErrUsed)
 	}
 	return nil
 }
@@ -251,7 +252,7 @@ func (g *Gathering) earlier(id int) (*gathered, error) {
 		case s.Run != g.cfg.Run:
 			return fmt.Errorf("a log of run %.64q", s.Run)
 		case s.Machines != g.cfg.Machines:
-			return fmt.Errorf("a log of a run of %d machines, and this one has %d", s.Machines, g.cfg.Machines)
+			return fmt.Errorf("a log of a run of %s, and this one has %d", figure.Plural(s.Machines, "machine"), g.cfg.Machines)
 		}
 		return nil
 	}
@@ -281,7 +282,7 @@ func (g *Gathering) earlier(id int) (*gathered, error) {
 	}
 	info, err := g.root.Lstat(d.File)
 	if err != nil || !info.Mode().IsRegular() || info.Size() < d.Bytes {
-		return nil, fmt.Errorf("%s: %s was delivered, with %d bytes, and is not there any more: put it back, or remove %s", path, d.File, d.Bytes, name)
+		return nil, fmt.Errorf("%s: %s was delivered, with %s, and is not there any more: put it back, or remove %s", path, d.File, figure.Plural(d.Bytes, "byte"), name)
 	}
 	m.log.name, m.log.confirmed, m.log.ended = d.File, d.Bytes, d.Ended
 	m.about, m.delivery = &d.About, &d

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/logging"
 )
 
@@ -287,13 +288,13 @@ func (g *Gathering) patch(r *request, p *place, b *body) error {
 	case want.length > g.cfg.MaxLog:
 		return fail(http.StatusRequestEntityTooLarge, "a log of %d bytes, and at most %d are taken", want.length, g.cfg.MaxLog)
 	case want.offset > p.size || want.offset < p.size && want.offset < want.length:
-		return fail(http.StatusConflict, "%d bytes have arrived", p.size)
+		return fail(http.StatusConflict, "%s %s arrived", figure.Plural(p.size, "byte"), figure.Verb(p.size, "has", "have"))
 	}
 	if want.offset < p.size { // of which the machine has no more
 		return g.compare(r, p, want)
 	}
 	if want.prefix != p.digest() {
-		return fail(http.StatusPreconditionFailed, "the log does not go on from the %d bytes that have arrived", p.size)
+		return fail(http.StatusPreconditionFailed, "the log does not go on from the %s that %s arrived", figure.Plural(p.size, "byte"), figure.Verb(p.size, "has", "have"))
 	}
 	if p.ended && want.length > p.confirmed {
 		return fail(http.StatusUnprocessableEntity, "the log goes on behind its stop line")
@@ -318,7 +319,7 @@ func (g *Gathering) compare(r *request, p *place, want patch) error {
 	case err != nil:
 		return fmt.Errorf("the log cannot be read: %w", err)
 	case d != want.digest:
-		return fail(http.StatusPreconditionFailed, "the log is not the beginning of the %d bytes that have arrived", p.size)
+		return fail(http.StatusPreconditionFailed, "the log is not the beginning of the %s that %s arrived", figure.Plural(p.size, "byte"), figure.Verb(p.size, "has", "have"))
 	case want.offset > p.confirmed: // it may be all that there will be
 		if err := p.cut(want.offset); err != nil {
 			return fmt.Errorf("the log cannot be cut: %w", err)
@@ -346,7 +347,7 @@ func parsePatch(h http.Header) (p patch, err error) {
 		return p, err
 	}
 	if p.offset > p.length || p.length == 0 {
-		return p, fmt.Errorf("%d bytes behind %d", p.length, p.offset)
+		return p, fmt.Errorf("%s behind %d", figure.Plural(p.length, "byte"), p.offset)
 	}
 	if p.prefix, err = parseDigest(h.Get(prefixField)); err != nil {
 		return p, fmt.Errorf("%s: %w", prefixField, err)
@@ -386,7 +387,7 @@ func (g *Gathering) receive(r *request, p *place, b *body, length int64) error {
 		n, err := fill(z, buf)
 		switch {
 		case p.size+int64(n) > length:
-			return wrong(http.StatusBadRequest, fmt.Errorf("more than the %d bytes that were to come", length))
+			return wrong(http.StatusBadRequest, fmt.Errorf("more than the %s that %s to come", figure.Plural(length, "byte"), figure.Verb(length, "was", "were")))
 		case n > 0 && g.cfg.Room != nil && g.cfg.Room() < int64(n):
 			return fail(http.StatusInsufficientStorage, "the disk has no room for more")
 		case n > 0:

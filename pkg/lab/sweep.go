@@ -246,7 +246,7 @@ func lateText(r *sweep.Result) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; PACE SUFFERED on %d of %d machines", n, len(r.Paces))
+	return fmt.Sprintf("; PACE SUFFERED on %d of %s", n, figure.Plural(len(r.Paces), "machine"))
 }
 
 // announce says what will be done.

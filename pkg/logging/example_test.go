@@ -58,7 +58,7 @@ func ExampleReader() {
 		}
 		switch rec.Kind {
 		case logging.StartRecord:
-			fmt.Printf("machine %d of %d at %s ticks per second\n", rec.ID, rec.Start.Machines, rec.Start.Rate)
+			fmt.Printf("machine %d of %d with rate %s\n", rec.ID, rec.Start.Machines, rec.Start.Rate)
 		case logging.EventRecord:
 			fmt.Println(rec.Event.Kind, rec.Event.Clock, rec.Event.Messages())
 		case logging.StopRecord:
@@ -66,7 +66,7 @@ func ExampleReader() {
 		}
 	}
 	// Output:
-	// machine 0 of 3 at 1 ticks per second
+	// machine 0 of 3 with rate 1
 	// internal 1 []
 	// send 2 [{0 1 1 2} {0 2 1 2}]
 	// receive 8 [{1 0 4 7}]

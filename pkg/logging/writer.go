@@ -9,6 +9,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/internal/decimal"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/timestamp"
 )
 
@@ -291,8 +292,8 @@ func (w *Writer) checkEvent(e *event.Event) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("step %d: %s with %d messages: want internal with 0, send with 1 or more, receive with 1",
-		e.Step, e.Kind, len(m))
+	return fmt.Errorf("step %d: %s with %s: want internal with 0, send with 1 or more, receive with 1",
+		e.Step, e.Kind, figure.Plural(len(m), "message"))
 }
 
 // begin returns the buffer with the head of a new line.

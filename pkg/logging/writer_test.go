@@ -112,7 +112,7 @@ func TestWriterRefusesWhatCannotBeReadBack(t *testing.T) {
 		{ev(event.Internal, -1), "step 5: queue of -1 messages: want at least 0"},
 		{ev(0, 0), "step 5: kind(0) with 0 messages: want internal with 0, send with 1 or more, receive with 1"},
 		{ev(event.Send, 0), "step 5: send with 0 messages: want internal with 0, send with 1 or more, receive with 1"},
-		{ev(event.Internal, 0, event.Message{}), "step 5: internal with 1 messages: want internal with 0, send with 1 or more, receive with 1"},
+		{ev(event.Internal, 0, event.Message{}), "step 5: internal with 1 message: want internal with 0, send with 1 or more, receive with 1"},
 		{ev(event.Receive, 0, event.Message{}, event.Message{}), "step 5: receive with 2 messages: want internal with 0, send with 1 or more, receive with 1"},
 		{ev(event.Send, 0, event.Message{From: 0, To: -1, Sent: 6}), "step 5: a message to machine -1: want 0 to 2147483647"},
 		{ev(event.Send, 0, event.Message{From: 1, To: 2, Sent: 6}), "step 5: a message from machine 1 with clock 6: want this machine and clock 6"},

@@ -16,6 +16,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/rundir"
 )
@@ -220,7 +221,7 @@ func (s *splitter) split(r io.Reader) error {
 		}
 	}
 	if len(s.machines) == 0 {
-		return fmt.Errorf("%s: %w in %d lines: want what machines wrote, their logs or the output of vm --log-to stdout", s.logs.Name, ErrNoLines, s.logs.Lines)
+		return fmt.Errorf("%s: %w in %s: want what machines wrote, their logs or the output of vm --log-to stdout", s.logs.Name, ErrNoLines, figure.Plural(s.logs.Lines, "line"))
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
 )
@@ -130,7 +131,7 @@ func (r *replayer) open(logs []Log) error {
 		}
 		switch of := first.Start(); {
 		case start.Run != of.Run || start.Machines != of.Machines:
-			err = fmt.Errorf("%s is of run %q with %d machines, %s of run %q with %d: want the logs of one run", path, start.Run, start.Machines, first.Path(), of.Run, of.Machines)
+			err = fmt.Errorf("%s is of run %q with %s, %s of run %q with %d: want the logs of one run", path, start.Run, figure.Plural(start.Machines, "machine"), first.Path(), of.Run, of.Machines)
 		case t.ID() >= start.Machines:
 			err = &logging.Error{File: path, Line: t.first.Line, Msg: fmt.Sprintf("machine %d in a run of %d", t.ID(), start.Machines)}
 		case seen[t.ID()] != nil:

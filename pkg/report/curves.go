@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/plot"
 	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/logging"
@@ -85,7 +86,7 @@ func (c *Curves) WriteSVG(w io.Writer) error {
 	slices.Sort(ids)
 	clocks, drifts, queues := c.series(ids)
 	seconds := "time, s"
-	return plot.Write(w, fmt.Sprintf("Run %s: %d machines", quote.Short(c.name, 40), c.run.Machines), []plot.Panel{
+	return plot.Write(w, fmt.Sprintf("Run %s: %s", quote.Short(c.name, 40), figure.Plural(c.run.Machines, "machine")), []plot.Panel{
 		{Title: "Lamport clocks", X: seconds, Y: "clock", Curves: c.curves(ids, clocks)},
 		{Title: "Drift behind the largest clock", X: seconds, Y: "clock values", Curves: c.curves(ids, drifts)},
 		{Title: "Queues", X: seconds, Y: "messages", Curves: c.curves(ids, queues)},

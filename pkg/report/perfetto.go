@@ -7,6 +7,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/internal/decimal"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -257,14 +258,15 @@ func (p *perfetto) end(b []byte, v *trace.Verdict) []byte {
 
 func (p *perfetto) notes(*trace.Verdict) (notes []string) {
 	if p.early > 0 {
-		notes = append(notes, fmt.Sprintf("%d receives come before their sends by the clocks of their hosts, and have no arrow", p.early))
+		notes = append(notes, fmt.Sprintf("%s %s by the clocks of their hosts, and %s no arrow", figure.Plural(p.early, "receive"),
+			figure.Verb(p.early, "comes before its send", "come before their sends"), figure.Verb(p.early, "has", "have")))
 	}
 	var back uint64
 	for i := range p.lanes {
 		back += p.lanes[i].back
 	}
 	if back > 0 {
-		notes = append(notes, fmt.Sprintf("a system clock was set back %d times: events after that stand where it says, not in their order", back))
+		notes = append(notes, fmt.Sprintf("a system clock was set back %s: events after that stand where it says, not in their order", figure.Plural(back, "time")))
 	}
 	return notes
 }

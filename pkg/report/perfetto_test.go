@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/report"
 	"github.com/scalemodel/lamport/pkg/trace"
 	"github.com/scalemodel/lamport/pkg/trace/tracetest"
@@ -174,7 +175,7 @@ func TestPerfetto(t *testing.T) {
 			}
 		}
 		assert.Len(t, p.flows, want)
-		assert.Equal(t, early > 0, strings.Contains(fmt.Sprint(e.Notes), fmt.Sprintf("%d receives come before", early)))
+		assert.Equal(t, early > 0, strings.Contains(fmt.Sprint(e.Notes), figure.Plural(early, "receive")+" come"))
 		assert.Equal(t, setBack, strings.Contains(fmt.Sprint(e.Notes), "set back"))
 		checkCounters(t, p)
 	})

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 )
 
 // AbsentError says that a file of hosts is not there, or has nothing in it yet. It may
@@ -257,7 +259,7 @@ func perNode(hosts []string, counts string) (slots []string, err error) {
 		}
 		for range times {
 			if next == len(hosts) {
-				return nil, fmt.Errorf("%.64q: more than the %d hosts", counts, len(hosts))
+				return nil, fmt.Errorf("%.64q: more than the %s", counts, figure.Plural(len(hosts), "host"))
 			}
 			if len(slots)+tasks > MaxEntries {
 				return nil, tooMany()
@@ -267,7 +269,7 @@ func perNode(hosts []string, counts string) (slots []string, err error) {
 		}
 	}
 	if next < len(hosts) {
-		return nil, fmt.Errorf("%.64q: for %d of %d hosts", counts, next, len(hosts))
+		return nil, fmt.Errorf("%.64q: for %d of %s", counts, next, figure.Plural(len(hosts), "host"))
 	}
 	return slots, nil
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/transport"
 )
 
@@ -99,7 +100,7 @@ func Resolve(req Request, w World) (*Roster, error) {
 	}
 	for _, p := range peers {
 		if p.ID >= r.Machines {
-			return nil, wrong("peers", "", "peer %s has id %d: with %d peers, ids are 0 to %d", p.Addr, p.ID, len(peers), len(peers))
+			return nil, wrong("peers", "", "peer %s has id %d: with %s, ids are 0 to %d", p.Addr, p.ID, figure.Plural(len(peers), "peer"), len(peers))
 		}
 	}
 	r.Peers = peers

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/guarded"
 )
 
@@ -105,7 +106,7 @@ func (r *Record) UnmarshalJSON(b []byte) (err error) {
 	}
 	r.Version = w.Version
 	if len(r.Rates) != w.Machines {
-		return fmt.Errorf("rates for %d machines, but there are %d", len(r.Rates), w.Machines)
+		return fmt.Errorf("rates for %s, but there are %d", figure.Plural(len(r.Rates), "machine"), w.Machines)
 	}
 	if r.Duration, err = time.ParseDuration(w.Duration); err != nil {
 		return &experiment.Error{Field: "duration", Value: fmt.Sprintf("%q", w.Duration), Err: errors.New("want a duration such as 1m0s")}
@@ -143,7 +144,7 @@ func (r *Record) Check() error {
 		}
 	}
 	if len(r.Hosts) > 0 && len(r.Hosts) != len(r.Rates) {
-		return fmt.Errorf("%d hosts for %d machines", len(r.Hosts), len(r.Rates))
+		return fmt.Errorf("%s for %s", figure.Plural(len(r.Hosts), "host"), figure.Plural(len(r.Rates), "machine"))
 	}
 	for _, host := range r.Hosts {
 		if len(host) > maxText {

@@ -123,7 +123,7 @@ func TestReadRecordRefuses(t *testing.T) {
 		`{}`:                               ": format 0 of another release (); this one reads format 1",
 		`{"format": 1}`:                    ": not the record of a run: duration",
 		`{"format": 1, "rates": ["fast"]}`: `: not the record of a run: rate "fast"`,
-		`{"format": 1, "machines": 2, "rates": ["1"], "die": 3, "duration": "5s", "run": "a"}`:                            ": not the record of a run: rates for 1 machines, but there are 2",
+		`{"format": 1, "machines": 2, "rates": ["1"], "die": 3, "duration": "5s", "run": "a"}`:                            ": not the record of a run: rates for 1 machine, but there are 2",
 		`{"format": 1, "machines": 1, "rates": ["1"], "die": 0, "duration": "5s", "run": "a"}`:                            ": not the record of a run: die 0",
 		`{"format": 1, "machines": 1, "rates": ["1"], "die": 3, "duration": "-5s", "run": "a"}`:                           ": not the record of a run: duration -5s",
 		`{"format": 1, "machines": 1, "rates": ["1"], "die": 3, "duration": "5s", "run": "x/../../a"}`:                    `: not the record of a run: run "x/../../a"`,
@@ -419,5 +419,5 @@ func TestWriteRecord(t *testing.T) {
 	r.Hosts = r.Hosts[:1]
 	require.NoError(t, WriteRecord(dir, r))
 	_, err = ReadRecord(dir)
-	assert.ErrorContains(t, err, "1 hosts for 2 machines")
+	assert.ErrorContains(t, err, "1 host for 2 machines")
 }

@@ -23,12 +23,12 @@ func ExampleRun() {
 		return
 	}
 	for m := range r.Machines() {
-		fmt.Printf("machine %d: %d events, clock %d, %d messages wait\n", m.ID, m.Steps, m.Clock, m.Queue)
+		fmt.Printf("machine %d: %d events, clock %d, %d waiting\n", m.ID, m.Steps, m.Clock, m.Queue)
 	}
 	// Output:
-	// machine 0: 60 events, clock 227, 22 messages wait
-	// machine 1: 300 events, clock 302, 1 messages wait
-	// machine 2: 240 events, clock 302, 0 messages wait
+	// machine 0: 60 events, clock 227, 22 waiting
+	// machine 1: 300 events, clock 302, 1 waiting
+	// machine 2: 240 events, clock 302, 0 waiting
 }
 
 // A failure that a plan and a seed provoke is provoked again.

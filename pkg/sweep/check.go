@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/guarded"
 	"github.com/scalemodel/lamport/pkg/summary"
 	"github.com/scalemodel/lamport/pkg/trace"
@@ -65,14 +66,14 @@ func checkShape(b []byte, machines int) error {
 		what      string
 		have, max int
 	}{
-		{"paces", len(shape.Paces), machines},
-		{"predictions", len(shape.Predicted), summary.MaxClasses},
-		{"classes", len(shape.Population.Classes), summary.MaxClasses},
-		{"machines", len(shape.Stats.Machines), machines},
-		{"violations", len(shape.Stats.Verdict.Violations), len(trace.Laws)},
+		{"pace", len(shape.Paces), machines},
+		{"prediction", len(shape.Predicted), summary.MaxClasses},
+		{"class", len(shape.Population.Classes), summary.MaxClasses},
+		{"machine", len(shape.Stats.Machines), machines},
+		{"violation", len(shape.Stats.Verdict.Violations), len(trace.Laws)},
 	} {
 		if part.have > part.max {
-			return fmt.Errorf("%d %s: want at most %d", part.have, part.what, part.max)
+			return fmt.Errorf("%s: want at most %d", figure.Plural(part.have, part.what), part.max)
 		}
 	}
 	return nil
@@ -104,9 +105,9 @@ func (r *Result) checkLarge(run *Run) error {
 	}
 	switch {
 	case p.All.Machines != run.Point.Machines:
-		return fmt.Errorf("%d machines: want %d", p.All.Machines, run.Point.Machines)
+		return fmt.Errorf("%s: want %d", figure.Plural(p.All.Machines, "machine"), run.Point.Machines)
 	case len(r.Predicted) != len(p.Classes):
-		return fmt.Errorf("%d predictions: want one for each of %d classes", len(r.Predicted), len(p.Classes))
+		return fmt.Errorf("%s: want one for each of %s", figure.Plural(len(r.Predicted), "prediction"), figure.Plural(len(p.Classes), "class"))
 	case r.Logged || len(r.Paces) > 0:
 		return errors.New("it cannot have logs")
 	}
@@ -148,7 +149,7 @@ const maxCount = 1 << 48
 func (r *Result) checkMachines(run *Run) error {
 	s := r.Stats
 	if len(s.Machines) != len(run.Rates) {
-		return fmt.Errorf("%d machines: want %d", len(s.Machines), len(run.Rates))
+		return fmt.Errorf("%s: want %d", figure.Plural(len(s.Machines), "machine"), len(run.Rates))
 	}
 	if s.Elapsed < 0 || s.Events > maxCount {
 		return errRange
@@ -271,7 +272,7 @@ func (r *Result) checkVerdict(run *Run) error {
 	}
 	for law, n := range v.Broken {
 		if n == 0 || n > maxCount || !slices.Contains(trace.Laws, law) {
-			return fmt.Errorf("law %.20q is broken %d times: there is no such law, or it is not", law, n)
+			return fmt.Errorf("law %.20q is broken %s: there is no such law, or it is not", law, figure.Plural(n, "time"))
 		}
 	}
 	return nil
@@ -298,7 +299,7 @@ func (r *Result) checkCorrect(run *Run) error {
 	}
 	switch {
 	case v.Machines != len(run.Rates):
-		return fmt.Errorf("a verdict on %d machines: want %d", v.Machines, len(run.Rates))
+		return fmt.Errorf("a verdict on %s: want %d", figure.Plural(v.Machines, "machine"), len(run.Rates))
 	case s.Die != run.Die:
 		return fmt.Errorf("die %d: want %d", s.Die, run.Die)
 	case v.Events != steps || s.Events != steps:

@@ -82,7 +82,7 @@ func TestForgedResults(t *testing.T) {
 		{"another run", func(r *Result) { r.Stats = nil }},
 		{"another run", func(r *Result) { r.Stats.Verdict = nil }},
 		{"0 machines: want 3", func(r *Result) { r.Stats.Machines = nil }},
-		{"1 machines: want 3", func(r *Result) { r.Stats.Machines = r.Stats.Machines[:1] }},
+		{"1 machine: want 3", func(r *Result) { r.Stats.Machines = r.Stats.Machines[:1] }},
 		{"4 machines: want at most 3", func(r *Result) { r.Stats.Machines = append(r.Stats.Machines, trace.MachineStats{}) }},
 		{"machine -7 stands in the place of machine 1", machine(func(m *trace.MachineStats) { m.ID = -7 })},
 		{"stands in the place of machine 1", machine(func(m *trace.MachineStats) { m.Summary.ID = 2 })},
@@ -179,7 +179,7 @@ func TestManyMachinesInASmallFile(t *testing.T) {
 	text := []byte(`{"stats":{"machines":[` + strings.TrimSuffix(strings.Repeat("{},", 300_000), ",") + `]}}`)
 	require.Less(t, int64(len(text)), maxResult(3))
 	_, err := readResult(text, run)
-	require.EqualError(t, err, "300000 machines: want at most 3")
+	require.EqualError(t, err, "300,000 machines: want at most 3")
 	for _, text := range []string{`{"stats":` + strings.Repeat("[", 1<<19), "null", "7", "", `{"stats":7}`} {
 		_, err := readResult([]byte(text), run)
 		require.Error(t, err)
@@ -222,7 +222,7 @@ func TestForgedGrids(t *testing.T) {
 		{"seeds: they are not those", func(g *Grid) { g.Seeds = nil }},
 		{"seeds: they are not those", func(g *Grid) { g.Seed++ }},
 		{"trials -1: want at least 1", func(g *Grid) { g.Trials = -1 }},
-		{"want at most 100000 runs", func(g *Grid) { g.Trials = math.MaxInt }},
+		{"want at most 100,000 runs", func(g *Grid) { g.Trials = math.MaxInt }},
 		{"there is nothing to vary", func(g *Grid) { g.Rates = nil }},
 		{"machines -3: want at least 1", func(g *Grid) { g.Machines = []int{-3} }},
 		{"machines 134217728: want at most 500; a run with logs is checked", func(g *Grid) { g.Machines, g.Rates = []int{1 << 27}, []string{"1"} }},

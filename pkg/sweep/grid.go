@@ -169,7 +169,7 @@ func (g *Grid) points() (all []Point, err error) {
 	case points == 0:
 		return nil, errors.New("there is nothing to vary")
 	case points > MaxRuns || g.Trials > MaxRuns/points:
-		return nil, fmt.Errorf("%s with %d trials each: want at most %d runs", figure.Plural(points, "point"), g.Trials, MaxRuns)
+		return nil, fmt.Errorf("%s with %s each: want at most %s runs", figure.Plural(points, "point"), figure.Plural(g.Trials, "trial"), figure.Count(MaxRuns))
 	}
 	for _, rates := range g.Rates {
 		for _, machines := range g.Machines {

@@ -52,7 +52,7 @@ func TestNamesSortAsTheRunsDo(t *testing.T) {
 func TestGridsThatCannotBe(t *testing.T) {
 	for want, change := range map[string]func(*Grid){
 		"trials 0: want at least 1, and 5 for intervals that say something":                             func(g *Grid) { g.Trials = 0 },
-		"6 points with 100000 trials each: want at most 100000 runs":                                    func(g *Grid) { g.Trials = 100_000 },
+		"6 points with 100,000 trials each: want at most 100,000 runs":                                  func(g *Grid) { g.Trials = 100_000 },
 		"there is nothing to vary":                                                                      func(g *Grid) { g.Die = nil },
 		"rates: 2 rates for 3 machines: give one each, one for all, or random":                          func(g *Grid) { g.Machines = []int{3} },
 		"machines 501: want at most 500; a run with logs is checked, and all its logs are read at once": func(g *Grid) { g.Machines, g.Rates = []int{501}, []string{"1"} },

@@ -54,7 +54,7 @@ func TestForgedLargeResults(t *testing.T) {
 		"class 1: the events do not add up":             func(r *Result) { r.Population.Classes[0].Steps++ },
 		"other faults than the plan's":                  func(r *Result) { r.Struck = map[string]int{"kill": 1} },
 		"13 classes: want at most 12":                   func(r *Result) { r.Population.Classes = make([]summary.Class, 13) },
-		"1 machines: want at most 0":                    func(r *Result) { r.Stats = &trace.Stats{Machines: make([]trace.MachineStats, 1)} },
+		"1 machine: want at most 0":                     func(r *Result) { r.Stats = &trace.Stats{Machines: make([]trace.MachineStats, 1)} },
 	} {
 		var forged Result
 		require.NoError(t, json.Unmarshal(line, &forged))

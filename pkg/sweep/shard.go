@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/scalemodel/lamport/pkg/experiment"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 )
 
 // Shard is the part of a sweep that one of several processes does, each in a directory of
@@ -74,7 +75,7 @@ func ParseShard(text string, getenv func(string) string) (s Shard, err error) {
 		case !counted:
 			return s, nil
 		case s.Of > 0 && strconv.Itoa(s.Of) != of:
-			return Shard{}, errShard(text, fmt.Errorf("the job array has %d tasks", s.Of))
+			return Shard{}, errShard(text, fmt.Errorf("the job array has %s", figure.Plural(s.Of, "task")))
 		}
 		number = strconv.Itoa(s.Number)
 	}

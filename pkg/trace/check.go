@@ -219,7 +219,7 @@ func (c *checker) started(a *account, s *Step) {
 	if a.id >= start.Machines {
 		c.violate(LawRun, fmt.Sprintf("machine %d in a run of %s: the last is %d", a.id, figure.Plural(start.Machines, "machine"), start.Machines-1), a.at(s.Line))
 	} else if !isAllOthers(start.Peers, a.id, start.Machines) {
-		c.violate(LawRun, fmt.Sprintf("the peers of machine %d are not the %d others of 0 to %d", a.id, start.Machines-1, start.Machines-1), a.at(s.Line))
+		c.violate(LawRun, fmt.Sprintf("the peers of machine %d are not the %s of 0 to %d", a.id, figure.Plural(start.Machines-1, "other"), start.Machines-1), a.at(s.Line))
 	}
 	if c.first == nil {
 		c.first = a

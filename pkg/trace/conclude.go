@@ -50,7 +50,7 @@ func (c *checker) open() (open []string) {
 		}
 	}
 	if broken > maxListed {
-		open = append(open, fmt.Sprintf("%s more logs break off", figure.Count(broken-maxListed)))
+		open = append(open, fmt.Sprintf("%s %s off", figure.Plural(broken-maxListed, "more log"), figure.Verb(broken-maxListed, "breaks", "break")))
 	}
 	machines := c.verdict.Machines
 	switch n, missing := c.roster.missing(machines); {
@@ -147,8 +147,8 @@ func (c *checker) conserved() {
 			// of which there is no trace.
 			clue = from.sends(l.to, add(add(l.lastReceived, pending[l.link]), 1))
 		}
-		c.violate(LawConservation, fmt.Sprintf("machine %d sent %s to machine %d, where %d are received and %d pending, with %d undelivered: %s",
-			l.from, figure.Plural(l.sends, "message"), l.to, l.receives, pending[l.link], undelivered[l.link], why), to.at(to.stop.Line), from.at(from.stop.Line), clue)
+		c.violate(LawConservation, fmt.Sprintf("machine %d sent %s to machine %d, where %d %s received and %d pending, with %d undelivered: %s",
+			l.from, figure.Plural(l.sends, "message"), l.to, l.receives, figure.Verb(l.receives, "is", "are"), pending[l.link], undelivered[l.link], why), to.at(to.stop.Line), from.at(from.stop.Line), clue)
 	}
 }
 

@@ -24,9 +24,9 @@ func (n *Node) admit(h hello, shown int) (*inLink, error) {
 	case h.from == me:
 		return nil, refuse(CodeDuplicate, "two machines with id %d", me)
 	case h.machines != machines:
-		return nil, refuse(CodeMachines, "machine %d is in a run of %d machines, machine %d in one of %d", h.from, h.machines, me, machines)
+		return nil, refuse(CodeMachines, "machine %d is in a run of %s, machine %d in one of %d", h.from, plural(h.machines, "machine"), me, machines)
 	case h.from >= machines:
-		return nil, refuse(CodeMachines, "machine id %d in a run of %d machines: ids are 0 to %d", h.from, machines, machines-1)
+		return nil, refuse(CodeMachines, "machine id %d in a run of %s: ids are 0 to %d", h.from, plural(machines, "machine"), machines-1)
 	case h.to != anyID && h.to != me:
 		return nil, refuse(CodeDestination, "machine %d wants machine %d, but this is machine %d", h.from, h.to, me)
 	}

@@ -87,7 +87,7 @@ func (s inState) take(t frameType, body []byte) (inStep, error) {
 		step.due = setOf(framePong)
 	case t == frameFin:
 		if says[0] != s.held {
-			return inStep{}, refuse(CodeProtocol, "FIN after %d messages, but %d are here", says[0], s.held)
+			return inStep{}, refuse(CodeProtocol, "FIN after %s, with %d here", plural(says[0], "message"), s.held)
 		}
 		step.due = setOf(frameHeld)
 	}

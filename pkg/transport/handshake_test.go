@@ -29,16 +29,16 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		want string
 		cfg  Config
 	}{
-		{"machine id 2 with 1 peers: ids are 0 to 1", Config{ID: 2, Peers: peer(0)}},
-		{"machine id -1 with 1 peers: ids are 0 to 1", Config{ID: -1, Peers: peer(0)}},
+		{"machine id 2 with 1 peer: ids are 0 to 1", Config{ID: 2, Peers: peer(0)}},
+		{"machine id -1 with 1 peer: ids are 0 to 1", Config{ID: -1, Peers: peer(0)}},
 		{"run name of 65 bytes: at most 64", Config{Run: string(make([]byte, 65)), Peers: peer(1)}},
 		{"window of -1 messages: want 1 to 2147483647", Config{Window: -1, Peers: peer(1)}},
 		{fmt.Sprintf("window of %d messages: want 1 to 2147483647", window), Config{Window: window, Peers: peer(1)}},
 		{"ping interval of -1ns: want more than 0", Config{PingInterval: -1, Peers: peer(1)}},
 		{"peer host:1 has this machine's own id 1", Config{ID: 1, Peers: peer(0, 1)}},
-		{"peer host:0 has id 2: with 1 peers, ids are 0 to 1", Config{Peers: peer(2)}},
+		{"peer host:0 has id 2: with 1 peer, ids are 0 to 1", Config{Peers: peer(2)}},
 		{"peers host:0 and host:1 have one id, 1", Config{Peers: peer(1, 1)}},
-		{"1 secrets for 2 peers", Config{Peers: peer(1, 2), Secrets: make([]Secret, 1)}},
+		{"1 secret for 2 peers", Config{Peers: peer(1, 2), Secrets: make([]Secret, 1)}},
 	} {
 		_, err := New(c.cfg, nil)
 		assert.EqualError(t, err, c.want)
@@ -259,7 +259,7 @@ func TestWelcomeIsRefused(t *testing.T) {
 		{"more held than sent", welcome{version: Version, id: 1, window: 10, consumed: 1, held: 3}, CodeStale, "machine 1 holds 3 messages of machine 0, which has sent 2: machine 0 was started again without its log"},
 		{"less held than consumed", welcome{version: Version, id: 1, window: 10, consumed: 0, held: 0}, CodeStale, "machine 1 holds 0 messages of machine 0 but had consumed 1: machine 1 was started again without its log"},
 		{"another machine", welcome{version: Version, id: 0, window: 10, consumed: 1, held: 1}, CodeSelf, "peer 1 is this machine itself, or another with its id 0"},
-		{"no such machine", welcome{version: Version, id: 2, window: 10, consumed: 1, held: 1}, CodeMachines, "peer 1 is machine 2: with 1 peers, ids are 0 to 1"},
+		{"no such machine", welcome{version: Version, id: 2, window: 10, consumed: 1, held: 1}, CodeMachines, "peer 1 is machine 2: with 1 peer, ids are 0 to 1"},
 		{"another version", welcome{version: 1, id: 1, window: 10, consumed: 1, held: 1}, CodeVersion, "protocol version 1 meets version 4"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -514,7 +514,7 @@ func (a *arrivals) take(frames *frameReader) (frameType, []byte, error) {
 		}
 		// It is not the one that was expected.
 		if len(body) < 8 {
-			return t, nil, refuse(CodeProtocol, "DATA of %d bytes", len(body))
+			return t, nil, refuse(CodeProtocol, "DATA of %s", plural(len(body), "byte"))
 		}
 		last := a.next + uint64(len(a.payloads)) - 1
 		if seq := binary.BigEndian.Uint64(body); seq > last {

@@ -593,10 +593,10 @@ func (l *outLink) attach(s *session, w greeting) (*session, error) {
 	switch me := l.n.cfg.ID; {
 	case w.held >= l.box.next:
 		l.mu.Unlock()
-		return nil, refuse(CodeStale, "machine %d holds %d messages of machine %d, which has sent %d: machine %d was started again without its log", w.id, w.held, me, l.box.next-1, me)
+		return nil, refuse(CodeStale, "machine %d holds %s of machine %d, which has sent %d: machine %d was started again without its log", w.id, plural(w.held, "message"), me, l.box.next-1, me)
 	case w.held < l.box.acked:
 		l.mu.Unlock()
-		return nil, refuse(CodeStale, "machine %d holds %d messages of machine %d but had consumed %d: machine %d was started again without its log", w.id, w.held, me, l.box.acked, w.id)
+		return nil, refuse(CodeStale, "machine %d holds %s of machine %d but had consumed %d: machine %d was started again without its log", w.id, plural(w.held, "message"), me, l.box.acked, w.id)
 	}
 	l.proposed = max(l.proposed, int64(w.start))
 	l.held = w.held // less than before, if the peer has died with its queue

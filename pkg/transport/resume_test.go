@@ -269,7 +269,7 @@ func TestRejoinRefused(t *testing.T) {
 		d.accept(t, welcome{window: 10, consumed: 1, held: 1})
 		_ = d.in.hearError()
 		<-d.Failed()
-		const want = "machine 1 holds 1 messages of machine 0, which has sent 0: machine 0 was started again without its log"
+		const want = "machine 1 holds 1 message of machine 0, which has sent 0: machine 0 was started again without its log"
 		require.EqualError(t, d.Err(), want)
 	})
 	synctest.Test(t, func(t *testing.T) {

@@ -314,7 +314,7 @@ func TestAnotherMachineAnswersWithItsCertificate(t *testing.T) {
 		errs, _ := begin(t, a.machine(0), a.machine(2))
 		var refused *RefusedError
 		require.ErrorAs(t, errs[0], &refused)
-		assert.Contains(t, refused.Error(), "peer 1 is machine 2: with 1 peers, ids are 0 to 1")
+		assert.Contains(t, refused.Error(), "peer 1 is machine 2: with 1 peer, ids are 0 to 1")
 
 		errs, _ = begin(t, a.machine(0), a.machine(2), a.machine(1))
 		require.ErrorAs(t, errs[0], &refused)

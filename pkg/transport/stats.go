@@ -35,10 +35,10 @@ func (s *Stats) Add(o Stats) {
 }
 
 // String returns the figures on one line, such as "3 messages, 5 frames, 105 bytes,
-// 2 writes, 1 acks". Those of what went wrong are left out where they are 0.
+// 2 writes, 1 ack". Those of what went wrong are left out where they are 0.
 func (s Stats) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d messages, %d frames, %d bytes, %d writes, %d acks", s.Messages, s.Frames, s.Bytes, s.Writes, s.Acks)
+	fmt.Fprintf(&b, "%s, %s, %s, %s, %s", plural(s.Messages, "message"), plural(s.Frames, "frame"), plural(s.Bytes, "byte"), plural(s.Writes, "write"), plural(s.Acks, "ack"))
 	for _, f := range []struct {
 		n    uint64
 		what string

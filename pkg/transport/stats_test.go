@@ -24,9 +24,9 @@ func TestStatsAdd(t *testing.T) {
 
 func TestStatsString(t *testing.T) {
 	s := Stats{Messages: 3, Frames: 5, Bytes: 105, Writes: 2, Acks: 1}
-	assert.Equal(t, "3 messages, 5 frames, 105 bytes, 2 writes, 1 acks", s.String())
+	assert.Equal(t, "3 messages, 5 frames, 105 bytes, 2 writes, 1 ack", s.String())
 	s.Add(Stats{Resent: 4, Duplicates: 3, Reconnects: 2, Refused: 1})
-	assert.Equal(t, "3 messages, 5 frames, 105 bytes, 2 writes, 1 acks, 4 resent, 3 duplicates, 2 reconnects, 1 refused", s.String())
+	assert.Equal(t, "3 messages, 5 frames, 105 bytes, 2 writes, 1 ack, 4 resent, 3 duplicates, 2 reconnects, 1 refused", s.String())
 }
 
 func TestStatsGoThroughJSON(t *testing.T) {

@@ -281,7 +281,7 @@ func (c *Config) check() error {
 	machines := len(c.Peers) + 1
 	switch {
 	case c.ID < 0 || c.ID >= machines:
-		return fmt.Errorf("machine id %d with %d peers: ids are 0 to %d", c.ID, len(c.Peers), machines-1)
+		return fmt.Errorf("machine id %d with %s: ids are 0 to %d", c.ID, plural(len(c.Peers), "peer"), machines-1)
 	case len(c.Run) > MaxRun:
 		return fmt.Errorf("run name of %d bytes: at most %d", len(c.Run), MaxRun)
 	case len(c.Terms) > MaxTerms:
@@ -291,11 +291,11 @@ func (c *Config) check() error {
 	case c.PingInterval < 0:
 		return fmt.Errorf("ping interval of %v: want more than 0", c.PingInterval)
 	case c.Secrets != nil && len(c.Secrets) != len(c.Peers):
-		return fmt.Errorf("%d secrets for %d peers", len(c.Secrets), len(c.Peers))
+		return fmt.Errorf("%s for %s", plural(len(c.Secrets), "secret"), plural(len(c.Peers), "peer"))
 	}
 	for _, p := range c.Past {
 		if p.Peer < 0 || p.Peer >= machines || p.Peer == c.ID {
-			return fmt.Errorf("a past with machine %d in a run of %d machines", p.Peer, machines)
+			return fmt.Errorf("a past with machine %d in a run of %s", p.Peer, plural(machines, "machine"))
 		}
 	}
 	return c.checkPeers()
@@ -314,7 +314,7 @@ func (c *Config) checkPeers() error {
 		case p.ID == c.ID:
 			return fmt.Errorf("peer %s has this machine's own id %d", p.Addr, p.ID)
 		case p.ID < 0 || p.ID >= machines:
-			return fmt.Errorf("peer %s has id %d: with %d peers, ids are 0 to %d", p.Addr, p.ID, len(c.Peers), machines-1)
+			return fmt.Errorf("peer %s has id %d: with %s, ids are 0 to %d", p.Addr, p.ID, plural(len(c.Peers), "peer"), machines-1)
 		case taken:
 			return fmt.Errorf("peers %s and %s have one id, %d", other, p.Addr, p.ID)
 		}
@@ -800,7 +800,7 @@ func (n *Node) learn(l *outLink, said uint32) error {
 	id := int(said)
 	switch {
 	case said >= uint32(len(n.byID)):
-		return refuse(CodeMachines, "peer %s is machine %d: with %d peers, ids are 0 to %d", l.addr, said, len(n.out), len(n.byID)-1)
+		return refuse(CodeMachines, "peer %s is machine %d: with %s, ids are 0 to %d", l.addr, said, plural(len(n.out), "peer"), len(n.byID)-1)
 	case id == n.cfg.ID:
 		return refuse(CodeSelf, "peer %s is this machine itself, or another with its id %d", l.addr, id)
 	case l.id != AnyID && l.id != id:

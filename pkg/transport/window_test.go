@@ -385,7 +385,7 @@ func TestBrokenRules(t *testing.T) {
 		{"a short READY", out, func(p *puppet) { p.say(frameReady) }, "READY of 0 bytes, want 8"},
 		{"a short STARTED", out, func(p *puppet) { p.say(frameStarted) }, "STARTED of 0 bytes, want 16"},
 		{"a long FIN", out, func(p *puppet) { p.say(frameFin, 1, 2, 3, 4) }, "FIN of 32 bytes, want 24"},
-		{"a wrong FIN", out, func(p *puppet) { p.say(frameFin, 1, 0, uint64(heldAfter)) }, "FIN after 1 messages, but 0 are here"},
+		{"a wrong FIN", out, func(p *puppet) { p.say(frameFin, 1, 0, uint64(heldAfter)) }, "FIN after 1 message, with 0 here"},
 		{"a frame of the other way", out, func(p *puppet) { p.say(frameAck, 0) }, "unexpected ACK on a link"},
 		{"DATA on the way back", in, func(p *puppet) { p.data(1, 1) }, "unexpected DATA on a link's way back"},
 		{"an ACK too early", in, func(p *puppet) { p.say(frameAck, 4) }, "message 4 is acknowledged before it was sent"},

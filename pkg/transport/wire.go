@@ -102,6 +102,14 @@ func refuse(code Code, format string, args ...any) *RefusedError {
 	return &RefusedError{Code: code, Text: fmt.Sprintf(format, args...)}
 }
 
+// plural writes n of a thing: "1 peer", "2 peers".
+func plural[N int | uint32 | uint64](n N, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // strangerText is the text of CodeStranger. It holds nothing of the run.
 const strangerText = "not known as a machine of this run"
 
@@ -180,7 +188,7 @@ func parseHello(body []byte) (hello, error) {
 	case name > MaxRun:
 		return h, refuse(CodeProtocol, "run name of %d bytes, at most %d allowed", name, MaxRun)
 	case d.short:
-		return h, refuse(CodeProtocol, "HELLO of %d bytes is too short", len(body))
+		return h, refuse(CodeProtocol, "HELLO of %s is too short", plural(len(body), "byte"))
 	case h.secret == Secret{}:
 		return h, refuse(CodeProtocol, "HELLO without a secret")
 	case h.window == 0:
@@ -245,7 +253,7 @@ func parseWelcome(body []byte) (welcome, error) {
 	case len(body) >= 2 && w.version != Version:
 		return w, refuse(CodeVersion, "protocol version %d meets version %d", w.version, Version)
 	case d.short:
-		return w, refuse(CodeProtocol, "WELCOME of %d bytes", len(body))
+		return w, refuse(CodeProtocol, "WELCOME of %s", plural(len(body), "byte"))
 	case quiet > 1:
 		return w, refuse(CodeProtocol, "WELCOME that is quiet by %d, want 0 or 1", quiet)
 	case w.consumed > w.held || w.window == 0:
@@ -303,7 +311,7 @@ func parseControl(t frameType, body []byte) (v numbers, err error) {
 // parseNumbers reads a body of exactly len(v) u64 values.
 func parseNumbers(t frameType, body []byte, v ...*uint64) error {
 	if len(body) != 8*len(v) {
-		return refuse(CodeProtocol, "%v of %d bytes, want %d", t, len(body), 8*len(v))
+		return refuse(CodeProtocol, "%v of %s, want %d", t, plural(len(body), "byte"), 8*len(v))
 	}
 	for i, p := range v {
 		*p = binary.BigEndian.Uint64(body[8*i:])

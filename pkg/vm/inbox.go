@@ -10,6 +10,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 )
 
 // The payload of a message is its stamp: the sender's clock, 8 bytes.
@@ -77,7 +78,7 @@ func (b *inbox) Deliver(from int, first uint64, payloads [][]byte) error {
 	top := 0 // the message with the latest stamp
 	for i, p := range payloads {
 		if len(p) != payloadLen {
-			return fmt.Errorf("message %d of machine %d has a payload of %d bytes, want %d", first+uint64(i), from, len(p), payloadLen)
+			return fmt.Errorf("message %d of machine %d has a payload of %s, want %d", first+uint64(i), from, figure.Plural(len(p), "byte"), payloadLen)
 		}
 		if _, err := now.ReceiveWithin(stamp(p), b.maxJump); err != nil {
 			return fmt.Errorf("message %d of machine %d: %w", first+uint64(i), from, err)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/transport"
 )
@@ -87,8 +88,8 @@ func openKept(cfg *Config, begun bool) (*kept, error) {
 	}
 	if found.Run != k.Run || found.ID != k.ID || found.Machines != k.Machines {
 		if begun {
-			return nil, fmt.Errorf("%s is of machine %d in run %q of %d machines, but its log of machine %d in run %q of %d: put the right one back, or begin a new run",
-				k.path, found.ID, found.Run, found.Machines, k.ID, k.Run, k.Machines)
+			return nil, fmt.Errorf("%s is of machine %d in run %q of %s, but its log of machine %d in run %q of %d: put the right one back, or begin a new run",
+				k.path, found.ID, found.Run, figure.Plural(found.Machines, "machine"), k.ID, k.Run, k.Machines)
 		}
 		return k, nil // left behind by a run that this one has nothing to do with
 	}
@@ -119,7 +120,7 @@ func parseLinks(b []byte, begun bool) (*keptLinks, error) {
 	case k.Life == 0 || k.Life == math.MaxUint64:
 		return nil, fmt.Errorf("life %d", k.Life)
 	case len(k.Links) != k.Machines-1:
-		return nil, fmt.Errorf("links with %d peers in a run of %d machines", len(k.Links), k.Machines)
+		return nil, fmt.Errorf("links with %s in a run of %s", figure.Plural(len(k.Links), "peer"), figure.Plural(k.Machines, "machine"))
 	}
 	seen := make(map[int]bool)
 	for _, l := range k.Links {

@@ -143,7 +143,7 @@ func TestKeptRefuses(t *testing.T) {
 		{"another format", good(func(k *keptLinks) { k.Format = 2 }), true, "format 2, want 1" + damaged},
 		{"no life", good(func(k *keptLinks) { k.Life = 0 }), true, "life 0" + damaged},
 		{"no later life", good(func(k *keptLinks) { k.Life = math.MaxUint64 }), true, "life 18446744073709551615" + damaged},
-		{"a link less", good(func(k *keptLinks) { k.Links = k.Links[:1] }), true, "links with 1 peers in a run of 3 machines" + damaged},
+		{"a link less", good(func(k *keptLinks) { k.Links = k.Links[:1] }), true, "links with 1 peer in a run of 3 machines" + damaged},
 		{"a link with itself", good(func(k *keptLinks) { k.Links[0].Peer = 1 }), true, "links with machine 1" + damaged},
 		{"a link twice", good(func(k *keptLinks) { k.Links[0].Peer = 2 }), true, "links with machine 2" + damaged},
 		{"a link with nobody", good(func(k *keptLinks) { k.Links[0].Peer = 3 }), true, "links with machine 3" + damaged},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
 	"github.com/scalemodel/lamport/pkg/summary"
@@ -135,7 +136,7 @@ func (r *recovery) redoStart(rec *logging.Record) error {
 	case s.Run != r.cfg.Run:
 		return fmt.Errorf("the log is of run %q, this is run %q", s.Run, r.cfg.Run)
 	case s.Machines != r.machines:
-		return fmt.Errorf("the log is of a run of %d machines, this is one of %d", s.Machines, r.machines)
+		return fmt.Errorf("the log is of a run of %s, this is one of %d", figure.Plural(s.Machines, "machine"), r.machines)
 	case s.Rate != r.cfg.Rate:
 		return fmt.Errorf("the log is of a machine with rate %v, this one has %v", s.Rate, r.cfg.Rate)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/logging"
 )
 
@@ -21,7 +22,7 @@ func checkRecord(cfg *Config) error {
 	case cfg.Duration != 0:
 		return fmt.Errorf("duration %v: a replay is over when its record is", cfg.Duration)
 	case len(cfg.Peers)+1 != s.Machines:
-		return fmt.Errorf("%s is of a run of %d machines: want %d peers, not %d", t.Path(), s.Machines, s.Machines-1, len(cfg.Peers))
+		return fmt.Errorf("%s is of a run of %s: want %s, not %d", t.Path(), figure.Plural(s.Machines, "machine"), figure.Plural(s.Machines-1, "peer"), len(cfg.Peers))
 	case cfg.ID != t.ID() || cfg.Rate != s.Rate || cfg.Common != recorded:
 		return fmt.Errorf("%s is of another machine: its id, run, rate, seed and die must be the record's", t.Path())
 	}

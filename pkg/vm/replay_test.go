@@ -235,7 +235,7 @@ func TestReplayOfAnotherMachine(t *testing.T) {
 		"die":      {func(c *Config) { c.Die++ }, another},
 		"run":      {func(c *Config) { c.Run = "other" }, another},
 		"duration": {func(c *Config) { c.Duration = time.Second }, "duration 1s: a replay is over when its record is"},
-		"machines": {func(c *Config) { c.Peers = append(c.Peers, transport.Peer{ID: 2, Addr: "localhost:1"}) }, " is of a run of 2 machines: want 1 peers, not 2"},
+		"machines": {func(c *Config) { c.Peers = append(c.Peers, transport.Peer{ID: 2, Addr: "localhost:1"}) }, " is of a run of 2 machines: want 1 peer, not 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			again := replayOf(t, f.logNames(), nil)

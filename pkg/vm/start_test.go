@@ -53,7 +53,7 @@ func TestConfigThatCannotRun(t *testing.T) {
 		{"id too low", func(c *Config) { c.ID = -1 }, "machine id -1: want 0 to 1"},
 		{"id too high", func(c *Config) { c.ID = 2 }, "machine id 2: want 0 to 1"},
 		{"own id among the peers", func(c *Config) { c.Peers = []transport.Peer{{ID: 0, Addr: "b:1"}} }, "peer b:1 has this machine's own id 0"},
-		{"peer's id too high", func(c *Config) { c.Peers = []transport.Peer{{ID: 2, Addr: "b:1"}} }, "peer b:1 has id 2: with 1 peers, ids are 0 to 1"},
+		{"peer's id too high", func(c *Config) { c.Peers = []transport.Peer{{ID: 2, Addr: "b:1"}} }, "peer b:1 has id 2: with 1 peer, ids are 0 to 1"},
 		{"two peers with one id", func(c *Config) {
 			c.Peers = []transport.Peer{{ID: 1, Addr: "b:1"}, {ID: 1, Addr: "c:1"}}
 		}, "peers b:1 and c:1 have one id, 1"},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/fault"
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/transport"
 )
 
@@ -199,7 +200,7 @@ func differ(a, b named) (fatal *TermsError, worth []*TermsError) {
 		}
 		return &TermsError{PartReplay, fmt.Sprintf("machine %d does again what a record says, machine %d does not", a.id, b.id)}, nil
 	case a.die != b.die && a.die > 0 && b.die > 0:
-		return &TermsError{PartDie, fmt.Sprintf("machine %d throws a die of %d faces, machine %d one of %d", a.id, a.die, b.id, b.die)}, nil
+		return &TermsError{PartDie, fmt.Sprintf("machine %d throws a die of %s, machine %d one of %d", a.id, figure.Plural(a.die, "face"), b.id, b.die)}, nil
 	}
 	if a.timed && b.timed && a.duration != b.duration {
 		first, last := a, b
