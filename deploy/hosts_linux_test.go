@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/deploy/internal/enginetest"
+	"github.com/scalemodel/lamport/internal/needs"
 )
 
 func TestMain(m *testing.M) { enginetest.Main(m) }
@@ -31,7 +32,7 @@ func TestHostsUsage(t *testing.T) {
 
 func TestHosts(t *testing.T) {
 	enginetest.NeedRoot(t)
-	enginetest.Need(t, "ip", "unshare", "nsenter")
+	needs.Programs(t, "ip", "unshare", "nsenter")
 	t.Run("the command's exit code", func(t *testing.T) {
 		t.Parallel()
 		code, out := hosts(t, "sh", "-c", "hostname; ls -d /run/*port; exit 9")
@@ -53,7 +54,7 @@ func TestHosts(t *testing.T) {
 		assert.NotContains(t, string(mounts), "/run/lamport")
 	})
 	t.Run("ssh", func(t *testing.T) {
-		enginetest.Need(t, "sshd", "ssh", "ssh-keygen")
+		needs.Programs(t, "sshd", "ssh", "ssh-keygen")
 		t.Parallel()
 		code, out := hosts(t, "--ssh", "sh", "-c", "for n in 0 1 2; do ssh node$n hostname; done; ssh node1 ssh node2 hostname")
 		assert.Zero(t, code, out)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/internal/needs"
 )
 
 // Each shell is asked what it makes of a line at whose end somebody presses the tabulator.
@@ -116,10 +118,8 @@ func completionScript(t *testing.T, shell string) string {
 
 // inShell returns what a shell prints, in a directory with one other, runs.
 func inShell(t *testing.T, shell string, args ...string) string {
-	if _, err := exec.LookPath(shell); err != nil {
-		require.NotEqual(t, "true", os.Getenv("CI"), "%s is missing", shell)
-		t.Skip(err)
-	}
+	t.Helper()
+	needs.Programs(t, shell)
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "runs"), 0o777))
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/internal/needs"
 	"github.com/scalemodel/lamport/pkg/trace/tracetest"
 )
 
@@ -246,12 +247,12 @@ func TestExportsPage(t *testing.T) {
 			want := example[2]
 			switch {
 			case strings.HasPrefix(line, "jq "):
-				if _, err := exec.LookPath("jq"); err != nil {
-					continue
-				}
-				out, err := exec.Command("sh", "-c", line).CombinedOutput()
-				require.NoError(t, err, string(out))
-				assert.Equal(t, want, string(out), line)
+				t.Run(line, func(t *testing.T) {
+					needs.Programs(t, "jq")
+					out, err := exec.Command("sh", "-c", line).CombinedOutput()
+					require.NoError(t, err, string(out))
+					assert.Equal(t, want, string(out))
+				})
 				queries++
 			case strings.HasPrefix(line, "launcher "):
 				line, _, _ = strings.Cut(line, ">")
@@ -269,7 +270,7 @@ func TestExportsPage(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 9, commands)
-	t.Log(queries, "queries")
+	assert.Equal(t, 3, queries)
 
 	header, _, _ := strings.Cut(string(must(os.ReadFile("run.csv"))), "\n")
 	var columns []string

@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/internal/needs"
 )
 
 // script prepares one of the project's scripts, to be run elsewhere.
@@ -294,9 +296,7 @@ func TestSoakScript(t *testing.T) {
 // A script builds the programs that it does not find.
 func TestScriptBuilds(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("make"); err != nil {
-		t.Skip(err)
-	}
+	needs.Programs(t, "make")
 	root := t.TempDir()
 	out, err := exec.Command("cp", "-R", filepath.Join("..", "..", "scripts"), root).CombinedOutput() // see copyProgram
 	require.NoError(t, err, "%s", out)
@@ -313,9 +313,7 @@ func TestScriptBuilds(t *testing.T) {
 // The commands that the README begins with are there.
 func TestMakeTargets(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("make"); err != nil {
-		t.Skip(err)
-	}
+	needs.Programs(t, "make")
 	for _, args := range [][]string{{}, {"help"}, {"build"}, {"run"}, {"run", "DURATION=1s"}, {"test"}, {"lint"}, {"bench"}, {"fuzz"}, {"cross"}, {"clean"}} {
 		p := prepare(t, filepath.Join("..", ".."), "make", append([]string{"-n"}, args...)...).start()
 		assert.Equal(t, "0", p.wait(), args)

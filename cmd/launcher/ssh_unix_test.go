@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/internal/fakessh"
+	"github.com/scalemodel/lamport/internal/needs"
 	"github.com/scalemodel/lamport/pkg/remote"
 	"github.com/scalemodel/lamport/pkg/rundir"
 )
@@ -167,14 +168,7 @@ var sshd = sync.OnceValues(func() (config string, err error) {
 // withSSHD returns the hosts a, b, c and d, which are this one by sshd.
 func withSSHD(t *testing.T) far {
 	t.Helper()
-	for _, tool := range []string{"ssh", "ssh-keygen", "/usr/sbin/sshd"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") == "true" {
-				require.NoError(t, err, "CI has openssh-client and openssh-server")
-			}
-			t.Skipf("%s is missing: install openssh-client and openssh-server", tool)
-		}
-	}
+	needs.Programs(t, "ssh", "ssh-keygen", "sshd")
 	config, err := sshd()
 	require.NoError(t, err)
 	f := far{"ssh -F " + config, filepath.Join(t.TempDir(), "it's home")}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
@@ -17,6 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/scalemodel/lamport/internal/needs"
 )
 
 // openTerminal makes a pseudo-terminal: what a person at the keyboard has in hand,
@@ -263,9 +264,7 @@ func TestTerminalWithoutDisplay(t *testing.T) {
 // With a terminal the script gives each machine a pane.
 func TestClusterByHandInPanes(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("tmux"); err != nil {
-		t.Skip(err)
-	}
+	needs.Programs(t, "tmux")
 	p := byHandScript(t)
 	p.cmd.Env = append(p.cmd.Env, "TMUX_TMPDIR="+shortTempDir(t))
 	look(p, onTerminal(t, p))

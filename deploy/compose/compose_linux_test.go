@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/deploy/internal/enginetest"
+	"github.com/scalemodel/lamport/internal/needs"
 )
 
 func TestMain(m *testing.M) { enginetest.Main(m) }
@@ -40,7 +41,7 @@ func forbids(t *testing.T, what, says string) {
 func start(t *testing.T) *daemon {
 	t.Helper()
 	enginetest.NeedRoot(t)
-	enginetest.Need(t, "dockerd", "docker", "docker-compose", "containerd", "runc", "iptables", "unshare", "setpriv", "ip", "make")
+	needs.Programs(t, "dockerd", "docker", "docker-compose", "containerd", "runc", "iptables", "unshare", "setpriv", "ip", "make")
 	d := &daemon{dir: t.TempDir()}
 	d.host = "DOCKER_HOST=unix://" + d.dir + "/docker.sock"
 	script, err := filepath.Abs("testdata/dockerd.sh")

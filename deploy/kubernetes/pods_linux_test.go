@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/scalemodel/lamport/deploy/internal/enginetest"
+	"github.com/scalemodel/lamport/internal/needs"
 )
 
 func TestMain(m *testing.M) { enginetest.Main(m) }
@@ -31,7 +32,7 @@ type cluster struct {
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	enginetest.NeedRoot(t)
-	enginetest.Need(t, "nsenter", "unshare", "ip", "chroot")
+	needs.Programs(t, "nsenter", "unshare", "ip", "chroot")
 	t.Parallel()
 	c := &cluster{t: t, hosts: enginetest.MakeHosts(t), dir: t.TempDir()}
 	code, out := enginetest.Launcher(t, c.dir, "certs", "--run", "kubernetes", "--machines", "3", "run")

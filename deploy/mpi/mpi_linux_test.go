@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/deploy/internal/enginetest"
+	"github.com/scalemodel/lamport/internal/needs"
 )
 
 func TestMain(m *testing.M) { enginetest.Main(m) }
@@ -31,7 +32,7 @@ type run struct {
 func newRun(t *testing.T, flags ...string) *run {
 	t.Helper()
 	enginetest.NeedRoot(t)
-	enginetest.Need(t, "mpirun", "nsenter", "unshare", "ip")
+	needs.Programs(t, "mpirun", "nsenter", "unshare", "ip")
 	t.Parallel()
 	r := &run{t: t, hosts: enginetest.MakeHosts(t, flags...), dir: t.TempDir()}
 	r.env = enginetest.Environ(t, "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "TMPDIR="+t.TempDir())
@@ -87,7 +88,7 @@ func TestOneHost(t *testing.T) {
 
 // The hosts of the hostfile, by ssh.
 func TestHostfile(t *testing.T) {
-	enginetest.Need(t, "sshd", "ssh", "ssh-keygen")
+	needs.Programs(t, "sshd", "ssh", "ssh-keygen")
 	r := newRun(t, "--ssh")
 	p := r.mpirun("--hostfile", "hosts", "-x", "PATH", "-x", "VM_HOSTS=@hosts")
 	require.Zero(t, p.Wait())

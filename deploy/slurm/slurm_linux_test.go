@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/deploy/internal/enginetest"
+	"github.com/scalemodel/lamport/internal/needs"
 )
 
 func TestMain(m *testing.M) { enginetest.Main(m) }
@@ -27,7 +28,7 @@ type cluster struct {
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	enginetest.NeedRoot(t)
-	enginetest.Need(t, "munged", "slurmctld", "slurmd", "sbatch", "srun", "nsenter", "unshare", "ip")
+	needs.Programs(t, "munged", "slurmctld", "slurmd", "sbatch", "srun", "nsenter", "unshare", "ip")
 	c := &cluster{t: t, hosts: enginetest.MakeHosts(t, "--slurm"), dir: t.TempDir()}
 	enginetest.Copy(t, c.dir, "lamport.sbatch", "gather.sbatch", "sweep.sbatch")
 	return c

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/deploy/internal/enginetest"
+	"github.com/scalemodel/lamport/internal/needs"
 )
 
 func TestMain(m *testing.M) { enginetest.Main(m) }
@@ -29,7 +30,7 @@ type host struct {
 func boot(t *testing.T, more string) *host {
 	t.Helper()
 	enginetest.NeedRoot(t)
-	enginetest.Need(t, "systemctl", "systemd-analyze", "unshare", "nsenter", "setpriv")
+	needs.Programs(t, "systemctl", "systemd-analyze", "unshare", "nsenter", "setpriv")
 	root := t.TempDir()
 	for dir, names := range map[string][]string{
 		"etc/systemd/system": {"vm@.service", "vm.target"},

@@ -24,6 +24,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/internal/needs"
 )
 
 // The tests of the page in a real browser, Chromium without a window. What they have in
@@ -90,15 +92,6 @@ func findChromium() (string, error) {
 	return "", fmt.Errorf("none of %s is here", strings.Join(names, ", "))
 }
 
-// missing skips a test for want of a tool, except where all of them have to be there.
-func missing(tb testing.TB, what string, err error) {
-	tb.Helper()
-	if os.Getenv("CI") == "true" {
-		tb.Fatalf("%s is missing, with which the page is tested: %v", what, err)
-	}
-	tb.Skipf("%s is missing, so the page was not tested: %v", what, err)
-}
-
 // tab is a page, opened in a browser.
 type tab struct {
 	testing.TB
@@ -123,7 +116,7 @@ func open(tb testing.TB, file string, how look) *tab {
 	tb.Helper()
 	browser, err := chromium()
 	if err != nil {
-		missing(tb, "Chromium", err)
+		needs.Without(tb, "Chromium is missing, with which the page is tested: %v", err)
 	}
 	ctx, closeTab := chromedp.NewContext(browser)
 	tb.Cleanup(closeTab)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/internal/needs"
 	"github.com/scalemodel/lamport/pkg/internal/palette"
 )
 
@@ -34,7 +35,7 @@ func TestVendored(t *testing.T) {
 	} {
 		want, err := os.ReadFile(filepath.Join("_npm", "node_modules", "uplot", name))
 		if err != nil {
-			missing(t, "uPlot (npm ci in pkg/page/_npm)", err)
+			needs.Without(t, "uPlot is missing (npm ci in pkg/page/_npm): %v", err)
 		}
 		got, err := os.ReadFile(filepath.Join("web", "vendor", vendored))
 		require.NoError(t, err)
@@ -44,10 +45,7 @@ func TestVendored(t *testing.T) {
 
 // The scripts have tests of their own, which need no browser.
 func TestScripts(t *testing.T) {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		missing(t, "Node.js", err)
-	}
+	needs.Programs(t, "node")
 	var files []string
 	for _, pattern := range []string{"web/*.test.js", "web/*/*.test.js"} {
 		found, err := filepath.Glob(pattern)
@@ -55,7 +53,7 @@ func TestScripts(t *testing.T) {
 		files = append(files, found...)
 	}
 	require.NotEmpty(t, files)
-	out, err := exec.Command(node, append([]string{"--test"}, files...)...).CombinedOutput()
+	out, err := exec.Command("node", append([]string{"--test"}, files...)...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	assert.Regexp(t, `pass [1-9]`, string(out), "no test was run")
 }

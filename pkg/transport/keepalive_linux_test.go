@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/internal/needs"
 )
 
 // farHost is a host of its own: a network namespace, with a cable to this one.
@@ -26,6 +28,7 @@ func newFarHost(t *testing.T) *farHost {
 	if os.Geteuid() != 0 {
 		t.Skip("needs to be root, to make a network namespace")
 	}
+	needs.Programs(t, "ip")
 	id := os.Getpid()
 	h := &farHost{
 		t: t, name: fmt.Sprintf("lamport-%d", id), far: fmt.Sprintf("lf%d", id),

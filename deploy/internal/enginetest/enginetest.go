@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/scalemodel/lamport/internal/needs"
 )
 
 // Deadline is how long a test waits for what must happen.
@@ -59,21 +61,6 @@ func Root() string {
 	return filepath.Join(filepath.Dir(file), "..", "..", "..")
 }
 
-// Need skips a test for want of one of these programs. Where every change is tested, it
-// fails.
-func Need(t testing.TB, programs ...string) {
-	t.Helper()
-	for _, name := range programs {
-		if _, err := exec.LookPath(name); err == nil {
-			continue
-		}
-		if _, err := os.Stat(filepath.Join("/usr/sbin", name)); err == nil {
-			continue
-		}
-		Without(t, name+" is missing")
-	}
-}
-
 // NeedRoot skips a test that makes hosts of this one. Where every change is tested, it
 // fails.
 func NeedRoot(t testing.TB) {
@@ -82,17 +69,8 @@ func NeedRoot(t testing.TB) {
 		t.Skip("namespaces are Linux's")
 	}
 	if os.Geteuid() != 0 {
-		Without(t, "namespaces are for root")
+		needs.Without(t, "namespaces are for root")
 	}
-}
-
-// Without skips a test for a reason. Where every change is tested, it fails.
-func Without(t testing.TB, reason string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(reason)
-	}
-	t.Skip(reason)
 }
 
 // Environ returns the environment without what would speak to our programs or to the

@@ -1,6 +1,7 @@
 // Package peers measures other programs on what this project does: the model of
 // docs/model.md and PHOLD in SimPy, SimGrid and ns-3, which are built here as their users
-// build them. Whoever is missing is skipped, by name.
+// build them. Whoever is missing is skipped, by name, but where every change is tested, all are
+// there.
 package peers
 
 import (
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/internal/needs"
 	"github.com/scalemodel/lamport/pkg/rundir"
 )
 
@@ -51,13 +53,14 @@ var simulators = []peer{
 // errMissing says that a peer is not installed.
 var errMissing = errors.New("missing")
 
-// python returns a program for SimPy: it has to be Debian's Python that finds it.
+// python returns a program for SimPy: it has to be Debian's Python that finds it, and (-I)
+// not here, where there is a directory of that name.
 func python(program string) (string, error) {
 	file, err := filepath.Abs(filepath.Join("simpy", program+".py"))
 	if err != nil {
 		return "", err
 	}
-	if exec.Command("/usr/bin/python3", "-c", "import simpy").Run() != nil {
+	if exec.Command("/usr/bin/python3", "-I", "-c", "import simpy").Run() != nil {
 		return "", errMissing
 	}
 	return file, nil
@@ -103,7 +106,7 @@ func (p *peer) program(t testing.TB, program string) string {
 	t.Helper()
 	file, err := p.command(program)
 	if errors.Is(err, errMissing) {
-		t.Skipf("%s is missing: apt-get install %s", p.name, p.install)
+		needs.Without(t, "%s is missing: apt-get install %s", p.name, p.install)
 	}
 	require.NoError(t, err)
 	return file
