@@ -232,7 +232,7 @@ var plots = []Plot{
 		{Title: "Start: all links up", Y: "s", Log: true, Curves: []PlotCurve{{"", Reading{"", "s"}}}},
 		{Title: "At full speed", Y: "events/s", Curves: []PlotCurve{{"", Reading{"", "events/s"}}}},
 		{Title: "Memory", Y: "MB, kB", Log: true, Curves: []PlotCurve{{"MB per process", Reading{"", "MB/process"}}, {"kB per link", Reading{"", "kB/link"}}}},
-		{Title: "Processor at default rates", Y: "% of a core per machine", Log: true, Curves: []PlotCurve{{"", Reading{"", "%-core/machine"}}}},
+		{Title: "Processor of a machine at default rates", Y: "% of a core", Log: true, Curves: []PlotCurve{{"", Reading{"", "%-core/machine"}}}},
 	}},
 	{Name: "lengths", Title: "Longer runs of three machines", Section: "lengths", X: "events", Panels: []PlotPanel{
 		{Title: "Speed, from the start of the command to its end", Y: "events/s", Curves: []PlotCurve{

@@ -24,6 +24,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
 
+	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/internal/palette"
 	"github.com/scalemodel/lamport/pkg/internal/quote"
 )
@@ -54,8 +55,8 @@ type Curve struct {
 	Loose bool
 }
 
-// Point is a value, and the interval in which it may lie: NaN where there is none. A point
-// without a Y is left out.
+// Point is a value, and the interval in which it may lie: NaN, or without a length, where
+// there is none. A point without a Y is left out.
 type Point struct{ X, Y, Low, High float64 }
 
 // At returns a point without an interval.
@@ -320,10 +321,22 @@ func (ticks) Ticks(low, high float64) (all []plot.Tick) {
 	return all
 }
 
-// number writes a value at an axis.
+// number writes a value at an axis: whole ones with their digits in threes, from a million on
+// with a letter, as the tables beside the figures have it, but without zeros at the end.
 func number(x float64) string {
-	if x == 0 {
+	const letters = "MGTPE"
+	switch a := math.Abs(x); {
+	case x == 0:
 		return "0" // and not -0
+	case a >= 1e21:
+	case a >= 999_999.5:
+		i := 0
+		for x /= 1e6; math.Abs(x) >= 1000; x /= 1e3 {
+			i++
+		}
+		return strconv.FormatFloat(x, 'g', 6, 64) + " " + letters[i:i+1]
+	case x == math.Trunc(x):
+		return figure.Count(int64(x))
 	}
 	return strconv.FormatFloat(x, 'g', 6, 64)
 }
@@ -370,7 +383,7 @@ func (c *Curve) add(p *plot.Plot) error {
 			continue
 		}
 		points = append(points, plotter.XY{X: x.X, Y: x.Y})
-		if finite(x.Low) && finite(x.High) && x.Low <= x.Y && x.Y <= x.High {
+		if finite(x.Low) && finite(x.High) && x.Low <= x.Y && x.Y <= x.High && x.Low < x.High {
 			with.XYs = append(with.XYs, plotter.XY{X: x.X, Y: x.Y})
 			with.YErrors = append(with.YErrors, struct{ Low, High float64 }{x.Y - x.Low, x.High - x.Y})
 		}
