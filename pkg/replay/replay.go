@@ -72,6 +72,7 @@ func RunLogs(ctx context.Context, logs []Log) (*Result, error) {
 type replayer struct {
 	players []*player // those that have a log, by machine
 	ready   players   // those that may go on, the earliest by global time first
+	woken   []*player // those for which there is a message now; they come to ready when its front has moved on
 	result  Result
 }
 
@@ -193,7 +194,7 @@ func (r *replayer) run(ctx context.Context) error {
 // checkEvery is after how many turns the replay looks whether it is still wanted.
 const checkEvery = 1 << 12
 
-// advance moves a machine to its next turn. It is, or comes, at the front of ready.
+// advance moves a machine to its next turn. It stands at the front of ready, or is not there yet.
 func (r *replayer) advance(p *player) error {
 	had := p.turn != nil
 	var err error
@@ -256,7 +257,14 @@ func (r *replayer) take(p *player) error {
 		// What it leaves in its queue is known when the others have ended too.
 		p.stop = &p.turn.Stop
 	}
-	return r.advance(p)
+	// By its own clock a machine may receive before the message was sent, and so come to the
+	// front: not before this one has left it.
+	err := r.advance(p)
+	for _, w := range r.woken {
+		r.ready.push(w)
+	}
+	r.woken = r.woken[:0]
+	return err
 }
 
 func (r *replayer) step(p *player) error {
@@ -293,7 +301,7 @@ func (r *replayer) step(p *player) error {
 		to.here++
 		if to.waits && !r.blocked(to) {
 			to.waits = false
-			r.ready.push(to)
+			r.woken = append(r.woken, to)
 		}
 	}
 	return nil

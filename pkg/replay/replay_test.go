@@ -259,6 +259,20 @@ func pair(t *testing.T) (dir string, zero, one []string) {
 		}
 }
 
+// A machine whose clock is far behind goes on by a message before its sender, even where the
+// sender's log breaks off with that message.
+func TestAMessageThatComesBeforeItIsSent(t *testing.T) {
+	dir, zero, one := pair(t)
+	first := write(t, dir, "vm_0_1.log", zero[:3]...)
+	second := write(t, dir, "vm_1_1.log", one[:4]...)
+	text, err := os.ReadFile(second)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(second, bytes.ReplaceAll(text, []byte("T17"), []byte("T10")), 0o666))
+	result, err := replay.Run(t.Context(), []string{first, second})
+	require.NoError(t, err)
+	assert.EqualValues(t, 5, result.Events)
+}
+
 func TestDifferences(t *testing.T) {
 	for name, c := range map[string]struct {
 		edit func(zero, one []string) ([]string, []string)
