@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/bench/build"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
 	"github.com/scalemodel/lamport/pkg/summary"
@@ -164,8 +165,7 @@ func (c cost) cores() float64 { return float64(runtime.NumCPU()) / c.total().Sec
 func buildCommands(b *testing.B) (dir string) {
 	b.Helper()
 	dir = b.TempDir()
-	out, err := exec.Command("go", "build", "-o", dir+"/", "../../cmd/launcher", "../../cmd/vm").CombinedOutput()
-	require.NoError(b, err, "%s", out)
+	require.NoError(b, build.Commands(dir))
 	return dir
 }
 

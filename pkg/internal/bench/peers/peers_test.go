@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scalemodel/lamport/internal/needs"
+	"github.com/scalemodel/lamport/pkg/internal/bench/build"
 	"github.com/scalemodel/lamport/pkg/rundir"
 )
 
@@ -136,15 +137,10 @@ func run(t testing.TB, file string, args ...any) said {
 	return s
 }
 
-// launcher builds the launcher once, as "make build" does.
+// launcher builds the launcher once.
 var launcher = sync.OnceValues(func() (string, error) {
-	file := filepath.Join(scratch, "launcher")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, "github.com/scalemodel/lamport/cmd/launcher")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return file, nil
+	dir := filepath.Join(scratch, "commands")
+	return filepath.Join(dir, "launcher"), build.Commands(dir)
 })
 
 // ratesOf returns the rates that the peers' programs have.

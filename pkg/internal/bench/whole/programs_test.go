@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/internal/bench/build"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/summary"
 )
@@ -37,16 +38,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// commands builds the launcher and vm, as "make build" does, and returns where they are.
+// commands builds the launcher and vm, and returns where they are.
 var commands = sync.OnceValues(func() (string, error) {
 	dir := filepath.Join(scratch, "commands")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir+string(filepath.Separator),
-		"github.com/scalemodel/lamport/cmd/launcher", "github.com/scalemodel/lamport/cmd/vm")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return dir, nil
+	return dir, build.Commands(dir)
 })
 
 // program is a command that has run.
