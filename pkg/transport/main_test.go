@@ -9,10 +9,18 @@ import (
 )
 
 // TestMain makes the test binary, when a benchmark starts it again as a second
-// process, the receiver of what the benchmark sends, or all that sends and receives.
+// process, the receiver of what the benchmark sends, all that sends and receives,
+// or one machine of three.
 func TestMain(m *testing.M) {
 	if spec := os.Getenv(wireVar); spec != "" {
 		if err := measureWire(spec); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if spec := os.Getenv(oneWayVar); spec != "" {
+		if err := oneWayMachine(spec); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -54,7 +54,7 @@ const wireMachines = 3
 // wireLoad is a run of three machines: what they send, and what comes.
 type wireLoad struct {
 	way      wireWay
-	epoch    time.Time
+	epoch    time.Time // that of machines in other processes has no monotonic reading: it is the host's
 	sent     atomic.Uint64
 	got      atomic.Uint64
 	mu       sync.Mutex
@@ -242,30 +242,51 @@ func (e *wireEnd) Deliver(from int, first uint64, payloads [][]byte) error {
 
 func (e *wireEnd) Room(int) { poke(e.room) }
 
+// newWireEnd returns machine me, of those with these addresses.
+func newWireEnd(load *wireLoad, me int, ln net.Listener, addrs []string) (e *wireEnd, err error) {
+	e = &wireEnd{load: load, me: me, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+	cfg := Config{ID: me, Run: "bench", Handler: e, Life: 1}
+	for id, addr := range addrs {
+		if id != me {
+			cfg.Peers = append(cfg.Peers, Peer{id, addr})
+		}
+	}
+	e.node, err = New(cfg, ln)
+	return e, err
+}
+
+// begin returns when all machines have begun.
+func (e *wireEnd) begin() {
+	n := e.node
+	_ = n.Connect(context.Background())
+	_, _ = n.Barrier(context.Background())
+	n.Begun()
+}
+
+// finish returns when all has come to where it goes.
+func (e *wireEnd) finish() {
+	e.node.Finish(context.Background())
+	e.node.Close(context.Background())
+}
+
 func newWireLinks(load *wireLoad) (*wireLinks, error) {
 	w := &wireLinks{}
 	lns, err := wireListeners()
 	if err != nil {
 		return nil, err
 	}
+	var addrs []string
+	for _, ln := range lns {
+		addrs = append(addrs, ln.Addr().String())
+	}
 	for me, ln := range lns {
-		e := &wireEnd{load: load, me: me, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
-		cfg := Config{ID: me, Run: "bench", Handler: e, Life: 1}
-		for id := range lns {
-			if id != me {
-				cfg.Peers = append(cfg.Peers, Peer{id, lns[id].Addr().String()})
-			}
-		}
-		if e.node, err = New(cfg, ln); err != nil {
+		e, err := newWireEnd(load, me, ln, addrs)
+		if err != nil {
 			return nil, err
 		}
 		w.nodes, w.ends = append(w.nodes, e.node), append(w.ends, e)
 	}
-	each(w.nodes, func(_ int, n *Node) {
-		_ = n.Connect(context.Background())
-		_, _ = n.Barrier(context.Background())
-		n.Begun()
-	})
+	each(w.nodes, func(i int, _ *Node) { w.ends[i].begin() })
 	for _, e := range w.ends {
 		go func() {
 			for range e.wake {
@@ -293,10 +314,7 @@ func (w *wireLinks) send(from, to int, payloads [][]byte) {
 func (w *wireLinks) consumed(at, from int, seq uint64) { w.nodes[at].Consumed(from, seq) }
 
 func (w *wireLinks) end() {
-	each(w.nodes, func(_ int, n *Node) {
-		n.Finish(context.Background())
-		n.Close(context.Background())
-	})
+	each(w.nodes, func(i int, _ *Node) { w.ends[i].finish() })
 }
 
 func (w *wireLinks) cost() (frames, bytes, writes uint64) {

@@ -22,6 +22,7 @@ var sections = []Section{
 		{What: "`report`", Of: whole + " BenchmarkReading/report", Time: "1x", Rival: "`wc -l`"},
 		{What: "`export --format csv`", Of: whole + " BenchmarkReading/csv", Time: "1x", Rival: "`cat`", Goal: Goal{Rate: 6e6}},
 		{What: "`export --format jsonl`", Of: whole + " BenchmarkReading/jsonl", Time: "1x", Rival: "`cat`", Goal: Goal{Rate: 6e6}},
+		{What: "`export --format csv -o FILE`", Of: whole + " BenchmarkReading/csv-file", Time: "1x", Rival: "`cat` into a file"},
 		{What: "`replay`", Of: whole + " BenchmarkReading/replay", Time: "1x", Rival: "`wc -l`", Goal: Goal{Rate: 10e6}},
 		{What: "`check`, in the process, 100 machines", Of: "pkg/trace BenchmarkCheck/machines=100", Time: "1x", Rival: "counting newlines"},
 		{What: "the same, 3 machines", Of: "pkg/trace BenchmarkCheck/machines=3", Time: "1x", Rival: "counting newlines"},
@@ -74,6 +75,7 @@ var sections = []Section{
 		{"system calls", Reading{"", "calls/message"}}, {"one way, p50, µs", Reading{"", "µs-delay"}},
 	}, Rows: []Row{
 		{What: "1, 5, 4 ticks/s: ours", Of: wire + "/rates=default/way=ours", Time: "1x", Whole: true, Most: 2, Flags: "-wire.time 60s"},
+		{What: "ours, in three processes", Of: "pkg/transport BenchmarkOneWay", Time: "1x", Most: 2, Flags: "-wire.time 60s"},
 		{What: "one `send` for each, as the original", Of: wire + "/rates=default/way=original", Time: "1x", Whole: true, Most: 2, Flags: "-wire.time 60s"},
 		{What: "one connection for each pair", Of: wire + "/rates=default/way=pair", Time: "1x", Whole: true, Most: 2, Flags: "-wire.time 60s"},
 		{What: "1,000 ticks/s: ours", Of: wire + "/rates=1kHz/way=ours", Time: "1x", Whole: true, Most: 2, Flags: "-wire.time 60s"},
@@ -88,6 +90,12 @@ var sections = []Section{
 		{"writes", Reading{"", "writes/message"}}, {"processor, % of a core", Reading{"", "%-core"}}, {"MB per process", Reading{"", "MB/process"}},
 	}, Rows: []Row{
 		{What: "rates 1, 5, 4", Of: whole + " BenchmarkMinute/default", Time: "1x"},
+	}},
+	{Name: "recovery", Set: Stages, Key: "messages for each kill of machine 0", Columns: []Column{
+		{"sent again", Reading{"", "resent/kill"}}, {"at most", Reading{"", "unconsumed/kill"}},
+	}, Rows: []Row{
+		{What: "rates 1, 5, 4", Of: whole + " BenchmarkRecovery/rates=default", Time: "1x", Most: 2},
+		{What: "200, 1,000, 800", Of: whole + " BenchmarkRecovery/rates=1kHz", Time: "1x", Most: 2},
 	}},
 	{Name: "pace", Set: Stages, Key: "rates, paced by", Columns: []Column{
 		{"rate error, ppm", Reading{"", "ppm"}}, {"phase at the end, µs", Reading{"", "end-µs"}}, {"p50 late, µs", Reading{"", "p50-µs"}}, {"p99", Reading{"", "p99-µs"}},

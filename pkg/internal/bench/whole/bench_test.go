@@ -51,7 +51,7 @@ var recorded = func() func(b *testing.B) (dir string, n uint64) {
 
 // BenchmarkReading reads a run of ten million events of three machines by the command
 // line, in turns with wc -l on the same logs, or, where as much is written, with cat. What is
-// written goes to /dev/null. MB is the largest memory.
+// written goes to /dev/null, or both to files. MB is the largest memory.
 func BenchmarkReading(b *testing.B) {
 	needsTool(b, "wc")
 	needsTool(b, "cat")
@@ -59,13 +59,15 @@ func BenchmarkReading(b *testing.B) {
 		name string
 		args []string
 		tool []string
+		file bool
 	}{
-		{"check", []string{"check"}, []string{"wc", "-l"}},
-		{"stats", []string{"stats"}, []string{"wc", "-l"}},
-		{"report", []string{"report", "--quiet", "--out", "-"}, []string{"wc", "-l"}},
-		{"csv", []string{"export", "--format", "csv"}, []string{"cat"}},
-		{"jsonl", []string{"export", "--format", "jsonl"}, []string{"cat"}},
-		{"replay", []string{"replay"}, []string{"wc", "-l"}},
+		{"check", []string{"check"}, []string{"wc", "-l"}, false},
+		{"stats", []string{"stats"}, []string{"wc", "-l"}, false},
+		{"report", []string{"report", "--quiet", "--out", "-"}, []string{"wc", "-l"}, false},
+		{"csv", []string{"export", "--format", "csv"}, []string{"cat"}, false},
+		{"jsonl", []string{"export", "--format", "jsonl"}, []string{"cat"}, false},
+		{"csv-file", []string{"export", "--format", "csv"}, []string{"cat"}, true},
+		{"replay", []string{"replay"}, []string{"wc", "-l"}, false},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			dir, n := recorded(b)
@@ -73,12 +75,21 @@ func BenchmarkReading(b *testing.B) {
 			null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 			require.NoError(b, err)
 			defer null.Close()
+			args, to := append(c.args, dir), null
+			if c.file {
+				out, remove := newDir(b)
+				defer remove()
+				args = append(c.args, "-o", filepath.Join(out, "ours"), dir)
+				to, err = os.Create(filepath.Join(out, "theirs"))
+				require.NoError(b, err)
+				defer to.Close()
+			}
 			var ours, rival time.Duration
 			var peak float64
 			for range b.N {
-				p := launcher(b, null, append(c.args, dir)...)
+				p := launcher(b, null, args...)
 				ours, peak = ours+p.took, max(peak, p.peak)
-				rival += start(b, null, nil, c.tool[0], append(c.tool[1:], logs...)...).took
+				rival += start(b, to, nil, c.tool[0], append(c.tool[1:], logs...)...).took
 			}
 			total := float64(n) * float64(b.N)
 			b.ReportMetric(0, "ns/op")
