@@ -34,6 +34,7 @@ func FuzzRun(f *testing.F) {
 	f.Add(zero, strings.Replace(one, "from=0 ", "from=2147483647 ", 1))
 	f.Add("", one)
 	f.Add(zero[:strings.Index(zero, at+"0: receive")], strings.ReplaceAll(one, "T17", "T10"))
+	f.Add(strings.Replace(zero, "0: receive", "0: recve", 1), one)
 	f.Fuzz(func(t *testing.T, zero, one string) {
 		dir := t.TempDir()
 		paths := []string{filepath.Join(dir, "vm_0_1.log"), filepath.Join(dir, "vm_1_1.log")}

@@ -259,12 +259,14 @@ func (r *replayer) take(p *player) error {
 	}
 	// By its own clock a machine may receive before the message was sent, and so come to the
 	// front: not before this one has left it.
-	err := r.advance(p)
+	if err := r.advance(p); err != nil {
+		return err
+	}
 	for _, w := range r.woken {
 		r.ready.push(w)
 	}
 	r.woken = r.woken[:0]
-	return err
+	return nil
 }
 
 func (r *replayer) step(p *player) error {
