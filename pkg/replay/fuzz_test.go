@@ -33,7 +33,8 @@ func FuzzRun(f *testing.F) {
 	f.Add(zero, strings.Replace(one, "queue=1 ", "queue=9223372036854775807 ", 1))
 	f.Add(zero, strings.Replace(one, "from=0 ", "from=2147483647 ", 1))
 	f.Add("", one)
-	f.Add(zero[:strings.Index(zero, at+"0: receive")], strings.ReplaceAll(one, "T17", "T10"))
+	sends, _, _ := strings.Cut(zero, at+"0: receive")
+	f.Add(sends, strings.ReplaceAll(one, "T17", "T10"))
 	f.Add(strings.Replace(zero, "0: receive", "0: recve", 1), one)
 	f.Fuzz(func(t *testing.T, zero, one string) {
 		dir := t.TempDir()
