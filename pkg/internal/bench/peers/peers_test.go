@@ -51,13 +51,14 @@ var simulators = []peer{
 // errMissing says that a peer is not installed.
 var errMissing = errors.New("missing")
 
-// python returns a program for SimPy: it has to be Debian's Python that finds it.
+// python returns a program for SimPy: it has to be Debian's Python that finds it. (The
+// directory here is a simpy to it as well, but an empty one.)
 func python(program string) (string, error) {
 	file, err := filepath.Abs(filepath.Join("simpy", program+".py"))
 	if err != nil {
 		return "", err
 	}
-	if exec.Command("/usr/bin/python3", "-c", "import simpy").Run() != nil {
+	if exec.Command("/usr/bin/python3", "-c", "from simpy import Environment").Run() != nil {
 		return "", errMissing
 	}
 	return file, nil
