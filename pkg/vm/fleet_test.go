@@ -676,13 +676,25 @@ func TestStopBeforeTheFirstTick(t *testing.T) {
 // What Watch hears: the phases in their order, and in the end the result.
 func TestWatch(t *testing.T) {
 	var heard []summary.Status // no lock: the race detector holds Run to its word
+	often := make(chan struct{})
 	f := newFleet(t, []string{"1000", "max"}, func(id int, cfg *Config) {
+		cfg.Duration = 0
 		if id == 0 {
 			cfg.WatchEvery = 100 * time.Microsecond
-			cfg.Watch = func(s summary.Status) { heard = append(heard, s) }
+			cfg.Watch = func(s summary.Status) {
+				if heard = append(heard, s); len(heard) == 20 {
+					close(often)
+				}
+			}
 		}
 	})
-	f.run()
+	f.start(0)
+	f.start(1)
+	soon(t, "it is told now and then", often)
+	for _, stop := range f.stops {
+		stop(StopWithin{deadline})
+	}
+	f.wait()
 	order := map[summary.Phase]int{summary.Connecting: 0, summary.Running: 1, summary.Ending: 2, summary.Done: 3}
 	phases := map[summary.Phase]int{}
 	before := summary.Status{Phase: summary.Connecting}
@@ -697,7 +709,8 @@ func TestWatch(t *testing.T) {
 	}
 	assert.Equal(t, 1, phases[summary.Connecting])
 	assert.Equal(t, 1, phases[summary.Done])
-	assert.Greater(t, phases[summary.Running], 10, "it is told now and then")
+	assert.Greater(t, phases[summary.Running], 10)
+	require.NoError(t, f.errs[0])
 	assert.Equal(t, f.results[0], before.Machine)
 	assert.Equal(t, f.results[0].Steps, before.Steps)
 }
