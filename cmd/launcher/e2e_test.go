@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
@@ -45,6 +46,9 @@ var atTheEnd []func()
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if signal.Ignored(os.Interrupt) { // as a shell has it for what is in the background; the scripts are to hear it
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	}
 	os.Exit(func() int {
 		var err error
 		if bin, err = os.MkdirTemp("", "lamport-e2e-"); err != nil {

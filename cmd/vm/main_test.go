@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,10 @@ const asVM = "LAMPORT_TEST_VM"
 func TestMain(m *testing.M) {
 	if os.Getenv(asVM) != "" {
 		main()
+	}
+	// A process under the race detector otherwise sleeps a second at its end.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -63,18 +68,28 @@ func execute(ctx context.Context, args ...string) (code int, stdout, stderr stri
 	return code, out.String(), errs.String()
 }
 
-// freePorts returns ports that nobody listens on.
+// freePorts returns ports that nobody listens on. They are below those that systems give out on
+// demand, else somebody could have one before the test does, and no two tests get the same.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
 	var ports []string
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		defer func() { _ = ln.Close() }()
-		ports = append(ports, strconv.Itoa(ln.Addr().(*net.TCPAddr).Port))
+	for len(ports) < n {
+		port := fmt.Sprint(25000 + nextPort.Add(1)%7000)
+		ln, err := net.Listen("tcp", ":"+port)
+		if err != nil {
+			continue
+		}
+		_ = ln.Close()
+		ports = append(ports, port)
 	}
 	return ports
 }
+
+var nextPort = func() *atomic.Uint32 {
+	var n atomic.Uint32
+	n.Store(uint32(os.Getpid()) * 50) // beside another run of the tests
+	return &n
+}()
 
 func empty(t *testing.T, dir string) {
 	t.Helper()
@@ -410,14 +425,14 @@ func (deaf) Deliver(int, uint64, [][]byte) error { return nil }
 func (deaf) Room(int)                            {}
 
 // newPeer starts machine 1 of two, which never ticks and never ends, and returns
-// its address. It has a past with the other, or none.
-func newPeer(t *testing.T, port string, past []transport.Past) (addr string) {
+// its address. It has a past with the other, and the secret of their link, or none.
+func newPeer(t *testing.T, port string, secrets []transport.Secret, past []transport.Past) (addr string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	peer, err := transport.New(transport.Config{
 		ID: 1, Run: "by-hand", Life: 1, Handler: deaf{},
-		Peers: []transport.Peer{{ID: 0, Addr: "127.0.0.1:" + port}}, Past: past,
+		Peers: []transport.Peer{{ID: 0, Addr: "127.0.0.1:" + port}}, Secrets: secrets, Past: past,
 	}, ln)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -443,7 +458,7 @@ func TestDeathInTheRun(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "vm_0_max.log"), []byte(
 		"2026-11-22T17:13:40.066633Z [INFO]  vm-0: start: version=1 run=by-hand machines=2 rate=max seed=42 die=10 peers=1\n"+
 			"2026-11-22T17:13:41.066640Z [INFO]  vm-0: receive: step=1 clock=18446744073709551614 queue=0 from=1 seq=1 sent=18446744073709551613\n"), 0o666))
-	peer := newPeer(t, port, []transport.Past{{Peer: 0, Sent: 1}})
+	peer := newPeer(t, port, []transport.Secret{{15: 2}}, []transport.Past{{Peer: 0, Sent: 1}})
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "vm_0_max.links"), fmt.Appendf(nil,
 		`{"format": 1, "run": "by-hand", "id": 0, "machines": 2, "life": 1, "links": [{"peer": 1, "addr": %q, "to": "%032x", "from": "%032x"}]}`, peer, 1, 2), 0o600))
 	ctx, cancel := context.WithTimeout(t.Context(), deadline)
@@ -558,7 +573,7 @@ func TestSupervisorGoes(t *testing.T) {
 // Before it goes, it can say how long to wait for machines that may not answer.
 func TestSupervisorShortensTheLinger(t *testing.T) {
 	port := freePorts(t, 1)[0]
-	peer := newPeer(t, port, nil)
+	peer := newPeer(t, port, nil, nil)
 	stdin, _, running, end := supervise("--id", "0", "--port", port, "--peers", peer, "--log-dir", t.TempDir(), "--duration", "0", "--linger", "1h")
 	soon(t, "the run", running)
 	_, err := io.WriteString(stdin, "10ms\n")

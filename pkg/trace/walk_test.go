@@ -49,14 +49,18 @@ func order(t require.TestingT, run *trace.Run, o trace.Options) ([]visited, *tra
 // pairs by brute force.
 func respects(t require.TestingT, n *naive, events []visited) {
 	place := make(map[naiveEvent]int)
-	for i, e := range events {
-		require.NotContains(t, place, e.naiveEvent)
+	for i, e := range events { // of many runs, so require is called where something is wrong
+		if _, twice := place[e.naiveEvent]; twice {
+			require.Fail(t, "an event twice", "%v", e.naiveEvent)
+		}
 		place[e.naiveEvent] = i
 	}
 	edges := n.edges()
 	for e, i := range place {
 		for after := range reach(edges, e) {
-			require.Less(t, i, place[after], "%v happened before %v", e, after)
+			if i >= place[after] {
+				require.Fail(t, "not in order", "%v happened before %v", e, after)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -428,33 +429,36 @@ func consumeAll(t testing.TB, nodes []*Node, i int) func(from int, last uint64) 
 // The same over TCP, with resets, which destroy what is under way in both
 // directions; the places are drawn.
 func TestResetsAnywhereInAShortConversation(t *testing.T) {
+	t.Parallel()
 	const count = 20
 	for round := range 50 {
-		r := newResetter(uint64(round), 12, func(rng int) int { return rng % 200 })
-		nodes, boxes := mesh(t, 2, func(c *Config) { c.Dial = r.dial })
-		for i, b := range boxes {
-			b.onDeliver = consumeAll(t, nodes, i)
-		}
-		connect(t, nodes)
-		ctx := within(t)
-		var finished [2]context.Context
-		var finish [2]context.CancelFunc
-		for i := range nodes {
-			finished[i], finish[i] = context.WithCancel(ctx)
-		}
-		each(nodes, func(i int, n *Node) {
-			waitForAll(ctx, t, n)
-			for seq := range uint64(count) {
-				n.Send(1-i, numbered(seq+1))
+		t.Run(strconv.Itoa(round), func(t *testing.T) {
+			t.Parallel() // they mostly wait to dial again
+			r := newResetter(uint64(round), 12, func(rng int) int { return rng % 200 })
+			nodes, boxes := mesh(t, 2, func(c *Config) { c.Dial = r.dial })
+			for i, b := range boxes {
+				b.onDeliver = consumeAll(t, nodes, i)
 			}
-			assert.Empty(t, n.Finish(ctx))
-			finish[i]()
-			n.Close(finished[1-i]) // for which BYE is awaited, and it may be lost
+			connect(t, nodes)
+			ctx := within(t)
+			var finished [2]context.Context
+			var finish [2]context.CancelFunc
+			for i := range nodes {
+				finished[i], finish[i] = context.WithCancel(ctx)
+			}
+			each(nodes, func(i int, n *Node) {
+				waitForAll(ctx, t, n)
+				for seq := range uint64(count) {
+					n.Send(1-i, numbered(seq+1))
+				}
+				assert.Empty(t, n.Finish(ctx))
+				finish[i]()
+				n.Close(finished[1-i]) // for which BYE is awaited, and it may be lost
+			})
+			for i, b := range boxes {
+				b.check(t)
+				assert.EqualValues(t, count, b.got(1-i), "machine %d", i)
+			}
 		})
-		for i, b := range boxes {
-			b.check(t)
-			assert.EqualValues(t, count, b.got(1-i), "machine %d", i)
-		}
-		require.False(t, t.Failed(), "round %d", round)
 	}
 }

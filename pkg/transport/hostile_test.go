@@ -449,7 +449,7 @@ func TestVersion1(t *testing.T) {
 func TestSettledByThePast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := startDuet(t, func(c *Config) { c.Past = []Past{{Peer: 1, Secret: puppetSecret, Consumed: 2}} })
-		go func() { _ = d.rejoin(t.Context(), time.Now()) }()
+		require.NoError(t, d.rejoin(t.Context(), time.Now()))
 		s := stranger{t, func() (net.Conn, error) { return d.net.dialer(-1)(t.Context(), "", "0") }}
 		answer, _ := s.ask(hello{version: Version, machines: 2, from: 1, life: 9, secret: Secret{9}, window: 10, run: "test"}.frame())
 		assert.Equal(t, toldStrangers, answer)

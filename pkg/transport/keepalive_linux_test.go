@@ -69,6 +69,7 @@ func TestHostThatIsGoneIsNoticed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
+	t.Parallel()
 	h := newFarHost(t)
 	ln, err := net.Listen("tcp", h.here+":0")
 	require.NoError(t, err)

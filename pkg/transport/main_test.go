@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -28,6 +29,11 @@ func TestMain(m *testing.M) {
 	}
 	if kind := os.Getenv(receiverVar); kind != "" {
 		os.Exit(receiver(kind))
+	}
+	flag.Parse()
+	// Those that can run side by side wait for the clock.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }

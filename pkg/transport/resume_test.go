@@ -180,6 +180,7 @@ func TestPast(t *testing.T) {
 			start := time.Now().Add(-time.Minute)
 			rejoined := make(chan error)
 			go func() { rejoined <- d.rejoin(within(t), start) }()
+			synctest.Wait() // where it is known who is where, it has nothing to wait for
 			d.accept(t, welcome{window: 10, consumed: 8, held: 10})
 			require.NoError(t, <-rejoined)
 			if known == AnyID { // the link stands before the run's time is known

@@ -246,10 +246,12 @@ func TestMissingNamesWhoCallsFromElsewhere(t *testing.T) {
 		}
 	})
 	t.Cleanup(func() { each(nodes, func(_ int, n *Node) { n.Close(cancelled()) }) })
+	var connecting sync.WaitGroup
+	defer connecting.Wait()
 	ctx, cancel := context.WithCancel(within(t))
 	defer cancel()
 	for _, n := range nodes {
-		go func() { _ = n.Connect(ctx) }()
+		connecting.Go(func() { _ = n.Connect(ctx) })
 	}
 	eventually(t, "it is turned away", func() bool { return len(nodes[0].callers.all()) > 0 })
 	missing := nodes[0].missing()

@@ -195,7 +195,7 @@ func TestClockIsSetInARun(t *testing.T) {
 		t.Run(step.String(), func(t *testing.T) {
 			t.Parallel()
 			const duration = 2 * time.Second
-			watch, there := after(100)
+			watch, there := after(20)
 			var set atomic.Int64
 			f := newParallelFleet(t, []string{"200", "100"}, func(id int, cfg *Config) {
 				cfg.Duration = duration
@@ -211,7 +211,8 @@ func TestClockIsSetInARun(t *testing.T) {
 			soon(t, "some events", there)
 			set.Store(int64(step))
 			kill()
-			began := read(t, f.logName(0))[0].Time()
+			records := read(t, f.logName(0))
+			began := records[0].Time()
 			var start time.Time
 			f.cfgs[0].Watch = func(s summary.Status) {
 				if s.Phase == summary.Running {
@@ -224,7 +225,7 @@ func TestClockIsSetInARun(t *testing.T) {
 			assert.GreaterOrEqual(t, time.Since(began), duration, "it has not ended before its time")
 			assert.WithinDuration(t, began, start, sameTime)
 			assert.EqualValues(t, 400, f.results[0].Steps+f.results[0].Missed)
-			assert.Greater(t, f.results[0].Steps, uint64(150))
+			assert.Greater(t, f.results[0].Steps, uint64(len(records)), "it has gone on")
 			requireCorrect(t, f.cfgs[0].LogDir)
 		})
 	}

@@ -95,7 +95,7 @@ func TestRunIsStoppedInAPartition(t *testing.T) {
 	}
 	stopped := time.Now()
 	for _, stop := range f.stops {
-		stop(nil)
+		stop(StopWithin{deadline})
 	}
 	f.wait()
 	f.check()

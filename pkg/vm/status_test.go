@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -13,23 +12,30 @@ import (
 // A machine says that its next step waits for a full link, and for no longer than it
 // does; and how late its last tick was.
 func TestStallsAndLatenessAreReported(t *testing.T) {
-	var heard []summary.Status
-	f := newFleet(t, []string{"500", "0.5"}, func(id int, cfg *Config) {
-		cfg.Window, cfg.Die = 1, 1 // as in TestStallUntilTheEndOfTheRun
+	var stalled, last summary.Status
+	there := make(chan struct{})
+	f := newFleet(t, []string{"500", "0.01"}, func(id int, cfg *Config) {
+		cfg.Window, cfg.Die, cfg.Duration = 1, 1, 0 // as in TestStallUntilTheEndOfTheRun
 		if id == 0 {
 			cfg.WatchEvery = time.Millisecond
-			cfg.Watch = func(s summary.Status) { heard = append(heard, s) }
+			cfg.Watch = func(s summary.Status) {
+				if last = s; s.Stalled && !stalled.Stalled {
+					stalled = s
+					close(there)
+				}
+			}
 		}
 	})
-	f.run()
-	stalled := slices.IndexFunc(heard, func(s summary.Status) bool { return s.Stalled })
-	if assert.GreaterOrEqual(t, stalled, 0, "it is stalled for nearly all of its run") {
-		s := heard[stalled]
-		assert.Equal(t, summary.Running, s.Phase)
-		assert.EqualValues(t, 1, s.Sent)
-		assert.Positive(t, s.Late, "its only tick could not come at the very instant")
+	f.start(0)
+	f.start(1)
+	soon(t, "a stall", there)
+	for _, stop := range f.stops {
+		stop(StopWithin{deadline})
 	}
-	last := heard[len(heard)-1]
+	f.wait()
+	assert.Equal(t, summary.Running, stalled.Phase)
+	assert.EqualValues(t, 1, stalled.Sent)
+	assert.Positive(t, stalled.Late, "its only tick could not come at the very instant")
 	assert.Equal(t, summary.Done, last.Phase)
 	assert.False(t, last.Stalled)
 }

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 // A process that was held goes on where it was.
 func TestHold(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), asEcho+"=1")
+	cmd.Env = append(os.Environ(), asEcho+"=1", "GORACE=atexit_sleep_ms=0") // else it sleeps a second at its end
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()
