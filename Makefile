@@ -29,9 +29,10 @@ build: ## build bin/launcher and bin/vm
 run: build ## run the default cluster (DURATION=10s shortens it, ARGS='--seed 7' adds flags)
 	@bin/launcher run --duration $(DURATION) $(ARGS)
 
+# A process under the race detector otherwise sleeps a second at its end.
 test: page-tools ## run all tests
 	@$(if $(RACE),,echo 'no C compiler: the race detector is off';) \
-	$(GO) test $(RACE) -timeout 20m ./...
+	GORACE=atexit_sleep_ms=0 $(GO) test $(RACE) -timeout 20m ./...
 
 test-kubernetes: ## hold the objects for Kubernetes against its own code (a module of its own, which builds for minutes)
 	cd deploy/kubernetes/validate && $(GO) test -count 1 .
