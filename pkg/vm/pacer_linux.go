@@ -11,6 +11,7 @@ import (
 // gather this thread's timers with others (50 µs by default), and not to let it wait
 // for threads that have work for long. It returns what undoes that.
 func tuneThread() (undo func()) {
+	over := ours.beExact()
 	runtime.LockOSThread()
 	before, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
@@ -21,6 +22,7 @@ func tuneThread() (undo func()) {
 			_ = unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(before), 0, 0, 0)
 		}
 		runtime.UnlockOSThread()
+		over()
 	}
 }
 

@@ -221,7 +221,7 @@ func (r *runner) join(ctx context.Context) (time.Time, error) {
 		return time.Time{}, ctx.Err()
 	}
 	r.steps.watcher.enter(summary.Connecting)
-	defer growHeap()()
+	defer ours.begin()()
 	if r.past.begun() {
 		return r.rejoin(ctx)
 	}
