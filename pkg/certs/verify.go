@@ -54,8 +54,8 @@ func subject(cert *x509.Certificate) string {
 }
 
 // passport is what a chain of certificates has proved that authorities of the run vouch
-// for. Each machine is met twice, as one that dials and one that is dialled, and the
-// signatures of its chain cost as much as a good part of the handshake.
+// for. A machine is met again whenever a connection is made anew, all of them at once after a
+// partition, and the signatures of its chain are a good part of what a handshake costs.
 type passport struct {
 	name        Name
 	from, until time.Time // in between, all of the chain is valid
