@@ -76,20 +76,23 @@ type side struct {
 
 func newCertifier(r *Run, o Options, point uint64, bytes int) *certifier {
 	present := len(r.Present())
-	links := newLinks(r.Machines, present)
-	c := &certifier{checker: newChecker(r, links, o.All), point: point}
+	c := &certifier{checker: newChecker(r, newLinks(r.Machines, present), o.All), point: point}
 	room := uint64(bytes/8) / uint64(max(1, present*(present-1)))
 	c.keep = 1 << bits.Len64(min(max(room, fewestStamps), mostStamps)) >> 1
-	for i, a := range c.checker.accounts {
-		s := &solo{certifier: c, checker: c.checker.alone(), account: a, index: i}
-		if links.dense != nil {
-			s.dense = make([]side, r.Machines)
-		} else {
-			s.some = make(map[int]*side)
-		}
-		c.solos = append(c.solos, s)
-	}
+	c.solos = make([]*solo, present)
 	return c
+}
+
+// newSolo is called by the goroutine that is to read the log, so that what it writes there again
+// and again is not in a cache line with what others write.
+func (c *certifier) newSolo(index int) *solo {
+	s := &solo{certifier: c, checker: c.checker.alone(), account: c.checker.accounts[index], index: index}
+	if c.checker.links.dense != nil {
+		s.dense = make([]side, c.checker.verdict.Machines)
+	} else {
+		s.some = make(map[int]*side)
+	}
+	return s
 }
 
 // run returns the verdict, nil if there is none.
@@ -120,7 +123,9 @@ func (c *certifier) read() {
 		if i >= len(c.solos) {
 			return
 		}
-		if !c.solos[i].read(batch) {
+		s := c.newSolo(i)
+		c.solos[i] = s
+		if !s.read(batch) {
 			c.odd.Store(true)
 		}
 	}
@@ -176,13 +181,14 @@ func (s *solo) read(batch []logging.Entry) bool {
 // lines holds lines against the laws.
 func (s *solo) lines(entries []logging.Entry) {
 	var few [2]passage
+	step := Step{Machine: s.account.id, Index: s.index}
 	for i := range entries {
 		e := &entries[i]
-		step := Step{Machine: s.account.id, Index: s.index, Line: e.Line, Micro: e.UnixMicro}
+		step.Line, step.Micro = e.Line, e.UnixMicro
+		step.Event, step.Other, step.Sent = nil, e.Other, nil
 		passages := few[:0]
 		switch {
 		case e.Other != nil:
-			step.Other = e.Other
 		case e.Event.Kind == event.Receive:
 			m := &e.Event.Messages()[0]
 			s.flight.Clock = m.Sent

@@ -48,6 +48,8 @@ type account struct {
 	end     end
 	marked  int64  // when the run's progress was last looked at
 	haste   *haste // nil: no pace, or none that is known to be kept
+
+	_ [56]byte // fills the cache line: the next account may be another processor's to write to
 }
 
 // prior is what a line must follow from.
@@ -104,9 +106,13 @@ func (c *checker) join(own *checker) {
 
 // account returns what is remembered of a machine, nil where it has no log.
 func (c *checker) account(id int) *account {
-	if id < len(c.accounts) && c.accounts[id].id == id { // no smaller one is missing
+	if id < len(c.roster) && c.roster[id] == id { // no smaller one is missing
 		return c.accounts[id]
 	}
+	return c.find(id)
+}
+
+func (c *checker) find(id int) *account {
 	if i, ok := c.roster.index(id); ok {
 		return c.accounts[i]
 	}
