@@ -106,13 +106,6 @@ func (c *checker) join(own *checker) {
 
 // account returns what is remembered of a machine, nil where it has no log.
 func (c *checker) account(id int) *account {
-	if id < len(c.roster) && c.roster[id] == id { // no smaller one is missing
-		return c.accounts[id]
-	}
-	return c.find(id)
-}
-
-func (c *checker) find(id int) *account {
 	if i, ok := c.roster.index(id); ok {
 		return c.accounts[i]
 	}
