@@ -31,7 +31,8 @@ func (r *Run) certify(o Options) *Verdict {
 }
 
 const (
-	// stampBytes is how much the stamps that the senders keep may take together.
+	// stampBytes is how much the stamps that the senders keep may take together, unless each link
+	// has the fewest.
 	stampBytes = 8 << 20
 	// mostStamps is how many a link needs at most: in a run with the usual window, no more
 	// messages are underway on a link.
@@ -57,7 +58,7 @@ type certifier struct {
 
 // solo is one log, read by itself.
 type solo struct {
-	*certifier
+	of      *certifier
 	checker *checker // which counts for this log alone
 	account *account
 	index   int
@@ -86,7 +87,7 @@ func newCertifier(r *Run, o Options, point uint64, bytes int) *certifier {
 // newSolo is called by the goroutine that is to read the log, so that what it writes there again
 // and again is not in a cache line with what others write.
 func (c *certifier) newSolo(index int) *solo {
-	s := &solo{certifier: c, checker: c.checker.alone(), account: c.checker.accounts[index], index: index}
+	s := &solo{of: c, checker: c.checker.alone(), account: c.checker.accounts[index], index: index}
 	if c.checker.links.dense != nil {
 		s.dense = make([]side, c.checker.verdict.Machines)
 	} else {
@@ -102,7 +103,7 @@ func (c *certifier) run() *Verdict {
 	}
 	var readers sync.WaitGroup
 	for range min(len(c.solos), max(manyLogs, 2*runtime.GOMAXPROCS(0))) {
-		readers.Go(c.read)
+		readers.Go(c.readLogs)
 	}
 	readers.Wait()
 	if c.odd.Load() || !c.fits() {
@@ -115,8 +116,8 @@ func (c *certifier) run() *Verdict {
 	return v
 }
 
-// read reads one log after the other, until none is left.
-func (c *certifier) read() {
+// readLogs reads one log after the other, until none is left.
+func (c *certifier) readLogs() {
 	batch := make([]logging.Entry, soloBatch)
 	for !c.odd.Load() {
 		i := int(c.next.Add(1)) - 1
@@ -161,7 +162,7 @@ func (s *solo) read(batch []logging.Entry) bool {
 		return false
 	}
 	defer func() { _ = source.Close() }()
-	for err == nil && !s.odd.Load() {
+	for err == nil && !s.of.odd.Load() {
 		var n int
 		n, err = NextBatch(source, batch)
 		s.lines(batch[:n])
@@ -213,7 +214,7 @@ func (s *solo) send(ev *event.Event, m *event.Message) passage {
 	}
 	e := s.side(to)
 	if s.checker.account(to) != nil { // else nobody will ask
-		e.send(uint64(ev.Clock), s.point, s.keep)
+		e.send(uint64(ev.Clock), s.of.point, s.of.keep)
 	}
 	return passage{outcome: underway, link: &e.link}
 }
@@ -228,7 +229,7 @@ func (s *solo) receive(m *event.Message) passage {
 	if s.checker.account(from) == nil {
 		return passage{outcome: unknown, link: &e.link}
 	}
-	e.received = fold(e.received, s.point, uint64(m.Sent))
+	e.received = fold(e.received, s.of.point, uint64(m.Sent))
 	return passage{outcome: arrived, link: &e.link}
 }
 
@@ -263,7 +264,7 @@ func (s *solo) sides() func(yield func(int, *side) bool) {
 
 // sent reports whether a machine was sent what it has received, as its end has it.
 func (s *solo) sent(to int, received *side) bool {
-	digest, ok := s.side(to).digest(received.receives, s.point, s.keep)
+	digest, ok := s.side(to).digest(received.receives, s.of.point, s.of.keep)
 	return ok && digest == received.received
 }
 
