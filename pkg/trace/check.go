@@ -48,6 +48,8 @@ type account struct {
 	end     end
 	marked  int64  // when the run's progress was last looked at
 	haste   *haste // nil: no pace, or none that is known to be kept
+
+	_ [56]byte // fills the cache line: the next account may be another processor's to write to
 }
 
 // prior is what a line must follow from.
@@ -81,11 +83,29 @@ func newChecker(r *Run, links *links, all bool) *checker {
 	return c
 }
 
+// alone returns a checker for the lines of one log, in which its own account is all that it
+// changes. What it counts is for c to join.
+func (c *checker) alone() *checker {
+	own := *c
+	own.verdict = Verdict{Machines: c.verdict.Machines, Broken: make(map[Law]uint64)}
+	return &own
+}
+
+// join takes in what a checker of one log has seen, in which no law is broken.
+func (c *checker) join(own *checker) {
+	v := &own.verdict
+	c.verdict.Events += v.Events
+	c.verdict.Sent += v.Sent
+	c.verdict.Received += v.Received
+	c.verdict.Unmatched += v.Unmatched
+	c.ran = max(c.ran, own.ran)
+	if own.first != nil {
+		c.ofOneRun(own.first)
+	}
+}
+
 // account returns what is remembered of a machine, nil where it has no log.
 func (c *checker) account(id int) *account {
-	if id < len(c.accounts) && c.accounts[id].id == id { // no smaller one is missing
-		return c.accounts[id]
-	}
 	if i, ok := c.roster.index(id); ok {
 		return c.accounts[i]
 	}
@@ -221,11 +241,16 @@ func (c *checker) started(a *account, s *Step) {
 	} else if !isAllOthers(start.Peers, a.id, start.Machines) {
 		c.violate(LawRun, fmt.Sprintf("the peers of machine %d are not the %s of 0 to %d", a.id, figure.Plural(start.Machines-1, "other"), start.Machines-1), a.at(s.Line))
 	}
+	c.ofOneRun(a)
+}
+
+// ofOneRun holds a start line against that of the first log that has shown its own.
+func (c *checker) ofOneRun(a *account) {
 	if c.first == nil {
 		c.first = a
 		return
 	}
-	f := &c.first.start.Start
+	start, f := &a.start.Start, &c.first.start.Start
 	var differs []string
 	if start.Run != f.Run {
 		differs = append(differs, fmt.Sprintf("run %.64q here, %.64q there", start.Run, f.Run))
@@ -237,7 +262,7 @@ func (c *checker) started(a *account, s *Step) {
 		differs = append(differs, fmt.Sprintf("a die of %s here, %d there", figure.Plural(start.Die, "face"), f.Die))
 	}
 	if differs != nil {
-		c.violate(LawRun, "two logs are not of one run: "+strings.Join(differs, ", "), a.at(s.Line), c.first.at(c.first.start.Line))
+		c.violate(LawRun, "two logs are not of one run: "+strings.Join(differs, ", "), a.at(a.start.Line), c.first.at(c.first.start.Line))
 	}
 }
 

@@ -60,7 +60,7 @@ func FuzzWalk(f *testing.F) {
 		if run == nil {
 			return
 		}
-		v, err := run.Walk(trace.Options{All: true})
+		v, err := verdict(t, run, trace.Options{All: true})
 		state, laws, naiveErr := naiveCheck(t, run.Dir)
 		if err != nil {
 			require.Error(t, naiveErr)

@@ -332,7 +332,7 @@ func TestGoodRunsAreCorrect(t *testing.T) {
 	shelf := newShelf(t)
 	rapid.Check(t, func(t *rapid.T) {
 		run := shelf.open(t, goodRun(t))
-		v, err := run.Walk(trace.Options{})
+		v, err := verdict(t, run, trace.Options{})
 		require.NoError(t, err)
 		require.Equal(t, trace.Correct, v.State, "%v", v)
 		require.Equal(t, v.Sent, v.Received+v.Pending)
@@ -345,7 +345,7 @@ func TestGoodRunsAreCorrect(t *testing.T) {
 // agrees holds a walk of a mutant against the dumb twin, and returns the verdict, or
 // nil where the logs cannot be read.
 func agrees(t *rapid.T, run *trace.Run) *trace.Verdict {
-	v, err := run.Walk(trace.Options{All: true})
+	v, err := verdict(t, run, trace.Options{All: true})
 	state, laws, naiveErr := naiveCheck(t, run.Dir)
 	if err != nil {
 		var at *logging.Error

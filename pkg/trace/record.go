@@ -3,6 +3,7 @@ package trace
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,20 +141,7 @@ func (c *checker) early() (open []string) {
 	if c.plan.duration == 0 {
 		return nil
 	}
-	last, stopped := int64(math.MinInt64), 0
-	for _, a := range c.accounts {
-		if a != nil {
-			c.ran = max(c.ran, a.byTicks())
-			last = max(last, a.micro)
-		}
-		if a != nil && a.hasStopped() {
-			stopped++
-		}
-	}
-	for _, a := range c.accounts {
-		if a == nil || a.start == nil || a.stop == nil || !c.endedBefore(a, last) || c.waited(a) {
-			continue
-		}
+	for _, a := range c.leavers() {
 		ran := between(a.began, a.micro)
 		if ran < a.byTicks() || ran > c.plan.duration { // the clock was set
 			ran = max(a.byTicks(), a.end.ran)
@@ -161,12 +149,32 @@ func (c *checker) early() (open []string) {
 		open = append(open, fmt.Sprintf("machine %d ended after %s of %s, and others went on: what it would have done is not known",
 			a.id, figure.Duration(ran), figure.Duration(c.plan.duration)))
 	}
-	if open == nil && stopped == len(c.accounts) {
+	if open == nil && !slices.ContainsFunc(c.accounts, func(a *account) bool { return !a.hasStopped() }) {
 		if text := c.short(); text != "" {
 			c.verdict.Remarks = append(c.verdict.Remarks, text)
 		}
 	}
 	return open
+}
+
+// leavers returns the machines that came to their end much earlier than others. How far those
+// were by then follows from the order in which lines are taken in; where each log is taken in
+// for itself, it returns these and perhaps more.
+func (c *checker) leavers() (left []*account) {
+	if c.plan.duration == 0 {
+		return nil
+	}
+	last := int64(math.MinInt64)
+	for _, a := range c.accounts {
+		c.ran = max(c.ran, a.byTicks())
+		last = max(last, a.micro)
+	}
+	for _, a := range c.accounts {
+		if a.start != nil && a.stop != nil && c.endedBefore(a, last) && !c.waited(a) {
+			left = append(left, a)
+		}
+	}
+	return left
 }
 
 // endedBefore reports whether a machine did nothing any more while others executed

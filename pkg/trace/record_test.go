@@ -262,7 +262,7 @@ func TestHonestRunsAreCorrectWhateverTheHostDoes(t *testing.T) {
 		h := anyHost(t)
 		l, _ := h.logs()
 		h.record(t, l, nil)
-		v, err := shelf.open(t, l).Walk(trace.Options{})
+		v, err := verdict(t, shelf.open(t, l), trace.Options{})
 		require.NoError(t, err)
 		require.Equal(t, trace.Correct, v.State, "%v %v %v", v, v.Violations, v.Open)
 		if len(h.pauses) == 0 || len(h.steps) == 0 {

@@ -75,7 +75,8 @@ type Log struct {
 	File string
 	// Open begins to read at the first line. It is called once more for every
 	// look at the log: by [New] for the first line, by a walk, and by that walk
-	// again where machines wait for each other or a law is broken. So two sources
+	// again where machines wait for each other or a law is broken, or where it has
+	// no visitor and the lines are to be put in order all the same. So two sources
 	// of a log may be in use at the same time, in different goroutines; the later one
 	// must give the records that the earlier one gives.
 	Open func() (Source, error)

@@ -113,6 +113,11 @@ func (r *Run) Walk(o Options, visitors ...Visitor) (*Verdict, error) {
 			o.Vectors = true
 		}
 	}
+	if len(visitors) == 0 && !o.Unchecked {
+		if v := r.certify(o); v != nil {
+			return v, nil
+		}
+	}
 	w := newWalker(r, o, slices.Clone(visitors))
 	defer w.close()
 	if err := w.walk(); err != nil || w.checker == nil {
