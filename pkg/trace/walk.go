@@ -132,7 +132,7 @@ type walker struct {
 	tracks   []*track      // theirs, in that order
 	vectors  vectors       // of messages in flight
 	links    *links
-	ready    heap // the tracks that may go, as far as is known
+	ready    heap // the tracks that may go, as far as is known, but for the one whose turn it is
 
 	step     Step
 	sent     Flight    // that step.Sent points to
@@ -236,20 +236,29 @@ func (w *walker) walk() error {
 		if err := w.advance(t); err != nil {
 			return err
 		}
+		if !t.ended {
+			w.ready.push(t)
+		}
 	}
+	t := w.ready.pop() // whose turn it is
 	for w.checker != nil || len(w.visitors) > 0 {
-		t := w.ready.min()
 		switch {
 		case t == nil:
 			if going, err := w.unlock(); !going || err != nil {
 				return err
 			}
-		case w.mayGo(t):
+			t = w.ready.pop()
+		case !w.mayGo(t):
+			t = w.ready.pop()
+		default:
 			if err := w.take(t); err != nil {
 				return err
 			}
-		default:
-			w.ready.remove(t)
+			if t.ended {
+				t = w.ready.pop()
+			} else {
+				t = w.ready.exchange(t)
+			}
 		}
 	}
 	return nil
@@ -397,10 +406,6 @@ func (w *walker) advance(t *track) error {
 	t.mustGo = false
 	t.head = t.feed.next()
 	if t.head != nil {
-		t.key = t.head.UnixMicro
-		if !w.ready.stays(t) {
-			w.ready.fix(t)
-		}
 		return nil
 	}
 	err := t.feed.ending()
@@ -417,7 +422,6 @@ func (w *walker) advance(t *track) error {
 			v.End(t.index)
 		}
 	}
-	w.ready.remove(t)
 	if t.awaited == 0 {
 		return nil
 	}
@@ -461,7 +465,7 @@ func (w *walker) isOther(id int, t *track) bool { return id < w.machines && id !
 func (w *walker) wake(t *track) {
 	w.track(t.waitsFor).awaited--
 	t.waitsFor = -1
-	w.ready.fix(t)
+	w.ready.push(t)
 }
 
 // unlock is asked when no track may go. It reports false if that is because all
