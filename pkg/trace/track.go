@@ -97,14 +97,22 @@ func (h *heap) pop() *track {
 	return h.replace(s)
 }
 
+// isAfter reports whether all that is in the heap is after a track.
+func (h heap) isAfter(t *track) bool {
+	if len(h) == 0 {
+		return true
+	}
+	at := t.head.UnixMicro
+	return at < h[0].key || at == h[0].key && t.id < h[0].id
+}
+
 // exchange puts a track in and takes the earliest out, which may be the same: mostly, lines of
 // one machine follow each other.
 func (h heap) exchange(t *track) *track {
-	s := t.slot()
-	if len(h) == 0 || s.before(&h[0]) {
+	if h.isAfter(t) {
 		return t
 	}
-	return h.replace(s)
+	return h.replace(t.slot())
 }
 
 // replace takes out the top, and puts another slot in.

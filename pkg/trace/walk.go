@@ -70,6 +70,18 @@ type besideVisitor interface {
 	beside(index int) func([]logging.Entry)
 }
 
+// streakVisitor is a [Visitor] that need not be shown each event by itself. It is shown streaks
+// where all visitors of a walk are such: then nobody can tell the difference.
+type streakVisitor interface {
+	Visitor
+	// received is shown a receive of which [Step.Sent] is known when the walk comes to it,
+	// before its streak.
+	received(*Step)
+	// streak is shown events of one machine between which the walk has come to no other
+	// line, instead of a Visit of each. vector is [Step.Vector] after the last one.
+	streak(index int, events []logging.Entry, vector []uint64)
+}
+
 // ErrEnough is what a [Visitor] returns that has seen all that it wants to see. It
 // is shown no more lines, and the others go on.
 var ErrEnough = errors.New("enough of the walk is seen")
@@ -124,13 +136,14 @@ func (r *Run) Walk(o Options, visitors ...Visitor) (*Verdict, error) {
 // walker is one walk. It finds the order, and the send of each receive; what is
 // right about them is for its checker to say.
 type walker struct {
-	checker  *checker      // nil: the laws are left aside
-	visitors []Visitor     // those that have not left
-	stop     chan struct{} // closed when the feeds are no longer wanted
-	machines int           // that the run has, with a log or without
-	roster   roster        // those with one
-	tracks   []*track      // theirs, in that order
-	vectors  vectors       // of messages in flight
+	checker  *checker        // nil: the laws are left aside
+	visitors []Visitor       // those that have not left
+	streaks  []streakVisitor // the same, if all are such, else none
+	stop     chan struct{}   // closed when the feeds are no longer wanted
+	machines int             // that the run has, with a log or without
+	roster   roster          // those with one
+	tracks   []*track        // theirs, in that order
+	vectors  vectors         // of messages in flight
 	links    *links
 	ready    heap // the tracks that may go, as far as is known, but for the one whose turn it is
 
@@ -177,6 +190,7 @@ func newWalker(r *Run, o Options, visitors []Visitor) *walker {
 	present := r.Present()
 	w := &walker{
 		visitors: visitors,
+		streaks:  streakVisitors(visitors),
 		stop:     make(chan struct{}),
 		machines: r.Machines,
 		roster:   present,
@@ -205,6 +219,18 @@ func newWalker(r *Run, o Options, visitors []Visitor) *walker {
 		w.tracks = append(w.tracks, t)
 	}
 	return w
+}
+
+// streakVisitors returns visitors that are all shown streaks, nil where any is not.
+func streakVisitors(visitors []Visitor) (streaks []streakVisitor) {
+	for _, v := range visitors {
+		s, ok := v.(streakVisitor)
+		if !ok {
+			return nil
+		}
+		streaks = append(streaks, s)
+	}
+	return streaks
 }
 
 // track returns a machine's track, nil where it has no log.
@@ -242,31 +268,65 @@ func (w *walker) walk() error {
 	}
 	t := w.ready.pop() // whose turn it is
 	for w.checker != nil || len(w.visitors) > 0 {
-		switch {
-		case t == nil:
+		if t == nil {
 			if going, err := w.unlock(); !going || err != nil {
 				return err
 			}
 			t = w.ready.pop()
-		case !w.mayGo(t):
+			continue
+		}
+		goesOn, err := w.follow(t)
+		if err != nil {
+			return err
+		}
+		if goesOn {
+			t = w.ready.exchange(t)
+		} else {
 			t = w.ready.pop()
-		default:
-			if err := w.take(t); err != nil {
-				return err
-			}
-			if t.ended {
-				t = w.ready.pop()
-			} else {
-				t = w.ready.exchange(t)
-			}
 		}
 	}
 	return nil
 }
 
-// take processes the head of a track and moves it on.
-func (w *walker) take(t *track) error {
-	e := t.head
+// follow takes the head of a track, and the lines behind it of which it is the turn too, as
+// far as they have been read. It reports whether the track goes on, which it does not where it
+// has ended, or waits.
+func (w *walker) follow(t *track) (goesOn bool, err error) {
+	lines := t.feed.ahead()
+	if len(w.streaks) < len(w.visitors) {
+		lines = lines[:1] // behind it, they may all have left
+	}
+	n, begins := 0, 0 // begins is where the streak does that is not shown yet
+	for goesOn = true; n < len(lines); n++ {
+		e := &lines[n]
+		t.head = e
+		if n > 0 && !w.ready.isAfter(t) {
+			break
+		}
+		if goesOn = w.mayGo(t); !goesOn {
+			break
+		}
+		t.mustGo = false
+		if e.Other != nil {
+			w.showStreak(t, lines[begins:n])
+			begins = n + 1
+		}
+		if err := w.take(t, e); err != nil {
+			return false, err
+		}
+	}
+	w.showStreak(t, lines[begins:n])
+	if n < len(lines) {
+		t.feed.skip(n)
+		return goesOn, nil
+	}
+	t.feed.skip(n - 1)
+	err = w.advance(t)
+	return !t.ended, err
+}
+
+// take processes a line of a track.
+func (w *walker) take(t *track, e *logging.Entry) error {
 	w.step = Step{Machine: t.id, Index: t.index, Line: e.Line, Micro: e.UnixMicro}
 	w.passages = w.passages[:0]
 	if e.Other != nil {
@@ -279,7 +339,13 @@ func (w *walker) take(t *track) error {
 	if w.checker != nil {
 		w.checker.line(&w.step, e.ID, w.passages)
 	}
-	if len(w.visitors) > 0 {
+	if w.streaks != nil && e.Other == nil {
+		if w.step.Sent != nil {
+			for _, v := range w.streaks {
+				v.received(&w.step)
+			}
+		}
+	} else if len(w.visitors) > 0 {
 		if err := w.show(); err != nil {
 			return err
 		}
@@ -288,7 +354,17 @@ func (w *walker) take(t *track) error {
 		w.vectors.landed(w.vector)
 		w.vector = 0
 	}
-	return w.advance(t)
+	return nil
+}
+
+// showStreak shows events of a track that have been taken.
+func (w *walker) showStreak(t *track, events []logging.Entry) {
+	if len(events) == 0 {
+		return
+	}
+	for _, v := range w.streaks {
+		v.streak(t.index, events, t.vector)
+	}
 }
 
 // show shows the step to the visitors.
@@ -306,6 +382,9 @@ func (w *walker) show() error {
 	}
 	if left {
 		w.visitors = slices.DeleteFunc(w.visitors, func(v Visitor) bool { return v == nil })
+		if w.streaks != nil {
+			w.streaks = streakVisitors(w.visitors)
+		}
 	}
 	return nil
 }
@@ -403,7 +482,6 @@ func (w *walker) receive(t *track, m *event.Message) passage {
 
 // advance makes the next line of a log its track's head.
 func (w *walker) advance(t *track) error {
-	t.mustGo = false
 	t.head = t.feed.next()
 	if t.head != nil {
 		return nil
