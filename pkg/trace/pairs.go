@@ -35,21 +35,16 @@ func newPairs(machines int) *pairs {
 	return &pairs{machines: make([]paired, machines), ties: ties{base: 1}}
 }
 
-// received takes in that a machine knows more from its next event on, which has this vector
-// clock.
-func (p *pairs) received(index int, vector []uint64) {
-	if vector == nil {
+// received takes in that more events happened before the next one of a machine than before those
+// until then.
+func (p *pairs) received(s *Step) {
+	if s.Vector == nil {
 		return
 	}
-	m := &p.machines[index]
-	own := vector[index]
-	p.before += m.others * (own - 1 - m.counted)
-	m.counted = own - 1
-	m.others = 0
-	for _, n := range vector {
-		m.others += n
-	}
-	m.others -= own
+	m := &p.machines[s.Index]
+	until := s.Vector[s.Index] - 1
+	p.before += m.others * (until - m.counted)
+	m.counted, m.others = until, s.others
 }
 
 // add takes in the next events of a machine, the last of which has this vector clock.

@@ -317,7 +317,7 @@ func (c *Collector) received(s *Step) {
 	c.skews.received(int(s.Event.Messages()[0].From), s.Machine, s.Micro-s.Sent.Micro)
 	c.gauge.received(s)
 	if c.pairs != nil {
-		c.pairs.received(s.Index, s.Vector)
+		c.pairs.received(s)
 	}
 }
 

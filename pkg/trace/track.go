@@ -18,8 +18,21 @@ type track struct {
 	whole    *whole // nil: not known
 
 	stopped bool // a stop line was there
-	// vector is the machine's vector clock, if they are kept.
+	// vector is the machine's vector clock, if they are kept, and others the sum of the entries
+	// of other machines.
 	vector []uint64
+	others uint64
+}
+
+// learn takes in the vector clock of a message. None knows more of a machine than that itself.
+func (t *track) learn(vector []uint64) {
+	known, learnt := t.vector[:len(vector)], uint64(0)
+	for i, n := range vector {
+		before := known[i]
+		known[i] = max(before, n)
+		learnt += max(before, n) - before
+	}
+	t.others += learnt
 }
 
 // before reports whether the head of a track is earlier than that of another.

@@ -27,6 +27,7 @@ type Step struct {
 	// or are it. Of the others no event is known. It is nil from the event on with which
 	// they would take more than [Options.VectorBytes].
 	Vector []uint64
+	others uint64 // the sum of Vector but for the machine's own entry
 }
 
 // Visitor is shown the lines of a walk.
@@ -303,8 +304,10 @@ func (w *walker) follow(t *track) (goesOn bool, err error) {
 		if n > 0 && !w.ready.isAfter(t) {
 			break
 		}
-		if goesOn = w.mayGo(t); !goesOn {
-			break
+		if e.Other == nil && e.Event.Kind == event.Receive {
+			if goesOn = w.mayGo(t); !goesOn {
+				break
+			}
 		}
 		t.mustGo = false
 		if e.Other != nil {
@@ -393,7 +396,7 @@ func (w *walker) show() error {
 func (w *walker) event(t *track, e *logging.Entry) {
 	if t.vector != nil {
 		t.vector[t.index]++
-		w.step.Vector = t.vector
+		w.step.Vector, w.step.others = t.vector, t.others
 	}
 	messages := e.Event.Messages()
 	for i := range messages {
@@ -463,9 +466,8 @@ func (w *walker) receive(t *track, m *event.Message) passage {
 		if f.vector != 0 && t.vector != nil {
 			w.vector = f.vector
 			w.sent.Vector = w.vectors.of(f.vector)
-			for i, n := range w.sent.Vector {
-				t.vector[i] = max(t.vector[i], n)
-			}
+			t.learn(w.sent.Vector)
+			w.step.others = t.others
 		}
 		return passage{outcome: arrived, link: l}
 	}
@@ -511,14 +513,13 @@ func (w *walker) advance(t *track) error {
 	return nil
 }
 
-// mayGo reports whether the head of a track can be processed: anything but a
-// receive whose send may still come.
+// mayGo reports whether the head of a track can be processed, which is a receive: unless its send
+// may still come. All other lines can.
 func (w *walker) mayGo(t *track) bool {
-	e := t.head
-	if e.Other != nil || e.Event.Kind != event.Receive || t.mustGo {
+	if t.mustGo {
 		return true
 	}
-	m := e.Event.Messages()[0]
+	m := &t.head.Event.Messages()[0]
 	from := int(m.From)
 	if !w.isOther(from, t) {
 		return true
