@@ -65,21 +65,22 @@ func newDrifts(machines int, from int64) *drifts {
 	return d
 }
 
-// set says that the clock of a machine is what it is from an instant on.
-func (d *drifts) set(machine int, at int64, now clock.Time) {
+// set says that the clock of a machine is what it is from an instant on. Within that instant it
+// was most, which is more only where it has gone back.
+func (d *drifts) set(machine int, at int64, most, now clock.Time) {
 	d.now = max(d.now, at)
 	m := &d.machines[machine]
 	d.count(m)
 	m.clock = now
 	switch last := &d.rises[len(d.rises)-1]; {
-	case now <= last.largest:
+	case most <= last.largest:
 	case last.at == d.now: // so it was not what it became just now
-		last.largest = now
+		last.largest = most
 	default:
 		if len(d.rises) == manyRises {
 			d.tellAll()
 		}
-		d.rises = append(d.rises, leap{d.now, now})
+		d.rises = append(d.rises, leap{d.now, most})
 	}
 }
 

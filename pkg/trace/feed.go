@@ -105,6 +105,12 @@ func (f *feed) next() *logging.Entry {
 	return &f.batch[f.at-1]
 }
 
+// ahead returns the line that next has returned, and those behind it that are there already. Some
+// of those can be skipped, for next to go on behind them.
+func (f *feed) ahead() []logging.Entry { return f.batch[f.at-1:] }
+
+func (f *feed) skip(n int) { f.at += n }
+
 // ending returns why the log ended after next has returned nil: nil for a proper
 // end of file, an error for which errors.Is(err, logging.ErrTorn) holds for one
 // in the middle of a line.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/logging"
 )
@@ -127,28 +126,35 @@ func newGauge(r *Run) *gauge {
 	return g
 }
 
-// Visit takes in a line.
-func (g *gauge) Visit(s *Step) error {
-	if s.Other != nil && s.Other.Kind == logging.StartRecord && g.starts[s.Index] == 0 {
+// instant takes in events of a machine at one time.
+func (g *gauge) instant(index int, events []logging.Entry) {
+	at := events[0].UnixMicro - g.starts[index]
+	if len(g.steps) > 0 {
+		for i := range events {
+			g.passed(index, events[i].Line, at)
+		}
+	}
+	g.end = max(g.end, at)
+}
+
+// other takes in a line that is no event.
+func (g *gauge) other(s *Step) {
+	if s.Other.Kind == logging.StartRecord && g.starts[s.Index] == 0 {
 		g.starts[s.Index] = s.Micro
 	}
 	at := s.Micro - g.starts[s.Index]
 	if len(g.steps) > 0 {
-		g.passed(s, at)
-		g.latest[s.Index] = at
+		g.passed(s.Index, s.Line, at)
 	}
 	g.end = max(g.end, at)
-	switch {
-	case s.Other != nil && s.Other.Kind == logging.OffsetRecord:
-		o := &s.Other.Offset
-		g.lines++
-		if peer, ok := g.present.index(o.Peer); ok && peer != s.Index && len(g.asked) < maxAsked && isClose(o.Ahead) && isClose(o.Within) {
-			g.asked = append(g.asked, compared{at, s.Index, peer, o.Ahead, o.Within, s.Line})
-		}
-	case s.Sent != nil && s.Event.Kind == event.Receive && g.links != nil && (g.always || g.lines > 0):
-		g.received(s, at)
+	if s.Other.Kind != logging.OffsetRecord {
+		return
 	}
-	return nil
+	o := &s.Other.Offset
+	g.lines++
+	if peer, ok := g.present.index(o.Peer); ok && peer != s.Index && len(g.asked) < maxAsked && isClose(o.Ahead) && isClose(o.Within) {
+		g.asked = append(g.asked, compared{at, s.Index, peer, o.Ahead, o.Within, s.Line})
+	}
 }
 
 func abs(n int64) int64 { return max(n, -n) }
@@ -158,16 +164,20 @@ func abs(n int64) int64 { return max(n, -n) }
 func isClose(n int64) bool { return n > -1<<53 && n < 1<<53 }
 
 // passed notes when a clock was set.
-func (g *gauge) passed(s *Step, at int64) {
+func (g *gauge) passed(index, line int, at int64) {
 	for i := range g.steps {
-		if step := &g.steps[i]; step.Machine == s.Machine && step.Line == s.Line {
-			g.set = append(g.set, setBetween{s.Index, s.Line, g.latest[s.Index], at, step.By.Microseconds()})
+		if step := &g.steps[i]; step.Machine == g.present[index] && step.Line == line {
+			g.set = append(g.set, setBetween{index, line, g.latest[index], at, step.By.Microseconds()})
 		}
 	}
+	g.latest[index] = at
 }
 
 // received takes in how long a message seems to have been under way.
-func (g *gauge) received(s *Step, at int64) {
+func (g *gauge) received(s *Step) {
+	if g.links == nil || !g.always && g.lines == 0 {
+		return
+	}
 	from, ok := g.present.index(int(s.Event.Messages()[0].From))
 	took := s.Micro - s.Sent.Micro
 	if !ok || !isClose(took) {
@@ -182,7 +192,7 @@ func (g *gauge) received(s *Step, at int64) {
 		l = &quickest{width: 1_000_000}
 		g.links[[2]int{from, s.Index}], g.dense[place] = l, l
 	}
-	l.add(trip{at, took, s.Line, s.Sent.Line})
+	l.add(trip{s.Micro - g.starts[s.Index], took, s.Line, s.Sent.Line})
 }
 
 // trip is a message: when it was received, how long it seems to have been under way, in µs,

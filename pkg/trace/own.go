@@ -34,6 +34,7 @@ type own struct {
 	paused   away   // as it was with the last line, if that is a pause line
 	absences []away // while the run may have stood still
 	haste    *haste
+	slope    slope // of the queue over the µs since from
 }
 
 // newOwn returns what is known of a machine without a line, in a run of so many machines that
@@ -106,6 +107,7 @@ func (o *own) observe(ev *event.Event, micro int64) {
 	o.jumps.Add(jump, 1)
 	o.buckets[bits.Len64(max(jump, 1)-1)]++
 	o.clock, o.queue = ev.Clock, ev.Queue
+	o.slope.add(micro-o.from, int64(ev.Queue))
 	o.steps++
 	o.lastTick = micro
 	o.figures.Observe(ev)

@@ -4,57 +4,77 @@ import (
 	"fmt"
 
 	"github.com/scalemodel/lamport/pkg/clock"
-	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/logging"
 )
 
 // pairs counts pairs of events on different machines, exactly, without looking
 // at pairs: an event's vector clock says how many events of each machine
 // happened before it.
 type pairs struct {
-	events []uint64 // of each machine
-	others []uint64 // on other machines that happened before the last event of each
-	// before is the number of pairs of which one happened before the other.
+	machines []paired
+	// before is the number of pairs of which one happened before the other, but for those of
+	// the events since each machine's last receive.
 	before uint64
 	ties   ties
-	// clocks are the machines' last timestamps.
-	clocks []clock.Time
 	since  int  // events since ties was last trimmed
 	blind  bool // the walk keeps no vector clocks any more
 }
 
+// paired is what is known of one machine.
+type paired struct {
+	events  uint64     // so far
+	counted uint64     // of these, those that before has
+	others  uint64     // on other machines that happened before each of the rest
+	clock   clock.Time // the last timestamp
+}
+
+// trimEvery is after how many events ties are trimmed.
+const trimEvery = 1 << 12
+
 func newPairs(machines int) *pairs {
-	return &pairs{
-		events: make([]uint64, machines),
-		others: make([]uint64, machines),
-		clocks: make([]clock.Time, machines),
-		ties:   ties{base: 1},
+	return &pairs{machines: make([]paired, machines), ties: ties{base: 1}}
+}
+
+// received takes in that more events happened before the next one of a machine than before those
+// until then.
+func (p *pairs) received(s *Step) {
+	if s.Vector == nil {
+		return
+	}
+	m := &p.machines[s.Index]
+	until := s.Vector[s.Index] - 1
+	p.before += m.others * (until - m.counted)
+	m.counted, m.others = until, s.others
+}
+
+// add takes in the next events of a machine, the last of which has this vector clock.
+func (p *pairs) add(index int, events []logging.Entry, vector []uint64) {
+	if p.blind = p.blind || vector == nil; p.blind {
+		return
+	}
+	m := &p.machines[index]
+	m.events = vector[index]
+	for len(events) > 0 {
+		n := min(len(events), trimEvery-p.since)
+		for i := range events[:n] {
+			p.ties.add(events[i].Event.Clock)
+		}
+		m.clock = events[n-1].Event.Clock
+		if p.since += n; p.since == trimEvery {
+			p.since = 0
+			p.trim()
+		}
+		events = events[n:]
 	}
 }
 
-func (p *pairs) add(s *Step) {
-	if p.blind = p.blind || s.Vector == nil; p.blind {
-		return
+// trim forgets the timestamps that all machines are past.
+func (p *pairs) trim() {
+	least := p.machines[0].clock
+	for i := range p.machines {
+		least = min(least, p.machines[i].clock)
 	}
-	if s.Event.Kind == event.Receive { // else as many as before its machine's last event
-		others := &p.others[s.Index]
-		*others = 0
-		for _, n := range s.Vector {
-			*others += n
-		}
-		*others -= s.Vector[s.Index]
-	}
-	p.before += p.others[s.Index]
-	p.events[s.Index]++
-	p.clocks[s.Index] = s.Event.Clock
-	p.ties.add(s.Event.Clock)
-	if p.since++; p.since == 1<<12 {
-		p.since = 0
-		least := p.clocks[0]
-		for _, c := range p.clocks {
-			least = min(least, c)
-		}
-		p.ties.trim(least)
-	}
+	p.ties.trim(least)
 }
 
 // result returns the counts, or why there are none.
@@ -66,14 +86,18 @@ func (p *pairs) result() (*Concurrency, string) {
 		return nil, fmt.Sprintf("the clocks are more than %d apart", maxTies)
 	}
 	var all, same uint64
-	for _, n := range p.events {
-		all += n
+	before := p.before
+	for i := range p.machines {
+		m := &p.machines[i]
+		all += m.events
+		before += m.others * (m.events - m.counted)
 	}
-	for _, n := range p.events {
+	for i := range p.machines {
+		n := p.machines[i].events
 		same += n * (all - n)
 	}
 	c := &Concurrency{Pairs: same / 2}
-	c.Concurrent = c.Pairs - p.before
+	c.Concurrent = c.Pairs - before
 	// Two events with one timestamp are never on one machine, and never
 	// ordered: that is the Clock Condition.
 	c.Ordered = c.Concurrent - p.ties.pairs

@@ -237,15 +237,15 @@ type Collector struct {
 	drifts   *drifts         // nil: nothing has happened yet
 	skews    skews
 	gauge    *gauge
-	breaks   *gathered // whose log breaks off first; nil: nobody's
-	parted   bool      // what each log says by itself is taken in beside the walk
+	breaks   *gathered        // whose log breaks off first; nil: nobody's
+	parted   bool             // what each log says by itself is taken in beside the walk
+	one      [1]logging.Entry // of Visit
 }
 
 // gathered is what is known of one machine: by its own log, and by the order of the walk.
 type gathered struct {
 	id int
 	*own
-	slope   slope // of the queue over time
 	offsets *offsets
 }
 
@@ -289,33 +289,69 @@ func (c *Collector) Visit(s *Step) error {
 	if !c.parted {
 		m.line(s.Line, s.Micro, s.Event, s.Other)
 	}
-	if c.drifts == nil {
-		c.from, c.to = s.Micro, s.Micro
-		c.drifts = newDrifts(len(c.machines), s.Micro)
-	}
-	_ = c.gauge.Visit(s) // which has never enough
-	c.to = max(c.to, s.Micro)
 	if s.Other != nil {
+		c.begin(s.Micro)
+		c.gauge.other(s)
+		c.to = max(c.to, s.Micro)
 		c.other(m, s.Other)
 		return nil
 	}
-	ev := s.Event
-	if c.breaks == nil {
-		c.drifts.set(s.Index, s.Micro, ev.Clock)
-	}
 	if s.Sent != nil {
-		c.skews.received(int(ev.Messages()[0].From), m.id, s.Micro-s.Sent.Micro)
+		c.received(s)
+	}
+	c.one[0] = logging.Entry{Line: s.Line, UnixMicro: s.Micro, Event: *s.Event}
+	c.streak(s.Index, c.one[:], s.Vector)
+	return nil
+}
+
+// begin takes in when the first line was written.
+func (c *Collector) begin(micro int64) {
+	if c.drifts == nil {
+		c.from, c.to = micro, micro
+		c.drifts = newDrifts(len(c.machines), micro)
+	}
+}
+
+// received takes in a message whose send is known.
+func (c *Collector) received(s *Step) {
+	c.skews.received(int(s.Event.Messages()[0].From), s.Machine, s.Micro-s.Sent.Micro)
+	c.gauge.received(s)
+	if c.pairs != nil {
+		c.pairs.received(s)
+	}
+}
+
+// streak takes in events of a machine. All that happens within one microsecond happens at once.
+func (c *Collector) streak(index int, events []logging.Entry, vector []uint64) {
+	c.begin(events[0].UnixMicro)
+	if c.pairs != nil {
+		c.pairs.add(index, events, vector)
+	}
+	for len(events) > 0 {
+		n := 1
+		for n < len(events) && events[n].UnixMicro == events[0].UnixMicro {
+			n++
+		}
+		c.instant(index, events[:n])
+		events = events[n:]
+	}
+}
+
+// instant takes in events of a machine at one time.
+func (c *Collector) instant(index int, events []logging.Entry) {
+	m, at := c.machines[index], events[0].UnixMicro
+	c.to = max(c.to, at)
+	c.gauge.instant(index, events)
+	if c.breaks == nil {
+		most := events[0].Event.Clock
+		for i := range events {
+			most = max(most, events[i].Event.Clock)
+		}
+		c.drifts.set(index, at, most, events[len(events)-1].Event.Clock)
 	}
 	if m.offsets != nil {
-		if begins := m.offsets.tick(s.Machine, s); begins != nil {
-			begins.seen = c.seen(begins)
-		}
+		m.offsets.instant(m.id, events, c.seen)
 	}
-	m.slope.add(float64(s.Micro-c.from)/1e6, float64(ev.Queue))
-	if c.pairs != nil {
-		c.pairs.add(s)
-	}
-	return nil
 }
 
 // End takes in that a log holds no more lines. Where it breaks off, its machine may have
@@ -617,7 +653,9 @@ func (m *gathered) pace(s *MachineStats, doubt string) {
 // overTime adds the figures of the queue that rest on time; span is how long its arrivals
 // are known for, in µs.
 func (m *gathered) overTime(s *MachineStats, span int64) {
-	s.QueueGrowth = m.slope.value()
+	if perMicro, ok := m.slope.value(); ok {
+		s.QueueGrowth = ptr(perMicro * 1e6)
+	}
 	if span > 0 {
 		s.Arrivals = ptr(float64(s.Summary.Receives+uint64(s.Summary.Queue)) / (float64(span) / 1e6))
 	}
@@ -661,64 +699,4 @@ func (m *MachineStats) seen() string {
 		return fmt.Sprintf("%s arrive; how the queue grows, %s cannot show", figure.PerSecond(*m.Arrivals), figure.Plural(m.Summary.Steps, "event"))
 	}
 	return fmt.Sprintf("%s arrive, the queue grows by %s/s", figure.PerSecond(*m.Arrivals), figure.PerSecond(*m.QueueGrowth))
-}
-
-// slope is a line through points by least squares. Sums of few points are taken by their
-// distances from the first of these, and then put together, so that the small differences of
-// large numbers are not lost (Chan, Golub, LeVeque, 1979).
-type slope struct {
-	n            float64
-	meanX, meanY float64
-	varX, covXY  float64
-
-	// The points that are not in it yet, by their distances from x, y.
-	few          int
-	x, y         float64
-	sumX, sumY   float64
-	sumXX, sumXY float64
-}
-
-// fewPoints is how many points are summed up at once.
-const fewPoints = 64
-
-func (s *slope) add(x, y float64) {
-	if s.few == 0 {
-		s.x, s.y = x, y
-	}
-	dx, dy := x-s.x, y-s.y
-	s.sumX += dx
-	s.sumY += dy
-	s.sumXX += dx * dx
-	s.sumXY += dx * dy
-	if s.few++; s.few == fewPoints {
-		s.join()
-	}
-}
-
-// join puts together all points.
-func (s *slope) join() {
-	if s.few == 0 {
-		return
-	}
-	few := float64(s.few)
-	meanX, meanY := s.sumX/few, s.sumY/few
-	if s.n == 0 {
-		s.meanX, s.meanY = s.x+meanX, s.y+meanY
-	}
-	n := s.n + few
-	dx, dy := s.x+meanX-s.meanX, s.y+meanY-s.meanY
-	s.varX += s.sumXX - s.sumX*meanX + dx*dx*s.n*few/n
-	s.covXY += s.sumXY - s.sumX*meanY + dx*dy*s.n*few/n
-	s.meanX += dx * few / n
-	s.meanY += dy * few / n
-	s.n = n
-	s.few, s.sumX, s.sumY, s.sumXX, s.sumXY = 0, 0, 0, 0, 0
-}
-
-// value returns the slope, nil where the points give none.
-func (s *slope) value() *float64 {
-	if s.join(); s.varX <= 0 {
-		return nil
-	}
-	return ptr(s.covXY / s.varX)
 }

@@ -92,19 +92,30 @@ func (o *offsets) late(micro int64) time.Duration {
 	return clamp(between(o.start, micro)) - clamp(o.shift) - clamp(time.Duration(o.dues.at(o.ticks)))
 }
 
-// tick takes in a step. It returns a rise if one begins here.
-func (o *offsets) tick(machine int, s *Step) (begins *rise) {
+// instant takes in the steps of a machine at one time. Of a rise that begins there it asks whether
+// it is seen.
+func (o *offsets) instant(machine int, steps []logging.Entry, seen func(*rise) bool) {
 	if o.rate == clock.Unpaced {
-		return o.unpaced(machine, s)
+		o.unpaced(machine, &steps[0]) // nothing rises at those behind it
+		return
 	}
+	for i := range steps {
+		if begins := o.tick(machine, &steps[i]); begins != nil {
+			begins.seen = seen(begins)
+		}
+	}
+}
+
+// tick takes in a step. It returns a rise if one begins here.
+func (o *offsets) tick(machine int, s *logging.Entry) (begins *rise) {
 	o.ticks++
-	late := o.late(s.Micro)
+	late := o.late(s.UnixMicro)
 	if o.again {
-		late = o.rejoin(s.Micro)
+		late = o.rejoin(s.UnixMicro)
 	}
 	if o.open != nil && !o.watch(late) {
 		o.close()
-		late, o.last = o.late(s.Micro), o.late(s.Micro)-(late-o.last)
+		late, o.last = o.late(s.UnixMicro), o.late(s.UnixMicro)-(late-o.last)
 	}
 	if o.open == nil {
 		if late-o.last > patience || late < -patience && late-o.last < -patience/2 {
@@ -114,25 +125,24 @@ func (o *offsets) tick(machine int, s *Step) (begins *rise) {
 			o.known++
 		}
 	}
-	o.last, o.micro = late, s.Micro
+	o.last, o.micro = late, s.UnixMicro
 	return begins
 }
 
 // unpaced takes in a step of a machine without a schedule: only by others can it be
 // told what a rise of its times comes from, unless they go back.
-func (o *offsets) unpaced(machine int, s *Step) (begins *rise) {
-	if by := between(o.micro, s.Micro); (by > patience || by < -patience) && len(o.rises) < maxRises {
-		o.rises = append(o.rises, rise{machine: machine, line: s.Line, step: s.Event.Step, from: o.micro, to: s.Micro, first: by, least: by, noise: grain})
+func (o *offsets) unpaced(machine int, s *logging.Entry) {
+	if by := between(o.micro, s.UnixMicro); (by > patience || by < -patience) && len(o.rises) < maxRises {
+		o.rises = append(o.rises, rise{machine: machine, line: s.Line, step: s.Event.Step, from: o.micro, to: s.UnixMicro, first: by, least: by, noise: grain})
 	}
-	o.micro = s.Micro
-	return nil
+	o.micro = s.UnixMicro
 }
 
 // begin notes that a rise begins with this tick.
-func (o *offsets) begin(machine int, s *Step, late time.Duration) *rise {
+func (o *offsets) begin(machine int, s *logging.Entry, late time.Duration) *rise {
 	low, high := o.bounds()
 	o.open = &rise{
-		machine: machine, line: s.Line, step: s.Event.Step, from: o.micro, to: s.Micro,
+		machine: machine, line: s.Line, step: s.Event.Step, from: o.micro, to: s.UnixMicro,
 		before: low, first: late, least: late, period: time.Duration(o.rate.Due(1)), noise: grain + (high-low)/2,
 	}
 	return o.open

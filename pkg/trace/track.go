@@ -10,8 +10,6 @@ type track struct {
 	feed  *feed
 	head  *logging.Entry // the next line
 	ended bool
-	key   int64 // global time of the head
-	place int   // in the heap, from 1; 0: not there
 
 	waitsFor int // the machine whose send the head needs, -1: none
 	waitsSeq uint64
@@ -20,11 +18,30 @@ type track struct {
 	whole    *whole // nil: not known
 
 	stopped bool // a stop line was there
-	// vector is the machine's vector clock, if they are kept.
+	// vector is the machine's vector clock, if they are kept, and others the sum of the entries
+	// of other machines.
 	vector []uint64
+	others uint64
 }
 
-func (t *track) before(o *track) bool { return t.key < o.key || t.key == o.key && t.id < o.id }
+// learn takes in the vector clock of a message. None knows more of a machine than that itself.
+func (t *track) learn(vector []uint64) {
+	known, learnt := t.vector[:len(vector)], uint64(0)
+	for i, n := range vector {
+		before := known[i]
+		known[i] = max(before, n)
+		learnt += max(before, n) - before
+	}
+	t.others += learnt
+}
+
+// before reports whether the head of a track is earlier than that of another.
+func (t *track) before(o *track) bool {
+	a, b := t.slot(), o.slot()
+	return a.before(&b)
+}
+
+func (t *track) slot() slot { return slot{t.head.UnixMicro, t.id, t} }
 
 // whole is what is known of a log when it has been read to its end.
 type whole struct {
@@ -50,93 +67,85 @@ func (t *track) neverSends(l *link, to int, seq uint64) bool {
 	return t.whole != nil && (t.whole.stopped || seq < t.whole.sentTo(to).largest())
 }
 
-// heap holds the tracks that may go, the earliest by (global time, machine) on
-// top. A track's key stands in the heap, so that to compare two needs neither.
-type heap struct {
-	slots []slot
-}
+// heap holds tracks, that with the earliest head by (global time, machine) on top. What it
+// compares stands in the heap, so that to compare two needs neither track.
+type heap []slot
 
 type slot struct {
-	key   int64
+	key   int64 // global time of the head
 	id    int
 	track *track
 }
 
 func (s *slot) before(o *slot) bool { return s.key < o.key || s.key == o.key && s.id < o.id }
 
-func (h *heap) min() *track {
-	if len(h.slots) == 0 {
-		return nil
-	}
-	return h.slots[0].track
-}
-
-// stays reports whether a track that is on top is the earliest with its new key too. Mostly,
-// lines of one machine follow each other.
-func (h *heap) stays(t *track) bool {
-	if t.place != 1 {
-		return false
-	}
-	s := slot{t.key, t.id, t}
-	if n := len(h.slots); n > 2 && h.slots[2].before(&s) || n > 1 && h.slots[1].before(&s) {
-		return false
-	}
-	h.slots[0].key = t.key
-	return true
-}
-
-// fix puts a track where its key belongs, adding it if it is not there.
-func (h *heap) fix(t *track) {
-	s := slot{t.key, t.id, t}
-	if t.place == 0 {
-		h.slots = append(h.slots, s)
-		t.place = len(h.slots)
-	}
-	h.settle(t.place-1, s)
-}
-
-func (h *heap) remove(t *track) {
-	if t.place == 0 {
-		return
-	}
-	i, last := t.place-1, len(h.slots)-1
-	s := h.slots[last]
-	h.slots[last] = slot{}
-	h.slots = h.slots[:last]
-	if t.place = 0; i < last {
-		h.settle(i, s)
-	}
-}
-
-// settle puts a slot into a place that is free, or into one above or below.
-func (h *heap) settle(i int, s slot) {
-	slots := h.slots
+func (h *heap) push(t *track) {
+	s := t.slot()
+	*h = append(*h, s)
+	slots := *h
+	i := len(slots) - 1
 	for i > 0 {
 		parent := (i - 1) / 2
 		if !s.before(&slots[parent]) {
 			break
 		}
-		h.put(i, slots[parent])
+		slots[i] = slots[parent]
 		i = parent
 	}
-	for {
-		least := 2*i + 1
-		if least >= len(slots) {
-			break
-		}
-		if right := least + 1; right < len(slots) && slots[right].before(&slots[least]) {
-			least = right
-		}
-		if !slots[least].before(&s) {
-			break
-		}
-		h.put(i, slots[least])
-		i = least
-	}
-	h.put(i, s)
+	slots[i] = s
 }
 
-func (h *heap) put(i int, s slot) {
-	h.slots[i] = s
-	s.track.place = i + 1
+// pop takes the earliest track out, nil if there is none.
+func (h *heap) pop() *track {
+	last := len(*h) - 1
+	if last < 0 {
+		return nil
+	}
+	s := (*h)[last]
+	(*h)[last] = slot{}
+	*h = (*h)[:last]
+	if last == 0 {
+		return s.track
+	}
+	return h.replace(s)
+}
+
+// isAfter reports whether all that is in the heap is after a track.
+func (h heap) isAfter(t *track) bool {
+	if len(h) == 0 {
+		return true
+	}
+	at := t.head.UnixMicro
+	return at < h[0].key || at == h[0].key && t.id < h[0].id
+}
+
+// exchange puts a track in and takes the earliest out, which may be the same: mostly, lines of
+// one machine follow each other.
+func (h heap) exchange(t *track) *track {
+	if h.isAfter(t) {
+		return t
+	}
+	return h.replace(t.slot())
+}
+
+// replace takes out the top, and puts another slot in.
+func (h heap) replace(s slot) (top *track) {
+	top = h[0].track
+	i := 0
+	for {
+		least := 2*i + 1
+		if least >= len(h) {
+			break
+		}
+		if right := least + 1; right < len(h) && h[right].before(&h[least]) {
+			least = right
+		}
+		if !h[least].before(&s) {
+			break
+		}
+		h[i] = h[least]
+		i = least
+	}
+	h[i] = s
+	return top
 }

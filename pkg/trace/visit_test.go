@@ -1,15 +1,20 @@
 package trace_test
 
 import (
+	"bytes"
 	"errors"
+	"io"
+	"regexp"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"github.com/scalemodel/lamport/pkg/trace"
+	"github.com/scalemodel/lamport/pkg/trace/tracetest"
 )
 
 // witness notes the lines that it is shown, and leaves after so many.
@@ -183,4 +188,64 @@ func TestFiguresBesideTheWalkAndInIt(t *testing.T) {
 	}
 	shelf := newShelf(t)
 	rapid.Check(t, func(t *rapid.T) { same(t, shelf.open(t, goodRun(t))) })
+}
+
+// swapped returns a log in which some lines stand before the one that they should stand behind.
+func swapped(t *rapid.T, log []byte) []byte {
+	lines := bytes.SplitAfter(log, []byte("\n"))
+	for range min(20, len(lines)-1) {
+		i := rapid.IntRange(1, len(lines)-1).Draw(t, "line")
+		lines[i-1], lines[i] = lines[i], lines[i-1]
+	}
+	return bytes.Join(lines, nil)
+}
+
+// The figures are the same whether events are shown in streaks or one by one: of machines with and
+// without a pace, with many events in one instant or one, where lines are missing, stand twice or
+// elsewhere, and where clocks were set.
+func TestFiguresOfStreaksAndOfLines(t *testing.T) {
+	streaks := 0
+	rapid.Check(t, func(t *rapid.T) {
+		grain := rapid.SampledFrom([]time.Duration{1, time.Millisecond, 50 * time.Millisecond}).Draw(t, "grain")
+		set := rapid.SampledFrom([]time.Duration{0, 0, 7 * time.Second, -300 * time.Millisecond}).Draw(t, "set")
+		l := record(t, tracetest.Config{
+			Rates:    rapid.SliceOfN(rapid.SampledFrom(hertz(3, 50, 200, 900)), 1, 4).Draw(t, "rates"),
+			Duration: time.Second,
+			Seed:     rapid.Uint64().Draw(t, "seed"),
+			Die:      rapid.IntRange(1, 10).Draw(t, "die"),
+			Delay:    rapid.SampledFrom([]time.Duration{0, time.Millisecond, 300 * time.Millisecond}).Draw(t, "delay"),
+			Time: func(machine int, elapsed time.Duration) time.Duration {
+				if machine == 1 && elapsed > time.Second/2 {
+					elapsed += set
+				}
+				return elapsed.Truncate(grain)
+			},
+		})
+		var logs []trace.Log
+		for i, name := range l.names() {
+			log := []byte(l[name])
+			if rapid.Bool().Draw(t, "damage") {
+				log = damaged(t, log)
+			}
+			if rapid.Bool().Draw(t, "swap") {
+				log = swapped(t, log)
+			}
+			if rapid.Bool().Draw(t, "unpaced") {
+				log = regexp.MustCompile(`rate=\S+`).ReplaceAll(log, []byte("rate=max"))
+			}
+			logs = append(logs, trace.TextLog(i, name, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(log)), nil }))
+		}
+		r, err := trace.New(logs...)
+		require.NoError(t, err)
+		inStreaks, byLines := trace.NewCollector(r), trace.NewCollector(r)
+		want, wantErr := r.Walk(trace.Options{}, hidden{byLines})
+		v, err := r.Walk(trace.Options{}, inStreaks)
+		require.Equal(t, wantErr, err)
+		require.Equal(t, want, v)
+		if err == nil {
+			require.Equal(t, byLines.Stats(want), inStreaks.Stats(v))
+			streaks++
+		}
+	})
+	require.NotZero(t, streaks)
 }

@@ -27,6 +27,7 @@ type Step struct {
 	// or are it. Of the others no event is known. It is nil from the event on with which
 	// they would take more than [Options.VectorBytes].
 	Vector []uint64
+	others uint64 // the sum of Vector but for the machine's own entry
 }
 
 // Visitor is shown the lines of a walk.
@@ -68,6 +69,18 @@ type besideVisitor interface {
 	// no line that the walk would not come to, unless the walk ends with an error. What it
 	// has done before the walk ends is done for those who look at it then.
 	beside(index int) func([]logging.Entry)
+}
+
+// streakVisitor is a [Visitor] that need not be shown each event by itself. It is shown streaks
+// where all visitors of a walk are such: then nobody can tell the difference.
+type streakVisitor interface {
+	Visitor
+	// received is shown a receive of which [Step.Sent] is known when the walk comes to it,
+	// before its streak.
+	received(*Step)
+	// streak is shown events of one machine between which the walk has come to no other
+	// line, instead of a Visit of each. vector is [Step.Vector] after the last one.
+	streak(index int, events []logging.Entry, vector []uint64)
 }
 
 // ErrEnough is what a [Visitor] returns that has seen all that it wants to see. It
@@ -129,15 +142,16 @@ func (r *Run) Walk(o Options, visitors ...Visitor) (*Verdict, error) {
 // walker is one walk. It finds the order, and the send of each receive; what is
 // right about them is for its checker to say.
 type walker struct {
-	checker  *checker      // nil: the laws are left aside
-	visitors []Visitor     // those that have not left
-	stop     chan struct{} // closed when the feeds are no longer wanted
-	machines int           // that the run has, with a log or without
-	roster   roster        // those with one
-	tracks   []*track      // theirs, in that order
-	vectors  vectors       // of messages in flight
+	checker  *checker        // nil: the laws are left aside
+	visitors []Visitor       // those that have not left
+	streaks  []streakVisitor // the same, if all are such, else none
+	stop     chan struct{}   // closed when the feeds are no longer wanted
+	machines int             // that the run has, with a log or without
+	roster   roster          // those with one
+	tracks   []*track        // theirs, in that order
+	vectors  vectors         // of messages in flight
 	links    *links
-	ready    heap // the tracks that may go, as far as is known
+	ready    heap // the tracks that may go, as far as is known, but for the one whose turn it is
 
 	step     Step
 	sent     Flight    // that step.Sent points to
@@ -182,6 +196,7 @@ func newWalker(r *Run, o Options, visitors []Visitor) *walker {
 	present := r.Present()
 	w := &walker{
 		visitors: visitors,
+		streaks:  streakVisitors(visitors),
 		stop:     make(chan struct{}),
 		machines: r.Machines,
 		roster:   present,
@@ -210,6 +225,18 @@ func newWalker(r *Run, o Options, visitors []Visitor) *walker {
 		w.tracks = append(w.tracks, t)
 	}
 	return w
+}
+
+// streakVisitors returns visitors that are all shown streaks, nil where any is not.
+func streakVisitors(visitors []Visitor) (streaks []streakVisitor) {
+	for _, v := range visitors {
+		s, ok := v.(streakVisitor)
+		if !ok {
+			return nil
+		}
+		streaks = append(streaks, s)
+	}
+	return streaks
 }
 
 // track returns a machine's track, nil where it has no log.
@@ -241,28 +268,73 @@ func (w *walker) walk() error {
 		if err := w.advance(t); err != nil {
 			return err
 		}
+		if !t.ended {
+			w.ready.push(t)
+		}
 	}
+	t := w.ready.pop() // whose turn it is
 	for w.checker != nil || len(w.visitors) > 0 {
-		t := w.ready.min()
-		switch {
-		case t == nil:
+		if t == nil {
 			if going, err := w.unlock(); !going || err != nil {
 				return err
 			}
-		case w.mayGo(t):
-			if err := w.take(t); err != nil {
-				return err
-			}
-		default:
-			w.ready.remove(t)
+			t = w.ready.pop()
+			continue
+		}
+		goesOn, err := w.follow(t)
+		if err != nil {
+			return err
+		}
+		if goesOn {
+			t = w.ready.exchange(t)
+		} else {
+			t = w.ready.pop()
 		}
 	}
 	return nil
 }
 
-// take processes the head of a track and moves it on.
-func (w *walker) take(t *track) error {
-	e := t.head
+// follow takes the head of a track, and the lines behind it of which it is the turn too, as
+// far as they have been read. It reports whether the track goes on, which it does not where it
+// has ended, or waits.
+func (w *walker) follow(t *track) (goesOn bool, err error) {
+	lines := t.feed.ahead()
+	if len(w.streaks) < len(w.visitors) {
+		lines = lines[:1] // behind it, they may all have left
+	}
+	n, begins := 0, 0 // begins is where the streak does that is not shown yet
+	for goesOn = true; n < len(lines); n++ {
+		e := &lines[n]
+		t.head = e
+		if n > 0 && !w.ready.isAfter(t) {
+			break
+		}
+		if e.Other == nil && e.Event.Kind == event.Receive {
+			if goesOn = w.mayGo(t); !goesOn {
+				break
+			}
+		}
+		t.mustGo = false
+		if e.Other != nil {
+			w.showStreak(t, lines[begins:n])
+			begins = n + 1
+		}
+		if err := w.take(t, e); err != nil {
+			return false, err
+		}
+	}
+	w.showStreak(t, lines[begins:n])
+	if n < len(lines) {
+		t.feed.skip(n)
+		return goesOn, nil
+	}
+	t.feed.skip(n - 1)
+	err = w.advance(t)
+	return !t.ended, err
+}
+
+// take processes a line of a track.
+func (w *walker) take(t *track, e *logging.Entry) error {
 	w.step = Step{Machine: t.id, Index: t.index, Line: e.Line, Micro: e.UnixMicro}
 	w.passages = w.passages[:0]
 	if e.Other != nil {
@@ -275,7 +347,13 @@ func (w *walker) take(t *track) error {
 	if w.checker != nil {
 		w.checker.line(&w.step, e.ID, w.passages)
 	}
-	if len(w.visitors) > 0 {
+	if w.streaks != nil && e.Other == nil {
+		if w.step.Sent != nil {
+			for _, v := range w.streaks {
+				v.received(&w.step)
+			}
+		}
+	} else if len(w.visitors) > 0 {
 		if err := w.show(); err != nil {
 			return err
 		}
@@ -284,7 +362,17 @@ func (w *walker) take(t *track) error {
 		w.vectors.landed(w.vector)
 		w.vector = 0
 	}
-	return w.advance(t)
+	return nil
+}
+
+// showStreak shows events of a track that have been taken.
+func (w *walker) showStreak(t *track, events []logging.Entry) {
+	if len(events) == 0 {
+		return
+	}
+	for _, v := range w.streaks {
+		v.streak(t.index, events, t.vector)
+	}
 }
 
 // show shows the step to the visitors.
@@ -302,6 +390,9 @@ func (w *walker) show() error {
 	}
 	if left {
 		w.visitors = slices.DeleteFunc(w.visitors, func(v Visitor) bool { return v == nil })
+		if w.streaks != nil {
+			w.streaks = streakVisitors(w.visitors)
+		}
 	}
 	return nil
 }
@@ -310,7 +401,7 @@ func (w *walker) show() error {
 func (w *walker) event(t *track, e *logging.Entry) {
 	if t.vector != nil {
 		t.vector[t.index]++
-		w.step.Vector = t.vector
+		w.step.Vector, w.step.others = t.vector, t.others
 	}
 	messages := e.Event.Messages()
 	for i := range messages {
@@ -380,9 +471,8 @@ func (w *walker) receive(t *track, m *event.Message) passage {
 		if f.vector != 0 && t.vector != nil {
 			w.vector = f.vector
 			w.sent.Vector = w.vectors.of(f.vector)
-			for i, n := range w.sent.Vector {
-				t.vector[i] = max(t.vector[i], n)
-			}
+			t.learn(w.sent.Vector)
+			w.step.others = t.others
 		}
 		return passage{outcome: arrived, link: l}
 	}
@@ -399,13 +489,8 @@ func (w *walker) receive(t *track, m *event.Message) passage {
 
 // advance makes the next line of a log its track's head.
 func (w *walker) advance(t *track) error {
-	t.mustGo = false
 	t.head = t.feed.next()
 	if t.head != nil {
-		t.key = t.head.UnixMicro
-		if !w.ready.stays(t) {
-			w.ready.fix(t)
-		}
 		return nil
 	}
 	err := t.feed.ending()
@@ -422,7 +507,6 @@ func (w *walker) advance(t *track) error {
 			v.End(t.index)
 		}
 	}
-	w.ready.remove(t)
 	if t.awaited == 0 {
 		return nil
 	}
@@ -434,14 +518,13 @@ func (w *walker) advance(t *track) error {
 	return nil
 }
 
-// mayGo reports whether the head of a track can be processed: anything but a
-// receive whose send may still come.
+// mayGo reports whether the head of a track can be processed, which is a receive: unless its send
+// may still come. All other lines can.
 func (w *walker) mayGo(t *track) bool {
-	e := t.head
-	if e.Other != nil || e.Event.Kind != event.Receive || t.mustGo {
+	if t.mustGo {
 		return true
 	}
-	m := e.Event.Messages()[0]
+	m := &t.head.Event.Messages()[0]
 	from := int(m.From)
 	if !w.isOther(from, t) {
 		return true
@@ -466,7 +549,7 @@ func (w *walker) isOther(id int, t *track) bool { return id < w.machines && id !
 func (w *walker) wake(t *track) {
 	w.track(t.waitsFor).awaited--
 	t.waitsFor = -1
-	w.ready.fix(t)
+	w.ready.push(t)
 }
 
 // unlock is asked when no track may go. It reports false if that is because all

@@ -14,7 +14,7 @@ import "math/bits"
 type Histogram struct {
 	exact  uint                // numbers of no more bits have a cell of their own
 	blocks []*[perBlock]uint64 // of cells; nil: all are 0
-	total  uint64
+	small  *[perBlock]uint64   // blocks[0] where it counts the numbers below perBlock one by one, which most are
 }
 
 const perBlock = 256
@@ -25,16 +25,31 @@ func New(exact uint) *Histogram { return &Histogram{exact: exact} }
 
 // Add takes in a number with a weight. All weights together are below 2^64.
 func (h *Histogram) Add(n, weight uint64) {
+	if n < perBlock && h.small != nil {
+		h.small[n] += weight
+	} else {
+		h.add(n, weight)
+	}
+}
+
+// add is the part of Add that is not inlined.
+func (h *Histogram) add(n, weight uint64) {
 	cell := h.cell(n)
 	b := cell / perBlock
 	for b >= uint64(len(h.blocks)) {
 		h.blocks = append(h.blocks, nil)
 	}
 	if h.blocks[b] == nil {
-		h.blocks[b] = new([perBlock]uint64)
+		h.put(b, new([perBlock]uint64))
 	}
 	h.blocks[b][cell%perBlock] += weight
-	h.total += weight
+}
+
+// put makes a block one of the cells.
+func (h *Histogram) put(b uint64, block *[perBlock]uint64) {
+	if h.blocks[b] = block; b == 0 && (perBlock-1)>>h.exact == 0 {
+		h.small = block
+	}
 }
 
 // Merge takes in all numbers of another Histogram that tells the same numbers exactly.
@@ -47,23 +62,33 @@ func (h *Histogram) Merge(o *Histogram) {
 			continue
 		}
 		if h.blocks[b] == nil {
-			h.blocks[b] = new([perBlock]uint64)
+			h.put(uint64(b), new([perBlock]uint64))
 		}
 		for i, weight := range block {
 			h.blocks[b][i] += weight
 		}
 	}
-	h.total += o.total
 }
 
 // Total returns the weight of all numbers.
-func (h *Histogram) Total() uint64 { return h.total }
+func (h *Histogram) Total() (total uint64) {
+	for _, block := range h.blocks {
+		if block == nil {
+			continue
+		}
+		for _, weight := range block {
+			total += weight
+		}
+	}
+	return total
+}
 
 // Percentile returns the smallest of the numbers that, together with all smaller ones,
 // has at least so many per cent of the weight; 0 if there is none. percent is from 0 to
 // 100. Where it is not exact, the result is the largest number that it can be.
 func (h *Histogram) Percentile(percent uint64) uint64 {
-	rank := max(1, h.total/100*percent+(h.total%100*percent+99)/100) // rounded up, without an overflow
+	total := h.Total()
+	rank := max(1, total/100*percent+(total%100*percent+99)/100) // rounded up, without an overflow
 	var below uint64
 	for b, block := range h.blocks {
 		if block == nil {
