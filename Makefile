@@ -17,7 +17,7 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 RACE := $(if $(shell command -v $${CC:-gcc} 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-kubernetes lint page-tools page-lint picture bench bench-peers bench-scaling bench-docs bench-page fuzz cross image clean
+.PHONY: help build run test test-kubernetes lint page-tools page-lint picture bench bench-peers bench-scaling bench-docs bench-page profile fuzz cross image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,15 @@ bench-docs: ## measure all that docs/benchmarks.md shows, six times, and make it
 
 bench-page: ## make docs/benchmarks.md again from what was measured
 	@$(BENCH) page
+
+# The compiler takes it by itself. One that is old costs speed, and nothing else.
+profile: ## measure anew by what the launcher is compiled: cmd/launcher/default.pgo (a minute)
+	@rm -rf bin/profile && mkdir -p bin/profile
+	@measure() { $(GO) test -trimpath -run '^$$' -bench "$$2" -cpuprofile "bin/profile/$${1##*/}.prof" -o bin/profile/test "./$$1"; }; \
+	measure pkg/trace '^Benchmark(Check|Stats)$$' && measure pkg/report '^BenchmarkExport$$' && \
+	measure pkg/replay '^BenchmarkRun$$' && measure pkg/sim '^BenchmarkMachines$$/^machines=(3|1000)$$|^BenchmarkLogs$$'
+	$(GO) tool pprof -proto bin/profile/*.prof >bin/profile/all
+	mv bin/profile/all cmd/launcher/default.pgo
 
 fuzz: ## fuzz each target for FUZZTIME
 	@for pkg in $$($(GO) list ./...); do \

@@ -23,13 +23,13 @@ type feed struct {
 }
 
 // readAhead returns how many batches each feed holds, and of how many lines, in a run of so many
-// logs. Machines without a pace run in bursts; the walk follows one through its burst, and
-// the other feeds stand still when they have nothing free.
+// logs. Machines without a pace run in bursts; the walk follows one through its burst, of tens of
+// thousands of lines, and the other feeds stand still when they have nothing free.
 func readAhead(logs int) (batches, lines int) {
 	if logs > 16 { // all together are many, and another one's lines are soon of use
 		return 3, 64
 	}
-	return 8, 512
+	return 32, 512
 }
 
 // newFeed starts to read a log of a run of so many. It goes on until the log ends or stop is
