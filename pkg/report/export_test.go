@@ -567,7 +567,8 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// An export holds no more than the messages in flight, however long the run.
+// An export holds no more than the messages in flight and what is read ahead, however long the run:
+// all its events would take 25 MB.
 func TestMemoryIsBounded(t *testing.T) {
 	run := recorded(t, tracetest.Config{Rates: tracetest.Hertz(4000, 4000, 4000), Duration: 20 * time.Second, Delay: 10 * time.Millisecond})
 	for _, f := range report.Formats {
@@ -577,7 +578,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		require.NoError(t, err)
 		require.Greater(t, l.written, uint64(15<<20))
 		require.EqualValues(t, 240_000, e.Verdict.Events)
-		assert.Less(t, l.most-min(l.most, before), uint64(4<<20), f)
+		assert.Less(t, l.most-min(l.most, before), uint64(10<<20), f)
 	}
 }
 
