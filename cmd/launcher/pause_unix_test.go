@@ -96,7 +96,7 @@ func lastRecord(t *testing.T, log string) logging.Record {
 // would be over had it gone on: it has stood still, and all ticks happen.
 func TestAllMachinesArePaused(t *testing.T) {
 	t.Parallel()
-	const duration = 4 * time.Second
+	const duration = 8 * time.Second // of which it takes one here, and more on a busy host
 	l := newLives(t, 3, "--rate", "5", "--duration", duration.String(), "--die", "4", "--log-level", "debug")
 	l.comeBack()
 	waitForEvents(t, l.dir, 3, 4)
@@ -141,7 +141,8 @@ func TestAllMachinesArePaused(t *testing.T) {
 // Machines are paused one at a time, two and all, killed on top, and all are torn out of their pause lines.
 func TestMachinesArePausedAgainAndAgain(t *testing.T) {
 	t.Parallel()
-	l := newLives(t, 3, "--rate", "40", "--duration", "5s", "--die", "4", "--linger", "20s")
+	// On a busy host, all of this has taken more than 5 s of the run.
+	l := newLives(t, 3, "--rate", "40", "--duration", "15s", "--die", "4", "--linger", "20s")
 	l.comeBack()
 	goOn := func() {
 		t.Helper()
