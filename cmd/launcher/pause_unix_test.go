@@ -121,7 +121,7 @@ func TestAllMachinesArePaused(t *testing.T) {
 	start := records(t, logs(t, l.dir)[0])[0].Time()
 	time.Sleep(time.Until(start.Add(duration + time.Second))) // longer than the run
 	l.comeBack()
-	l.finish(20)
+	l.finish(5 * int(duration.Seconds()))
 	for id := range 3 {
 		assert.Greater(t, lastRecord(t, logs(t, l.dir)[id]).Stop.Step, paused[id], "machine %d has gone on", id)
 		assert.Equal(t, 1, l.kinds(id, logging.PauseRecord))
