@@ -94,9 +94,7 @@ func TestRunIsStoppedInAPartition(t *testing.T) {
 		soon(t, "half a second", there)
 	}
 	stopped := time.Now()
-	for _, stop := range f.stops {
-		stop(StopWithin{deadline})
-	}
+	f.stopAll()
 	f.wait()
 	f.check()
 	held := make(map[message]bool)

@@ -140,6 +140,14 @@ func (f *fleet) run() {
 	}
 }
 
+// stopAll stops all machines as a supervisor does: who is stopped by hand leaves those that are late
+// by a moment.
+func (f *fleet) stopAll() {
+	for _, stop := range f.stops {
+		stop(StopWithin{deadline})
+	}
+}
+
 // wait waits for the end of all machines.
 func (f *fleet) wait() {
 	f.t.Helper()
@@ -632,9 +640,7 @@ func TestAllMachinesAreStopped(t *testing.T) {
 			for _, there := range theres {
 				soon(t, "twenty steps", there)
 			}
-			for _, stop := range f.stops { // as by a supervisor: who is stopped by hand leaves those that are late by a moment
-				stop(StopWithin{deadline})
-			}
+			f.stopAll()
 			f.wait()
 			f.check()
 			for id, m := range f.results {
@@ -691,9 +697,7 @@ func TestWatch(t *testing.T) {
 	f.start(0)
 	f.start(1)
 	soon(t, "it is told now and then", often)
-	for _, stop := range f.stops {
-		stop(StopWithin{deadline})
-	}
+	f.stopAll()
 	f.wait()
 	order := map[summary.Phase]int{summary.Connecting: 0, summary.Running: 1, summary.Ending: 2, summary.Done: 3}
 	phases := map[summary.Phase]int{}

@@ -29,9 +29,7 @@ func TestStallsAndLatenessAreReported(t *testing.T) {
 	f.start(0)
 	f.start(1)
 	soon(t, "a stall", there)
-	for _, stop := range f.stops {
-		stop(StopWithin{deadline})
-	}
+	f.stopAll()
 	f.wait()
 	assert.Equal(t, summary.Running, stalled.Phase)
 	assert.EqualValues(t, 1, stalled.Sent)
