@@ -76,9 +76,10 @@ type Log struct {
 	// Open begins to read at the first line. It is called once more for every
 	// look at the log: by [New] for the first line, by a walk, and by that walk
 	// again where machines wait for each other or a law is broken, or where it has
-	// no visitor and the lines are to be put in order all the same. So two sources
-	// of a log may be in use at the same time, in different goroutines; the later one
-	// must give the records that the earlier one gives.
+	// no visitor and very many messages are underway at the end, or the lines are to
+	// be put in order all the same. So two sources of a log may be in use at the
+	// same time, in different goroutines; the later one must give the records that
+	// the earlier one gives.
 	Open func() (Source, error)
 	// Text opens the log as text whose nth line is the record of Line n, to quote
 	// from. nil: violations name lines, and quote none.
