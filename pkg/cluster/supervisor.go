@@ -19,6 +19,7 @@ type supervisor struct {
 	faults   bool          // there is a plan
 
 	stage    stage
+	linger   time.Duration // that all were told when the run was stopped
 	machines []supervised
 	// endless is when a run without an end has begun whose machines may return;
 	// zero: it has not, or is none. How long they need to read what they have
@@ -208,7 +209,7 @@ func (s *supervisor) started(now time.Time, e started) {
 	m.restarts++
 	m.down += now.Sub(m.died)
 	if s.stage == stopping {
-		s.do(stop{e.id, s.limits.linger})
+		s.do(stop{e.id, s.linger}) // with more, it would be killed while it waits for one that is lost
 	}
 }
 
@@ -279,6 +280,7 @@ func (s *supervisor) stop(now time.Time, linger time.Duration) {
 		return
 	}
 	s.become(stopping)
+	s.linger = linger
 	s.do(endFaults{})
 	s.lift(now)
 	s.do(stopAll{linger})

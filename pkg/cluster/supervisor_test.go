@@ -180,7 +180,7 @@ func TestSupervisor(t *testing.T) {
 			{2 * second, dies(1, control.Differed), stopShort(2 * second)},
 			{2 * second, dies(0, control.Killed), []action{restartAt(0, 2020*time.Millisecond)}},
 			{3 * second, due{0}, []action{start{0}}},
-			{3 * second, started{0, nil}, []action{stop{0, 10 * second}}},
+			{3 * second, started{0, nil}, []action{stop{0, 500 * time.Millisecond}}},
 			{3 * second, completes(0), nil},
 		}), "1: oh no"},
 		{"all are dead when all are to be killed", minute, restart, false, slices.Concat(begins(inTime), []step{

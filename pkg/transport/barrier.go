@@ -132,17 +132,13 @@ func (n *Node) Barrier(ctx context.Context) (time.Time, error) {
 	for _, l := range n.out {
 		l.ready()
 	}
-	err := n.await(ctx, func() bool {
-		return all(n.in, func(l *inLink) bool { return l.proposed().at != 0 })
+	var peers []measure
+	err := n.await(ctx, func() (whole bool) {
+		peers, whole = n.proposals()
+		return whole
 	})
 	if err != nil {
 		return time.Time{}, err
-	}
-	var peers []measure
-	for id, l := range n.in {
-		if l != nil {
-			peers = append(peers, measure{l.proposed(), n.to(id).measured().ahead()})
-		}
 	}
 	now, wall := n.now(), n.cfg.Wall().UnixNano()
 	start := common(own, peers, wall, now)
@@ -151,6 +147,23 @@ func (n *Node) Barrier(ctx context.Context) (time.Time, error) {
 	n.stage = stageRunning
 	n.agreed = &proposal{at: start, agreed: true, began: now + time.Duration(start-wall)}
 	return time.Unix(0, start), nil
+}
+
+// proposals returns what the peers propose, and whether all have. They are looked at once: a peer
+// that is started again proposes nothing until it has said so, and what it said counts for the
+// others.
+func (n *Node) proposals() (peers []measure, whole bool) {
+	for id, l := range n.in {
+		if l == nil {
+			continue
+		}
+		p := l.proposed()
+		if p.at == 0 {
+			return nil, false
+		}
+		peers = append(peers, measure{p, n.to(id).measured().ahead()})
+	}
+	return peers, true
 }
 
 // Begun says, after [Node.Barrier], that the instant which that returned is noted for

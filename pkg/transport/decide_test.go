@@ -79,6 +79,7 @@ func TestInTake(t *testing.T) {
 			func(s *inState) { s.phase = phaseClosed }, setOf(frameHeld), "",
 		},
 		{"BYE", func(s *inState) { s.phase = phaseClosed }, frameBye, nil, func(s *inState) { s.phase = phaseGone }, 0, ""},
+		{"a long BYE", func(s *inState) { s.phase = phaseClosed }, frameBye, []uint64{1}, nil, 0, "BYE of 8 bytes, want 0"},
 		{"BYE without CLOSED", nil, frameBye, nil, nil, 0, "unexpected BYE on a link"},
 	} {
 		before := s

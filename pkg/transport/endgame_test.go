@@ -318,9 +318,12 @@ func (w *world) forth(i, j int) {
 		return
 	}
 	says := []uint64{f.seq}
-	if f.t == frameFin {
+	switch f.t {
+	case frameFin:
 		says = append(says, f.word.held, 0)
 		l.word = f.word
+	case frameBye:
+		says = nil
 	}
 	step, err := l.in.take(f.t, body(says))
 	if err != nil {

@@ -347,8 +347,8 @@ func (l *inLink) outlive(s *session, turn *waiter) error {
 		return errDisplaced
 	case <-moment.C:
 	}
+	since := l.heard.Load() // before it is asked: the answer may come at once
 	l.ask()
-	since := l.heard.Load()
 	tick := time.NewTicker(underWay / 10)
 	defer tick.Stop()
 	for {

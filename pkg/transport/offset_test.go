@@ -224,6 +224,27 @@ func TestNodeAsks(t *testing.T) {
 	})
 }
 
+// A round of questions that a broken connection has cut off is asked again on the next one.
+func TestRoundIsAskedAgain(t *testing.T) {
+	n, err := New(Config{ID: 0, Run: "test", Peers: []Peer{{ID: 1, Addr: "x"}}, Handler: newInbox()}, newNetwork().listen("x"))
+	require.NoError(t, err)
+	defer n.Close(cancelled())
+	n.Resume(time.Now(), 0)
+	l := n.out[0]
+	conn := addressed{local: "192.0.2.1:1", remote: "192.0.2.2:2"}
+	connection := func() {
+		_, err := l.attach(newSession(conn, true), greeting{welcome: welcome{id: 1, window: 1, life: 1}})
+		require.NoError(t, err)
+	}
+	connection()
+	n.askAgain()
+	assert.Equal(t, LaterQuestions, l.asking.left)
+	connection()
+	assert.True(t, l.asking.due(n.now()))
+	n.askAgain()
+	assert.Equal(t, LaterQuestions, l.asking.left)
+}
+
 // Machines that share a clock do not ask each other, and send what they ever sent.
 func TestOneHostIsNotAsked(t *testing.T) {
 	nodes, _ := mesh(t, 2, nil)

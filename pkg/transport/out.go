@@ -614,6 +614,7 @@ func (l *outLink) attach(s *session, w greeting) (*session, error) {
 	}
 	l.count++
 	l.why = nil
+	l.asking.left = 0 // what was asked on the connection before is not answered any more
 	l.due = setOf(frameFin)
 	if w.life > 1 {
 		l.due |= setOf(framePing) // it waits to hear that its log is not contradicted

@@ -252,6 +252,28 @@ func TestPastThatHasEnded(t *testing.T) {
 	})
 }
 
+// What comes to a machine whose log has ended, before it can say so, it must not take: that is
+// in nobody's log, and CLOSED would promise it.
+func TestNothingIsTakenAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := startDuet(t, func(c *Config) {
+			c.Past, c.Ended = []Past{{Peer: 1, Secret: puppetSecret, Consumed: 7, Held: 9, Sent: 4}}, true
+		})
+		rejoined := make(chan error)
+		go func() { rejoined <- d.rejoin(within(t), time.Now()) }()
+		d.accept(t, welcome{window: 10, consumed: 4, held: 4})
+		require.NoError(t, <-rejoined)
+		w := d.call(t, 1)
+		assert.EqualValues(t, 9, w.held)
+		d.out.data(10, 10)
+		d.out.say(framePing, 1)
+		d.out.hear(framePong)
+		assert.Zero(t, d.box.got(1))
+		go d.Settle(within(t))
+		assert.EqualValues(t, 9, d.out.hearNumber(frameClosed))
+	})
+}
+
 func TestPastOfNobody(t *testing.T) {
 	for _, peer := range []int{-1, 0, 2} {
 		_, err := New(Config{Peers: []Peer{{1, "1"}}, Past: []Past{{Peer: peer}}}, nil)

@@ -142,11 +142,9 @@ func (c *shared) read() error {
 	}
 }
 
-// write writes chunks of one stream, and its end, if it is to end.
+// write writes chunks of one stream, and its end, if it is to end. The caller may write, and has
+// given the connection its deadline.
 func (c *shared) write(s *stream, bufs [][]byte, last bool) (written int64, err error) {
-	if deadline := s.writeDeadline(); !deadline.IsZero() || c.limited.Load() {
-		c.limit(deadline)
-	}
 	var head uint32
 	if s == &c.streams[streamOfAcceptor] {
 		head = chunkStream
@@ -322,21 +320,31 @@ func (s *stream) beginWrite() error {
 		<-s.shared.writing
 		return net.ErrClosed
 	}
+	// In one step: what another deadline or the close of the stream changes from now on must not
+	// be undone.
 	s.writing = true
+	if !s.writeEnd.IsZero() || s.shared.limited.Load() {
+		s.shared.limit(s.writeEnd)
+	}
 	return nil
 }
 
-// CloseWrite tells the other end that nothing more follows on this stream.
+// CloseWrite tells the other end that nothing more follows on this stream. Where it cannot, Close
+// will.
 func (s *stream) CloseWrite() error {
 	s.mu.Lock()
 	said := s.said
-	s.said = true
 	s.mu.Unlock()
 	if said {
 		return nil
 	}
-	_, err := s.writeAll(nil, true)
-	return err
+	if _, err := s.writeAll(nil, true); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said = true
+	return nil
 }
 
 // Close ends the stream here, and the connection where the other stream has ended as well.
@@ -386,7 +394,7 @@ func (s *stream) sayEnd() {
 		return
 	}
 	defer func() { <-c.writing }()
-	_ = s.SetWriteDeadline(time.Now().Add(LastWordTimeout))
+	c.limit(time.Now().Add(LastWordTimeout))
 	if _, err := c.write(s, nil, true); err != nil {
 		c.close()
 	}

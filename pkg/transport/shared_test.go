@@ -143,6 +143,51 @@ func TestStreamsToADeafPeer(t *testing.T) {
 	})
 }
 
+// What bounds a write counts for one that has begun and has not written its first byte.
+func TestWriteIsBoundedAsItBegins(t *testing.T) {
+	for name, bound := range map[string]func(s *stream) error{
+		"a deadline": func(s *stream) error { return s.SetWriteDeadline(time.Now().Add(closingMoment)) },
+		"the close":  func(s *stream) error { return s.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				near, far := net.Pipe() // nobody reads
+				defer far.Close()
+				n, err := New(Config{ID: 0, Run: "test", Peers: []Peer{{ID: 1, Addr: "x"}}, Handler: newInbox()}, newNetwork().listen("x"))
+				require.NoError(t, err)
+				defer n.Close(cancelled())
+				c := n.share(near)
+				c.limit(time.Now().Add(time.Minute)) // as a write before has left it
+				s := &c.streams[0]
+				require.NoError(t, s.beginWrite())
+				began := time.Now()
+				require.NoError(t, bound(s))
+				_, err = c.write(s, [][]byte{[]byte("x")}, false)
+				require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+				assert.LessOrEqual(t, time.Since(began), closingMoment)
+				<-c.writing
+			})
+		})
+	}
+}
+
+// The other end hears that a stream is closed even where there was no time to say first that
+// nothing follows.
+func TestStreamEndIsSaidAfterAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dialer, acceptor := newShared(t)
+		s := &dialer.streams[0]
+		dialer.writing <- struct{}{} // the other stream writes
+		_ = s.SetWriteDeadline(time.Now().Add(time.Second))
+		require.ErrorIs(t, s.CloseWrite(), os.ErrDeadlineExceeded)
+		<-dialer.writing
+		require.NoError(t, s.Close())
+		_ = acceptor.streams[0].SetReadDeadline(time.Now().Add(time.Minute))
+		_, err := acceptor.streams[0].Read(make([]byte, 1))
+		require.ErrorIs(t, err, io.EOF)
+	})
+}
+
 // Each pair of machines shakes hands once, whoever of the two dials, unless its links are
 // to be apart; and all messages arrive.
 func TestOneHandshakePerPair(t *testing.T) {

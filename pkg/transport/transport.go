@@ -81,6 +81,9 @@ type Config struct {
 	// Past is what an earlier process of this machine has left behind, for
 	// each peer; none for a machine that begins.
 	Past []Past
+	// Ended says that an earlier process of this machine has noted for good what became of
+	// all messages: nothing more is taken, and [Node.Settle] may be called at once.
+	Ended bool
 	// Wall is this host's system clock, which may be set at any time, time.Now if nil.
 	Wall func() time.Time
 	// Logger is for people; nil: nothing is said.
@@ -272,6 +275,9 @@ func New(cfg Config, ln net.Listener) (*Node, error) {
 	}
 	for _, p := range cfg.Past {
 		n.restore(p)
+	}
+	if cfg.Ended {
+		n.freeze()
 	}
 	return n, nil
 }
@@ -603,11 +609,7 @@ func (n *Node) Leave(ctx, company context.Context) (undelivered map[int]uint64) 
 		wait, undelivered = settle(n.ends(), leaving, false)
 		return !wait
 	})
-	for _, l := range n.in {
-		if l != nil {
-			l.freeze()
-		}
-	}
+	n.freeze()
 	if err != nil { // somebody did not answer in time
 		_, undelivered = settle(n.ends(), leaving, true)
 	}
@@ -619,6 +621,15 @@ func (n *Node) Leave(ctx, company context.Context) (undelivered map[int]uint64) 
 		}
 	}
 	return undelivered
+}
+
+// freeze takes nothing more on any link.
+func (n *Node) freeze() {
+	for _, l := range n.in {
+		if l != nil {
+			l.freeze()
+		}
+	}
 }
 
 // finish says on all links that nothing follows, and for how long an answer may wait.

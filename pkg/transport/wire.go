@@ -293,16 +293,13 @@ type numbers [3]uint64
 // bodies has how many numbers the body of a control frame is.
 var bodies = [...]int{
 	frameAck: 1, framePing: 1, framePong: 3, frameReady: 1, frameFin: 3,
-	frameClosed: 1, frameStarted: 2, frameHeld: 1,
+	frameClosed: 1, frameBye: 0, frameStarted: 2, frameHeld: 1,
 }
 
 // parseControl reads the body of a control frame. What an ERROR says is an error.
 func parseControl(t frameType, body []byte) (v numbers, err error) {
-	switch t {
-	case frameError:
+	if t == frameError {
 		return v, parseError(body)
-	case frameBye:
-		return v, nil
 	}
 	all := [...]*uint64{&v[0], &v[1], &v[2]}
 	return v, parseNumbers(t, body, all[:bodies[t]]...)

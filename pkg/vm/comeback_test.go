@@ -285,3 +285,56 @@ func TestStopBeforeItsTime(t *testing.T) {
 		assert.Equal(t, logging.StartRecord, records[len(records)-1].Kind)
 	}
 }
+
+// A machine that is killed behind its stop line comes back to say CLOSED. What a peer sends it
+// until then is in no log of its own, so the peer has to hear that it was not taken.
+func TestNothingIsTakenBehindTheStopLine(t *testing.T) {
+	f := newFleet(t, []string{"1", "1"}, nil)
+	r, err := newRunner(f.cfgs[0], f.lns[0])
+	require.NoError(t, err)
+	r.steps.journal.log.Start(time.Now(), r.cfg.Start(0, 2, r.cfg.Rate))
+	r.steps.journal.log.Stop(time.Now(), logging.Stop{})
+	require.NoError(t, r.steps.commit())
+	require.NoError(t, r.file.Close())
+	r.node.Close(t.Context())
+
+	f.cfgs[0].Resume = true
+	keepLinks(t, f.cfgs[0])
+	keepLinks(t, f.cfgs[1])
+	kept, err := openKept(&f.cfgs[1], true)
+	require.NoError(t, err)
+	ln := listen(t)
+	r, err = newRunner(f.cfgs[0], ln)
+	require.NoError(t, err)
+	defer func() { _ = r.file.Discard() }()
+	secrets, err := kept.to([]transport.Peer{{ID: 0}}, true)
+	require.NoError(t, err)
+	peer, err := transport.New(transport.Config{
+		ID: 1, Run: "test", Life: kept.Life, Handler: newInbox(1, 0), Secrets: secrets,
+		Peers: []transport.Peer{{ID: 0, Addr: ln.Addr().String()}},
+		Past:  []transport.Past{{Peer: 0, Secret: kept.from(0)}},
+	}, f.lns[1])
+	require.NoError(t, err)
+	defer peer.Close(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	go func() { _, _ = r.node.Rejoin(ctx, ctx, nil) }()
+	_, err = peer.Rejoin(ctx, ctx, nil)
+	require.NoError(t, err)
+	peer.Resume(time.Now(), time.Second)
+	before := r.node.Received()
+	const messages = 100
+	for range messages {
+		peer.Send(0, appendPayload(nil, 1))
+	}
+	const dataFrame = 21 // bytes; other frames may come, too, and are few
+	require.Eventually(t, func() bool { return r.node.Received() > before+dataFrame*messages/2 }, deadline, time.Millisecond)
+	undelivered := make(chan map[int]uint64, 1)
+	go func() {
+		undelivered <- peer.Drain(ctx)
+		peer.Settle(ctx)
+	}()
+	_, err = r.end(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, map[int]uint64{0: messages}, <-undelivered)
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/guarded"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/transport"
 )
@@ -73,7 +73,7 @@ func openKept(cfg *Config, begun bool) (*kept, error) {
 	if k.Machines == 1 {
 		return k, nil // nobody to be known by
 	}
-	b, err := readRegular(k.path, maxLinks)
+	b, err := guarded.ReadFile(k.path, maxLinks)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && begun:
 		return nil, fmt.Errorf("%s is missing: it belongs beside the log, and the peers know this machine by it: put it back, or begin a new run", k.path)
@@ -254,28 +254,4 @@ func replaceFile(path string, content []byte) (err error) {
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
-}
-
-// readRegular reads a whole file that somebody else may have put there: only a regular
-// one, since opening another may wait for ever, and only up to a size.
-func readRegular(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	case info.Size() > limit:
-		return nil, fmt.Errorf("%s has %d bytes: more than %d", path, info.Size(), limit)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(b)) > limit {
-		err = fmt.Errorf("%s has more than %d bytes", path, limit)
-	}
-	return b, err
 }

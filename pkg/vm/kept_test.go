@@ -156,7 +156,7 @@ func TestKeptRefuses(t *testing.T) {
 		{"another run's", good(func(k *keptLinks) { k.Run = "test" }), true, `of machine 1 in run "test" of 3 machines, but its log of machine 1 in run "kept" of 3`},
 		{"another machine's", good(func(k *keptLinks) { k.ID = 2; k.Links[1].Peer = 1 }), true, `of machine 2 in run "kept" of 3 machines, but its log of machine 1 in run "kept" of 3`},
 		{"of a run before", good(func(k *keptLinks) { k.Run = "test" }), false, ""},
-		{"large", strings.Repeat(" ", maxLinks+1), true, "has 16777217 bytes: more than 16777216"},
+		{"large", strings.Repeat(" ", maxLinks+1), true, "too large: want at most 16777216 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := keptConfig(t)
@@ -183,7 +183,7 @@ func TestKeptRefuses(t *testing.T) {
 		cfg := keptConfig(t)
 		require.NoError(t, os.Mkdir(keptPath(cfg), 0o777))
 		_, err := openKept(cfg, false)
-		require.EqualError(t, err, keptPath(cfg)+" is not a regular file")
+		require.EqualError(t, err, "open "+keptPath(cfg)+": not a regular file")
 	})
 	t.Run("cannot be written", func(t *testing.T) {
 		cfg := keptConfig(t)

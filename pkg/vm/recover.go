@@ -187,7 +187,7 @@ func (r *recovery) consume(m event.Message) error {
 // the last window.
 func (p *past) keep(m event.Message, window int) {
 	sent := append(p.sent[m.To], m.Sent)
-	if len(sent) >= 2*window {
+	if len(sent)-window >= window { // twice the largest window is no int of 32 bits
 		sent = sent[:copy(sent, sent[len(sent)-window:])]
 	}
 	p.sent[m.To], p.seq[m.To] = sent, m.Seq

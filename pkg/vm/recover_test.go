@@ -11,9 +11,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/trace"
+	"github.com/scalemodel/lamport/pkg/transport"
 )
 
 // lastLines returns where the last n lines of a log begin.
@@ -122,6 +124,21 @@ func TestPeerRemembersATornLog(t *testing.T) {
 	}
 	assert.NotZero(t, resumed)
 	t.Logf("%d resumed, %d refused", resumed, refused)
+}
+
+// Of the messages to a peer at least a window is remembered, and never two; also where two windows
+// are more than an int of 32 bits holds.
+func TestPastRemembersAWindow(t *testing.T) {
+	for _, window := range []int{1, 3, 100, transport.MaxWindow} {
+		p := past{sent: make([][]clock.Time, 1), seq: make([]uint64, 1)}
+		for seq := uint64(1); seq <= 1000; seq++ {
+			p.keep(event.Message{Seq: seq, Sent: clock.Time(seq)}, window)
+			n := len(p.sent[0])
+			require.GreaterOrEqual(t, n, min(int(seq), window))
+			require.Less(t, n-window, window)
+			require.Equal(t, clock.Time(seq), p.sent[0][n-1])
+		}
+	}
 }
 
 // requireCorrect holds a run against the laws, as the launcher does.

@@ -129,6 +129,7 @@ func (r *runner) newNode(ln net.Listener, back *recovery) (*transport.Node, erro
 		Secrets: secrets,
 		Window:  r.cfg.Window,
 		Past:    past,
+		Ended:   r.past.stop != nil,
 		Wall:    r.cfg.wall,
 		Logger:  logging.Slog(r.cfg.Logger),
 		Allow:   r.cfg.Allow,
