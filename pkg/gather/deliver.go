@@ -302,8 +302,9 @@ type delivering struct {
 	about *About
 	state state
 
-	waits time.Duration // the last
-	told  string        // why the last try failed
+	waits   time.Duration // the last
+	arrived int64         // the furthest that the log was known to have arrived
+	told    string        // why the last try failed
 }
 
 // run does what is to be done next until there is nothing.
@@ -331,8 +332,8 @@ func (d *delivering) run(ctx context.Context) error {
 		if a.broken != nil && ctx.Err() != nil {
 			return d.late(a.broken)
 		}
-		if a.broken == nil {
-			d.waits = 0
+		if d.state.next == look && a.offset > d.arrived {
+			d.arrived, d.waits = a.offset, 0 // what was in the way does not keep all of it back
 		}
 		d.state = d.state.after(a)
 	}

@@ -189,8 +189,12 @@ func (g *Gathering) open() (err error) {
 	if err := g.claim(); err != nil {
 		return err
 	}
+	logs, err := g.logs()
+	if err != nil {
+		return err
+	}
 	for id := range g.cfg.Machines {
-		m, err := g.earlier(id)
+		m, err := g.earlier(id, logs[id])
 		if err != nil {
 			return err
 		}
@@ -226,12 +230,12 @@ func (g *Gathering) claim() error {
 
 // write writes a small file as a whole or not at all.
 func (g *Gathering) write(name string, v any) error {
-	b, err := json.MarshalIndent(v, "", "  ")
+	b, err := marshal(v)
 	if err != nil {
 		return err
 	}
 	return guarded.ReplaceIn(g.root, name, func(f *os.File) error {
-		_, err := f.Write(append(b, '\n'))
+		_, err := f.Write(b)
 		if g.cfg.careless {
 			return err
 		}
@@ -239,12 +243,31 @@ func (g *Gathering) write(name string, v any) error {
 	})
 }
 
+func marshal(v any) ([]byte, error) {
+	b, err := json.MarshalIndent(v, "", "  ")
+	return append(b, '\n'), err
+}
+
 func deliveryName(id int) string { return fmt.Sprintf("%s/vm_%d.json", dirName, id) }
 func partName(id int) string     { return fmt.Sprintf("%s/vm_%d.part", dirName, id) }
 func otherName(id int) string    { return fmt.Sprintf("%s/vm_%d.other", dirName, id) }
+func otherPart(id int) string    { return otherName(id) + ".part" }
 
-// earlier returns what an earlier process has of a machine.
-func (g *Gathering) earlier(id int) (*gathered, error) {
+// logs returns the names of the logs in the run's directory, by machine.
+func (g *Gathering) logs() (map[int][]string, error) {
+	names := make(map[int][]string)
+	logs, err := rundir.Logs(g.cfg.Dir)
+	if errors.Is(err, rundir.ErrNoLogs) {
+		return names, nil
+	}
+	for _, l := range logs {
+		names[l.ID] = append(names[l.ID], filepath.Base(l.Path))
+	}
+	return names, err
+}
+
+// earlier returns what an earlier process has of a machine, of which there are these logs.
+func (g *Gathering) earlier(id int, logs []string) (*gathered, error) {
 	check := func(rec *logging.Record) error {
 		switch s := &rec.Start; {
 		case rec.ID != id:
@@ -256,15 +279,21 @@ func (g *Gathering) earlier(id int) (*gathered, error) {
 		}
 		return nil
 	}
-	m := &gathered{log: newPlace(g.root, partName(id), check), other: newPlace(g.root, otherName(id), check)}
+	m := &gathered{log: newPlace(g.root, partName(id), check), other: newPlace(g.root, otherPart(id), check)}
 	m.log.careless, m.other.careless = g.cfg.careless, g.cfg.careless
-	if info, err := g.root.Stat(otherName(id)); err == nil {
-		m.others = info.Size() > 0
+	if info, err := g.root.Lstat(otherName(id)); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+		m.others, m.other.confirmed = true, info.Size()
+		m.other.named(otherName(id))
 	}
 	name := deliveryName(id)
 	b, err := guarded.ReadFileIn(g.root, name, maxDelivery)
 	if errors.Is(err, fs.ErrNotExist) {
-		return m, g.unrecorded(id, m)
+		// A process may have given a log its name, and was killed before it wrote that down:
+		// it has to be delivered once more, from where it is.
+		if len(logs) > 0 {
+			m.log.named(logs[len(logs)-1])
+		}
+		return m, nil
 	}
 	var d Delivery
 	if err == nil {
@@ -274,7 +303,7 @@ func (g *Gathering) earlier(id int) (*gathered, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%s: not what is known of a delivery: %w", path, err)
-	case d.Format != format || d.Machine != id || d.Bytes <= 0 || !g.names(id, d.File):
+	case d.Format != format || d.Machine != id || d.Bytes <= 0 || !slices.Contains(logs, d.File):
 		return nil, fmt.Errorf("%s: not what is known of a delivery of machine %d", path, id)
 	}
 	if err := d.About.check(g.cfg.Run, id, g.cfg.Machines); err != nil {
@@ -284,30 +313,10 @@ func (g *Gathering) earlier(id int) (*gathered, error) {
 	if err != nil || !info.Mode().IsRegular() || info.Size() < d.Bytes {
 		return nil, fmt.Errorf("%s: %s was delivered, with %s, and is not there any more: put it back, or remove %s", path, d.File, figure.Plural(d.Bytes, "byte"), name)
 	}
-	m.log.name, m.log.confirmed, m.log.ended = d.File, d.Bytes, d.Ended
+	m.log.confirmed, m.log.ended = d.Bytes, d.Ended
+	m.log.named(d.File)
 	m.about, m.delivery = &d.About, &d
 	return m, nil
-}
-
-// names reports whether a file is a log of a machine by its name.
-func (g *Gathering) names(id int, file string) bool {
-	logs, err := rundir.Logs(g.cfg.Dir)
-	return err == nil && slices.ContainsFunc(logs, func(l rundir.Log) bool { return l.ID == id && filepath.Base(l.Path) == file })
-}
-
-// unrecorded finds the log of a machine to which a process gave its name, and was killed
-// before it wrote that down: it has to be delivered once more, from where it is.
-func (g *Gathering) unrecorded(id int, m *gathered) error {
-	logs, err := rundir.Logs(g.cfg.Dir)
-	if errors.Is(err, rundir.ErrNoLogs) {
-		return nil
-	}
-	for _, l := range logs {
-		if l.ID == id {
-			m.log.name = filepath.Base(l.Path)
-		}
-	}
-	return err
 }
 
 // Close ends the gathering. What was not confirmed of the logs stays, but for what follows

@@ -389,7 +389,7 @@ func FuzzHandler(f *testing.F) {
 		require.True(t, bytes.HasPrefix(got, log))
 		for name, b := range content(t, dir) {
 			require.LessOrEqual(t, len(b), 1<<16+1<<12)
-			require.Regexp(t, `/run/(vm_[01]_[^/]+\.log|gather/(gather\.json|vm_[01]\.(json|part|other)))$`, filepath.ToSlash(name))
+			require.Regexp(t, `/run/(vm_[01]_[^/]+\.log|gather/(gather\.json|vm_[01]\.(json|part|other|other\.part)))$`, filepath.ToSlash(name))
 		}
 	})
 }

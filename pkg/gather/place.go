@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/scalemodel/lamport/pkg/internal/guarded"
 	"github.com/scalemodel/lamport/pkg/logging"
 )
 
@@ -18,6 +19,7 @@ import (
 type place struct {
 	root     *os.Root
 	name     string // of the file
+	isPart   bool   // it has the name of what was not confirmed yet
 	check    func(*logging.Record) error
 	careless bool // waits for no disk: of tests
 
@@ -35,8 +37,9 @@ type place struct {
 	ended           bool           // with a stop line
 }
 
+// newPlace returns a place whose log is not confirmed; what has arrived of it has this name.
 func newPlace(root *os.Root, name string, check func(*logging.Record) error) *place {
-	p := &place{root: root, name: name, check: check, turn: make(chan struct{}, 1)}
+	p := &place{root: root, name: name, isPart: true, check: check, turn: make(chan struct{}, 1)}
 	p.turn <- struct{}{}
 	return p
 }
@@ -74,7 +77,7 @@ func (p *place) open() error {
 	if p.file != nil {
 		return nil
 	}
-	f, err := p.root.OpenFile(p.name, os.O_RDWR, 0)
+	f, err := guarded.OpenFileIn(p.root, p.name, os.O_RDWR)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && p.size == 0:
 		p.sum = sha256.New()
@@ -92,7 +95,16 @@ func (p *place) open() error {
 		return err
 	}
 	p.sum, p.size = sum, size
-	return p.begin() // what does not begin a log was refused before it was all here
+	err = p.begin()
+	if _, strange := errors.AsType[*strangeError](err); strange && p.isPart {
+		// A process that was killed could not take it back, or a loss of power has left
+		// something else than what arrived.
+		return p.cut(0)
+	}
+	if err != nil { // it is somebody's, and looked at again the next time
+		p.sum, p.size = nil, 0
+	}
+	return err
 }
 
 // digest returns the digest of all that has arrived.
@@ -117,7 +129,7 @@ func (p *place) digestOf(n int64) (d digest, err error) {
 // add puts bytes behind those that have arrived.
 func (p *place) add(b []byte) (err error) {
 	if p.file == nil {
-		if p.file, err = p.root.OpenFile(p.name, os.O_CREATE|os.O_RDWR, 0o666); err != nil {
+		if p.file, err = p.root.OpenFile(p.name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o666); err != nil {
 			return err
 		}
 	}
@@ -220,6 +232,9 @@ func (p *place) last() (ended bool, err error) {
 	return rec.Kind == logging.StopRecord, nil
 }
 
+// named says that the file has this name, and is no part any more.
+func (p *place) named(name string) { p.name, p.isPart = name, false }
+
 // rename gives the file another name. It is closed for that: not every system renames a
 // file that is open.
 func (p *place) rename(name string) error {
@@ -232,7 +247,7 @@ func (p *place) rename(name string) error {
 	if err := p.root.Rename(p.name, name); err != nil {
 		return err
 	}
-	p.name = name
+	p.named(name)
 	return p.open()
 }
 

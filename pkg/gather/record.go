@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/scalemodel/lamport/pkg/internal/figure"
 	"github.com/scalemodel/lamport/pkg/logging"
@@ -124,7 +123,7 @@ func where(r *rundir.Record, machines []Machine, starts []*logging.Record) {
 		}
 	}
 	const most = 8 // that are listed
-	r.Host, r.System = figure.List(hosts, most), strings.Join(systems, ", ")
+	r.Host, r.System = figure.List(hosts, most), figure.List(systems, most)
 	if len(hosts) < 2 {
 		r.Hosts = nil
 	}

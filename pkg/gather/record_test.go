@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +50,14 @@ func TestRecord(t *testing.T) {
 	assert.Nil(t, r, "each has its own seed")
 	r, _ = Record("v", []Machine{machine("a", 0), {}}, []*logging.Record{two[0], nil})
 	assert.Nil(t, r, "one is missing")
+
+	var many []Machine
+	for i := range 20 {
+		many = append(many, machine("a", 0))
+		many[i].About.System = strings.Repeat(string(rune('a'+i)), maxText)
+	}
+	r, _ = Record("v", many, slices.Repeat(two[:1], 20))
+	require.NoError(t, r.Check(), "whatever the machines say, it can be read again")
 
 	own := &rundir.Record{Version: "w", Spec: experiment.Spec{Common: experiment.Common{Run: "r", Die: 6, Seed: 9, Duration: time.Hour}, Rates: []clock.Rate{clock.Hertz, clock.Hertz}}}
 	other := *own

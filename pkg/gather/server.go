@@ -222,6 +222,9 @@ func (g *Gathering) putAbout(r *request) error {
 	if err == nil {
 		err = a.check(g.cfg.Run, r.id, g.cfg.Machines)
 	}
+	if err == nil {
+		err = keepable(&a)
+	}
 	if err != nil {
 		return fail(http.StatusBadRequest, "what the machine says about itself: %w", err)
 	}
@@ -234,6 +237,17 @@ func (g *Gathering) putAbout(r *request) error {
 	}
 	r.w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// keepable returns nil where an About can be read again once it is written: text can become
+// several times longer by that.
+func keepable(a *About) error {
+	const besides = 4 << 10
+	b, err := marshal(Delivery{About: *a})
+	if err == nil && len(b) > maxDelivery-besides {
+		err = fmt.Errorf("%d bytes as it is kept: want at most %d", len(b), maxDelivery-besides)
+	}
+	return err
 }
 
 // at finds the place that a request is about, and waits for its turn.
@@ -437,6 +451,9 @@ func (g *Gathering) confirm(r *request, p *place, from int64) error {
 		kind = Ended
 	}
 	if p == r.m.other {
+		if err := p.rename(otherName(r.id)); err != nil {
+			return fail(http.StatusInsufficientStorage, "the log cannot be kept: %w", err)
+		}
 		kind = Other
 		g.mu.Lock()
 		r.m.others = true

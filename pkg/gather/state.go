@@ -28,12 +28,12 @@ type state struct {
 	offset int64  // up to where it has arrived there
 	// forgotten says that all that is there was confirmed, as far as is known.
 	forgotten bool
-	corrupted int   // how often something else arrived than was sent
+	corrupted int   // how often something else has arrived than was sent
 	err       error // of the last try, or why nothing helps
 }
 
-// maxCorrupted is how often in a row something else may arrive than was sent before that is
-// taken for no accident.
+// maxCorrupted is how often something else may arrive than was sent before that is taken for
+// no accident.
 const maxCorrupted = 5
 
 func newState(size int64) state { return state{size: size, place: logPlace} }

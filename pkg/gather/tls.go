@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 
 	"github.com/scalemodel/lamport/pkg/certs"
 )
@@ -40,7 +42,13 @@ func Peer(state *tls.ConnectionState) (run string, machine int, err error) {
 // them has no certificate: that does not pass by itself.
 func stranger(err error) bool {
 	_, theirs := errors.AsType[*tls.CertificateVerificationError](err)
-	_, ours := errors.AsType[tls.AlertError](err)
 	_, plain := errors.AsType[tls.RecordHeaderError](err)
+	alert, heard := errors.AsType[*net.OpError](err)
+	ours := heard && alert.Op == "remote error" && slices.ContainsFunc(refusals, func(a tls.AlertError) bool { return alert.Err.Error() == a.Error() })
 	return theirs || ours || plain
 }
+
+// refusals are the alerts of an end that takes no certificate like the one that it was shown,
+// or was shown none (RFC 8446, 6.2). Outside of QUIC their type has no name, and tells what it
+// is by its text alone.
+var refusals = []tls.AlertError{42, 43, 44, 45, 46, 48, 49, 116}

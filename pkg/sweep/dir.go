@@ -113,7 +113,9 @@ func Open(path string, grid *Grid) (*Dir, error) {
 		return nil, explain(path, err)
 	}
 	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
-		return e.Name() == ResultsName || isShardDir(e.Name()) // it is made first; and parts, before they are put together
+		// The results are made first, and the grid may have been about to be written; parts
+		// are there before they are put together.
+		return e.Name() == ResultsName || e.Name() == GridName+guarded.Part || isShardDir(e.Name())
 	})
 	name := filepath.Join(path, GridName)
 	if info, err := os.Stat(name); err != nil && len(entries) > 0 {

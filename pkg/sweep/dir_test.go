@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/internal/guarded"
 	"github.com/scalemodel/lamport/pkg/sim"
 	"github.com/scalemodel/lamport/pkg/trace"
 )
@@ -104,6 +105,15 @@ func TestDirIsBegunAgain(t *testing.T) {
 		require.NoError(t, os.RemoveAll(filepath.Join(path, RunsName)))
 		require.NoError(t, os.RemoveAll(filepath.Join(path, remove)))
 	}
+
+	// While the grid was being written.
+	path = t.TempDir()
+	for _, name := range []string{ResultsName, GridName + guarded.Part} {
+		require.NoError(t, os.WriteFile(filepath.Join(path, name), nil, 0o600))
+	}
+	d, err := Open(path, grid())
+	require.NoError(t, err)
+	require.NoError(t, d.Close())
 }
 
 func TestDirIsRefused(t *testing.T) {

@@ -238,7 +238,7 @@ func (d *Dir) adopt(from *os.Root, run *Run) error {
 		return err
 	}
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".part") { // of a file that was being written
+		if strings.HasSuffix(e.Name(), guarded.Part) { // of a file that was being written
 			continue
 		}
 		if err := d.copyFile(from, inRoot(run, e.Name())); err != nil {

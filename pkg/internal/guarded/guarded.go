@@ -40,7 +40,12 @@ func OpenFile(name string, flag int) (*os.File, error) {
 
 // OpenIn is [Open] inside of a root: a link that leads out of it is an error.
 func OpenIn(root *os.Root, name string) (*os.File, error) {
-	return open(name, os.O_RDONLY, root.Stat, root.OpenFile)
+	return OpenFileIn(root, name, os.O_RDONLY)
+}
+
+// OpenFileIn is [OpenFile] inside of a root, as [OpenIn].
+func OpenFileIn(root *os.Root, name string, flag int) (*os.File, error) {
+	return open(name, flag, root.Stat, root.OpenFile)
 }
 
 func open(name string, flag int, stat func(string) (fs.FileInfo, error), open func(string, int, fs.FileMode) (*os.File, error)) (*os.File, error) {

@@ -6,10 +6,13 @@ import (
 	"path/filepath"
 )
 
+// Part stands behind the name of a file while what replaces it is written.
+const Part = ".part"
+
 // Replace gives a file the content that write writes, as a whole or not at all. It is
-// written beside the file, under its name with ".part" behind it; two processes
-// must not replace one file at once. Where not even a loss of power may leave the
-// name without the content, write ends with Sync.
+// written beside the file, under its name with [Part] behind it; two processes must not
+// replace one file at once. Where not even a loss of power may leave the name without the
+// content, write ends with Sync.
 func Replace(name string, write func(*os.File) error) error {
 	root, err := os.OpenRoot(filepath.Dir(name))
 	if err != nil {
@@ -22,7 +25,7 @@ func Replace(name string, write func(*os.File) error) error {
 // ReplaceIn is [Replace] inside of a root: nothing outside of it is written,
 // whatever links stand in it.
 func ReplaceIn(root *os.Root, name string, write func(*os.File) error) error {
-	fresh := name + ".part"
+	fresh := name + Part
 	// What a process that was killed has left there, or a link that somebody has
 	// put there, is not written through.
 	_ = root.Remove(fresh)
