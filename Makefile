@@ -29,10 +29,11 @@ build: ## build bin/launcher and bin/vm
 run: build ## run the default cluster (DURATION=10s shortens it, ARGS='--seed 7' adds flags)
 	@bin/launcher run --duration $(DURATION) $(ARGS)
 
-# A process under the race detector otherwise sleeps a second at its end.
+# A process under the race detector otherwise sleeps a second at its end. By the launcher's profile, all that
+# it is made of would be compiled once more, which takes minutes of the processor where nothing is built yet.
 test: page-tools ## run all tests
 	@$(if $(RACE),,echo 'no C compiler: the race detector is off';) \
-	GORACE=atexit_sleep_ms=0 $(GO) test $(RACE) -timeout 20m ./...
+	GORACE=atexit_sleep_ms=0 $(GO) test $(RACE) -pgo=off -timeout 20m ./...
 
 test-kubernetes: ## hold the objects for Kubernetes against its own code (a module of its own, which builds for minutes)
 	cd deploy/kubernetes/validate && $(GO) test -count 1 .

@@ -60,7 +60,8 @@ func TestMain(m *testing.M) {
 			}
 			_ = os.RemoveAll(bin)
 		}()
-		args := []string{"build", "-o", bin + "/"}
+		// By no profile, as "make test" has it: all would be compiled once more.
+		args := []string{"build", "-pgo=off", "-o", bin + "/"}
 		if raceEnabled() {
 			args = append(args, "-race")
 		}

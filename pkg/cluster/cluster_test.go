@@ -132,7 +132,7 @@ func TestRunIsStopped(t *testing.T) {
 		assert.NotNil(t, m, "machine %d", id)
 		talk, err := os.ReadFile(filepath.Join(c.cfg.Dir, fmt.Sprintf("vm_%d.stderr", id)))
 		require.NoError(t, err)
-		assert.Equal(t, "told: \"go\\n10s\\n\"\n", string(talk), "it is told how long to wait for the others")
+		assert.Equal(t, "told: \"10s\\n\"\n", string(talk), "it is told how long to wait for the others")
 	}
 	requireGone(t, c)
 }

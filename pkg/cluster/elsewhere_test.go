@@ -211,7 +211,7 @@ func TestFaultsElsewhere(t *testing.T) {
 	require.NoError(t, err)
 	one, err := os.ReadFile(filepath.Join(c.cfg.Dir, "vm_1.stderr"))
 	require.NoError(t, err)
-	assert.Equal(t, []string{"hold", "resume"}, slices.DeleteFunc(strings.Fields(string(one))[:3], func(word string) bool { return word == "go" }))
+	assert.Regexp(t, "^hold\nresume\n", string(one))
 }
 
 // Not more machines of one host are started at a time than its sshd lets in.

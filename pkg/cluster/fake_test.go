@@ -58,8 +58,26 @@ func newFake() *fake {
 func (f *fake) say(s summary.Status) { _ = json.NewEncoder(os.Stdout).Encode(s) }
 
 func (f *fake) begin() {
-	f.say(summary.Status{Phase: summary.Connecting})
+	f.arrive()
 	f.say(summary.Status{Phase: summary.Running, Start: time.Now()})
+}
+
+// arrive reports that it is there, and waits at its gate, if it has one, as machines
+// do: what it is told after that comes to a machine that has begun.
+func (f *fake) arrive() {
+	f.say(summary.Status{Phase: summary.Connecting})
+	if !slices.Contains(os.Args, "--gated") {
+		return
+	}
+	for {
+		line, err := f.lifeline.ReadString('\n')
+		if err != nil {
+			os.Exit(exit.Interrupted)
+		}
+		if line == "go\n" {
+			return
+		}
+	}
 }
 
 func (f *fake) done() {
@@ -108,10 +126,9 @@ var fakes = map[string]func(*fake) int{
 			untilReleased()
 		}
 		fmt.Fprint(os.Stderr, "up at ", time.Now().UnixNano())
-		f.say(summary.Status{Phase: summary.Connecting})
-		line, _ := f.lifeline.ReadString('\n')
-		fmt.Fprintf(os.Stderr, ", %s at %d", strings.TrimSpace(line), time.Now().UnixNano())
-		f.begin()
+		f.arrive()
+		fmt.Fprint(os.Stderr, ", go at ", time.Now().UnixNano())
+		f.say(summary.Status{Phase: summary.Running, Start: time.Now()})
 		f.done()
 		return 0
 	},
@@ -125,7 +142,7 @@ var fakes = map[string]func(*fake) int{
 		return exit.Interrupted
 	},
 	"lives in the year 2000": func(f *fake) int {
-		f.say(summary.Status{Phase: summary.Connecting})
+		f.arrive()
 		f.say(summary.Status{Phase: summary.Running, Start: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)})
 		f.untilTold()
 		f.done()

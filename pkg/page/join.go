@@ -43,8 +43,6 @@ var (
 	topForm    = regexp.MustCompile(`^(?:export )?(?:async function\*?|function\*?|class|const|let|var) ([A-Za-z_$][\w$]*)`)
 	listForm   = regexp.MustCompile(`^(?:export )?(?:const|let|var) [\[{]`)
 	nameForm   = regexp.MustCompile(`^[A-Za-z_$][\w$]*$`)
-	// What would end the script, or keep its end from being one.
-	markupForm = regexp.MustCompile(`(?i)</script|<!--|<script|\r`)
 )
 
 // imported is one import of a module.
@@ -89,7 +87,7 @@ func (j *joiner) add(name string) error {
 
 // split parts a module into its imports and the rest.
 func split(name, text string) (needs []imported, body []string, err error) {
-	if found := markupForm.FindString(text); found != "" {
+	if found := markup(text); found != "" {
 		return nil, nil, fmt.Errorf("%q would be read as markup of the page", found)
 	}
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
@@ -122,26 +120,60 @@ func split(name, text string) (needs []imported, body []string, err error) {
 	return needs, body, nil
 }
 
+// markup returns what would end the script that a text is in, or keep its end from being
+// one, and "" where nothing would. Every process that writes a page has all its scripts
+// searched, for which a regular expression takes longer than a short run for all else.
+func markup(text string) string {
+	if strings.Contains(text, "\r") {
+		return "\r"
+	}
+	for {
+		i := strings.IndexByte(text, '<')
+		if i < 0 {
+			return ""
+		}
+		text = text[i:]
+		for _, mark := range []string{"</script", "<!--", "<script"} {
+			if n := len(mark); n <= len(text) && strings.EqualFold(text[:n], mark) {
+				return text[:n]
+			}
+		}
+		text = text[1:]
+	}
+}
+
 // body adds the lines of a module.
 func (j *joiner) body(name string, lines []string) error {
 	fmt.Fprintf(&j.out, "\n// ---- %s\n", name)
 	for _, line := range lines {
-		if strings.HasPrefix(line, "export") && !exportForm.MatchString(line) {
-			return fmt.Errorf("%q: want export before a declaration", line)
-		}
-		if listForm.MatchString(line) {
-			return errors.New("a declaration at the top level is of one name")
-		}
-		if m := topForm.FindStringSubmatch(line); m != nil {
-			if other, ok := j.owner[m[1]]; ok {
-				return fmt.Errorf("%s is declared at the top level, as it is in %s", m[1], other)
-			}
-			j.owner[m[1]] = name
-			if strings.HasPrefix(line, "export ") {
-				j.exports[name] = append(j.exports[name], m[1])
+		if line != "" && 'a' <= line[0] && line[0] <= 'z' { // a word at the top level, as few lines have one
+			if err := j.declared(name, line); err != nil {
+				return err
 			}
 		}
 		j.out.WriteString(strings.TrimPrefix(line, "export ") + "\n")
+	}
+	return nil
+}
+
+// declared takes note of what a line declares at the top level of a module.
+func (j *joiner) declared(name, line string) error {
+	if strings.HasPrefix(line, "export") && !exportForm.MatchString(line) {
+		return fmt.Errorf("%q: want export before a declaration", line)
+	}
+	if listForm.MatchString(line) {
+		return errors.New("a declaration at the top level is of one name")
+	}
+	m := topForm.FindStringSubmatch(line)
+	if m == nil {
+		return nil
+	}
+	if other, ok := j.owner[m[1]]; ok {
+		return fmt.Errorf("%s is declared at the top level, as it is in %s", m[1], other)
+	}
+	j.owner[m[1]] = name
+	if strings.HasPrefix(line, "export ") {
+		j.exports[name] = append(j.exports[name], m[1])
 	}
 	return nil
 }

@@ -32,6 +32,15 @@ func TestJoin(t *testing.T) {
 		"\n// ---- main.js\n\ndraw(number, other);\n", got)
 }
 
+// What only looks like markup is none, wherever a module ends.
+func TestJoinOfWhatIsNoMarkup(t *testing.T) {
+	for _, text := range []string{"a <", "a < b", "a </scrip", "a <!-", "<", "<< script"} {
+		got, err := join(sources("main.js", text))
+		require.NoError(t, err, text)
+		assert.Equal(t, "\n// ---- main.js\n"+text+"\n", got)
+	}
+}
+
 // Sources that were checked out with the ends of lines of Windows are the same.
 func TestJoinOnWindows(t *testing.T) {
 	got, err := join(sources("main.js", "import {\r\n\ta,\r\n} from \"./other.js\";\r\na();\r\n", "other.js", "export function a() {}\r\n"))
@@ -55,6 +64,7 @@ func TestJoinRefuses(t *testing.T) {
 		{"names at once", "const { a, b } = c;", "", "of one name"},
 		{"a cycle", `import { a } from "./other.js";`, "import { b } from \"./main.js\";\nexport const a = 1;", "needs itself"},
 		{"the end of a script", "const a = \"</SCRIPT>\";", "", "would be read as markup"},
+		{"the start of a script", "const a = 1 < 2, b = \"<Script>\";", "", "\"<Script\" would be read as markup"},
 		{"a comment of a page", "const a = \"<!--\";", "", "would be read as markup"},
 		{"a line that ends otherwise", "const a = 1;\rconst b = 2;", "", "would be read as markup"},
 	} {

@@ -38,8 +38,10 @@ var (
 		if err := os.Chmod(bin, 0o755); err != nil { // an engine may run them as another user
 			return nil, err
 		}
-		// As "make cross" does, so that this has less to do after that.
-		cmd := exec.Command("go", "build", "-trimpath", "-o", bin+string(filepath.Separator), "./cmd/...")
+		// Mostly as "make cross" does, so that this has less to do after that; but by no
+		// profile, for which the launcher's packages and their own would be compiled apart
+		// from vm's.
+		cmd := exec.Command("go", "build", "-trimpath", "-pgo=off", "-o", bin+string(filepath.Separator), "./cmd/...")
 		cmd.Dir = Root()
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as they are copied to other hosts
 		return cmd.CombinedOutput()

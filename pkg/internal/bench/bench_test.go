@@ -148,6 +148,9 @@ func TestFinish(t *testing.T) {
 // What is measured is kept at once, and not measured again; a benchmark that is not there
 // is an error, but the others are measured.
 func TestMeasuring(t *testing.T) {
+	if raceEnabled() { // so that what the other tests are built of is built already
+		t.Setenv("GOFLAGS", os.Getenv("GOFLAGS")+" -race")
+	}
 	root := t.TempDir()
 	write := func(name, text string) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755))
