@@ -196,14 +196,12 @@ const maxFile = 1 << 20
 // load reads the files, and decides whether peers with the same ones would take them.
 func load(f Files, now time.Time) (*loaded, Name, error) {
 	fail := func(err error) (*loaded, Name, error) { return nil, Name{}, err }
-	_, authorities, err := readCertificates(f.CA)
+	_, believed, err := readCertificates(f.CA)
 	if err != nil {
 		return fail(err)
 	}
-	for _, a := range authorities {
-		if !a.IsCA {
-			return fail(fmt.Errorf("%s: a certificate (%s) is not that of an authority", f.CA, subject(a)))
-		}
+	if first := believed[0]; !first.IsCA {
+		return fail(fmt.Errorf("%s: a certificate (%s) is not that of an authority", f.CA, subject(first)))
 	}
 	chainPEM, chain, err := readCertificates(f.Cert)
 	if err != nil {
@@ -219,8 +217,8 @@ func load(f Files, now time.Time) (*loaded, Name, error) {
 	}
 	l := &loaded{cert: cert, roots: x509.NewCertPool()}
 	l.cert.Leaf = chain[0]
-	for _, a := range authorities {
-		l.roots.AddCert(a)
+	for _, b := range believed {
+		l.roots.AddCert(b)
 	}
 	name, err := nameOf(chain[0])
 	if err != nil {
