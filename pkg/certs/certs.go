@@ -27,7 +27,7 @@ import (
 type Files struct {
 	Cert string // its certificate, then the authorities between that and one of CA, if any
 	Key  string // the private key of it
-	CA   string // the authorities that it believes, one or more
+	CA   string // the authorities that it believes, one or more, then certificates that it believes as they are, if any
 }
 
 // Name is whom a certificate is of.

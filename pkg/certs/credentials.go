@@ -22,11 +22,13 @@ type Credentials struct {
 	files Files
 	name  Name
 	now   func() time.Time
+	every time.Duration // how long a look at the files does, lookEvery
 
 	mu   sync.Mutex
 	log  *slog.Logger
 	held *loaded
-	seen stamp // of the files that were tried last
+	seen stamp     // of the files that were tried last
+	when time.Time // the files were looked at, by the real clock
 	why  string
 	aged bool // that held has expired was said
 }
@@ -41,7 +43,18 @@ type loaded struct {
 // Open reads the files. It fails where they do not belong together, and where the
 // certificate is not one that a peer with the same files would take: see [ErrExpired]
 // and the others.
-func Open(f Files) (*Credentials, error) { return open(f, time.Now) }
+func Open(f Files) (*Credentials, error) {
+	c, err := open(f, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	c.every = lookEvery
+	return c, nil
+}
+
+// lookEvery is for how long the files need not be looked at again. At the start of a hundred
+// machines, each shakes hands a hundred times within seconds, and each time asks twice.
+const lookEvery = 100 * time.Millisecond
 
 func open(f Files, now func() time.Time) (*Credentials, error) {
 	c := &Credentials{files: f, now: now, log: slog.New(slog.DiscardHandler), seen: look(f)}
@@ -141,6 +154,10 @@ func (c *Credentials) certificate() *tls.Certificate {
 func (c *Credentials) current() *loaded {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if time.Since(c.when) < c.every {
+		return c.held
+	}
+	c.when = time.Now()
 	now := look(c.files)
 	if now.same(c.seen) {
 		return c.held
@@ -196,14 +213,12 @@ const maxFile = 1 << 20
 // load reads the files, and decides whether peers with the same ones would take them.
 func load(f Files, now time.Time) (*loaded, Name, error) {
 	fail := func(err error) (*loaded, Name, error) { return nil, Name{}, err }
-	_, authorities, err := readCertificates(f.CA)
+	_, believed, err := readCertificates(f.CA)
 	if err != nil {
 		return fail(err)
 	}
-	for _, a := range authorities {
-		if !a.IsCA {
-			return fail(fmt.Errorf("%s: a certificate (%s) is not that of an authority", f.CA, subject(a)))
-		}
+	if first := believed[0]; !first.IsCA {
+		return fail(fmt.Errorf("%s: a certificate (%s) is not that of an authority", f.CA, subject(first)))
 	}
 	chainPEM, chain, err := readCertificates(f.Cert)
 	if err != nil {
@@ -219,8 +234,8 @@ func load(f Files, now time.Time) (*loaded, Name, error) {
 	}
 	l := &loaded{cert: cert, roots: x509.NewCertPool()}
 	l.cert.Leaf = chain[0]
-	for _, a := range authorities {
-		l.roots.AddCert(a)
+	for _, b := range believed {
+		l.roots.AddCert(b)
 	}
 	name, err := nameOf(chain[0])
 	if err != nil {

@@ -170,6 +170,19 @@ func TestRotation(t *testing.T) {
 	assert.NoError(t, verify(stateOf(old)), "as long as both are believed")
 }
 
+// The files are not looked at again at once: many handshakes come together.
+func TestALookDoesForAWhile(t *testing.T) {
+	a, dir := authority(t), t.TempDir()
+	c, err := open(write(t, dir, a, Name{"exam", 1}, noon), func() time.Time { return noon })
+	require.NoError(t, err)
+	c.every = time.Hour
+	first := c.certificate()
+	write(t, dir, a, Name{"exam", 1}, noon)
+	assert.Same(t, first, c.certificate())
+	c.every = 0
+	assert.NotSame(t, first, c.certificate())
+}
+
 func stateOf(chain ...*x509.Certificate) tls.ConnectionState {
 	return tls.ConnectionState{PeerCertificates: chain}
 }

@@ -37,7 +37,9 @@ type Plan struct {
 	// authority stays.
 	Renew bool
 	// Closed keeps no key of the authority, so that nobody can make another certificate
-	// of the run later.
+	// of the run later. Then those that there are stand behind that of the authority in its
+	// file: whoever has that file need not verify the authority's signature of each
+	// peer. Not where there are so many that the file would be too large.
 	Closed bool
 }
 
@@ -65,6 +67,7 @@ type Set struct {
 	Machines  []Made // by id
 	Gatherer  Made
 	authority *Authority
+	issued    []byte // all that were made, in PEM
 }
 
 // FilesOf returns the files of a machine, or of NoMachine, in a directory that [Make] has
@@ -121,7 +124,10 @@ func makeAt(dir string, p Plan, now time.Time) (*Set, error) {
 			return nil, err
 		}
 	}
-	return s, s.issue(&s.Gatherer, p, now)
+	if err := s.issue(&s.Gatherer, p, now); err != nil || !p.Closed {
+		return s, err
+	}
+	return s, s.introduce()
 }
 
 // complete puts what is there, and the defaults, in the place of what is not said.
@@ -300,6 +306,18 @@ func (s *Set) haveAuthority(p Plan, now time.Time) (err error) {
 	return put(filepath.Join(s.Dir, AuthorityFile), s.authority.Cert(), 0o644)
 }
 
+// introduce puts all certificates that were made behind that of the authority.
+func (s *Set) introduce() error {
+	if len(s.issued) == 0 {
+		return nil
+	}
+	all := append(s.authority.Cert(), s.issued...)
+	if len(all) > maxFile {
+		return nil
+	}
+	return put(filepath.Join(s.Dir, AuthorityFile), all, 0o644)
+}
+
 // issue makes one certificate, unless it is to stay.
 func (s *Set) issue(m *Made, p Plan, now time.Time) error {
 	if m.Kept {
@@ -323,6 +341,7 @@ func (s *Set) issue(m *Made, p Plan, now time.Time) error {
 			return err
 		}
 	}
+	s.issued = append(s.issued, cert...)
 	m.NotAfter = now.Add(p.Valid)
 	if m.NotAfter.After(s.NotAfter) {
 		m.NotAfter = s.NotAfter

@@ -209,3 +209,26 @@ func TestMachinesAreNoAuthorities(t *testing.T) {
 	_, err := verify([]*x509.Certificate{forged, machine}, pool(root), asClient, "exam", noon)
 	assert.ErrorIs(t, err, ErrAuthority)
 }
+
+// A certificate that stands among the authorities is believed as it is, whoever has signed it: but
+// nobody for whom it has signed, and no longer or for more than it says itself.
+func TestBelievedAsItStands(t *testing.T) {
+	ours := authority(t)
+	for _, by := range []*Authority{nil, ours, authority(t)} {
+		roots := pool(ours)
+		believed, key := issue(t, by, nil)
+		roots.AddCert(believed)
+		name, err := verify([]*x509.Certificate{believed}, roots, asClient, "exam", noon)
+		require.NoError(t, err)
+		assert.Equal(t, Name{"exam", 1}, name)
+		_, err = verify([]*x509.Certificate{believed}, roots, asClient, "exam2", noon)
+		require.ErrorIs(t, err, ErrRun)
+		_, err = verify([]*x509.Certificate{believed}, roots, asClient, "exam", noon.Add(2*time.Hour))
+		require.ErrorIs(t, err, ErrExpired)
+		forged, _ := issue(t, &Authority{believed, key}, func(c *x509.Certificate) { c.URIs = uris(t, "lamport:/exam/machine/0") })
+		for _, chain := range [][]*x509.Certificate{{forged}, {forged, believed}} {
+			_, err = verify(chain, roots, asClient, "exam", noon)
+			require.ErrorIs(t, err, ErrAuthority)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/certs"
@@ -71,6 +72,7 @@ func (c *Cluster) tlsArgs(id int) []string {
 		return nil
 	}
 	f := certs.FilesOf(c.certs, id)
+	f.CA = filepath.Join(c.certs, certs.AuthorityFile) // in which they all know each other
 	if c.cfg.Elsewhere != nil {
 		f = certsElsewhere(c.cfg.Elsewhere.Site(id).Dir, id)
 	}

@@ -3,6 +3,7 @@ package transport
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -24,6 +25,7 @@ type oneWay struct {
 	Addrs    []string // of all, by id
 	Epoch    time.Time
 	Duration time.Duration
+	Bare     bool // without links
 }
 
 // oneWayMachine is such a machine. It prints the times.
@@ -37,12 +39,18 @@ func oneWayMachine(spec string) error {
 		return err
 	}
 	load := &wireLoad{epoch: m.Epoch}
-	end, err := newWireEnd(load, m.ID, ln, m.Addrs)
-	if err != nil {
-		return err
+	if m.Bare {
+		if load.way, err = newBare(load, m.ID, ln, m.Addrs); err != nil {
+			return err
+		}
+	} else {
+		end, err := newWireEnd(load, m.ID, ln, m.Addrs)
+		if err != nil {
+			return err
+		}
+		load.way = alone{end}
+		end.begin()
 	}
-	load.way = alone{end}
-	end.begin()
 	load.pace(m.ID, m.Rate, m.Duration)
 	load.way.end()
 	return json.NewEncoder(os.Stdout).Encode(load.delays)
@@ -59,51 +67,148 @@ func (a alone) cost() (frames, bytes, writes uint64) {
 	return s.Frames, s.Bytes, s.Writes
 }
 
-// BenchmarkOneWay measures how long a message is under way between three processes with
-// the rates of the laboratory: from before it is given to the link until the handler of
-// the other end has it, both by the host's clock. One operation is one run.
-func BenchmarkOneWay(b *testing.B) {
-	exe, err := os.Executable()
-	require.NoError(b, err)
-	var delays []time.Duration
-	for range b.N {
-		lns, err := wireListeners()
-		require.NoError(b, err)
-		var addrs []string
-		for _, ln := range lns {
-			addrs = append(addrs, ln.Addr().String())
-			require.NoError(b, ln.Close())
+// bare is the wireWay of such a machine without links: the least that carries a message. Each
+// is as long as a frame of ours, is written at once by whoever sends it, and is taken by a
+// goroutine that waits for it.
+type bare struct {
+	load    *wireLoad
+	me      int
+	to      [wireMachines]net.Conn
+	reading sync.WaitGroup
+	written uint64
+}
+
+// newBare returns when the machine is connected with all others.
+func newBare(load *wireLoad, me int, ln net.Listener, addrs []string) (*bare, error) {
+	b := &bare{load: load, me: me}
+	for to, addr := range addrs {
+		if to == me {
+			continue
 		}
-		var all [wireMachines][]time.Duration
-		var failed [wireMachines]error
-		var wg sync.WaitGroup
-		epoch := time.Now()
-		for id, rate := range []float64{1, 5, 4} {
-			spec, err := json.Marshal(oneWay{id, rate, addrs, epoch, *wireTime})
-			require.NoError(b, err)
-			wg.Go(func() {
-				cmd := exec.Command(exe)
-				cmd.Env = append(os.Environ(), oneWayVar+"="+string(spec))
-				cmd.Stderr = os.Stderr
-				out, err := cmd.Output()
-				if err == nil {
-					err = json.Unmarshal(out, &all[id])
-				}
-				if err != nil {
-					failed[id] = fmt.Errorf("machine %d: %w", id, err)
-				}
-			})
+		conn, err := net.Dial("tcp", addr)
+		for until := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(until); {
+			time.Sleep(time.Millisecond) // it does not listen yet
+			conn, err = net.Dial("tcp", addr)
 		}
-		wg.Wait()
-		for id := range all {
-			require.NoError(b, failed[id])
-			delays = append(delays, all[id]...)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := conn.Write([]byte{byte(me)}); err != nil {
+			return nil, err
+		}
+		b.to[to] = conn
+	}
+	for range wireMachines - 1 {
+		conn, err := ln.Accept()
+		if err != nil {
+			return nil, err
+		}
+		b.reading.Go(func() { b.read(conn) })
+	}
+	return b, nil
+}
+
+// bareLen is how long a message is.
+const bareLen = dataHeaderLen + 8
+
+// read takes what one other machine sends.
+func (b *bare) read(conn net.Conn) {
+	defer conn.Close()
+	var from [1]byte
+	_, err := io.ReadFull(conn, from[:])
+	for err == nil {
+		var m [bareLen]byte
+		if _, err = io.ReadFull(conn, m[:]); err == nil {
+			b.load.deliver(b.me, int(from[0]), 0, [][]byte{m[dataHeaderLen:]})
 		}
 	}
-	require.NotEmpty(b, delays)
-	slices.Sort(delays)
-	micro := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
+}
+
+func (b *bare) send(_, to int, payloads [][]byte) {
+	for _, p := range payloads {
+		n, _ := b.to[to].Write(append(make([]byte, dataHeaderLen, bareLen), p...)) // what fails is not among the delays
+		b.written += uint64(n)
+	}
+}
+
+func (b *bare) consumed(int, int, uint64) {}
+
+func (b *bare) end() {
+	for _, conn := range b.to {
+		if conn != nil {
+			_ = conn.Close()
+		}
+	}
+	b.reading.Wait()
+}
+
+func (b *bare) cost() (frames, bytes, writes uint64) {
+	return b.written / bareLen, b.written, b.written / bareLen
+}
+
+// oneWayTurns is how often links and what goes without take turns.
+const oneWayTurns = 2
+
+// BenchmarkOneWay measures how long a message is under way between three processes with
+// the rates of the laboratory: from before it is given to the link until the handler of
+// the other end has it, both by the host's clock. In turns with that, how long it
+// is without links: most of it is how long the host takes to wake up who waits. One
+// operation is all turns, half of the time for each side.
+func BenchmarkOneWay(b *testing.B) {
+	var ours, others []time.Duration
+	for range b.N * oneWayTurns {
+		ours = append(ours, oneWayRun(b, false)...)
+		others = append(others, oneWayRun(b, true)...)
+	}
+	slices.Sort(ours)
+	slices.Sort(others)
+	nano := func(all []time.Duration, percent int) float64 {
+		return float64(all[len(all)*percent/100].Nanoseconds())
+	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(micro(delays[len(delays)/2]), "µs-delay")
-	b.ReportMetric(micro(delays[len(delays)*99/100]), "µs-p99")
+	b.ReportMetric(nano(ours, 50), "ns-delay")
+	b.ReportMetric(nano(others, 50), "bare-ns-delay")
+	b.ReportMetric(nano(ours, 50)/1e3, "µs-delay")
+	b.ReportMetric(nano(ours, 99)/1e3, "µs-p99")
+	b.ReportMetric(nano(others, 99)/1e3, "bare-µs-p99")
+}
+
+// oneWayRun returns how long the messages of one turn were under way.
+func oneWayRun(b *testing.B, bare bool) (delays []time.Duration) {
+	exe, err := os.Executable()
+	require.NoError(b, err)
+	lns, err := wireListeners()
+	require.NoError(b, err)
+	var addrs []string
+	for _, ln := range lns {
+		addrs = append(addrs, ln.Addr().String())
+		require.NoError(b, ln.Close())
+	}
+	var all [wireMachines][]time.Duration
+	var failed [wireMachines]error
+	var wg sync.WaitGroup
+	epoch := time.Now()
+	for id, rate := range []float64{1, 5, 4} {
+		spec, err := json.Marshal(oneWay{id, rate, addrs, epoch, *wireTime / (2 * oneWayTurns), bare})
+		require.NoError(b, err)
+		wg.Go(func() {
+			cmd := exec.Command(exe)
+			cmd.Env = append(os.Environ(), oneWayVar+"="+string(spec))
+			cmd.Stderr = os.Stderr
+			out, err := cmd.Output()
+			if err == nil {
+				err = json.Unmarshal(out, &all[id])
+			}
+			if err != nil {
+				failed[id] = fmt.Errorf("machine %d: %w", id, err)
+			}
+		})
+	}
+	wg.Wait()
+	for id := range all {
+		require.NoError(b, failed[id])
+		delays = append(delays, all[id]...)
+	}
+	require.NotEmpty(b, delays)
+	return delays
 }

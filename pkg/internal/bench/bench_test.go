@@ -46,7 +46,8 @@ var sample = []Section{
 		{What: "walk", Of: "pkg/a BenchmarkWalk/n=3", Time: "1x", Rival: "`wc -l`", Goal: Goal{Rate: 15e6, Ratio: 0.35}},
 		{What: "the same", Of: "pkg/a BenchmarkWalk/n=3", Time: "1x", Rival: "`wc -l`", Goal: Goal{Rate: 15e6, Ratio: 0.35, Either: true}},
 		{What: "alone", Of: "pkg/a BenchmarkAlone", Thing: "lines", Goal: Goal{Rate: 1e6}},
-		{What: "times", Of: "pkg/b BenchmarkTwo", Rival: "hclog", Ours: Reading{"/ours", "ns/op"}, Other: Reading{"/theirs", "ns/op"}},
+		{What: "times", Of: "pkg/b BenchmarkTwo", Rival: "hclog", Ours: Reading{"/ours", "ns/op"}, Other: Reading{"/theirs", "ns/op"}, Goal: Goal{Time: 50, Ratio: 10, Either: true}},
+		{What: "in time", Of: "pkg/b BenchmarkTwo", Ours: Reading{"/ours", "ns/op"}, Goal: Goal{Time: 55}},
 		{What: "not yet", Of: "pkg/b BenchmarkMissing", Rival: "nobody", Goal: Goal{Ratio: 1}},
 	}},
 	{Name: "figures", Set: Stages, Key: "what", Columns: []Column{{"MB", Reading{"", "MB"}}, {"ns", Reading{"", "ns/op"}}}, Rows: []Row{
@@ -80,7 +81,8 @@ func TestTables(t *testing.T) {
 | walk | 10.0 M events/s ± 10 % | `+"`wc -l`"+` | 40.0 M ± 0 % | 0.400 ± 10 % | ≥ 15.0 M and ≥ 0.35 of it: missed |
 | the same | 10.0 M events/s ± 10 % | `+"`wc -l`"+` | 40.0 M ± 0 % | 0.400 ± 10 % | ≥ 15.0 M or ≥ 0.35 of it: met |
 | alone | 999,999 lines/s |  |  |  | ≥ 1.00 M: missed |
-| times | 55.0 ns | hclog | 700 | 12.5 |  |
+| times | 55.0 ns | hclog | 700 | 12.5 | ≤ 50.0 ns or ≥ 10 of it: met |
+| in time | 55.0 ns |  |  |  | ≤ 55.0 ns: met |
 | not yet | - | nobody | - | - | ≥ 1 of it |`), normal(data.layout(&sample[0]).Markdown()))
 	assert.Equal(t, strings.TrimSpace(`
 | what | MB | ns |

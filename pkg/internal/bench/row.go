@@ -53,7 +53,8 @@ type Row struct {
 // Goal is what a row should reach. Zero is no goal.
 type Goal struct {
 	Rate   float64 // ours, per second, at least
-	Ratio  float64 // ours over the rival's, at least
+	Time   float64 // ours, in ns, at most, where times are measured
+	Ratio  float64 // ours over the rival's, at least: of times, theirs over ours
 	Either bool    // one of the two is enough
 }
 

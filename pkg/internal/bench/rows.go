@@ -16,6 +16,7 @@ var sections = []Section{
 		{What: "log: one line", Of: "pkg/logging BenchmarkWriterEvent", Time: "200ms", Rival: "hclog", Ours: Reading{"/logging", "ns/op"}, Other: Reading{"/hclog", "ns/op"}},
 		{What: "link: one message", Of: "pkg/transport BenchmarkLinkAgainstRaw", Time: "4000000x", Rival: "frames over bare TCP", Ours: Reading{"", "link-ns/msg"}, Other: Reading{"", "frames-ns/msg"}},
 		{What: "link over TLS: one message", Of: "pkg/transport BenchmarkLinkOverTLS", Time: "4000000x", Rival: "the link without", Ours: Reading{"", "tls-ns/msg"}, Other: Reading{"", "plain-ns/msg"}},
+		{What: "one message between processes at 1, 5, 4 ticks/s: one way", Of: "pkg/transport BenchmarkOneWay", Time: "1x", Most: 2, Flags: "-wire.time 60s", Rival: "one over bare TCP", Ours: Reading{"", "ns-delay"}, Other: Reading{"", "bare-ns-delay"}, Goal: Goal{Time: 100e3, Ratio: 0.67, Either: true}},
 		{What: "`launcher run --machines 3 --rates max`, with logs", Of: "pkg/vm BenchmarkPipeline/limit", Time: "1x", Whole: true, Most: 3, Rival: "its parts alone", Goal: Goal{Rate: 7e6, Ratio: 0.9, Either: true}},
 		{What: "`check`, 10 million events", Of: whole + " BenchmarkReading/check", Time: "1x", Rival: "`wc -l`", Goal: Goal{Rate: 15e6, Ratio: 0.35}},
 		{What: "`stats`", Of: whole + " BenchmarkReading/stats", Time: "1x", Rival: "`wc -l`", Goal: Goal{Rate: 15e6, Ratio: 0.35}},

@@ -122,6 +122,9 @@ func (l *Line) goal() string {
 	if g.Rate > 0 {
 		way("≥ "+number(g.Rate), l.Ours.Median >= g.Rate)
 	}
+	if g.Time > 0 {
+		way("≤ "+number(g.Time)+" ns", l.Ours.Median <= g.Time)
+	}
 	if g.Ratio > 0 {
 		way("≥ "+strconv.FormatFloat(g.Ratio, 'g', -1, 64)+" of it", l.Ratio.Median >= g.Ratio)
 	}
