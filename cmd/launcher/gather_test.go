@@ -304,6 +304,7 @@ func TestGatherTLS(t *testing.T) {
 	requireRefused(t, launcher(t, h.dir, append(begin, as("vm-0")...)...),
 		"the certificate is that of machine 0 of run \"exam\", and what gathers logs has its own: \"launcher certs\" puts it into the directory gather")
 	requireRefused(t, launcher(t, h.dir, slices.Concat(begin, as("gather"), []string{"--run", "other"})...), "--run \"other\": the certificate is that of the gatherer of run \"exam\"")
+	requireRefused(t, launcher(t, h.dir, append(begin, "--tls-cert", "certs/gather/tls.crt", "--tls-key", "nope", "--tls-ca", "certs/ca.crt")...), "--tls-key: stat nope: no such file or directory")
 	requireRefused(t, launcher(t, h.dir, append(begin, "--require-tls")...), "--require-tls, and there is no certificate: give --tls-cert, --tls-key and --tls-ca; \"launcher certs\" makes all three")
 
 	// A machine of the run that pretends to gather gets nothing.

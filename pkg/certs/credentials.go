@@ -38,9 +38,21 @@ type loaded struct {
 	met   met // by these roots
 }
 
+// FileError says which of the [Files] does not do.
+type FileError struct {
+	Which string // cert, key or ca
+	Err   error
+}
+
+// Error returns what is wrong with it.
+func (e *FileError) Error() string { return e.Err.Error() }
+
+// Unwrap returns e.Err.
+func (e *FileError) Unwrap() error { return e.Err }
+
 // Open reads the files. It fails where they do not belong together, and where the
 // certificate is not one that a peer with the same files would take: see [ErrExpired]
-// and the others.
+// and the others. The error is a [*FileError].
 func Open(f Files) (*Credentials, error) { return open(f, time.Now) }
 
 func open(f Files, now func() time.Time) (*Credentials, error) {
@@ -195,27 +207,27 @@ const maxFile = 1 << 20
 
 // load reads the files, and decides whether peers with the same ones would take them.
 func load(f Files, now time.Time) (*loaded, Name, error) {
-	fail := func(err error) (*loaded, Name, error) { return nil, Name{}, err }
+	fail := func(which string, err error) (*loaded, Name, error) { return nil, Name{}, &FileError{which, err} }
 	_, authorities, err := readCertificates(f.CA)
 	if err != nil {
-		return fail(err)
+		return fail("ca", err)
 	}
 	for _, a := range authorities {
 		if !a.IsCA {
-			return fail(fmt.Errorf("%s: a certificate (%s) is not that of an authority", f.CA, subject(a)))
+			return fail("ca", fmt.Errorf("%s: a certificate (%s) is not that of an authority", f.CA, subject(a)))
 		}
 	}
 	chainPEM, chain, err := readCertificates(f.Cert)
 	if err != nil {
-		return fail(err)
+		return fail("cert", err)
 	}
 	key, err := guarded.ReadFile(f.Key, maxFile)
 	if err != nil {
-		return fail(err)
+		return fail("key", err)
 	}
 	cert, err := tls.X509KeyPair(chainPEM, key)
 	if err != nil {
-		return fail(fmt.Errorf("%s with %s: %w", f.Cert, f.Key, err))
+		return fail("key", fmt.Errorf("%s with %s: %w", f.Cert, f.Key, err))
 	}
 	l := &loaded{cert: cert, roots: x509.NewCertPool()}
 	l.cert.Leaf = chain[0]
@@ -224,14 +236,14 @@ func load(f Files, now time.Time) (*loaded, Name, error) {
 	}
 	name, err := nameOf(chain[0])
 	if err != nil {
-		return fail(fmt.Errorf("%s: %w", f.Cert, err))
+		return fail("cert", fmt.Errorf("%s: %w", f.Cert, err))
 	}
 	for use := range uses {
 		if _, err := verify(chain, l.roots, use, name.Run, now); err != nil {
 			if errors.Is(err, ErrAuthority) {
-				return fail(fmt.Errorf("%s: %w, which are in %s", f.Cert, err, f.CA))
+				return fail("cert", fmt.Errorf("%s: %w, which are in %s", f.Cert, err, f.CA))
 			}
-			return fail(fmt.Errorf("%s: %w", f.Cert, err))
+			return fail("cert", fmt.Errorf("%s: %w", f.Cert, err))
 		}
 	}
 	return l, name, nil
