@@ -3,10 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/pkg/certs"
+	"github.com/scalemodel/lamport/pkg/clock"
+	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/gather"
 	"github.com/scalemodel/lamport/pkg/vm"
@@ -37,4 +42,22 @@ func TestTheCodeOfALogThatIsNotDelivered(t *testing.T) {
 	} {
 		assert.Equal(t, c.want, exit.Code(d.ending(ended(c.cause), c.err, c.failed)), name)
 	}
+}
+
+// The command line that is to deliver the log later does so as it is: with the machine's
+// certificate, and whatever its directory is called.
+func TestTheCommandThatDeliversLater(t *testing.T) {
+	rate, err := clock.ParseRate("5")
+	require.NoError(t, err)
+	d := delivery{addr: "g:1", cfg: &vm.Config{ID: 1, Rate: rate, LogDir: "my logs"}}
+	assert.Equal(t, "launcher deliver --to g:1 '"+filepath.Join("my logs", "vm_1_5.log")+"'", d.byHand())
+
+	dir := t.TempDir()
+	_, err = certs.Make(dir, certs.Plan{Machines: 2})
+	require.NoError(t, err)
+	f := certs.FilesOf(dir, 1)
+	d.cfg.TLS, err = certs.Open(f)
+	require.NoError(t, err)
+	d.cfg.LogDir = "logs"
+	assert.Equal(t, command.Line("launcher", "deliver", "--to", "g:1", "--tls-cert", f.Cert, "--tls-key", f.Key, "--tls-ca", f.CA, filepath.Join("logs", "vm_1_5.log")), d.byHand())
 }

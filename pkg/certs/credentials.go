@@ -73,6 +73,9 @@ func (c *Credentials) Log(l *slog.Logger) {
 	c.log = l
 }
 
+// Files returns where it was read from.
+func (c *Credentials) Files() Files { return c.files }
+
 // Name returns whose the certificate is. It stays the same when the files change: a
 // certificate of somebody else is not taken.
 func (c *Credentials) Name() Name { return c.name }
