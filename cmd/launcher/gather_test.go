@@ -195,7 +195,7 @@ func TestGatherStrangeLogs(t *testing.T) {
 	g := launcher(t, dir, "gather", "--listen", addr, "--machines", "2", "--run", run, "--out", "all").start()
 	p := launcher(t, dir, "deliver", "--to", addr, "other.log").start()
 	assert.Equal(t, "2", p.wait())
-	assert.Contains(t, p.errors.String(), "launcher: "+addr+" does not take the log: the logs of this run are not gathered here; compare --run and --machines of \"launcher gather\" with those of the run\n")
+	assert.Contains(t, p.errors.String(), "launcher: "+addr+" does not take the log: the logs of run \"b\" are not gathered here; compare --run and --machines of \"launcher gather\" with those of the run\n")
 
 	p = launcher(t, dir, "deliver", "--to", addr, "a/vm_0_20.log").start()
 	require.Equal(t, "0", p.wait())
