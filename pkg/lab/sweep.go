@@ -3,7 +3,6 @@ package lab
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -54,7 +53,7 @@ func (s Sweep) Run(ctx context.Context, env *Env) error {
 	}
 	err = c.conduct(ctx)
 	if closing := c.dir.Close(); closing != nil {
-		err = errors.Join(exit.With(exit.Died, closing), err)
+		err = also(exit.With(exit.Died, closing), err)
 	}
 	return err
 }
