@@ -49,7 +49,7 @@ func (s Sweep) Run(ctx context.Context, env *Env) error {
 	}
 	var err error
 	if c.dir, err = sweep.Open(s.Dir, &s.Grid); err != nil {
-		return err
+		return orLater(err)
 	}
 	err = c.conduct(ctx)
 	if closing := c.dir.Close(); closing != nil {
