@@ -137,8 +137,11 @@ func (o *options) parseBind(c *cli.Context) error {
 
 // bindFor returns the address on which a machine's peers reach it: "" for all.
 func bindFor(r *roster.Roster) string {
-	const loopback, loopback6 = "127.0.0.1", "::1"
-	bind := ""
+	const loopback6 = "::1"
+	loopback, bind := "127.0.0.1", ""
+	if own, err := netip.ParseAddrPort(r.Own); err == nil && own.Addr().Is4() && own.Addr().IsLoopback() {
+		loopback = own.Addr().String() // a host has many, and another machine may have the port at the next one
+	}
 	addrs := []string{r.Own}
 	for _, p := range r.Peers {
 		addrs = append(addrs, p.Addr)
