@@ -220,6 +220,7 @@ $`, p.out.String())
 		{[]string{"--machines", "0", "new"}, "--machines 0: want 1 to 10000"},
 		{[]string{"--days", "0", "new"}, "--days 0: want 1 to 3650"},
 		{[]string{"--hosts", "a,,b", "new"}, `--hosts "a,,b": want names or addresses, separated by commas`},
+		{[]string{"--hosts", "a b", "new"}, `--hosts "a b": want names or addresses, separated by commas`},
 		{[]string{"--hosts", "a,b", "--machines", "3", "new"}, "--hosts has 2 for a run of 3: give one each"},
 		{[]string{"--run", "a/b", "new"}, `--run "a/b": want a name of 1 to 64 letters, digits, dots, dashes or underscores`},
 		{[]string{"--run", "exam", "certs"}, `certs/vm-0/tls.crt is of machine 0 of run "by-hand", not of machine 0 of run "exam": choose another directory, or leave out --run`},
