@@ -197,6 +197,11 @@ func TestGatherStrangeLogs(t *testing.T) {
 	assert.Equal(t, "2", p.wait())
 	assert.Contains(t, p.errors.String(), "launcher: "+addr+" does not take the log: the logs of run \"b\" are not gathered here; compare --run and --machines of \"launcher gather\" with those of the run\n")
 
+	p = launcher(t, dir, "deliver", "--to", addr, "other.log", "a/vm_0_20.log", "other.log").start()
+	assert.Equal(t, "2", p.wait())
+	assert.Equal(t, 2, strings.Count(p.errors.String(), "launcher: other.log: "+addr+" does not take the log: "), "which log, of many")
+	assert.Contains(t, p.errors.String(), "delivered    a/vm_0_20.log\n")
+
 	p = launcher(t, dir, "deliver", "--to", addr, "a/vm_0_20.log").start()
 	require.Equal(t, "0", p.wait())
 	forged := strings.Replace(readFile(t, filepath.Join(dir, "a", "vm_0_20.log")), "step=1 ", "step=2 ", 1)
