@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -38,9 +39,19 @@ func TestTheCodeOfALogThatIsNotDelivered(t *testing.T) {
 		"refused":          {nil, nil, errors.New("no"), exit.Misused},
 		"after Ctrl-C":     {context.Canceled, nil, late, exit.Interrupted},
 		"after SIGTERM":    {vm.ErrPause, nil, late, exit.Paused},
+		"it is paused":     {vm.ErrPause, exit.With(exit.Paused, errors.New("paused at step 3")), late, exit.Paused},
 		"the machine died": {vm.ErrPause, exit.With(exit.Died, errors.New("dead")), late, exit.Died},
 	} {
-		assert.Equal(t, c.want, exit.Code(d.ending(ended(c.cause), c.err, c.failed)), name)
+		err := d.ending(ended(c.cause), c.err, c.failed)
+		assert.Equal(t, c.want, exit.Code(err), name)
+		if c.failed != nil {
+			how := "the run is over"
+			if c.err != nil {
+				how = c.err.Error()
+			}
+			assert.ErrorContains(t, err, how+", and the log is not delivered: ", name)
+			assert.Equal(t, c.err == nil, strings.Contains(err.Error(), "the run is over"), name)
+		}
 	}
 }
 
