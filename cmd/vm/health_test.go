@@ -167,7 +167,7 @@ func TestHealthUsage(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = taken.Close() }()
 	port := freePorts(t, 1)[0]
-	names, err := os.MkdirTemp("", "vm") // a socket's name must be short
+	names, err := os.MkdirTemp("", "vm") //nolint:usetesting // a socket's name must be short
 	require.NoError(t, err)
 	defer func() { require.NoError(t, os.RemoveAll(names)) }()
 	held, plain := filepath.Join(names, "held"), filepath.Join(names, "plain")
