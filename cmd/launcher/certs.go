@@ -69,7 +69,7 @@ func certsOptions(c *cli.Context) (o lab.Certificates, err error) {
 	}
 	if c.IsSet("hosts") {
 		for h := range strings.SplitSeq(c.String("hosts"), ",") {
-			if h = strings.TrimSpace(h); h == "" {
+			if h = strings.TrimSpace(h); len(strings.Fields(h)) != 1 {
 				return o, command.Usage("--hosts %q: want names or addresses, separated by commas", c.String("hosts"))
 			}
 			o.Hosts = append(o.Hosts, h)

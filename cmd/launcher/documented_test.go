@@ -85,6 +85,31 @@ func TestShownCommandLines(t *testing.T) {
 	assert.FileExists(t, filepath.Join(dir, "small.csv"), "a redirection of docs/exports.md")
 }
 
+// A gathering that is shown is not refused: where it can be reached from a network, it is said
+// who may deliver. The addresses are those of other hosts.
+func TestShownGatherings(t *testing.T) {
+	t.Parallel()
+	dir, tried := t.TempDir(), 0
+	at := regexp.MustCompile(` --listen (\S*):\d+`)
+	for where, lines := range shown(t) {
+		for _, line := range lines {
+			if !strings.HasPrefix(line, "launcher gather ") {
+				continue
+			}
+			host := at.FindStringSubmatch(line)
+			require.NotNil(t, host, "%s shows %s", where, line)
+			if host[1] != "" && host[1] != "127.0.0.1" {
+				host[1] = "0.0.0.0"
+			}
+			p := shell(t, dir, line, " --listen "+host[1]+":0 --timeout 1ms")
+			assert.Equal(t, "1", p.wait(), "%s shows %s", where, line)
+			assert.Contains(t, p.errors.String(), "no machine has delivered its log", "%s shows %s", where, line)
+			tried++
+		}
+	}
+	assert.GreaterOrEqual(t, tried, 3)
+}
+
 // shell has the shell read a command line, with something behind the arguments of our
 // programs.
 func shell(t *testing.T, dir, line, behind string) *program {

@@ -195,7 +195,12 @@ func TestGatherStrangeLogs(t *testing.T) {
 	g := launcher(t, dir, "gather", "--listen", addr, "--machines", "2", "--run", run, "--out", "all").start()
 	p := launcher(t, dir, "deliver", "--to", addr, "other.log").start()
 	assert.Equal(t, "2", p.wait())
-	assert.Contains(t, p.errors.String(), "launcher: "+addr+" does not take the log: the logs of this run are not gathered here; compare --run and --machines of \"launcher gather\" with those of the run\n")
+	assert.Contains(t, p.errors.String(), "launcher: "+addr+" does not take the log: the logs of run \"b\" are not gathered here; compare --run and --machines of \"launcher gather\" with those of the run\n")
+
+	p = launcher(t, dir, "deliver", "--to", addr, "other.log", "a/vm_0_20.log", "other.log").start()
+	assert.Equal(t, "2", p.wait())
+	assert.Equal(t, 2, strings.Count(p.errors.String(), "launcher: other.log: "+addr+" does not take the log: "), "which log, of many")
+	assert.Contains(t, p.errors.String(), "delivered    a/vm_0_20.log\n")
 
 	p = launcher(t, dir, "deliver", "--to", addr, "a/vm_0_20.log").start()
 	require.Equal(t, "0", p.wait())
@@ -304,6 +309,7 @@ func TestGatherTLS(t *testing.T) {
 	requireRefused(t, launcher(t, h.dir, append(begin, as("vm-0")...)...),
 		"the certificate is that of machine 0 of run \"exam\", and what gathers logs has its own: \"launcher certs\" puts it into the directory gather")
 	requireRefused(t, launcher(t, h.dir, slices.Concat(begin, as("gather"), []string{"--run", "other"})...), "--run \"other\": the certificate is that of the gatherer of run \"exam\"")
+	requireRefused(t, launcher(t, h.dir, append(begin, "--tls-cert", "certs/gather/tls.crt", "--tls-key", "nope", "--tls-ca", "certs/ca.crt")...), "--tls-key: stat nope: no such file or directory")
 	requireRefused(t, launcher(t, h.dir, append(begin, "--require-tls")...), "--require-tls, and there is no certificate: give --tls-cert, --tls-key and --tls-ca; \"launcher certs\" makes all three")
 
 	// A machine of the run that pretends to gather gets nothing.

@@ -217,6 +217,7 @@ func TestStoppedWhileGathering(t *testing.T) {
 	}{
 		{syscall.SIGTERM, "143", "stopped before the run began: nothing is lost, it can be started again", nil},
 		{syscall.SIGTERM, "143", "stopped before the run began: nothing is lost, it can be started again", []string{"--resume"}},
+		{syscall.SIGHUP, "143", "stopped before the run began: nothing is lost, it can be started again", nil},
 		{os.Interrupt, "130", "interrupted before the run began", []string{"--resume"}},
 	} {
 		h := &byHand{t: t, dir: t.TempDir(), ports: freePorts(t, 2)}
@@ -226,6 +227,24 @@ func TestStoppedWhileGathering(t *testing.T) {
 		assert.Equal(t, c.code, p.wait())
 		assert.Contains(t, p.errors.String(), "vm: "+c.words+"\n")
 		assert.Empty(t, files(t, h.dir))
+	}
+}
+
+// Who the others are is not known yet: that is as good a time to be told to end as any other.
+func TestStoppedWhileWaitingForHosts(t *testing.T) {
+	t.Parallel()
+	for sig, want := range map[os.Signal][2]string{
+		syscall.SIGTERM: {"143", "stopped before the run began: nothing is lost, it can be started again"},
+		syscall.SIGHUP:  {"143", "stopped before the run began: nothing is lost, it can be started again"},
+		os.Interrupt:    {"130", "interrupted before the run began"},
+	} {
+		dir := t.TempDir()
+		p := prepare(t, dir, filepath.Join(bin, "vm"), "--id", "0", "--peers", "{slots}:2050+", "--hosts", "./hosts").start()
+		eventually(t, func() bool { return strings.Contains(p.errors.String(), "waiting for the hosts") }, "it has begun to wait")
+		p.signal(sig)
+		assert.Equal(t, want[0], p.wait(), "%v", sig)
+		assert.Equal(t, "vm: waiting for the hosts: the file of hosts ./hosts is not there, or empty\nvm: "+want[1]+"\n", p.errors.String())
+		assert.Empty(t, files(t, dir))
 	}
 }
 

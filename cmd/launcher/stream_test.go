@@ -134,7 +134,7 @@ func TestStreamTrouble(t *testing.T) {
 		{stream, []string{"report", "-"}, "-: a stream has no directory for its page: say with --out where the page goes"},
 		{"", []string{"export", "--format", "csv", "-o", file, file}, file + " is a file of the run itself, which is not overwritten: want another name"},
 		{stream, []string{"replay", "--processes", "-"}, "- is a stream: processes replay logs that each have a file; replay it without --processes"},
-		{stream, []string{"rerun", file}, "not a directory"},
+		{stream, []string{"rerun", file}, file + " is a file, and says not how its run was begun: want the directory of a run, with its run.json"},
 		{"", []string{"check", filepath.Join(dir, "nowhere")}, "no such file or directory"},
 	} {
 		code, stdout, stderr := withInput(c.input, c.args...)

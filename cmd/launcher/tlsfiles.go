@@ -34,7 +34,7 @@ func credentials(c *cli.Context) (*certs.Credentials, error) {
 	}
 	creds, err := certs.Open(f)
 	if err != nil {
-		return nil, command.Usage("--tls-cert: %w", err)
+		return nil, command.WrongCertificate(err)
 	}
 	return creds, nil
 }

@@ -163,12 +163,22 @@ func (d *delivery) ending(ctx context.Context, err, failed error) error {
 	if refused, ok := errors.AsType[*gather.RefusedError](failed); ok && refused.Status == http.StatusNotFound {
 		mend = " (compare --run and --machines of \"launcher gather\" with those of the run)"
 	}
-	failed = fmt.Errorf("the run is over, and the log is not delivered: %w%s; it stays here, and is delivered later with \"launcher deliver --to %s %s\"",
-		failed, mend, d.addr, d.file())
+	how := "the run is over" // as err says it otherwise
 	if !exit.Silent(err) {
-		failed = fmt.Errorf("%w; and %w", err, failed)
+		how = err.Error()
 	}
-	return exit.With(code, failed)
+	return exit.With(code, fmt.Errorf("%s, and the log is not delivered: %w%s; it stays here, and is delivered later with \"%s\"",
+		how, failed, mend, d.byHand()))
+}
+
+// byHand returns the command line that delivers the log later.
+func (d *delivery) byHand() string {
+	words := []string{"launcher", "deliver", "--to", d.addr}
+	if d.cfg.TLS != nil {
+		f := d.cfg.TLS.Files()
+		words = append(words, "--tls-cert", f.Cert, "--tls-key", f.Key, "--tls-ca", f.CA)
+	}
+	return command.Line(append(words, d.file())...)
 }
 
 func (d *delivery) file() string {

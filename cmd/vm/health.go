@@ -139,7 +139,7 @@ func (o *healthOptions) attend(cfg *vm.Config) (done func(), err error) {
 		if server, err = m.Serve(*o.metrics); err != nil {
 			stop()
 			if errors.Is(err, syscall.EADDRINUSE) { // whoever has it may be about to go
-				return nil, exit.With(exit.Retry, fmt.Errorf("--metrics: %w: choose another port, or end what has it", err))
+				return nil, exit.With(exit.Retry, fmt.Errorf("--metrics: %w: choose another address, or end what has it", err))
 			}
 			return nil, command.Usage("--metrics: %w", err)
 		}

@@ -167,6 +167,14 @@ func TestHealthUsage(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = taken.Close() }()
 	port := freePorts(t, 1)[0]
+	names, err := os.MkdirTemp("", "vm") //nolint:usetesting // a socket's name must be short
+	require.NoError(t, err)
+	defer func() { require.NoError(t, os.RemoveAll(names)) }()
+	held, plain := filepath.Join(names, "held"), filepath.Join(names, "plain")
+	socket, err := net.Listen("unix", held)
+	require.NoError(t, err)
+	defer func() { _ = socket.Close() }()
+	require.NoError(t, os.WriteFile(plain, []byte("precious\n"), 0o600))
 	for args, want := range map[string]string{
 		"--health=":                          `--health: "": want HOST:PORT, a PORT of this host, or unix:PATH`,
 		"--health http://a":                  `--health: "http://a": want HOST:PORT, a PORT of this host, or unix:PATH`,
@@ -179,15 +187,17 @@ func TestHealthUsage(t *testing.T) {
 		"--ready-file " + dir:                "--ready-file: " + dir + " is no file that could be replaced",
 		"--log-to pipe":                      `--log-to "pipe": want file or stdout`,
 		"--metrics " + taken.Addr().String(): "--metrics: " + taken.Addr().String() + " is taken: ",
+		"--metrics unix:" + held:             "--metrics: unix:" + held + " is taken: ",
+		"--metrics unix:" + plain:            "--metrics: " + plain + " is there already, and is no socket\n",
 	} {
 		t.Run(args, func(t *testing.T) {
 			all := append([]string{"--id", "0", "--port", port, "--log-dir", dir}, strings.Fields(args)...)
 			code, stdout, stderr := execute(context.Background(), all...)
-			assert.Equal(t, map[bool]int{true: exit.Retry, false: exit.Misused}[strings.Contains(args, taken.Addr().String())], code)
+			assert.Equal(t, map[bool]int{true: exit.Retry, false: exit.Misused}[strings.HasSuffix(want, " is taken: ")], code)
 			assert.Empty(t, stdout)
 			assert.Contains(t, stderr, "vm: "+want)
 			if code == exit.Retry {
-				assert.True(t, strings.HasSuffix(stderr, ": choose another port, or end what has it\n"), stderr)
+				assert.True(t, strings.HasSuffix(stderr, ": choose another address, or end what has it\n"), stderr)
 			}
 			assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
 			empty(t, dir)

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/signal"
 	"runtime"
 	"syscall"
+
+	"github.com/urfave/cli/v2"
 
 	"github.com/scalemodel/lamport/pkg/command"
 	"github.com/scalemodel/lamport/pkg/exit"
@@ -25,8 +28,19 @@ type life struct {
 	engine     string // that has started it; "": a person has
 }
 
-func (o *options) life() life {
-	return life{resume: o.machine.Resume, engine: roster.Engine(os.Getenv)}
+// heed has c.Context end with the first signal, until the returned function is called. That begins
+// before it is known which machine this is, as to find that out can take long: where nobody listens, the
+// first process of a container ends with code 2 at SIGTERM. A launcher says by other ways when to end.
+func (o *options) heed(c *cli.Context) (stop func()) {
+	// Whoever reads what this process prints may be gone before us; their death must
+	// not cut our log short.
+	signal.Ignore(syscall.SIGPIPE)
+	o.life = life{supervised: o.control.Supervised, resume: c.Bool("resume"), engine: roster.Engine(os.Getenv)}
+	if o.life.supervised {
+		return func() {}
+	}
+	c.Context, stop = o.life.onSignal(c.Context)
+	return stop
 }
 
 // returns reports whether the process is expected to be started again, so that it leaves its
@@ -66,7 +80,7 @@ func (l life) withCode(ctx context.Context, err error) error {
 		return l.over(over)
 	}
 	start, notStarted := errors.AsType[*vm.StartError](err)
-	asked := errors.Is(context.Cause(ctx), vm.ErrPause) || exit.Terminated(ctx)
+	asked := errors.Is(context.Cause(ctx), vm.ErrPause) || exit.Terminated(ctx) || exit.HungUp(ctx)
 	switch {
 	case errors.Is(err, context.Canceled) && notStarted && start.Back && !asked:
 		return exit.With(exit.Interrupted, errors.New("interrupted before the machine was back in its run, which is as it was"))

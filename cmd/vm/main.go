@@ -102,6 +102,7 @@ func app() *cli.App {
 			case o.away():
 				return o.runAway(c)
 			}
+			defer o.heed(c)()
 			err := o.parse(c)
 			if err == nil {
 				err = o.run(c.Context, c.App.Reader, c.App.Writer, c.App.ErrWriter)

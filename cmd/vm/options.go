@@ -27,6 +27,7 @@ type options struct {
 	port    int // not used with a listener that is handed down
 	roster  *roster.Roster
 	pattern bool // the peers were written as one
+	life    life // of the process, by the flags that say so
 
 	health      healthOptions
 	logToStdout bool

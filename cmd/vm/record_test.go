@@ -83,3 +83,25 @@ func TestAWrongCertificateBeforeARecordInTheWay(t *testing.T) {
 	assert.Equal(t, exit.Misused, vm.wait(t))
 	assert.Contains(t, vm.errors.String(), "run.json is of an earlier run, which is not overwritten: choose another --log-dir, or move it away with its logs")
 }
+
+// A machine that is to go on, and is told another rate than before, would look for another log and
+// begin anew beside its own.
+func TestResumedUnderAnotherName(t *testing.T) {
+	dir := t.TempDir()
+	begin := func(rate string) (code int, talk string) {
+		code, _, talk = execute(t.Context(), "--id", "0", "--port", freePorts(t, 1)[0], "--rate", rate, "--duration", "20ms", "--resume", "--log-dir", dir)
+		return code, talk
+	}
+	log := filepath.Join(dir, "vm_0_100.log")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "vm_0_7.log"), nil, 0o600)) // it never began
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "vm_1_5.log"), []byte("of another machine"), 0o600))
+	code, talk := begin("100")
+	require.Equal(t, exit.OK, code, talk)
+	code, talk = begin("50")
+	assert.Equal(t, exit.Misused, code)
+	assert.Equal(t, "vm: --resume: "+log+" is this machine's log, with another --rate: give that again, or choose another --log-dir\n", talk)
+	require.NoError(t, os.Rename(log, log+".gz"))
+	code, talk = begin("100")
+	assert.Equal(t, exit.Misused, code)
+	assert.Equal(t, "vm: --resume: "+log+".gz is compressed: decompress it, and this machine goes on there\n", talk)
+}

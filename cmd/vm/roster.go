@@ -64,7 +64,10 @@ func (o *options) parseRoster(c *cli.Context) (err error) {
 		req.Base = 0
 	}
 	r, err := awaitRoster(c.Context, req, c.Duration("connect-timeout"), c.App.ErrWriter)
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return o.life.withCode(c.Context, err)
+	case err != nil:
 		return command.Flagged(err)
 	}
 	o.roster, o.pattern = r, strings.Contains(req.Peers, "{")
@@ -88,8 +91,10 @@ func recordedID(path string) (string, error) {
 // fileEvery is how often is looked for a file of hosts that is not there yet.
 const fileEvery = 200 * time.Millisecond
 
-// awaitRoster is [roster.Resolve] that waits for a file of hosts; 0: without limit.
-func awaitRoster(ctx context.Context, req roster.Request, limit time.Duration, talk io.Writer) (*roster.Roster, error) {
+// awaitRoster is [roster.Resolve] that waits for a file of hosts; 0: without limit. Where told ends
+// meanwhile, the error is that it was.
+func awaitRoster(told context.Context, req roster.Request, limit time.Duration, talk io.Writer) (*roster.Roster, error) {
+	ctx := told
 	if limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
@@ -108,6 +113,9 @@ func awaitRoster(ctx context.Context, req roster.Request, limit time.Duration, t
 		}
 		select {
 		case <-ctx.Done():
+			if err := told.Err(); err != nil {
+				return nil, err
+			}
 			return nil, exit.With(exit.Retry, fmt.Errorf("--hosts: %w", absent)) // it may come until the next try
 		case <-time.After(fileEvery):
 		}
@@ -129,8 +137,11 @@ func (o *options) parseBind(c *cli.Context) error {
 
 // bindFor returns the address on which a machine's peers reach it: "" for all.
 func bindFor(r *roster.Roster) string {
-	const loopback, loopback6 = "127.0.0.1", "::1"
-	bind := ""
+	const loopback6 = "::1"
+	loopback, bind := "127.0.0.1", ""
+	if own, err := netip.ParseAddrPort(r.Own); err == nil && own.Addr().Is4() && own.Addr().IsLoopback() {
+		loopback = own.Addr().String() // a host has many, and another machine may have the port at the next one
+	}
 	addrs := []string{r.Own}
 	for _, p := range r.Peers {
 		addrs = append(addrs, p.Addr)

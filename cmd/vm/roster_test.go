@@ -86,6 +86,11 @@ func TestBindFollowsThePeers(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want, bindFor(&roster.Roster{Peers: list}), peers)
 	}
+	for _, own := range []string{"127.0.0.1:1", "127.0.0.2:1"} {
+		host, _, _ := strings.Cut(own, ":")
+		assert.Equal(t, host, bindFor(&roster.Roster{Own: own, Peers: []transport.Peer{{Addr: "127.0.0.3:1"}, {Addr: "localhost:1"}}}))
+	}
+	assert.Empty(t, bindFor(&roster.Roster{Own: "127.0.0.2:1", Peers: []transport.Peer{{Addr: "hostb:1"}}}))
 	assert.Empty(t, bindFor(&roster.Roster{Own: "hosta:1", Peers: []transport.Peer{{Addr: "127.0.0.1:1"}}}))
 }
 

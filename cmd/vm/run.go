@@ -38,9 +38,6 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	if err := vm.Check(&cfg); err != nil {
 		return exit.With(exit.Misused, withHint(err))
 	}
-	// Whoever reads what this process prints may be gone before us; their death must
-	// not cut our log short.
-	signal.Ignore(syscall.SIGPIPE)
 	screen := progress.NewScreen(stderr)
 	cfg.Logger = hinting{logging.Diagnostics(screen, "vm-"+strconv.Itoa(cfg.ID), o.level)}
 	if err := o.keepAgreement(&cfg); err != nil {
@@ -57,9 +54,6 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 		defer done()
 		return o.supervised(ctx, cfg, ln, stdin, stdout)
 	}
-	life := o.life()
-	ctx, stop := life.onSignal(ctx)
-	defer stop()
 	done := func() {}
 	if progress.Draws(stderr) {
 		done = show(&cfg, screen)
@@ -73,7 +67,7 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	o.deliver.attach(ctx, &cfg)
 	defer leave() // whoever asks how it is may ask while the log is delivered, too
 	defer func() { _ = ln.Close() }()
-	err = runMachine(ctx, life, cfg, transport.Lend(ln), func() { done(); copied() }, command.Unread(result))
+	err = runMachine(ctx, o.life, cfg, transport.Lend(ln), func() { done(); copied() }, command.Unread(result))
 	defer attendTo(cfg, ln)()
 	return o.deliver.finish(ctx, err)
 }
@@ -135,7 +129,7 @@ func (o *options) supervised(ctx context.Context, cfg vm.Config, ln net.Listener
 	}
 	withLinger := func(linger time.Duration) error { return vm.StopWithin{Linger: linger} }
 	err := session.Run(ctx, cfg.Linger, withLinger, func(ctx context.Context) error {
-		return runMachine(ctx, life{supervised: true}, cfg, ln, func() {}, io.Discard) // its result is a report
+		return runMachine(ctx, o.life, cfg, ln, func() {}, io.Discard) // its result is a report
 	})
 	if _, ok := errors.AsType[*control.OverdueError](err); ok {
 		return exit.With(exit.Died, err)

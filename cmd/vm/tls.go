@@ -75,7 +75,7 @@ func (t *tlsOptions) open(cfg *vm.Config) (err error) {
 		*name = strings.ReplaceAll(*name, idInPath, id)
 	}
 	if cfg.TLS, err = certs.Open(f); err != nil {
-		return command.Usage("--tls-cert: %w", withHint(err))
+		return command.WrongCertificate(err)
 	}
 	if t.run && cfg.Replay == nil {
 		cfg.Run = cfg.TLS.Name().Run
@@ -91,11 +91,5 @@ func tlsHint(err error) string {
 		}
 		return fmt.Sprintf(": give --tls-cert and --tls-key of machine %d, or another --id", e.Wanted.Machine)
 	}
-	switch {
-	case errors.Is(err, certs.ErrExpired):
-		return `: make new ones with "launcher certs --renew"`
-	case errors.Is(err, certs.ErrAuthority):
-		return ": all machines of a run need certificates of one authority, and that as --tls-ca"
-	}
-	return ""
+	return command.CertificateMend(err)
 }

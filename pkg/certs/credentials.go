@@ -40,9 +40,21 @@ type loaded struct {
 	met   met // by these roots
 }
 
+// FileError says which of the [Files] does not do.
+type FileError struct {
+	Which string // cert, key or ca
+	Err   error
+}
+
+// Error returns what is wrong with it.
+func (e *FileError) Error() string { return e.Err.Error() }
+
+// Unwrap returns e.Err.
+func (e *FileError) Unwrap() error { return e.Err }
+
 // Open reads the files. It fails where they do not belong together, and where the
 // certificate is not one that a peer with the same files would take: see [ErrExpired]
-// and the others.
+// and the others. The error is a [*FileError].
 func Open(f Files) (*Credentials, error) {
 	c, err := open(f, time.Now)
 	if err != nil {
@@ -73,6 +85,9 @@ func (c *Credentials) Log(l *slog.Logger) {
 	defer c.mu.Unlock()
 	c.log = l
 }
+
+// Files returns where it was read from.
+func (c *Credentials) Files() Files { return c.files }
 
 // Name returns whose the certificate is. It stays the same when the files change: a
 // certificate of somebody else is not taken.
@@ -212,25 +227,25 @@ const maxFile = 1 << 20
 
 // load reads the files, and decides whether peers with the same ones would take them.
 func load(f Files, now time.Time) (*loaded, Name, error) {
-	fail := func(err error) (*loaded, Name, error) { return nil, Name{}, err }
+	fail := func(which string, err error) (*loaded, Name, error) { return nil, Name{}, &FileError{which, err} }
 	_, believed, err := readCertificates(f.CA)
 	if err != nil {
-		return fail(err)
+		return fail("ca", err)
 	}
 	if first := believed[0]; !first.IsCA {
-		return fail(fmt.Errorf("%s: a certificate (%s) is not that of an authority", f.CA, subject(first)))
+		return fail("ca", fmt.Errorf("%s: a certificate (%s) is not that of an authority", f.CA, subject(first)))
 	}
 	chainPEM, chain, err := readCertificates(f.Cert)
 	if err != nil {
-		return fail(err)
+		return fail("cert", err)
 	}
 	key, err := guarded.ReadFile(f.Key, maxFile)
 	if err != nil {
-		return fail(err)
+		return fail("key", err)
 	}
 	cert, err := tls.X509KeyPair(chainPEM, key)
 	if err != nil {
-		return fail(fmt.Errorf("%s with %s: %w", f.Cert, f.Key, err))
+		return fail("key", fmt.Errorf("%s with %s: %w", f.Cert, f.Key, err))
 	}
 	l := &loaded{cert: cert, roots: x509.NewCertPool()}
 	l.cert.Leaf = chain[0]
@@ -239,14 +254,14 @@ func load(f Files, now time.Time) (*loaded, Name, error) {
 	}
 	name, err := nameOf(chain[0])
 	if err != nil {
-		return fail(fmt.Errorf("%s: %w", f.Cert, err))
+		return fail("cert", fmt.Errorf("%s: %w", f.Cert, err))
 	}
 	for use := range uses {
 		if _, err := verify(chain, l.roots, use, name.Run, now); err != nil {
 			if errors.Is(err, ErrAuthority) {
-				return fail(fmt.Errorf("%s: %w, which are in %s", f.Cert, err, f.CA))
+				return fail("cert", fmt.Errorf("%s: %w, which are in %s", f.Cert, err, f.CA))
 			}
-			return fail(fmt.Errorf("%s: %w", f.Cert, err))
+			return fail("cert", fmt.Errorf("%s: %w", f.Cert, err))
 		}
 	}
 	return l, name, nil

@@ -19,6 +19,7 @@ import (
 	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/internal/quote"
+	"github.com/scalemodel/lamport/pkg/internal/shell"
 )
 
 // Usage returns an error that ends the command with [exit.Misused].
@@ -41,6 +42,9 @@ func Flagged(err error) error {
 func Hinted(before string, err error, behind string) error {
 	return &hinted{before + err.Error() + behind, err}
 }
+
+// Line returns a command line for people, which can be given to a shell.
+func Line(words ...string) string { return quote.Visible(shell.Join(words...)) }
 
 type hinted struct {
 	text string

@@ -339,7 +339,7 @@ func TestGatherInPart(t *testing.T) {
 	var e *GatherError
 	require.ErrorAs(t, err, &e)
 	place := "b:" + f.Site(1).Dir
-	assert.Equal(t, "the log of machine 1 stays in "+place+"/vm_1_1.log: gone cannot be reached to look at its files: ssh: connect to host gone port 22: Connection refused\n"+
+	assert.Equal(t, "the log of machine 1 stays in "+place+"/vm_1_1.log: gone cannot be reached to look at its files: ssh: connect to host gone port 22: Connection refused; "+
 		"the log of machine 3 stays in "+place+"/vm_3_1.log: gone cannot be reached to look at its files: ssh: connect to host gone port 22: Connection refused", err.Error())
 	assert.FileExists(t, filepath.Join(f.Site(1).Dir, names[1]))
 	entries, err := os.ReadDir(dir)

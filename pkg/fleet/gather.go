@@ -103,14 +103,20 @@ func (f *Fleet) list(ctx context.Context, i int, names []string, there []remote.
 }
 
 func (f *Fleet) failures(names []string, errs []error) error {
-	var all []error
+	var all error
 	for id, err := range errs {
-		if err != nil {
-			h := f.of(id)
-			all = append(all, &GatherError{id, h.entry.Name + ":" + path.Join(h.dir, names[id]), err})
+		if err == nil {
+			continue
+		}
+		h := f.of(id)
+		err = &GatherError{id, h.entry.Name + ":" + path.Join(h.dir, names[id]), err}
+		if all == nil {
+			all = err
+		} else {
+			all = fmt.Errorf("%w; %w", all, err) // for people, in one line
 		}
 	}
-	return errors.Join(all...)
+	return all
 }
 
 // pauses are made before what has failed for want of a connection is tried again.

@@ -123,7 +123,7 @@ type Gathering struct {
 
 	mu       sync.Mutex // for what follows, never held while a file is used
 	machines []*gathered
-	refused  int // how often that was told
+	refused  map[string]bool // of whom that was told, and why
 }
 
 // gathered is what has arrived of a machine.
@@ -157,7 +157,7 @@ func Open(cfg Config) (*Gathering, error) {
 	if cfg.Idle == 0 {
 		cfg.Idle = DefaultIdle
 	}
-	g := &Gathering{cfg: cfg, full: make(chan struct{})}
+	g := &Gathering{cfg: cfg, full: make(chan struct{}), refused: make(map[string]bool)}
 	if err := g.open(); err != nil {
 		_ = g.Close()
 		if path, ok := errors.AsType[*fs.PathError](err); ok {
@@ -388,12 +388,16 @@ func (g *Gathering) differs(a *About) bool {
 	return false
 }
 
-// refuse tells of somebody who was refused, the first times: it may be anybody.
+// refuse tells of somebody who was refused: once of each and for each reason, as he comes again, and
+// not of too many, as it may be anybody.
 func (g *Gathering) refuse(n Notice) {
 	const enough = 20
+	what := fmt.Sprint(n.Machine, n.From, n.Err)
 	g.mu.Lock()
-	g.refused++
-	told := g.refused > enough
+	told := g.refused[what] || len(g.refused) == enough
+	if !told {
+		g.refused[what] = true
+	}
 	g.mu.Unlock()
 	if n.Kind = Refused; !told {
 		g.tell(n)

@@ -255,8 +255,30 @@ func TestOnlyFromAllowedAddresses(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	require.Len(t, told, 20, "not of all")
+	require.Len(t, told, 1, "of each once")
 	assert.Equal(t, Notice{Kind: Refused, Machine: -1, From: "127.0.0.1", Err: told[0].Err}, told[0])
+}
+
+// Who is refused again and again does not keep from people who else is, and many do not flood them.
+func TestRefusedAreToldOfOnce(t *testing.T) {
+	var told []string
+	g, err := Open(Config{Dir: t.TempDir(), Run: "r", Machines: 2, Tell: func(n Notice) { told = append(told, n.Err.Error()) }})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, g.Close()) }()
+	ask := func(run string, id int) {
+		w := wish{method: "HEAD", path: path(run, id, logPlace)}
+		assert.Equal(t, 404, w.of(g).Code)
+	}
+	for range 100 {
+		ask("other", 0)
+	}
+	ask("r", 7)
+	assert.Equal(t, []string{`the logs of run "other" are not gathered here`, "the run has the machines 0 to 1"}, told)
+	for i := range 100 {
+		ask("r", i+10)
+		ask("r"+strconv.Itoa(i), 0)
+	}
+	assert.Len(t, told, 20)
 }
 
 // A machine that has lost its connection comes again while the old one still stands here.

@@ -205,7 +205,7 @@ func (g *Gathering) admit(r *request) error {
 	}
 	switch {
 	case run != g.cfg.Run:
-		return fail(http.StatusNotFound, "the logs of this run are not gathered here")
+		return fail(http.StatusNotFound, "the logs of run %.64q are not gathered here", run)
 	case err != nil || id < 0 || id >= g.cfg.Machines || strconv.Itoa(id) != r.PathValue("machine"):
 		return fail(http.StatusNotFound, "the run has the machines 0 to %d", g.cfg.Machines-1)
 	}

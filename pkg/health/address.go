@@ -65,7 +65,7 @@ func (a Address) dial(ctx context.Context) (net.Conn, error) {
 }
 
 // listen listens on the address. A socket that an earlier process has left behind is
-// replaced, and one that somebody listens on is not.
+// replaced, and one that somebody listens on is not: like a port that is taken, it is [syscall.EADDRINUSE].
 func (a Address) listen() (net.Listener, error) {
 	if a.network == "unix" {
 		if err := a.removeStale(); err != nil {
@@ -85,13 +85,19 @@ func (a Address) listen() (net.Listener, error) {
 	return nil, fmt.Errorf("cannot listen on %v: %w", a, err)
 }
 
+// removeStale removes a socket on which nobody listens any more. What else is in the way is not ours
+// to remove, and does not go away by itself, as a process does that has the socket.
 func (a Address) removeStale() error {
-	if info, err := os.Lstat(a.address); err != nil || info.Mode()&os.ModeSocket == 0 {
-		return nil //nolint:nilerr // what else is in the way is not ours to remove, and listening will name it
+	info, err := os.Lstat(a.address)
+	switch {
+	case err != nil:
+		return nil //nolint:nilerr // mostly there is nothing, and listening will name the rest
+	case info.Mode()&os.ModeSocket == 0:
+		return fmt.Errorf("%s is there already, and is no socket", a.address)
 	}
 	if conn, err := net.Dial("unix", a.address); err == nil {
 		_ = conn.Close()
-		return fmt.Errorf("%v is taken: another process answers there", a)
+		return fmt.Errorf("%v is taken: %w", a, syscall.EADDRINUSE)
 	}
 	if err := os.Remove(a.address); err != nil {
 		return fmt.Errorf("the socket that an earlier process has left behind cannot be removed: %w", err)

@@ -124,3 +124,25 @@ func TestLatestThatIsNoLink(t *testing.T) {
 		assert.True(t, os.SameFile(before, after))
 	}
 }
+
+// What could not be printed is said even where there is nothing to say of the end itself, as after
+// Ctrl-C; and where there is, both are in one line.
+func TestTheEndThatNobodySeesIsSaid(t *testing.T) {
+	full := errors.New("no space left on device")
+	ended := func(with error) error {
+		return (&Env{Out: gone{full}}).concluding("", func(env *Env) error {
+			_, err := env.Out.Write([]byte("events\n"))
+			require.NoError(t, err)
+			return with
+		})
+	}
+	for _, with := range []error{nil, exit.With(exit.Interrupted, nil)} {
+		err := ended(with)
+		assert.False(t, exit.Silent(err))
+		assert.EqualError(t, err, "the result cannot be printed: no space left on device")
+		assert.Equal(t, exit.Died, exit.Code(err))
+	}
+	err := join(nil, ended(exit.With(exit.Broken, errors.New("the run breaks a law"))), nil, full)
+	assert.EqualError(t, err, "the result cannot be printed: no space left on device; the run breaks a law; no space left on device")
+	assert.Equal(t, exit.Died, exit.Code(err))
+}

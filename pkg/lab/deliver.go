@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/certs"
@@ -24,7 +25,7 @@ type Deliver struct {
 }
 
 // Run delivers the logs, one after the other. One that cannot be delivered keeps the others
-// from nothing; the error is the first.
+// from nothing; the error is the first of those that the next try will not mend, if there is one.
 func (d Deliver) Run(ctx context.Context, env *Env) error {
 	files, err := logsOf(d.Logs)
 	if err != nil {
@@ -44,24 +45,41 @@ func (d Deliver) Run(ctx context.Context, env *Env) error {
 		err := d.deliver(ctx, client, env, file)
 		switch {
 		case ctx.Err() != nil:
+			for _, err := range failed {
+				env.say("launcher: %v", err)
+			}
 			return exit.With(exit.Interrupted, nil)
+		case err != nil && len(files) > 1:
+			failed = append(failed, fmt.Errorf("%s: %w", file, err))
 		case err != nil:
 			failed = append(failed, err)
 		default:
 			env.remark("delivered    %s", file)
 		}
 	}
-	if failed == nil {
-		return nil
-	}
-	for _, err := range failed[1:] {
+	others, last := lastSaid(failed)
+	for _, err := range others {
 		env.say("launcher: %v", err)
 	}
-	err = failed[0]
-	if _, unreached := errors.AsType[*gather.UnreachedError](err); unreached {
-		return exit.With(exit.Retry, err)
+	if unreached(last) {
+		return exit.With(exit.Retry, last)
 	}
-	return err
+	return last
+}
+
+// lastSaid returns the error by which a delivery of many logs ends, nil for none, and the others.
+func lastSaid(failed []error) (others []error, last error) {
+	if failed == nil {
+		return nil, nil
+	}
+	at := max(0, slices.IndexFunc(failed, func(err error) bool { return !unreached(err) }))
+	return slices.Delete(slices.Clone(failed), at, at+1), failed[at]
+}
+
+// unreached reports whether nobody was there to take a log.
+func unreached(err error) bool {
+	_, ok := errors.AsType[*gather.UnreachedError](err)
+	return ok
 }
 
 func (d *Deliver) deliver(ctx context.Context, client *gather.Client, env *Env, file string) error {

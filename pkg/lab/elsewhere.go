@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -115,11 +114,21 @@ func (e *Env) whereabouts(f *fleet.Fleet) {
 	}
 }
 
-// join returns both errors as one, with the exit code of the first that there is.
+// join returns the errors that there are as one of a run that has not come out as it should, in one
+// line.
 func join(errs ...error) error {
-	err := errors.Join(errs...)
-	if err == nil {
+	var all error
+	for _, err := range errs {
+		switch {
+		case err == nil:
+		case all == nil:
+			all = err
+		default:
+			all = also(all, err)
+		}
+	}
+	if all == nil {
 		return nil
 	}
-	return exit.With(exit.Died, err)
+	return exit.With(exit.Died, all)
 }

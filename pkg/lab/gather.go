@@ -153,15 +153,15 @@ func (g Gather) Run(ctx context.Context, env *Env) error {
 	})
 }
 
-// inUse gives an error its exit code where it says that another process has what is needed: it
-// may end.
+// inUse gives an error its exit code where it says that another process has what is needed, which
+// may end, or that the disk is full.
 func (g *Gather) inUse(err error) error {
 	const windowsInUse = syscall.Errno(10048)
 	taken := errors.Is(err, syscall.EADDRINUSE) || runtime.GOOS == "windows" && errors.Is(err, windowsInUse)
 	if taken || errors.Is(err, gather.ErrBusy) {
 		return exit.With(exit.Retry, err)
 	}
-	return err
+	return orLater(err)
 }
 
 // room returns how many bytes more may be written.

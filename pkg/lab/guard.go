@@ -124,6 +124,15 @@ func (g *guard) admit() error {
 	return nil
 }
 
+// orLater gives an error that keeps a run from its beginning the exit code of one that may begin
+// later, where all that is missing is room on the disk.
+func orLater(err error) error {
+	if disk.IsFull(err) {
+		return exit.With(exit.Retry, err)
+	}
+	return err
+}
+
 // watch returns the context in which a run is done: it ends with parent, and when
 // there is too little room. The returned function ends the watch, and not the
 // context.

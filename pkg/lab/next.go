@@ -2,7 +2,6 @@ package lab
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/scalemodel/lamport/pkg/internal/quote"
 	"github.com/scalemodel/lamport/pkg/internal/shell"
@@ -16,11 +15,7 @@ func (e *Env) commandLine(args ...string) string {
 	if program == "" {
 		program = "launcher"
 	}
-	words := []string{shell.Quote(program)}
-	for _, arg := range args {
-		words = append(words, shell.Quote(arg))
-	}
-	return strings.Join(words, " ")
+	return shell.Join(append([]string{program}, args...)...)
 }
 
 // next says what one would do next.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/scalemodel/lamport/pkg/experiment"
 	"github.com/scalemodel/lamport/pkg/internal/guarded"
@@ -16,8 +17,16 @@ const maxPlan = 1 << 20
 // a file, what is in it, and the name. What is called so and may have no end, such as a
 // named pipe or a device, is refused. An error is an [*experiment.Error].
 func ReadPlan(s string) (text, file string, err error) {
-	if info, err := os.Stat(s); err != nil || info.IsDir() {
-		return s, "", nil //nolint:nilerr // a text is no name of a file
+	info, err := os.Stat(s)
+	if err == nil && info.IsDir() {
+		err = errors.New("a directory")
+	}
+	switch {
+	case err == nil:
+	case isName(s):
+		return "", "", &experiment.Error{Field: "faults", Value: s, Err: cause(err)}
+	default:
+		return s, "", nil // a text is no name of a file
 	}
 	b, err := guarded.ReadFile(s, maxPlan)
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
@@ -27,3 +36,6 @@ func ReadPlan(s string) (text, file string, err error) {
 	}
 	return string(b), s, err
 }
+
+// isName reports whether a text can only be meant as the name of a file: a plan has several words.
+func isName(s string) bool { return len(strings.Fields(s)) == 1 && strings.ContainsAny(s, `./\`) }

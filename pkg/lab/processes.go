@@ -58,7 +58,7 @@ func (p Processes) Run(ctx context.Context, env *Env) error {
 	run, err := cluster.New(p.Config)
 	if err != nil {
 		env.dismiss(ctx, hosts)
-		return err
+		return orLater(err)
 	}
 	killed.set(func() {
 		run.Kill()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,6 +36,9 @@ type Rerun struct {
 
 // Run does the run. What ran in virtual time must come out with the same bytes.
 func (r Rerun) Run(ctx context.Context, env *Env) error {
+	if info, err := os.Stat(r.Dir); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is a file, and says not how its run was begun: want the directory of a run, with its %s", r.Dir, rundir.RecordName)
+	}
 	record, err := rundir.ReadRecord(r.Dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

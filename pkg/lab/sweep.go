@@ -3,7 +3,6 @@ package lab
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -50,11 +49,11 @@ func (s Sweep) Run(ctx context.Context, env *Env) error {
 	}
 	var err error
 	if c.dir, err = sweep.Open(s.Dir, &s.Grid); err != nil {
-		return err
+		return orLater(err)
 	}
 	err = c.conduct(ctx)
 	if closing := c.dir.Close(); closing != nil {
-		err = errors.Join(exit.With(exit.Died, closing), err)
+		err = also(exit.With(exit.Died, closing), err)
 	}
 	return err
 }

@@ -57,7 +57,7 @@ func (m MergeSweep) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	if c.dir, err = sweep.Open(m.Dir, &c.Grid); err != nil {
-		return err
+		return orLater(err)
 	}
 	defer func() { _ = c.dir.Close() }()
 	here, of := parts.Count()

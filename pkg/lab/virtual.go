@@ -67,7 +67,7 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 	var claimed *rundir.Dir
 	if dir != "" {
 		if claimed, err = rundir.Claim(dir, &rundir.Record{Version: env.Version, Spec: v.Spec, NoLogs: !v.Logs}); err != nil {
-			return "", err
+			return "", orLater(err)
 		}
 	}
 	env.remark("run %s in virtual time: %s, die %d, seed %d, latency %v, %s; %s",
@@ -88,7 +88,7 @@ func (v *Virtual) run(ctx context.Context, env *Env) (dir string, err error) {
 		if claimed != nil {
 			claimed.Discard(true)
 		}
-		return dir, exit.With(exit.Misused, err)
+		return dir, orLater(exit.With(exit.Misused, err)) // nothing of it is kept
 	}
 	env = env.unattended(ctx)
 	took := time.Since(began)

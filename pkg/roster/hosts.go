@@ -63,10 +63,8 @@ func Hosts(text string, readFile func(string) ([]byte, error)) ([]string, error)
 // maxSlots is how many places for machines one line can give a host.
 const maxSlots = 4096
 
-var (
-	slotsWord = regexp.MustCompile(`^slots=([0-9]{1,5})$`)
-	slotsTail = regexp.MustCompile(`^([^:\[\]]+):([0-9]{1,5})$`) // an IPv6 address has more colons
-)
+// slotsTail finds the places behind a host. An IPv6 address has more colons.
+var slotsTail = regexp.MustCompile(`^([^:\[\]]+):([0-9]+)$`)
 
 // hostLines reads a file of hosts.
 func hostLines(content []byte) (slots []string, err error) {
@@ -85,14 +83,17 @@ func hostLines(content []byte) (slots []string, err error) {
 		if m := slotsTail.FindStringSubmatch(words[0]); m != nil {
 			words[0], places = m[1], m[2]
 		}
-		for _, word := range words[1:] { // others are for other programs
-			if m := slotsWord.FindStringSubmatch(word); m != nil {
-				places = m[1]
+		for _, word := range words[1:] {
+			switch name, value, ok := strings.Cut(word, "="); {
+			case !ok: // a second host would be overlooked
+				return nil, fmt.Errorf("line %d: %.64q behind the host: want slots=NUMBER, or one host a line", n, word)
+			case name == "slots": // others are for other programs
+				places = value
 			}
 		}
 		times, err := strconv.Atoi(places)
 		if err != nil || times < 1 || times > maxSlots {
-			return nil, fmt.Errorf("line %d: %s places for machines: want 1 to %d", n, places, maxSlots)
+			return nil, fmt.Errorf("line %d: places for machines %.64q: want 1 to %d", n, places, maxSlots)
 		}
 		hosts, err := nodes(words[0])
 		if err != nil {

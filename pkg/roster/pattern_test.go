@@ -147,8 +147,14 @@ func TestHostLines(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "n1 n2 n2 n3 n3 m1 m2 fd00::1", strings.Join(slots, " "))
 	for in, want := range map[string]string{
-		"n1 slots=0":                        "line 1: 0 places for machines: want 1 to 4096",
-		"n1\nn2:99999":                      "line 2: 99999 places for machines: want 1 to 4096",
+		"n1 slots=0":                        `line 1: places for machines "0": want 1 to 4096`,
+		"n1 slots=two":                      `line 1: places for machines "two": want 1 to 4096`,
+		"n1 slots=1234567":                  `line 1: places for machines "1234567": want 1 to 4096`,
+		"n1 slots=":                         `line 1: places for machines "": want 1 to 4096`,
+		"n1\nn2:99999":                      `line 2: places for machines "99999": want 1 to 4096`,
+		"n2:1234567":                        `line 1: places for machines "1234567": want 1 to 4096`,
+		"n1 n2 n3":                          `line 1: "n2" behind the host: want slots=NUMBER, or one host a line`,
+		"n1 slots = 2":                      `line 1: "slots" behind the host: want slots=NUMBER, or one host a line`,
 		"n[1-60000]\nn[1-60000]":            "line 2: more than 65536 entries",
 		"n[1-4096] slots=4096":              "line 1: more than 65536 entries",
 		"n1;rm":                             `line 1: host "n1;rm": want a name or an address`,

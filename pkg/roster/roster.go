@@ -114,7 +114,7 @@ func (req *Request) peers(t *told, w World) ([]transport.Peer, error) {
 		switch ranked := t != nil && t.rank; {
 		case req.Hosts != "", ranked && engineHosts(w) != "":
 		case ranked && t.size > 1:
-			return nil, wrong("peers", "", "nothing says where the other %d of the %d processes are that %s tells of", t.size-1, t.size, t.by)
+			return nil, wrong("peers", "", "nothing says where the other %d of the %d processes are that %s tells of: --hosts or --peers does", t.size-1, t.size, t.by)
 		default:
 			return nil, nil
 		}

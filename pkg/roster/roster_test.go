@@ -181,7 +181,7 @@ func TestResolveSaysWhatIsWrong(t *testing.T) {
 		{"here without an id", Request{Peers: "a:1,1=b:1"}, "a", "", "id: nothing says which machine this is: a:1 of the peers is this host's, and has no id"},
 		{"one id twice", Request{ID: "0", Port: 1, Peers: "1=b:1,1=c:1"}, "a", "", "peers: peers b:1 and c:1 have one id, 1"},
 		{"an id too large among the peers", Request{ID: "0", Port: 1, Peers: "2=b:1"}, "a", "", "peers: peer b:1 has id 2: with 1 peer, ids are 0 to 1"},
-		{"mpirun on several hosts", Request{}, "x-1", "OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=3 OMPI_COMM_WORLD_LOCAL_SIZE=1", "peers: nothing says where the other 2 of the 3 processes are that OMPI_COMM_WORLD_RANK tells of"},
+		{"mpirun on several hosts", Request{}, "x-1", "OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=3 OMPI_COMM_WORLD_LOCAL_SIZE=1", "peers: nothing says where the other 2 of the 3 processes are that OMPI_COMM_WORLD_RANK tells of: --hosts or --peers does"},
 		{"hosts of nobody", Request{Peers: "{hosts}:1"}, "a", "", "hosts: nothing says what {hosts} stands for: neither SLURM_JOB_NODELIST nor PBS_NODEFILE is set"},
 		{"hosts for nothing", Request{Peers: "b:1", Hosts: "a,b"}, "a", "", "hosts: no {hosts} in the peers stands for them: want peers such as {hosts}:2050"},
 		{"a list that is broken", Request{}, "a", "SLURM_PROCID=0 SLURM_JOB_NODELIST=n[1-", "hosts: SLURM_JOB_NODELIST: host \"n[1-\": a [ without its ]"},

@@ -31,11 +31,7 @@ func TestAShellReadsItBack(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		words := rapid.SliceOfN(rapid.StringMatching(`[ -~\n]{0,9}`), 1, 50).Draw(t, "words")
-		script := "printf '%s\\0'"
-		for _, w := range words {
-			script += " " + shell.Quote(w)
-		}
-		out, err := exec.Command("sh", "-c", script).Output()
+		out, err := exec.Command("sh", "-c", "printf '%s\\0' "+shell.Join(words...)).Output()
 		require.NoError(t, err)
 		require.Equal(t, strings.Join(words, "\x00")+"\x00", string(out))
 	})
