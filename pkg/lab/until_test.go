@@ -14,7 +14,7 @@ import (
 // A walk through logs that nobody waits for any more ends, and says why.
 func TestUntilDone(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, tracetest.Record(dir, tracetest.Config{Rates: tracetest.Hertz(500, 400), Duration: 30 * time.Second, Seed: 1}))
+	require.NoError(t, tracetest.Record(dir, tracetest.Config{Rates: tracetest.Hertz(500, 400), Duration: 2 * time.Minute, Seed: 1}))
 	run, err := trace.Open(dir)
 	require.NoError(t, err)
 	want, err := run.Stats()
@@ -33,7 +33,7 @@ func TestUntilDone(t *testing.T) {
 		return nil
 	}))
 	require.ErrorIs(t, err, context.Canceled)
-	require.Less(t, seen, 20_000)
+	require.Less(t, seen, 40_000, "of 108,000: what had been read ahead, at most")
 	_, err = run.Stats()
 	require.NoError(t, err, "the run itself is as it was")
 }
