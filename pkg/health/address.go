@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -95,9 +96,13 @@ func (a Address) removeStale() error {
 	case info.Mode()&os.ModeSocket == 0:
 		return fmt.Errorf("%s is there already, and is no socket", a.address)
 	}
-	if conn, err := net.Dial("unix", a.address); err == nil {
+	conn, err := net.Dial("unix", a.address)
+	if err == nil {
 		_ = conn.Close()
-		return fmt.Errorf("%v is taken: %w", a, syscall.EADDRINUSE)
+	}
+	const windowsRefused = syscall.Errno(10061)
+	if !errors.Is(err, syscall.ECONNREFUSED) && !(runtime.GOOS == "windows" && errors.Is(err, windowsRefused)) {
+		return fmt.Errorf("%v is taken: %w", a, syscall.EADDRINUSE) // also by who has no time, or lets us not in
 	}
 	if err := os.Remove(a.address); err != nil {
 		return fmt.Errorf("the socket that an earlier process has left behind cannot be removed: %w", err)

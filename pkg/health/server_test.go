@@ -220,6 +220,17 @@ func TestServeOnASocketThatWasLeft(t *testing.T) {
 	assert.Equal(t, "precious", string(b))
 }
 
+// Whoever has a socket that cannot be connected to has it all the same.
+func TestServeOnASocketOfAnotherKind(t *testing.T) {
+	at := socket(t)
+	manager(t, at.address)
+	m, _ := served(t, Address{})
+	_, err := m.Serve(at)
+	require.ErrorIs(t, err, syscall.EADDRINUSE)
+	_, err = os.Lstat(at.address)
+	require.NoError(t, err)
+}
+
 // More connections than there is room for wait, and the server can be closed meanwhile.
 func TestServerIsBounded(t *testing.T) {
 	at := freePort(t)

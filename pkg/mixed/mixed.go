@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/scalemodel/lamport/pkg/internal/figure"
@@ -185,7 +186,7 @@ func (s *spaced) Read(p []byte) (n int, err error) {
 			if err != nil {
 				return n, err
 			}
-			s.empty, s.within = skip-1, true
+			s.empty, s.within = max(skip, 1)-1, true // two may have been cut off by the end of the stream
 		}
 	}
 	return n, nil
@@ -215,8 +216,8 @@ func (s *splitter) split(r io.Reader) error {
 			return err
 		}
 	}
-	for _, rest := range s.parts {
-		if err := s.take(rest, false); err != nil {
+	for _, from := range slices.Sorted(maps.Keys(s.parts)) {
+		if err := s.take(s.parts[from], false); err != nil {
 			return err
 		}
 	}

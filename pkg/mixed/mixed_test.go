@@ -239,6 +239,20 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// The stream may end in the midst of several lines, which are all in its last one then: the text of
+// the log ends there as well, whatever is read first.
+func TestPartsAtTheEnd(t *testing.T) {
+	part := func(stream string, n int) string {
+		return "2026-11-26T20:40:00.123456789Z " + stream + " P " + line[:n] + "\n"
+	}
+	split, err := mixed.Split(strings.NewReader("talk\n"+part("stdout", 70)+part("stderr", 60)), "s")
+	require.NoError(t, err)
+	require.Len(t, split.Machines, 1)
+	text, err := io.ReadAll(io.LimitReader(split.Machines[0].Text(), 1000))
+	require.NoError(t, err)
+	assert.Equal(t, "\n\n"+line[:60]+line[:70], string(text))
+}
+
 const line = "2026-11-26T20:40:00.123456Z [INFO]  vm-12: internal: step=1 clock=1 queue=0"
 
 // What is torn apart is reported with its place, and so is what is wrong with a whole line.
