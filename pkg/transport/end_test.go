@@ -113,6 +113,41 @@ func TestLeaveTogether(t *testing.T) {
 	})
 }
 
+// Who has waited for all for as long as it may leaves nobody behind: what a peer holds counts as
+// delivered, also where the end of the company is heard first.
+func TestWaitingLongEnoughIsNotLeaving(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes, _ := newNetwork().nodes(t, 2, nil)
+		connect(t, nodes)
+		nodes[0].Send(1, numbered(1))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		company, leave := context.WithCancel(ctx)
+		defer leave()
+		assert.Empty(t, nodes[0].Leave(heardLate{ctx, afterwards(ctx)}, company))
+		for _, n := range nodes {
+			n.Close(cancelled())
+		}
+	})
+}
+
+// heardLate is a context whose end is heard a moment later.
+type heardLate struct {
+	context.Context
+	done <-chan struct{}
+}
+
+func (c heardLate) Done() <-chan struct{} { return c.done }
+
+func afterwards(ctx context.Context) <-chan struct{} {
+	done := make(chan struct{})
+	context.AfterFunc(ctx, func() {
+		time.Sleep(time.Millisecond)
+		close(done)
+	})
+	return done
+}
+
 // Who does not answer is waited for, in case that it comes back.
 func TestLeaveWaitsForWhoDoesNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -594,7 +594,7 @@ func (n *Node) Drain(ctx context.Context) (undelivered map[int]uint64) {
 }
 
 // Leave is [Node.Drain] for a machine that others may go on without. Once company has
-// ended, it does not wait for the ends of those, but only for each to say that it holds
+// ended, before ctx, it does not wait for the ends of those, but only for each to say that it holds
 // all that was sent to it, which takes them no time if they live. What they have not
 // consumed by then they would lose if they died, as this machine will not be there to
 // send it again; so it counts as undelivered, too (an upper bound).
@@ -605,7 +605,7 @@ func (n *Node) Leave(ctx, company context.Context) (undelivered map[int]uint64) 
 	leaving := false
 	err := n.await(ctx, func() (settled bool) {
 		var wait bool
-		leaving = company.Err() != nil
+		leaving = leaving || company.Err() != nil && ctx.Err() == nil // they may end together
 		wait, undelivered = settle(n.ends(), leaving, false)
 		return !wait
 	})
