@@ -69,8 +69,9 @@ func (p *fakePeers) Leave(ctx, company context.Context) map[int]uint64 {
 	case <-time.After(p.after):
 		return nil
 	case <-company.Done():
-		return map[int]uint64{1: 3}
+	case <-ctx.Done():
 	}
+	return map[int]uint64{1: 3}
 }
 
 func (p *fakePeers) Settle(ctx context.Context) bool {

@@ -52,7 +52,8 @@ func (l lingering) alone(cause error) bool {
 // the end of ctx, shortens that and never prolongs it.
 func (l lingering) wait(ctx context.Context, failed func() bool) (finish, company context.Context, giveUp context.CancelFunc) {
 	finish, over := context.WithTimeout(context.Background(), l.left(context.Cause(ctx), failed()))
-	company, leave := context.WithCancel(finish)
+	// It does not end with finish: who has waited for long enough leaves nobody behind.
+	company, leave := context.WithCancel(context.Background())
 	ignore := context.AfterFunc(ctx, func() {
 		cause := context.Cause(ctx)
 		time.AfterFunc(l.left(cause, failed()), over)
