@@ -101,7 +101,8 @@ func (a Address) removeStale() error {
 		_ = conn.Close()
 	}
 	const windowsRefused = syscall.Errno(10061)
-	if !errors.Is(err, syscall.ECONNREFUSED) && !(runtime.GOOS == "windows" && errors.Is(err, windowsRefused)) {
+	stale := errors.Is(err, syscall.ECONNREFUSED) || runtime.GOOS == "windows" && errors.Is(err, windowsRefused)
+	if !stale {
 		return fmt.Errorf("%v is taken: %w", a, syscall.EADDRINUSE) // also by who has no time, or lets us not in
 	}
 	if err := os.Remove(a.address); err != nil {
