@@ -132,13 +132,16 @@ func (n *Node) Barrier(ctx context.Context) (time.Time, error) {
 	for _, l := range n.out {
 		l.ready()
 	}
-	var peers []measure
-	err := n.await(ctx, func() (whole bool) {
-		peers, whole = n.proposals()
-		return whole
-	})
+	proposals := make([]proposal, len(n.in))
+	err := n.await(ctx, func() bool { return n.proposed(proposals) })
 	if err != nil {
 		return time.Time{}, err
+	}
+	var peers []measure
+	for id, p := range proposals {
+		if p.at != 0 {
+			peers = append(peers, measure{p, n.to(id).measured().ahead()})
+		}
 	}
 	now, wall := n.now(), n.cfg.Wall().UnixNano()
 	start := common(own, peers, wall, now)
@@ -149,21 +152,19 @@ func (n *Node) Barrier(ctx context.Context) (time.Time, error) {
 	return time.Unix(0, start), nil
 }
 
-// proposals returns what the peers propose, and whether all have. They are looked at once: a peer
-// that is started again proposes nothing until it has said so, and what it said counts for the
-// others.
-func (n *Node) proposals() (peers []measure, whole bool) {
+// proposed notes by id what the peers propose, and reports whether all have. They are looked at once:
+// a peer that is started again proposes nothing until it has said so, and what it said counts for
+// the others.
+func (n *Node) proposed(proposals []proposal) bool {
 	for id, l := range n.in {
 		if l == nil {
 			continue
 		}
-		p := l.proposed()
-		if p.at == 0 {
-			return nil, false
+		if proposals[id] = l.proposed(); proposals[id].at == 0 {
+			return false
 		}
-		peers = append(peers, measure{p, n.to(id).measured().ahead()})
 	}
-	return peers, true
+	return true
 }
 
 // Begun says, after [Node.Barrier], that the instant which that returned is noted for
