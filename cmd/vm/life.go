@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -88,7 +87,7 @@ func (l life) withCode(ctx context.Context, err error) error {
 		return exit.With(exit.Paused, errors.New("stopped before the run began: nothing is lost, it can be started again"))
 	case errors.Is(err, context.Canceled):
 		return exit.With(exit.Interrupted, errors.New("interrupted before the run began"))
-	case notStarted && mayCome(err), l.returns() && diskFull(err):
+	case notStarted && mayCome(err), l.returns() && exit.DiskFull(err):
 		return exit.With(exit.Retry, withHint(err))
 	case notStarted:
 		return exit.With(exit.Misused, withHint(err))
@@ -120,15 +119,5 @@ func (l life) over(over *vm.OverError) error {
 // process still has.
 func mayCome(err error) bool {
 	_, missing := errors.AsType[*transport.MissingError](err)
-	return missing || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, logging.ErrLocked) || diskFull(err) || portTaken(err)
-}
-
-func diskFull(err error) bool {
-	const windowsDiskFull = syscall.Errno(112)
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || runtime.GOOS == "windows" && errors.Is(err, windowsDiskFull)
-}
-
-func portTaken(err error) bool {
-	const windowsInUse = syscall.Errno(10048)
-	return errors.Is(err, syscall.EADDRINUSE) || runtime.GOOS == "windows" && errors.Is(err, windowsInUse)
+	return missing || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, logging.ErrLocked) || exit.DiskFull(err) || exit.PortTaken(err)
 }

@@ -106,7 +106,7 @@ func (o *options) listener() (net.Listener, error) {
 	}
 	ln, err := transport.Listen(o.bind, o.port)
 	if err != nil {
-		if portTaken(err) {
+		if exit.PortTaken(err) {
 			return nil, exit.With(exit.Retry, withHint(err))
 		}
 		return nil, withHint(err)

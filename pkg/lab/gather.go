@@ -10,9 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
-	"runtime"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/scalemodel/lamport/pkg/certs"
@@ -156,9 +154,7 @@ func (g Gather) Run(ctx context.Context, env *Env) error {
 // inUse gives an error its exit code where it says that another process has what is needed, which
 // may end, or that the disk is full.
 func (g *Gather) inUse(err error) error {
-	const windowsInUse = syscall.Errno(10048)
-	taken := errors.Is(err, syscall.EADDRINUSE) || runtime.GOOS == "windows" && errors.Is(err, windowsInUse)
-	if taken || errors.Is(err, gather.ErrBusy) {
+	if exit.PortTaken(err) || errors.Is(err, gather.ErrBusy) {
 		return exit.With(exit.Retry, err)
 	}
 	return orLater(err)

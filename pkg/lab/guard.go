@@ -127,7 +127,7 @@ func (g *guard) admit() error {
 // orLater gives an error that keeps a run from its beginning the exit code of one that may begin
 // later, where all that is missing is room on the disk.
 func orLater(err error) error {
-	if disk.IsFull(err) {
+	if exit.DiskFull(err) {
 		return exit.With(exit.Retry, err)
 	}
 	return err
