@@ -3,7 +3,10 @@
 // must mean the same by them.
 package exit
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The exit codes of all programs. An engine that starts them need know only which of them
 // it is worth to start a program again for: docs/exit-codes.md.
@@ -55,3 +58,18 @@ func Code(err error) int {
 
 // Silent reports whether nothing is to be said about an error.
 func Silent(err error) bool { return err == nil || errors.Is(err, errSilent) }
+
+// Join returns the errors that there are as one, for people in one line, with the exit code of the
+// first. Those behind it of which nothing is to be said are left out. It returns nil where there
+// is none.
+func Join(errs ...error) (all error) {
+	for _, err := range errs {
+		switch {
+		case all == nil:
+			all = err
+		case !Silent(err):
+			all = fmt.Errorf("%w; %w", all, err)
+		}
+	}
+	return all
+}

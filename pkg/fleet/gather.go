@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/scalemodel/lamport/pkg/exit"
 	"github.com/scalemodel/lamport/pkg/remote"
 )
 
@@ -103,20 +104,14 @@ func (f *Fleet) list(ctx context.Context, i int, names []string, there []remote.
 }
 
 func (f *Fleet) failures(names []string, errs []error) error {
-	var all error
+	var all []error
 	for id, err := range errs {
-		if err == nil {
-			continue
-		}
-		h := f.of(id)
-		err = &GatherError{id, h.entry.Name + ":" + path.Join(h.dir, names[id]), err}
-		if all == nil {
-			all = err
-		} else {
-			all = fmt.Errorf("%w; %w", all, err) // for people, in one line
+		if err != nil {
+			h := f.of(id)
+			all = append(all, &GatherError{id, h.entry.Name + ":" + path.Join(h.dir, names[id]), err})
 		}
 	}
-	return all
+	return exit.Join(all...)
 }
 
 // pauses are made before what has failed for want of a connection is tried again.

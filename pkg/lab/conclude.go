@@ -21,22 +21,13 @@ func (e *Env) concluding(dir string, end func(*Env) error) error {
 	err := end(&inside)
 	if dir != "" && len(t.kept) > 0 {
 		if keeping := rundir.WriteText(dir, t.plain()); keeping != nil {
-			err = also(exit.With(exit.Died, keeping), err)
+			err = exit.Join(exit.With(exit.Died, keeping), err)
 		}
 	}
 	if t.failed != nil {
-		err = also(exit.With(exit.Died, t.explain(dir)), err)
+		err = exit.Join(exit.With(exit.Died, t.explain(dir)), err)
 	}
 	return err
-}
-
-// also returns two errors as one in one line, with the exit code of the first. That is said even where
-// there is nothing to say of the other.
-func also(first, other error) error {
-	if exit.Silent(other) {
-		return first
-	}
-	return fmt.Errorf("%w; %w", first, other)
 }
 
 // transcript passes on what is printed, and keeps it. Writing to it never fails.

@@ -117,16 +117,7 @@ func (e *Env) whereabouts(f *fleet.Fleet) {
 // join returns the errors that there are as one of a run that has not come out as it should, in one
 // line.
 func join(errs ...error) error {
-	var all error
-	for _, err := range errs {
-		switch {
-		case err == nil:
-		case all == nil:
-			all = err
-		default:
-			all = also(all, err)
-		}
-	}
+	all := exit.Join(errs...)
 	if all == nil {
 		return nil
 	}

@@ -53,7 +53,7 @@ func (s Sweep) Run(ctx context.Context, env *Env) error {
 	}
 	err = c.conduct(ctx)
 	if closing := c.dir.Close(); closing != nil {
-		err = also(exit.With(exit.Died, closing), err)
+		err = exit.Join(exit.With(exit.Died, closing), err)
 	}
 	return err
 }
