@@ -74,33 +74,6 @@ func TestLinksBySender(t *testing.T) {
 	}
 }
 
-// The earliest is on top, whatever has come, gone and moved on before.
-func TestPlayersAreAHeap(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var h players
-		var twin []*player
-		for id := range rapid.IntRange(1, 60).Draw(t, "steps") {
-			micro := rapid.Int64Range(0, 9).Draw(t, "micro")
-			switch what := rapid.IntRange(0, 2).Draw(t, "what"); {
-			case what == 0 || len(h) == 0:
-				p := &player{id: id, turn: &Turn{Record: logging.Record{UnixMicro: micro}}}
-				h.push(p)
-				twin = append(twin, p)
-			case what == 1:
-				twin = slices.DeleteFunc(twin, func(p *player) bool { return p == h[0] })
-				h.pop()
-			default:
-				h[0].turn.UnixMicro = micro
-				h.fix()
-			}
-			require.Len(t, h, len(twin))
-			for _, p := range twin {
-				require.False(t, p.before(h[0]))
-			}
-		}
-	})
-}
-
 // few is a source of so many records, then of an error.
 type few struct {
 	records []logging.Record

@@ -26,6 +26,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/event"
 	"github.com/scalemodel/lamport/pkg/internal/figure"
+	"github.com/scalemodel/lamport/pkg/internal/tournament"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/machine"
 )
@@ -70,20 +71,20 @@ func RunLogs(ctx context.Context, logs []Log) (*Result, error) {
 
 // replayer is one replay.
 type replayer struct {
-	players []*player // those that have a log, by machine
-	ready   players   // those that may go on, the earliest by global time first
-	woken   []*player // those for which there is a message now; they come to ready when its front has moved on
+	players []*player              // those that have a log, by machine
+	turns   *tournament.Tournament // by place in players, the global time of the turns of those that may go on
 	result  Result
 }
 
 // player is one machine of it.
 type player struct {
 	id      int
+	place   int // among the players
 	track   *Track
 	machine *machine.Machine
 	turn    *Turn         // nil: the record has ended
 	stop    *logging.Stop // the last turn, once it has been taken
-	waits   bool          // for a message; it is not among those that are ready
+	waits   bool          // for a message
 
 	in   links
 	here int   // messages on all of them
@@ -152,6 +153,10 @@ func (r *replayer) open(logs []Log) error {
 		p.track.source = newAhead(p.track.source, len(r.players))
 	}
 	slices.SortFunc(r.players, func(a, b *player) int { return a.id - b.id })
+	for i, p := range r.players {
+		p.place = i
+	}
+	r.turns = tournament.New(len(r.players))
 	const maxListed = 10
 	missing := r.result.Machines - len(r.players)
 	for id := 0; len(r.result.Missing) < min(missing, maxListed); id++ {
@@ -171,14 +176,18 @@ func (r *replayer) run(ctx context.Context) error {
 			return err
 		}
 	}
-	for n := 0; len(r.ready) > 0; n++ {
+	for n := 0; ; n++ {
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		p := r.ready[0]
+		i, turn := r.turns.Winner()
+		if turn == tournament.Never {
+			break
+		}
+		p := r.players[i]
 		if r.blocked(p) {
 			p.waits = true
-			r.ready.pop()
+			r.turns.Set(i, tournament.Never)
 			continue
 		}
 		if err := r.take(p); err != nil {
@@ -194,18 +203,15 @@ func (r *replayer) run(ctx context.Context) error {
 // checkEvery is after how many turns the replay looks whether it is still wanted.
 const checkEvery = 1 << 12
 
-// advance moves a machine to its next turn. It stands at the front of ready, or is not there yet.
+// advance moves a machine to its next turn.
 func (r *replayer) advance(p *player) error {
-	had := p.turn != nil
 	var err error
 	p.turn, err = p.track.Next()
-	switch {
-	case errors.Is(err, io.EOF) && had:
-		r.ready.pop()
+	if errors.Is(err, io.EOF) {
+		r.turns.Set(p.place, tournament.Never)
 		return nil
-	case errors.Is(err, io.EOF):
-		return nil
-	case err != nil:
+	}
+	if err != nil {
 		return err
 	}
 	p.next = nil
@@ -214,13 +220,12 @@ func (r *replayer) advance(p *player) error {
 			p.next = p.in.from(from)
 		}
 	}
-	if had {
-		r.ready.fix()
-	} else {
-		r.ready.push(p)
-	}
+	r.turns.Set(p.place, p.key())
 	return nil
 }
+
+// key is what turns are taken by: the earliest comes first, of equal ones the lowest machine's.
+func (p *player) key() uint64 { return tournament.Key(p.turn.UnixMicro) }
 
 // blocked reports whether a machine must wait for a message that others have to
 // send first. What its record cannot have right is not waited for.
@@ -242,7 +247,7 @@ func (r *replayer) trusted(id int32) bool {
 	return int(id) < r.result.Machines && r.player(int(id)) == nil
 }
 
-// take lets the machine at the front do what its turn says, and moves it on.
+// take lets a machine do what its turn says, and moves it on.
 func (r *replayer) take(p *player) error {
 	switch p.turn.Kind {
 	case logging.EventRecord:
@@ -257,16 +262,7 @@ func (r *replayer) take(p *player) error {
 		// What it leaves in its queue is known when the others have ended too.
 		p.stop = &p.turn.Stop
 	}
-	// By its own clock a machine may receive before the message was sent, and so come to the
-	// front: not before this one has left it.
-	if err := r.advance(p); err != nil {
-		return err
-	}
-	for _, w := range r.woken {
-		r.ready.push(w)
-	}
-	r.woken = r.woken[:0]
-	return nil
+	return r.advance(p)
 }
 
 func (r *replayer) step(p *player) error {
@@ -303,7 +299,7 @@ func (r *replayer) step(p *player) error {
 		to.here++
 		if to.waits && !r.blocked(to) {
 			to.waits = false
-			r.woken = append(r.woken, to)
+			r.turns.Set(to.place, to.key())
 		}
 	}
 	return nil
@@ -313,7 +309,7 @@ func (r *replayer) step(p *player) error {
 func (r *replayer) stuck() error {
 	var p *player
 	for _, other := range r.players {
-		if other.waits && (p == nil || other.before(p)) {
+		if other.waits && (p == nil || other.key() < p.key()) {
 			p = other
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/tournament"
 	"github.com/scalemodel/lamport/pkg/logging"
 )
 
@@ -59,26 +60,27 @@ func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 		}
 		present = append(present, &queue{id: l.ID, feed: newFeed(l, len(r.Logs), stop), started: math.MaxInt64})
 	}
-	var m merge
+	turns := tournament.New(len(present))
 	started := int64(math.MaxInt64)
-	for _, q := range present {
+	for i, q := range present {
 		if err := q.advance(); err != nil {
 			return nil, err
 		}
 		started = min(started, q.started)
-		if q.head != nil {
-			m = append(m, q)
-		}
+		turns.Set(i, q.turn())
 	}
-	m.init()
 	var last clock.Time
 	var o Ordered
-	for len(m) > 0 {
-		q := m[0]
+	for {
+		i, turn := turns.Winner()
+		if turn == tournament.Never {
+			break
+		}
+		q := present[i]
 		now := q.head.Event.Clock
 		o = Ordered{
 			Machine: q.id, Line: q.head.Line, Micro: q.head.UnixMicro, Elapsed: q.head.UnixMicro - started, Event: &q.head.Event,
-			Tied: now == last || m.nextIs(now), // no event has timestamp 0
+			Tied: now == last || turns.Tied(), // no event has timestamp 0
 		}
 		if err := visit(&o); errors.Is(err, ErrEnough) {
 			return nil, nil
@@ -89,7 +91,7 @@ func (r *Run) Order(visit func(*Ordered) error) (open []string, err error) {
 		if err := q.advance(); err != nil {
 			return nil, err
 		}
-		m.fix()
+		turns.Set(i, q.turn())
 	}
 	for _, q := range present {
 		if !q.stopped {
@@ -122,8 +124,14 @@ type queue struct {
 	line  int
 }
 
-// stamp returns the place of the head in the total order.
-func (q *queue) stamp() clock.Stamp { return clock.Stamp{Time: q.head.Event.Clock, ID: q.id} }
+// turn returns the key by which queues take turns: the timestamp of the head. None is 0, and so
+// none is the key of a queue that has ended.
+func (q *queue) turn() uint64 {
+	if q.head == nil {
+		return tournament.Never
+	}
+	return uint64(q.head.Event.Clock) - 1
+}
 
 // advance makes the log's next event its head.
 func (q *queue) advance() error {
@@ -170,48 +178,4 @@ func (q *queue) check(e *logging.Entry) error {
 		return disorder(LawCondition, fmt.Sprintf("the receive has clock %d, its send has clock %d", now, e.Event.Messages()[0].Sent), ref)
 	}
 	return nil
-}
-
-// merge is a heap of the machines with events, the one whose event comes next on top.
-type merge []*queue
-
-func (m merge) less(i, j int) bool {
-	return m[i].stamp().Compare(m[j].stamp()) < 0
-}
-
-func (m merge) init() {
-	for i := len(m)/2 - 1; i >= 0; i-- {
-		m.down(i)
-	}
-}
-
-// fix puts the top, which has moved on, where it belongs now.
-func (m *merge) fix() {
-	if h := *m; h[0].head == nil {
-		h[0] = h[len(h)-1]
-		*m = h[:len(h)-1]
-	}
-	m.down(0)
-}
-
-func (m merge) down(i int) {
-	for {
-		least := i
-		for _, c := range [...]int{2*i + 1, 2*i + 2} {
-			if c < len(m) && m.less(c, least) {
-				least = c
-			}
-		}
-		if least == i {
-			return
-		}
-		m[i], m[least] = m[least], m[i]
-		i = least
-	}
-}
-
-// nextIs reports whether the event after the top has this timestamp too. It cannot be
-// of the top's machine, whose clock rises.
-func (m merge) nextIs(c clock.Time) bool {
-	return len(m) > 1 && m[1].head.Event.Clock == c || len(m) > 2 && m[2].head.Event.Clock == c
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/scalemodel/lamport/pkg/clock"
 	"github.com/scalemodel/lamport/pkg/event"
+	"github.com/scalemodel/lamport/pkg/internal/tournament"
 	"github.com/scalemodel/lamport/pkg/logging"
 )
 
@@ -151,7 +152,7 @@ type walker struct {
 	tracks   []*track        // theirs, in that order
 	vectors  vectors         // of messages in flight
 	links    *links
-	ready    heap // the tracks that may go, as far as is known, but for the one whose turn it is
+	turns    *tournament.Tournament // by index, when the heads of tracks were written that may go, as far as is known
 
 	step     Step
 	sent     Flight    // that step.Sent points to
@@ -201,6 +202,7 @@ func newWalker(r *Run, o Options, visitors []Visitor) *walker {
 		machines: r.Machines,
 		roster:   present,
 		tracks:   make([]*track, 0, len(present)),
+		turns:    tournament.New(len(present)),
 		links:    newLinks(r.Machines, len(present)),
 		vectors:  newVectors(len(present), cmp.Or(o.VectorBytes, DefaultVectorBytes)),
 	}
@@ -268,51 +270,43 @@ func (w *walker) walk() error {
 		if err := w.advance(t); err != nil {
 			return err
 		}
-		if !t.ended {
-			w.ready.push(t)
-		}
+		w.turns.Set(t.index, t.turn())
 	}
-	t := w.ready.pop() // whose turn it is
 	for w.checker != nil || len(w.visitors) > 0 {
-		if t == nil {
+		i, turn := w.turns.Winner()
+		if turn == tournament.Never {
 			if going, err := w.unlock(); !going || err != nil {
 				return err
 			}
-			t = w.ready.pop()
 			continue
 		}
-		goesOn, err := w.follow(t)
-		if err != nil {
+		if err := w.follow(w.tracks[i]); err != nil {
 			return err
-		}
-		if goesOn {
-			t = w.ready.exchange(t)
-		} else {
-			t = w.ready.pop()
 		}
 	}
 	return nil
 }
 
-// follow takes the head of a track, and the lines behind it of which it is the turn too, as
-// far as they have been read. It reports whether the track goes on, which it does not where it
-// has ended, or waits.
-func (w *walker) follow(t *track) (goesOn bool, err error) {
+// follow takes the head of the track whose turn it is, and the lines behind it of which it is
+// the turn too, as far as they have been read.
+func (w *walker) follow(t *track) error {
 	lines := t.feed.ahead()
 	if len(w.streaks) < len(w.visitors) {
 		lines = lines[:1] // behind it, they may all have left
 	}
 	n, begins := 0, 0 // begins is where the streak does that is not shown yet
-	for goesOn = true; n < len(lines); n++ {
+	for ; n < len(lines); n++ {
 		e := &lines[n]
 		t.head = e
-		if n > 0 && !w.ready.isAfter(t) {
-			break
-		}
-		if e.Other == nil && e.Event.Kind == event.Receive {
-			if goesOn = w.mayGo(t); !goesOn {
+		if n > 0 {
+			w.turns.Set(t.index, t.turn())
+			if i, _ := w.turns.Winner(); i != t.index {
 				break
 			}
+		}
+		if e.Other == nil && e.Event.Kind == event.Receive && !w.mayGo(t) {
+			w.turns.Set(t.index, tournament.Never)
+			break
 		}
 		t.mustGo = false
 		if e.Other != nil {
@@ -320,17 +314,20 @@ func (w *walker) follow(t *track) (goesOn bool, err error) {
 			begins = n + 1
 		}
 		if err := w.take(t, e); err != nil {
-			return false, err
+			return err
 		}
 	}
 	w.showStreak(t, lines[begins:n])
 	if n < len(lines) {
 		t.feed.skip(n)
-		return goesOn, nil
+		return nil
 	}
 	t.feed.skip(n - 1)
-	err = w.advance(t)
-	return !t.ended, err
+	if err := w.advance(t); err != nil {
+		return err
+	}
+	w.turns.Set(t.index, t.turn())
+	return nil
 }
 
 // take processes a line of a track.
@@ -549,7 +546,7 @@ func (w *walker) isOther(id int, t *track) bool { return id < w.machines && id !
 func (w *walker) wake(t *track) {
 	w.track(t.waitsFor).awaited--
 	t.waitsFor = -1
-	w.ready.push(t)
+	w.turns.Set(t.index, t.turn())
 }
 
 // unlock is asked when no track may go. It reports false if that is because all
