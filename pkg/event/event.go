@@ -52,8 +52,8 @@ type Event struct {
 	// So equal events have equal fields, which tests compare, but for the pointer.
 	count uint8
 	_     [0]func() // forbids ==, which would compare the pointer
-	few   [2]Message
 	many  *[]Message
+	few   [2]Message // the last: who wants none of them need not fetch where they stand
 }
 
 // Messages returns what a Send sent, in the order in which it was sent, or the one

@@ -4,12 +4,17 @@ import "github.com/scalemodel/lamport/pkg/event"
 
 // Entry is one line of a log, as small as an event allows: lines of other kinds are
 // few, and keep their record apart.
+//
+// It fills two lines of a processor's cache. All that an event has but for its messages stands in
+// the first of them, since entries are mostly read by another processor than the one that has
+// filled them.
 type Entry struct {
-	Line      int   // as in a [Record], like the next two
-	UnixMicro int64 //
-	ID        int   //
-	Event     event.Event
+	Line      int     // as in a [Record]
+	UnixMicro int64   // likewise
 	Other     *Record // what the line is if it is no event, else nil
+	Event     event.Event
+	ID        int // as in a [Record]
+	_         [8]byte
 }
 
 // Set makes e the line that rec is. It keeps nothing of rec itself.
