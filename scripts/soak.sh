@@ -99,10 +99,8 @@ began=$SECONDS
 while kill -0 "$launcher" 2>/dev/null && ((SECONDS - began < seconds)); do
 	sleep "$every" || true
 	quarter=$(((SECONDS - began) * 4 / seconds))
-	for pid in $(pgrep -P "$launcher" || true); do
-		kb=$(awk '/^VmRSS:/ {print $2}' "/proc/$pid/status" 2>/dev/null || true)
-		[[ -z $kb ]] || echo "$((quarter < 3 ? quarter : 3)) $kb" >>"$samples"
-	done
+	awk -v launcher="$launcher" -v q=$((quarter < 3 ? quarter : 3)) \
+		'/^PPid:/ {its = $2 == launcher} /^VmRSS:/ && its {print q, $2}' /proc/[0-9]*/status >>"$samples" 2>/dev/null || true # some end meanwhile
 done
 code=0
 wait "$launcher" || code=$?

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/internal/needs"
 )
 
 // shown are the command lines of the launcher and of vm that the documentation and the
@@ -71,15 +73,20 @@ func TestShownCommandLines(t *testing.T) {
 				continue
 			}
 			seen[line] = true
-			asked := shell(t, dir, line, ` --help`)
-			assert.Equal(t, "0", asked.wait(), "%s shows %s\n%s", where, line, asked.errors)
-			words := strings.Fields(line)
-			reads := []string{"check", "stats", "explain", "order", "export", "diagram", "report", "replay"}
-			if !slices.Contains(reads, words[1]) || strings.Contains(line, "--processes") || !regexp.MustCompile(` runs/(latest|small)\b`).MatchString(line) {
-				continue
-			}
-			done := shell(t, dir, line, "")
-			assert.Equal(t, "0", done.wait(), "%s shows %s\n%s", where, line, done.errors)
+			t.Run(where+"/"+line, func(t *testing.T) {
+				if _, into, ok := strings.Cut(line, " | "); ok {
+					needs.Programs(t, strings.Fields(into)[0])
+				}
+				asked := shell(t, dir, line, ` --help`)
+				assert.Equal(t, "0", asked.wait(), "%s shows %s\n%s", where, line, asked.errors)
+				words := strings.Fields(line)
+				reads := []string{"check", "stats", "explain", "order", "export", "diagram", "report", "replay"}
+				if !slices.Contains(reads, words[1]) || strings.Contains(line, "--processes") || !regexp.MustCompile(` runs/(latest|small)\b`).MatchString(line) {
+					return
+				}
+				done := shell(t, dir, line, "")
+				assert.Equal(t, "0", done.wait(), "%s shows %s\n%s", where, line, done.errors)
+			})
 		}
 	}
 	assert.FileExists(t, filepath.Join(dir, "small.csv"), "a redirection of docs/exports.md")

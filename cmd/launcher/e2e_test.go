@@ -29,6 +29,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/internal/procs"
 	"github.com/scalemodel/lamport/pkg/logging"
 	"github.com/scalemodel/lamport/pkg/rundir"
 	"github.com/scalemodel/lamport/pkg/summary"
@@ -399,16 +400,14 @@ func (h *byHand) start(id int, flags ...string) *program {
 // processes returns the processes of so many machines of a launcher, by machine.
 func processes(t *testing.T, launcher *program, machines int) map[int]int {
 	t.Helper()
-	out, err := exec.Command("ps", "-A", "-o", "pid=,ppid=,args=").Output()
-	require.NoError(t, err)
+	all := children(t, launcher)
 	pids := make(map[int]int)
-	line := regexp.MustCompile(`(?m)^ *(\d+) +` + strconv.Itoa(launcher.cmd.Process.Pid) + ` .* --id (\d+) `)
-	for _, m := range line.FindAllStringSubmatch(string(out), -1) {
-		pid, err := strconv.Atoi(m[1])
-		require.NoError(t, err)
-		id, err := strconv.Atoi(m[2])
-		require.NoError(t, err)
-		pids[id] = pid
+	for _, p := range all {
+		if m := regexp.MustCompile(` --id (\d+) `).FindStringSubmatch(p.Args); m != nil {
+			id, err := strconv.Atoi(m[1])
+			require.NoError(t, err)
+			pids[id] = p.ID
+		}
 	}
 	t.Cleanup(func() {
 		for pid := range maps.Values(pids) {
@@ -417,13 +416,21 @@ func processes(t *testing.T, launcher *program, machines int) map[int]int {
 			}
 		}
 	})
-	require.Len(t, pids, machines, "%s", out)
+	require.Len(t, pids, machines, "%+v", all)
 	return pids
 }
 
-// isAlive reports whether a process is there and runs: one that waits for its
-// parent to take note of its end does not.
+// children returns the processes that a launcher has started, those among them that have ended and
+// that it has not taken note of.
+func children(t *testing.T, launcher *program) []procs.Process {
+	t.Helper()
+	all, err := procs.All()
+	require.NoError(t, err)
+	return slices.DeleteFunc(all, func(p procs.Process) bool { return p.Parent != launcher.cmd.Process.Pid })
+}
+
+// isAlive reports whether the process of a machine has not ended.
 func isAlive(pid int) bool {
-	out, err := exec.Command("ps", "-o", "stat=,args=", "-p", strconv.Itoa(pid)).Output()
-	return err == nil && strings.Contains(string(out), "--supervised") && !strings.HasPrefix(string(out), "Z")
+	p, err := procs.Find(pid)
+	return err == nil && p.Runs() && strings.Contains(p.Args, "--supervised")
 }

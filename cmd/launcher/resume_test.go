@@ -6,9 +6,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,7 +19,10 @@ import (
 // recover from the last time, and go on from their logs. Nothing is lost, nothing
 // comes twice, no clock goes back: the logs show it.
 func TestKilledMachinesResume(t *testing.T) {
-	const kills = 12
+	kills := 12
+	if testing.Short() {
+		kills = 6
+	}
 	for _, c := range []struct {
 		name  string
 		named bool
@@ -109,13 +110,14 @@ func TestLauncherGivesUpAMachine(t *testing.T) {
 }
 
 // running returns the processes of a launcher's machines that are there now.
-func running(t *testing.T, launcher *program) []string {
+func running(t *testing.T, launcher *program) (pids []int) {
 	t.Helper()
-	out, err := exec.Command("pgrep", "-P", strconv.Itoa(launcher.cmd.Process.Pid), "-f", "--", "--supervised").Output()
-	if err != nil {
-		return nil
+	for _, p := range children(t, launcher) {
+		if p.Runs() && strings.Contains(p.Args, "--supervised") {
+			pids = append(pids, p.ID)
+		}
 	}
-	return strings.Fields(string(out))
+	return pids
 }
 
 func size(t *testing.T, path string) int64 {

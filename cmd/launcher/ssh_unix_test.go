@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/scalemodel/lamport/internal/fakessh"
 	"github.com/scalemodel/lamport/internal/needs"
+	"github.com/scalemodel/lamport/internal/procs"
 	"github.com/scalemodel/lamport/pkg/remote"
 	"github.com/scalemodel/lamport/pkg/rundir"
 )
@@ -64,22 +64,19 @@ func (f far) waitForRemoteEvents(t *testing.T, machines, events int) (logs []str
 // in any order.
 func (f far) vms(t *testing.T, words ...string) (pids []int) {
 	t.Helper()
-	out, err := exec.Command("ps", "-A", "-o", "pid=,stat=,args=").Output()
+	all, err := procs.All()
 	require.NoError(t, err)
 next:
-	for line := range strings.Lines(string(out)) {
-		fields := strings.Fields(line)
-		if len(fields) < 3 || strings.HasPrefix(fields[1], "Z") || !strings.Contains(line, filepath.Dir(f.home)) {
+	for _, p := range all {
+		if !p.Runs() || !strings.Contains(p.Args, filepath.Dir(f.home)) {
 			continue
 		}
 		for _, w := range words {
-			if !strings.Contains(line, w) {
+			if !strings.Contains(p.Args, w) {
 				continue next
 			}
 		}
-		pid, err := strconv.Atoi(fields[0])
-		require.NoError(t, err)
-		pids = append(pids, pid)
+		pids = append(pids, p.ID)
 	}
 	return pids
 }

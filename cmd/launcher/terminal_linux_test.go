@@ -345,7 +345,7 @@ func TestTerminalByHand(t *testing.T) {
 	require.Equal(t, "0", p.wait())
 	eventually(t, func() bool { return strings.Contains(seen(p), "\nmessages: ") }, "the terminal shows all")
 	assert.Regexp(t, `: all start together: at=\d\d:\d\d:\d\d\.\d{3} duration=1s seed=\d+\n`, seen(p))
-	assert.Regexp(t, `\n1s left +\[=+> *\]\n\d+ events, clock \d+, 0 waiting\nvm .*\nvm-0 +50 +running `, seen(p))
+	assert.Regexp(t, `\n1s left +\[=+> *\]\n\d+ events?, clock \d+, 0 waiting\nvm .*\nvm-0 +50 +running `, seen(p))
 	assert.Regexp(t, `\n1s +\[=+\]\n\d+ events, clock \d+, 0 waiting\nvm .*\nvm-0 +50 +done .*\n\nmachine: `, seen(p), "a busy host misses ticks")
 }
 
@@ -357,7 +357,7 @@ var drawn = regexp.MustCompile(`\r([^\r\n]*)\x1b\[K\r?\n`)
 func TestTerminalOfAnyWidth(t *testing.T) {
 	t.Parallel()
 	for cols, want := range map[uint16]int{0: 80, 20: 20, 60: 60} {
-		p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "500ms", "--machines", "5", "--rates", "max")
+		p := launcher(t, t.TempDir(), "--ports", "auto", "--out", "run", "--duration", "200ms", "--machines", "5", "--rates", "max")
 		person := onTerminal(t, p)
 		require.NoError(t, unix.IoctlSetWinsize(int(p.cmd.Stdin.(*os.File).Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: cols / 2, Col: cols}))
 		look(p, person)

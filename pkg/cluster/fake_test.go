@@ -109,6 +109,12 @@ func (f *fake) unless1(code int, words string) int {
 	return exit.Interrupted
 }
 
+// hang never ends by itself. Where nothing else can come, select{} would be a deadlock, and so an end.
+func hang() int {
+	time.Sleep(time.Hour)
+	return 0
+}
+
 var fakes = map[string]func(*fake) int{
 	"good": func(f *fake) int {
 		f.begin()
@@ -181,16 +187,16 @@ var fakes = map[string]func(*fake) int{
 		}
 	},
 	"patient before the run": (*fake).connecting,
-	"never begins":           func(*fake) int { select {} },
-	"waits for nothing":      func(f *fake) int { f.say(summary.Status{Phase: summary.Connecting}); select {} },
+	"never begins":           func(*fake) int { return hang() },
+	"waits for nothing":      func(f *fake) int { f.say(summary.Status{Phase: summary.Connecting}); return hang() },
 	"never ends": func(f *fake) int {
 		f.begin()
-		select {}
+		return hang()
 	},
 	"ends, but does not go": func(f *fake) int {
 		f.begin()
 		f.done()
-		select {}
+		return hang()
 	},
 	"1 crashes": func(f *fake) int {
 		f.begin()

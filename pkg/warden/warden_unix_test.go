@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/scalemodel/lamport/internal/procs"
 	"github.com/scalemodel/lamport/pkg/control"
 	"github.com/scalemodel/lamport/pkg/exit"
 )
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 		os.Exit(3)
 	case "deaf":
 		fmt.Println("up", os.Getpid())
-		select {}
+		time.Sleep(time.Hour) // where nothing else can come, select{} would be a deadlock
 	case "warden":
 		os.Setenv(asFake, "echo") //nolint:errcheck // a name that is none
 		code, err := Run(Config{Program: os.Args[0], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Lock: os.Args[1], Takeover: time.Minute,
@@ -110,10 +111,10 @@ func (l *launched) end(t *testing.T) int {
 	}
 }
 
-// stateOf returns the state of a process: S, T, ….
-func stateOf(pid int) string {
-	out, _ := exec.Command("ps", "-o", "stat=", "-p", strconv.Itoa(pid)).Output()
-	return strings.TrimSpace(string(out))
+// isHeld reports whether a process stands still.
+func isHeld(pid int) bool {
+	p, err := procs.Find(pid)
+	return err == nil && p.State == 'T'
 }
 
 func eventually(t *testing.T, ok func() bool, what string) {
@@ -129,9 +130,9 @@ func TestLinesArePassedOn(t *testing.T) {
 	pid := l.pid(t)
 	l.Go()
 	l.Hold(true)
-	eventually(t, func() bool { return strings.HasPrefix(stateOf(pid), "T") }, "it is held")
+	eventually(t, func() bool { return isHeld(pid) }, "it is held")
 	l.Hold(false)
-	eventually(t, func() bool { return !strings.HasPrefix(stateOf(pid), "T") }, "it goes on")
+	eventually(t, func() bool { return !isHeld(pid) }, "it goes on")
 	l.Stop(3 * time.Second)
 	assert.Equal(t, `told "go\n3s\n"`, l.told(t))
 	assert.Equal(t, exit.Interrupted, l.end(t))
@@ -162,7 +163,7 @@ func TestLauncherIsGone(t *testing.T) {
 	l := launch(t, "echo", Config{})
 	pid := l.pid(t)
 	l.Hold(true)
-	eventually(t, func() bool { return strings.HasPrefix(stateOf(pid), "T") }, "it is held")
+	eventually(t, func() bool { return isHeld(pid) }, "it is held")
 	l.Cut()
 	assert.Equal(t, `told ""`, l.told(t))
 	assert.Equal(t, exit.Interrupted, l.end(t))
