@@ -19,6 +19,9 @@ import (
 // With LAMPORT_LARGE set they are 300.
 func TestManyMachines(t *testing.T) {
 	machines := 40
+	if testing.Short() {
+		machines = 20
+	}
 	if os.Getenv("LAMPORT_LARGE") != "" {
 		machines = 300
 	}

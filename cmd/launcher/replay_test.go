@@ -163,6 +163,9 @@ func TestReplayOfRenamedLogs(t *testing.T) {
 // More messages wait on a link than the window of a process allows if nothing is
 // said: the replay says what it needs.
 func TestReplayOfFullLinks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("300,000 messages, twice")
+	}
 	t.Parallel()
 	dir := virtualRun(t, "--rates", "1,300000", "--die", "1", "--duration", "1s")
 	p := launcher(t, t.TempDir(), "replay", "--processes", "--out", "again", dir).start()

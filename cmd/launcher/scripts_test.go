@@ -262,6 +262,9 @@ func TestThreeHostsLoseALink(t *testing.T) {
 
 // The soak test breaks a run all the time, and shows its memory.
 func TestSoakScript(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 10 s")
+	}
 	t.Parallel()
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		t.Skip("memory is measured by /proc")
