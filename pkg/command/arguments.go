@@ -26,6 +26,37 @@ func unsetEmpty(flags []cli.Flag) {
 	}
 }
 
+var aboutFlag = regexp.MustCompile(`^--([a-z][a-z-]*[a-z])`)
+
+// fromEnvironment returns words behind an error about a flag that nobody has written: they name the
+// environment variable that it is from. It returns "" for all other errors.
+func fromEnvironment(app *cli.App, args []string, err error) string {
+	m := aboutFlag.FindStringSubmatch(err.Error())
+	if m == nil || slices.ContainsFunc(args, func(arg string) bool {
+		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		return name == m[1] && strings.HasPrefix(arg, "-")
+	}) {
+		return ""
+	}
+	flags := app.Flags
+	for _, arg := range args {
+		if c := app.Command(arg); c != nil {
+			flags = slices.Concat(flags, c.Flags)
+			break
+		}
+	}
+	f, ok := named(flags, m[1]).(cli.DocGenerationFlag)
+	if !ok {
+		return ""
+	}
+	for _, name := range f.GetEnvVars() {
+		if os.Getenv(name) != "" && !strings.Contains(err.Error(), name) {
+			return " (from the environment variable " + name + ")"
+		}
+	}
+	return ""
+}
+
 // flagsFirst returns the arguments of a program with the flags of its command
 // before everything else, since the library reads no flag behind an argument. What
 // stands behind "--" stays there.

@@ -68,7 +68,7 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	own(app.Name, &app.OnUsageError, app.Flags, app.Commands)
 	err := app.RunContext(ctx, slices.Concat(args[:1], flagsFirst(app, args[1:])))
 	if !exit.Silent(err) {
-		_, _ = fmt.Fprintf(stderr, "%s: %s\n", app.Name, quote.Short(oneLine(err.Error()), maxError))
+		_, _ = fmt.Fprintf(stderr, "%s: %s\n", app.Name, quote.Short(oneLine(err.Error())+fromEnvironment(app, args[1:], err), maxError))
 	}
 	return exit.Code(err)
 }

@@ -113,6 +113,25 @@ func TestWrongEnvironmentGivesOneLine(t *testing.T) {
 	}
 }
 
+// What is wrong with a value is for the command to say, and where it is from is not.
+func TestErrorNamesTheEnvironment(t *testing.T) {
+	t.Setenv("APP_ID", "7")
+	const from = " (from the environment variable APP_ID)\n"
+	for _, tt := range []struct{ args, says, want string }{
+		{"", "--id 7: it is taken", "app: --id 7: it is taken" + from},
+		{"run", "--id: it is taken", "app: --id: it is taken" + from},
+		{"--id 7", "--id 7: it is taken", "app: --id 7: it is taken\n"},
+		{"run --id=7", "--id 7: it is taken", "app: --id 7: it is taken\n"},
+		{"", "--id 7, as APP_ID says: it is taken", "app: --id 7, as APP_ID says: it is taken\n"},
+		{"", "--duration 1s: too short", "app: --duration 1s: too short\n"},
+		{"", "--ids 7: there is no such flag", "app: --ids 7: there is no such flag\n"},
+		{"", "the port is taken: see --id", "app: the port is taken: see --id\n"},
+	} {
+		_, _, stderr := execute(func(*cli.Context) error { return Usage("%s", tt.says) }, strings.Fields(tt.args)...)
+		assert.Equal(t, tt.want, stderr)
+	}
+}
+
 // A script that passes on a variable that is not set means no value.
 func TestEmptyEnvironmentIsNone(t *testing.T) {
 	for _, args := range [][]string{nil, {"run"}} {
