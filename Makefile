@@ -30,16 +30,16 @@ run: build ## run the default cluster (DURATION=10s shortens it, ARGS='--seed 7'
 	@bin/launcher run --duration $(DURATION) $(ARGS)
 
 # Where every change is tested, or with LONG=1, chance looks for faults five times as often, and what takes
-# long is done. Many tests wait for processes, so one more package than there are processors is tested at a time.
-SHORT := $(if $(LONG)$(filter true,$(CI)),,-short)
-ATONCE := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN || echo 1) + 1)))
+# long is done. Else time counts: many tests wait for processes, so one more package than there are processors
+# is tested at a time.
+SHORT := $(if $(LONG)$(filter true,$(CI)),,-short -p $(shell echo $$(($$(getconf _NPROCESSORS_ONLN || echo 1) + 1))))
 
 # A process under the race detector otherwise sleeps a second at its end. By the launcher's profile, all that
 # it is made of would be compiled once more, which takes minutes of the processor where nothing is built yet. It
 # is for lint to vet.
 test: page-tools ## run all tests (LONG=1 at length)
 	@$(if $(RACE),,echo 'no C compiler: the race detector is off';) \
-	GORACE=atexit_sleep_ms=0 $(GO) test $(RACE) $(SHORT) -p $(ATONCE) -vet=off -pgo=off -timeout 20m ./...
+	GORACE=atexit_sleep_ms=0 $(GO) test $(RACE) $(SHORT) -vet=off -pgo=off -timeout 20m ./...
 
 test-kubernetes: ## hold the objects for Kubernetes against its own code (a module of its own, which builds for minutes)
 	cd deploy/kubernetes/validate && $(GO) test -count 1 .

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/internal/procs"
 )
 
 // Machines are killed with no warning, again and again, some of them while they
@@ -99,7 +101,7 @@ func TestLauncherGivesUpAMachine(t *testing.T) {
 	waitForEvents(t, dir, 2, 20)
 	log := logs(t, dir)[1]
 	machines := processes(t, p, 2)
-	require.NoError(t, syscall.Kill(machines[1], syscall.SIGSTOP)) // so that it writes nothing below
+	require.NoError(t, procs.Hold(machines[1])) // so that it writes nothing below
 	b := []byte(readFile(t, log))
 	b = bytes.Replace(b, []byte("step=5 "), []byte("step=6 "), 1)
 	require.NoError(t, os.WriteFile(log, b, 0o644))

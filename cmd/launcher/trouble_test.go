@@ -22,6 +22,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/scalemodel/lamport/internal/procs"
 )
 
 // One signal stops a run in order: all logs are whole, and nothing is lost.
@@ -73,7 +75,7 @@ func TestSecondSignalKills(t *testing.T) {
 	waitForEvents(t, dir, 3, 5)
 	machines := processes(t, p, 3)
 	// One that cannot hear keeps the others waiting for it at the end.
-	require.NoError(t, syscall.Kill(machines[1], syscall.SIGSTOP))
+	require.NoError(t, procs.Hold(machines[1]))
 	p.signal(syscall.SIGINT)
 	waitForStillness(t, slices.Collect(maps.Values(logs(t, dir)))...)
 	p.signal(syscall.SIGINT)
@@ -132,7 +134,7 @@ func TestMachineIsToldTwice(t *testing.T) {
 	waitForEvents(t, dir, 3, 20)
 	machines := processes(t, p, 3)
 	// The first is kept from ending by one that does not hear.
-	require.NoError(t, syscall.Kill(machines[1], syscall.SIGSTOP))
+	require.NoError(t, procs.Hold(machines[1]))
 	for range 3 {
 		require.NoError(t, syscall.Kill(machines[0], syscall.SIGTERM))
 		waitForStillness(t, logs(t, dir)[0])
@@ -190,7 +192,7 @@ func TestMachineIsKilledAtTheEnd(t *testing.T) {
 	p, dir := startRun(t, "--rates", "50,50,50", "--duration", "3s")
 	waitForEvents(t, dir, 3, 1)
 	pid := processes(t, p, 3)[1]
-	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	require.NoError(t, procs.Hold(pid))
 	waitForStillness(t, slices.Collect(maps.Values(logs(t, dir)))...)
 	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 	require.Equal(t, "3", p.wait())
@@ -210,7 +212,7 @@ func TestMachineStandsStill(t *testing.T) {
 	p, dir := startRun(t, "--rates", "20,40,20", "--duration", duration.String(), "--die", "4")
 	waitForEvents(t, dir, 3, 1)
 	pid := processes(t, p, 3)[1]
-	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	require.NoError(t, procs.Hold(pid))
 	// Another one's 21 steps are a second at least: so long it has stood still.
 	other := logs(t, dir)[0]
 	before := strings.Count(readFile(t, other), "\n")
@@ -230,7 +232,7 @@ func TestLauncherStandsStill(t *testing.T) {
 	t.Parallel()
 	p, dir := startRun(t, "--rates", "50,80,30", "--duration", "1s")
 	waitForEvents(t, dir, 3, 5)
-	p.signal(syscall.SIGSTOP)
+	require.NoError(t, procs.Hold(p.cmd.Process.Pid))
 	eventually(t, func() bool {
 		for _, name := range logs(t, dir) {
 			if !isComplete(t, name) {
