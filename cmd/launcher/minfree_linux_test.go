@@ -28,6 +28,9 @@ func smallDisk(t *testing.T, size string) string {
 
 // A run ends in order before its disk has less left than it should, and says so.
 func TestRunEndsBeforeTheDiskIsFull(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes and checks a hundred MB")
+	}
 	t.Parallel()
 	// Under the race detector logs grow slowly, and what was written is checked even more slowly.
 	const size = 400 << 20
