@@ -402,8 +402,9 @@ func processes(t *testing.T, launcher *program, machines int) map[int]int {
 	t.Helper()
 	all := children(t, launcher)
 	pids := make(map[int]int)
+	withID := regexp.MustCompile(` --id (\d+) `)
 	for _, p := range all {
-		if m := regexp.MustCompile(` --id (\d+) `).FindStringSubmatch(p.Args); m != nil {
+		if m := withID.FindStringSubmatch(p.Args); m != nil {
 			id, err := strconv.Atoi(m[1])
 			require.NoError(t, err)
 			pids[id] = p.ID

@@ -39,11 +39,8 @@ func fromEnvironment(app *cli.App, args []string, err error) string {
 		return ""
 	}
 	flags := app.Flags
-	for _, arg := range args {
-		if c := app.Command(arg); c != nil {
-			flags = slices.Concat(flags, c.Flags)
-			break
-		}
+	if _, of := commandOf(app, args); of != nil {
+		flags = slices.Concat(flags, of.Flags)
 	}
 	f, ok := named(flags, m[1]).(cli.DocGenerationFlag)
 	if !ok {
@@ -57,15 +54,20 @@ func fromEnvironment(app *cli.App, args []string, err error) string {
 	return ""
 }
 
+// commandOf returns the command that arguments name, and where they do: nil where that is none.
+func commandOf(app *cli.App, args []string) (at int, of *cli.Command) {
+	at = slices.IndexFunc(args, func(arg string) bool { return !strings.HasPrefix(arg, "-") })
+	if at < 0 {
+		return at, nil
+	}
+	return at, app.Command(args[at])
+}
+
 // flagsFirst returns the arguments of a program with the flags of its command
 // before everything else, since the library reads no flag behind an argument. What
 // stands behind "--" stays there.
 func flagsFirst(app *cli.App, args []string) []string {
-	first := slices.IndexFunc(args, func(arg string) bool { return !strings.HasPrefix(arg, "-") })
-	if first < 0 {
-		return args
-	}
-	of := app.Command(args[first])
+	first, of := commandOf(app, args)
 	if of == nil {
 		return args
 	}
